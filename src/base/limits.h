@@ -1,0 +1,33 @@
+/* Every fixed limit of the program, in one place. Those that QEMU has as well carry its
+ * value: an image past them is refused by QEMU, and judged so here. */
+#ifndef QCHECK_BASE_LIMITS_H
+#define QCHECK_BASE_LIMITS_H
+
+#include <stdint.h>
+
+/* --- the format and QEMU's own bounds --- */
+#define CLUSTER_BITS_MIN        9           /* 512 bytes */
+#define CLUSTER_BITS_MAX        21          /* 2 MiB: what QEMU opens */
+#define REFCOUNT_ORDER_MAX      6           /* 64-bit refcounts */
+#define L1_ENTRIES_MAX          UINT64_C(4194304)           /* 32 MiB of L1 table */
+#define REFTABLE_BYTES_MAX      (UINT64_C(8) << 20)
+#define SNAPSHOTS_MAX           65536
+#define SNAPSHOT_EXTRA_MAX      1024        /* bytes of extra data per snapshot */
+#define SNAPSHOT_TABLE_MAX      (UINT64_C(64) << 20)        /* bytes */
+#define BITMAPS_MAX             65535
+#define BITMAP_DIR_MAX          UINT64_C(67107840)          /* bytes */
+#define BITMAP_NAME_MAX         1023
+#define BITMAP_TABLE_BYTES_MAX  (UINT64_C(512) << 20)       /* bytes of bitmap data a table may span */
+#define BACKING_NAME_MAX        1023
+#define BACKING_FORMAT_MAX      15
+#define READ_OFFSET_MAX         UINT64_C(0x7fffffffc0000000) /* QEMU reads nothing at or past it */
+#define CHECK_CLUSTERS_MAX      UINT64_C(0x7fffffff)        /* QEMU checks no longer files */
+
+/* --- our own --- */
+#define EXTENSIONS_MAX          1024        /* header extensions kept */
+#define PROBLEMS_KEPT_DEFAULT   50000       /* problem records kept; counts stay exact */
+#define PROBLEMS_KEPT_PER_TABLE 512         /* ... of one L2 table */
+#define THREADS_MAX             64
+#define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
+
+#endif

@@ -1,0 +1,79 @@
+/* Where the bytes of an image come from. Read-only by construction: there is no call that
+ * writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), memory, a failing wrapper
+ * for tests; others (NBD) fit the same table of functions.
+ *
+ * All reading functions may be called from several threads at once. */
+#ifndef QCHECK_BASE_SOURCE_H
+#define QCHECK_BASE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/error.h"
+
+struct source;
+
+/* One read. Bytes at or past the end of the source read as zeros and are not an error:
+ * `got` says how many were really there. */
+struct source_req {
+    uint64_t off;           /* bytes */
+    size_t len;             /* bytes */
+    uint8_t *dst;           /* caller's, at least len bytes; always filled completely */
+    size_t got;             /* out: bytes that lie inside the source */
+    int error;              /* out: 0, or errno; then the bytes that failed are zeros */
+};
+
+enum source_kind { SOURCE_FILE, SOURCE_BLOCK, SOURCE_MEMORY, SOURCE_NBD };
+
+struct source_info {
+    enum source_kind kind;
+    const char *name;       /* as given by the person; borrowed from the source */
+    uint64_t size;          /* bytes */
+    uint64_t allocated;     /* bytes on disk (st_blocks * 512); = size where unknown */
+    const char *fs_type;    /* host file system ("ext4", "xfs", ...); NULL where unknown */
+    bool in_use;            /* another process holds QEMU's write permission lock on it */
+    size_t batch_bytes;     /* reads of one batch should add up to about this */
+    size_t batch_reqs;      /* ... or this many requests */
+};
+
+/* Opens a regular file or block device. A directory, FIFO, socket or character device is
+ * refused with a message that says what it is. */
+bool source_open_file(const char *path, struct source **out, struct error *err);
+
+/* Bytes in memory, borrowed until the source is closed. */
+bool source_open_memory(const void *bytes, size_t len, const char *name,
+                        struct source **out, struct error *err);
+
+/* Wraps `inner` (takes it): reads touching [bad_off, bad_off+bad_len) fail with EIO. For
+ * tests of failing storage; may be stacked. */
+bool source_open_failing(struct source *inner, uint64_t bad_off, uint64_t bad_len,
+                         struct source **out, struct error *err);
+
+void source_close(struct source *src);      /* accepts NULL */
+
+struct source_info source_get_info(struct source *src);
+uint64_t source_size(const struct source *src);
+
+/* Carries out all requests; the order in which they are done is free. */
+void source_read_many(struct source *src, struct source_req *req, size_t n);
+
+/* One read; false for an I/O error only (the bytes that failed are zeros then). */
+bool source_read(struct source *src, uint64_t off, void *dst, size_t len, struct error *err);
+
+/* Says that this range will be read soon. Costs nothing where it means nothing. */
+void source_advise(struct source *src, uint64_t off, uint64_t len);
+
+/* Finds the first range at or after `from` that may hold something else than zeros:
+ * [*start, *end). False when there is none up to the end. Where holes are unknown that is
+ * the whole rest. */
+bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end);
+
+/* Has the source changed (size, modification time) since it was opened? */
+bool source_changed(struct source *src, struct error *why);
+
+/* Counters since opening, for --stats: requests and bytes. */
+void source_counters(struct source *src, uint64_t *requests, uint64_t *bytes);
+
+#endif

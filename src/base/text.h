@@ -1,0 +1,35 @@
+/* Text for people: numbers with units, and bytes of unknown origin made visible. */
+#ifndef QCHECK_BASE_TEXT_H
+#define QCHECK_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define TEXT_NUM 48         /* enough for every function below that fills `out` */
+
+/* 65536 -> "64 KiB", 1610612736 -> "1.5 GiB", 1000 -> "1000 B". At most 4 digits, one
+ * decimal, never rounded up to a value that is not reached ("1023.9 KiB"). */
+const char *text_size(char out[TEXT_NUM], uint64_t bytes);
+
+/* 1226355 -> "1,226,355" */
+const char *text_group(char out[TEXT_NUM], uint64_t n);
+
+/* part of whole as "3.1 %"; "0 %" when whole is 0; "< 0.1 %" for a little. */
+const char *text_percent(char out[TEXT_NUM], uint64_t part, uint64_t whole);
+
+/* Reads a number a person typed: 0x hex, or decimal with an optional unit k M G T P E
+ * (any case, optional "iB" or "B", powers of 1024; a decimal part is allowed with a unit:
+ * "1.5G"). The whole string must be used. False when it is no number or does not fit. */
+bool text_parse_size(const char *text, uint64_t *out);
+
+/* The one way for bytes of an image to reach a screen, a report or a message.
+ * Appends `bytes` as valid UTF-8 in which nothing can act on a terminal: control
+ * characters, DEL, C1 codes, bidirectional controls, other invisible format characters
+ * and invalid UTF-8 appear as \xNN (bytes) or \u{NNNN} (code points); a backslash appears
+ * doubled, so that the result is unambiguous. */
+void text_visible(struct buf *out, const void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,56 @@
+/* Persistent dirty bitmaps: directory and tables. Spec: "Bitmaps". */
+#ifndef QCHECK_QCOW2_BITMAP_H
+#define QCHECK_QCOW2_BITMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/source.h"
+#include "qcow2/geometry.h"
+#include "qcow2/header.h"
+
+struct bitmap {
+    uint64_t entry_off, entry_len;  /* directory entry in the file, bytes, without padding */
+    uint64_t table_offset;          /* bytes */
+    uint64_t table_size;            /* entries */
+    uint32_t flags;                 /* BITMAP_IN_USE, BITMAP_AUTO, ... */
+    uint32_t type;                  /* 1: dirty tracking */
+    uint32_t granularity_bits;
+    uint64_t name_size, extra_data_size;
+    char *name;                     /* owned; name_size raw bytes plus a NUL */
+    bool sound;                     /* meets the constraints QEMU demands (A.5), name aside */
+    const char *fault;              /* NULL, or which constraint it breaks, in words */
+};
+
+enum bitmaps_end {
+    BITMAPS_COMPLETE,               /* exactly as many as announced */
+    BITMAPS_NONE,                   /* no extension, or extension too short to use */
+    BITMAPS_DIR_EMPTY,              /* directory size 0 */
+    BITMAPS_DIR_TOO_LARGE,          /* over BITMAP_DIR_MAX: not read */
+    BITMAPS_BAD_OFFSET,             /* not cluster aligned or past the file: not read */
+    BITMAPS_BROKEN,                 /* an entry overruns the directory */
+    BITMAPS_MORE, BITMAPS_LESS,     /* than announced */
+    BITMAPS_EXTRA,                  /* an entry has extra data: QEMU refuses */
+    BITMAPS_UNREADABLE,
+};
+
+struct bitmaps {
+    struct bitmap *list;            /* owned */
+    size_t n;
+    uint64_t dir_off, dir_size;     /* bytes */
+    enum bitmaps_end end;
+    bool consistent;                /* autoclear bit 0 set: the extension is to be believed */
+};
+
+/* Reads the directory as far as it can be read; with the autoclear bit clear as well
+ * (`consistent` is false then). False only when memory runs out. */
+bool bitmaps_read(struct source *src, const struct header *hdr, const struct geometry *geo,
+                  const struct extensions *ext, struct bitmaps *out, struct error *err);
+void bitmaps_free(struct bitmaps *b);
+
+/* Bitmap table entries the guest disk needs: ceil(S / cluster_size), S as in QEMU. */
+uint64_t bitmap_table_needed(const struct geometry *geo, uint32_t granularity_bits);
+
+#endif

@@ -1,0 +1,80 @@
+/* An opened image: source, header, geometry and the small tables, all decoded, nothing
+ * judged. Opening succeeds for anything in which a qcow2 header can be made out. */
+#ifndef QCHECK_QCOW2_IMAGE_H
+#define QCHECK_QCOW2_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/source.h"
+#include "qcow2/bitmap.h"
+#include "qcow2/entry.h"
+#include "qcow2/geometry.h"
+#include "qcow2/header.h"
+#include "qcow2/snapshot.h"
+
+/* A rule of QEMU that keeps it from opening or checking the image (the first one in its
+ * order of evaluation). */
+struct refusal {
+    const char *id;             /* stable, e.g. "l1-too-large"; NULL: QEMU opens it */
+    char text[240];             /* what is wrong, in words, with the numbers */
+    bool at_check;              /* opens, but the check gives up (snapshot table, length ...) */
+};
+
+/* Values that a person forces where the header is damaged. */
+struct image_options {
+    bool force_cluster_bits, force_l1_offset, force_l1_size, force_reftable, force_magic;
+    uint32_t cluster_bits;
+    uint64_t l1_offset, l1_size, reftable_offset, reftable_clusters;
+};
+
+struct image {
+    struct source *src;         /* owned */
+    struct header hdr;
+    uint8_t *head;              /* owned: first cluster of the file, zeros past its end */
+    size_t head_len;            /* = cluster_size */
+    size_t head_got;            /* bytes of it that lie inside the file */
+    struct geometry geo;
+    struct extensions ext;
+    struct snapshots snaps;
+    struct bitmaps bitmaps;
+    char *backing_file;         /* owned raw bytes + NUL, NULL: none named */
+    size_t backing_file_len;
+    char *backing_format;       /* owned, NULL: none */
+    char *data_file;            /* owned, NULL: none named */
+    uint64_t *reftable;         /* owned: geo.reftable_entries entries, raw; zeros past EOF */
+    uint64_t reftable_n;        /* entries held: trailing ones past the file are not */
+    bool reftable_unreadable;   /* I/O error in some of it (those entries are 0) */
+    struct refusal refused;
+};
+
+/* Takes `src` when it succeeds; on failure the caller still owns it. Fails when there is
+ * no qcow2 magic (the message says what the file is instead, if known), on I/O errors in
+ * the header, or when cluster_bits is out of any range. */
+bool image_open(struct source *src, const struct image_options *opt, struct image **out,
+                struct error *err);
+void image_close(struct image *img);        /* accepts NULL */
+
+/* Reads n entries of an L1 table from entry `first` on; entries past the end of the file
+ * become 0. False only for I/O errors. */
+bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,
+                   uint64_t *out, struct error *err);
+
+/* Same for an L2 table (any offset, aligned or not). */
+bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, size_t n,
+                   struct l2_entry *out, struct error *err);
+
+/* The stored refcount of one host cluster, by the rules QEMU reads it (B.1 diskref):
+ * 0 where no block covers it. */
+enum stored_status { STORED_OK, STORED_NO_BLOCK, STORED_BAD_BLOCK /* unaligned pointer */,
+                     STORED_UNREADABLE };
+enum stored_status image_stored_refcount(const struct image *img, uint64_t cluster,
+                                         uint64_t *out);
+
+/* Judges the image by QEMU's opening rules and fills *out (id NULL when none is hit).
+ * Reads bitmap tables, bounded. Called by image_open. */
+void refusal_judge(const struct image *img, struct refusal *out);
+
+#endif

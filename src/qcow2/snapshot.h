@@ -1,0 +1,58 @@
+/* The snapshot table. Spec: "Snapshots". */
+#ifndef QCHECK_QCOW2_SNAPSHOT_H
+#define QCHECK_QCOW2_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/source.h"
+#include "qcow2/geometry.h"
+
+struct snapshot {
+    uint64_t entry_off;             /* host byte where the table entry starts */
+    uint64_t entry_len;             /* bytes, without padding */
+    uint64_t l1_table_offset;
+    uint64_t l1_size;               /* entries */
+    uint64_t id_size, name_size;    /* bytes */
+    uint64_t date_sec, date_nsec;
+    uint64_t vm_clock_nsec;
+    uint64_t vm_state_size;         /* bytes; the 64-bit one where present, else 32-bit */
+    uint64_t extra_data_size;       /* bytes */
+    uint64_t disk_size;             /* bytes; the image's size where the extra data lacks it */
+    uint64_t icount;                /* UINT64_MAX: absent */
+    char *id, *name;                /* owned; raw bytes plus a NUL, id_size / name_size long
+                                       (cut where the table or the file was cut) */
+    bool id_cut;                    /* id or name reach past the end of the file */
+};
+
+enum snapshots_end {
+    SNAPSHOTS_COMPLETE,
+    SNAPSHOTS_TOO_MANY,             /* nb_snapshots > SNAPSHOTS_MAX: none beyond are read */
+    SNAPSHOTS_BAD_OFFSET,           /* not cluster aligned, or past 2^63: none are read */
+    SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `n` has more than SNAPSHOT_EXTRA_MAX extra data */
+    SNAPSHOTS_TABLE_TOO_LARGE,      /* entry `n` would end after SNAPSHOT_TABLE_MAX */
+    SNAPSHOTS_PAST_FILE,            /* entry `n` starts after the end of the file */
+    SNAPSHOTS_UNREADABLE,           /* I/O error in entry `n` */
+};
+
+struct snapshots {
+    struct snapshot *list;          /* owned, table order */
+    size_t n;                       /* entries decoded */
+    uint64_t announced;             /* nb_snapshots */
+    uint64_t table_off;             /* bytes */
+    uint64_t table_len;             /* bytes up to the end of the last decoded entry */
+    enum snapshots_end end;
+};
+
+/* Reads the table as far as it can be read. A table that runs past the end of the file
+ * reads as zeros there, as QEMU does: an entry that starts inside file_len or after it is
+ * an all-zero one. To keep memory bounded by the file, zero entries after the end are
+ * counted (announced - n), not stored, once one whole entry lies past the end.
+ * False only when memory runs out. */
+bool snapshots_read(struct source *src, const struct header *hdr,
+                    const struct geometry *geo, struct snapshots *out, struct error *err);
+void snapshots_free(struct snapshots *s);
+
+#endif

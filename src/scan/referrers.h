@@ -1,0 +1,30 @@
+/* Who points here: all references to a range of host clusters, found by walking again with
+ * a filter. No index is kept; the walk is that fast. */
+#ifndef QCHECK_SCAN_REFERRERS_H
+#define QCHECK_SCAN_REFERRERS_H
+
+#include <stdatomic.h>
+
+#include "scan/scan.h"
+
+struct referrer {
+    enum owner owner;           /* one OWNER_* kind */
+    struct place place;         /* the entry or field that holds the reference */
+    uint64_t value;             /* the raw entry */
+    uint64_t host_off, host_len;    /* bytes it claims */
+};
+
+struct referrers {
+    struct referrer *list;      /* owned; order: header, L1, snapshots, ..., L2 by table */
+    size_t n;
+    uint64_t total;             /* found; more than n when over `max` */
+};
+
+/* Finds references to clusters [first, first+n). A result of a scan makes it fast (its
+ * list of L2 tables); NULL works too. `cancel` may be NULL. */
+bool referrers_find(const struct image *img, const struct scan_result *scan, uint64_t first,
+                    uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
+                    struct referrers *out, struct error *err);
+void referrers_free(struct referrers *r);
+
+#endif

@@ -1,0 +1,83 @@
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "scan/problem.h"
+
+static void every_kind_has_complete_prose(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        const struct problem_info *p = problem_info((enum problem_kind)k);
+
+        assert_non_null(p->id);
+        assert_non_null(p->title);
+        assert_true(isupper((unsigned char)p->title[0]));
+        assert_int_not_equal(p->title[strlen(p->title) - 1], '.');
+        assert_true(strlen(p->title) <= 72);
+        assert_non_null(p->meaning);
+        assert_non_null(p->effect);
+        assert_non_null(p->advice);
+        assert_int_equal(p->meaning[strlen(p->meaning) - 1], '.');
+        assert_int_equal(p->effect[strlen(p->effect) - 1], '.');
+        assert_int_equal(p->advice[strlen(p->advice) - 1], '.');
+    }
+}
+
+static void ids_are_found_again_and_unique(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        enum problem_kind found;
+
+        assert_true(problem_by_id(problem_info((enum problem_kind)k)->id, &found));
+        assert_int_equal(found, k);
+    }
+}
+
+static void an_unknown_id_is_not_found(void **state)
+{
+    enum problem_kind kind;
+
+    (void)state;
+    assert_false(problem_by_id("no-such-problem", &kind));
+    assert_false(problem_by_id("", &kind));
+}
+
+static void qemu_corruptions_and_leaks_have_the_same_severity_here(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        const struct problem_info *p = problem_info((enum problem_kind)k);
+
+        if (p->qemu == QEMU_CORRUPTION)
+            assert_int_equal(p->severity, SEV_CORRUPTION);
+        if (p->qemu == QEMU_LEAK)
+            assert_int_equal(p->severity, SEV_LEAK);
+    }
+}
+
+static void every_severity_has_a_name(void **state)
+{
+    (void)state;
+    for (int s = 0; s < N_SEVERITIES; s++)
+        assert_non_null(severity_name((enum severity)s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_has_complete_prose),
+        cmocka_unit_test(ids_are_found_again_and_unique),
+        cmocka_unit_test(an_unknown_id_is_not_found),
+        cmocka_unit_test(qemu_corruptions_and_leaks_have_the_same_severity_here),
+        cmocka_unit_test(every_severity_has_a_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

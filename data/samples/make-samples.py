@@ -1,0 +1,315 @@
+"""Makes the sample images beside this file, or in the folder given.
+
+    make-samples.py [FOLDER]
+
+Sound images come from qemu-img and qemu-io, the damage from pokes by field name. Every 16
+bytes of guest data name their own guest offset ("guest 0x00002400"), so that a hex dump
+shows at once what lies where; data written after the first snapshot says "later". Dates
+are fixed: with the same QEMU and zlib every run gives the same bytes. INDEX says what each
+sample teaches; tests/oracle/samples.py holds what is to be found in it.
+"""
+
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "oracle"))
+
+import qcow2  # noqa: E402
+
+COPIED = qcow2.COPIED
+ZERO = 1
+DATE = 1700000000       # 2023-11-14
+
+
+class Sample:
+    """An image in the making. Guest offsets and lengths are in clusters."""
+
+    def __init__(self, name, size, cluster=1024, options="", backing=None):
+        self.path = name + ".qcow2"
+        self.cs = cluster
+        self.tag = "guest"
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        args = ["-b", backing, "-F", "qcow2"] if backing else []
+        run("qemu-img", "create", "-q", "-f", "qcow2", *args, "-o",
+            f"cluster_size={cluster}{options}", self.path, str(size))
+
+    def io(self, *commands):
+        args = [word for command in commands for word in ("-c", command)]
+        run("qemu-io", "-f", "qcow2", *args, self.path)
+
+    def write(self, first, n, flags="", skip=0, length=None):
+        """Text over n clusters; or over `length` bytes, `skip` bytes into the first."""
+        start = first * self.cs + skip
+        length = n * self.cs if length is None else length
+        with open("pattern", "w", encoding="ascii") as file:
+            for off in range(start, start + length, 16):
+                file.write(f"{self.tag} {off:#010x}")
+        self.io(f"write {flags} -s pattern {start} {length}")
+        os.unlink("pattern")
+
+    def compress(self, first, n):
+        for k in range(n):
+            self.write(first + k, 1, "-c")
+
+    def zero(self, first, n, unmap=False):
+        self.io(f"write -z {'-u ' if unmap else ''}{first * self.cs} {n * self.cs}")
+
+    def snapshot(self, name):
+        run("qemu-img", "snapshot", "-c", name, self.path)
+        with qcow2.Image(self.path) as img:
+            number = img.nb_snapshots - 1
+        self.poke(**{f"snap[{number}].date_sec": DATE + 86400 * number,
+                     f"snap[{number}].date_nsec": 0})
+        self.tag = "later"
+
+    def bitmap(self, name, grain, *flags):
+        run("qemu-img", "bitmap", "--add", "-g", str(grain), *flags, "-f", "qcow2",
+            self.path, name)
+
+    def get(self, name):
+        with qcow2.Image(self.path) as img:
+            return img.get(name)
+
+    def poke(self, **values):
+        with qcow2.Image(self.path, writable=True) as img:
+            for name, value in values.items():
+                img.poke(name, value)
+
+    def host(self, i, j):
+        """Host cluster of an L2 entry."""
+        return (self.get(f"l2[{i}][{j}]") & qcow2.OFFSET_MASK) // self.cs
+
+    def table(self, i):
+        """Host cluster of an L2 table."""
+        return (self.get(f"l1[{i}]") & qcow2.OFFSET_MASK) // self.cs
+
+    def leak(self, n):
+        """Appends n clusters that are counted but belong to nobody."""
+        end = -(-os.path.getsize(self.path) // self.cs)
+        with open(self.path, "r+b") as file:
+            file.seek(end * self.cs)
+            for k in range(n):
+                for off in range(0, self.cs, 16):
+                    file.write(f"leak! {(end + k) * self.cs + off:#010x}".encode())
+        self.poke(**{f"refcount[{end + k}]": 1 for k in range(n)})
+
+    def change(self, *ops):
+        qcow2.apply_ops(self.path, ops)
+
+
+def run(*args):
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
+
+
+def plain(name, cluster=512):
+    """Three L2 tables: runs of data, zeros of both kinds, gaps."""
+    table = cluster // 8                # entries
+    s = Sample(name, 3 * table * cluster, cluster=cluster)
+    s.write(0, 6)
+    s.write(16, 4)
+    s.zero(24, 3)                       # allocated nowhere
+    s.write(40, 2)
+    s.zero(40, 2)                       # keeps its clusters
+    s.write(table, 10)
+    s.write(2 * table + 44, 1)
+    s.write(2 * table, 8)
+    return s
+
+
+def healthy():
+    plain("healthy")
+
+
+def snapshots():
+    s = Sample("snapshots", 384 * 1024)
+    s.write(0, 8)
+    s.write(128, 4)
+    s.write(320, 6)                     # becomes the VM state of both
+    s.snapshot("installed")
+    s.write(2, 3)
+    s.write(130, 1)
+    s.snapshot("before-upgrade")
+    s.write(6, 4)
+    s.poke(size=320 * 1024)
+    for k in range(2):
+        s.poke(**{f"snap[{k}].vm_state_size": 6 * 1024,
+                  f"snap[{k}].vm_state_size_large": 6 * 1024,
+                  f"snap[{k}].disk_size": 320 * 1024})
+
+
+def compressed():
+    s = Sample("compressed", 1024 * 1024, cluster=2048)
+    s.write(0, 2)
+    s.compress(2, 12)
+    s.write(20, 1)
+    s.compress(300, 3)
+
+
+def bitmaps():
+    s = Sample("bitmaps", 384 * 1024)
+    s.bitmap("daily", 1024)
+    s.write(0, 6)
+    s.bitmap("weekly", 4096, "--disable")
+    s.write(128, 4)
+    s.write(260, 3)
+
+
+def extended_l2():
+    s = Sample("extended-l2", 4 * 1024 * 1024, cluster=16384, options=",extended_l2=on")
+    s.write(0, 1, length=2048)                  # subclusters 0 - 3 of 32
+    s.write(0, 1, skip=8192, length=1024)
+    s.io("write -z 12288 2048")
+    s.io("write -z 32768 4096")                 # zeros without a host cluster
+
+
+def overlay():
+    s = Sample("overlay", 96 * 1024, cluster=512, backing="healthy.qcow2")
+    s.tag = "above"
+    s.write(2, 3)
+    s.write(100, 2)
+    s.zero(66, 2, unmap=True)
+
+
+def leak():
+    s = plain("leak")
+    s.leak(6)
+    entry = s.get("l2[0][3]")
+    s.poke(**{f"refcount[{s.host(0, 3)}]": 2, "l2[0][3]": entry & ~COPIED})
+
+
+def refcount_zero():
+    s = plain("refcount-zero")
+    s.poke(**{f"refcount[{s.table(1)}]": 0})
+    s.poke(**{f"refcount[{s.host(0, k)}]": 0 for k in (16, 17, 18)})
+
+
+def double_data():
+    s = plain("double-data")
+    s.poke(**{"l2[1][4]": s.get("l2[0][4]"), "l2[1][5]": s.get("l2[0][5]")})
+
+
+def double_table():
+    s = plain("double-table")
+    s.poke(**{"l2[0][5]": s.get("l1[1]")})
+
+
+def hidden():
+    s = plain("hidden")
+    twice, lost = s.host(0, 4), s.host(1, 4)
+    s.poke(**{"l2[0][4]": twice * s.cs, "l2[1][4]": twice * s.cs,
+              f"refcount[{twice}]": 2, f"refcount[{lost}]": 0})
+    table = s.get("l1_table_offset")
+    lost = s.host(1, 9)
+    s.poke(**{"l2[1][9]": table, f"refcount[{table // s.cs}]": 2, f"refcount[{lost}]": 0})
+
+
+def l2_overwritten():
+    s = plain("l2-overwritten")
+    s.change(("copy", s.get("reftable[0]"), s.table(1) * s.cs, s.cs))
+
+
+def l2_wiped():
+    s = plain("l2-wiped")
+    s.change(("fill", s.table(1) * s.cs, s.cs, 0))
+
+
+def header():
+    s = plain("header")
+    s.poke(l1_size=2, incompatible_features=1 << 40, refcount_table_clusters=0x8000)
+    s.change(("poke", s.get("header_length"), 4, 0x6803F857),
+             ("poke", s.get("header_length") + 4, 4, 0x10000))
+
+
+def misaligned():
+    s = plain("misaligned", cluster=1024)
+    s.poke(**{"l2[0][17]": s.get("l2[0][17]") + 0x200,
+              "l2[0][41]": s.get("l2[0][41]") + 0x200,
+              "l1[2]": s.get("l1[2]") + 0x200})
+
+
+def truncated():
+    s = plain("truncated")
+    s.change(("truncate", os.path.getsize(s.path) - 7 * s.cs - 300))
+
+
+def dirty():
+    s = Sample("dirty", 384 * 1024, options=",lazy_refcounts=on")
+    s.write(0, 6)
+    with open("pattern", "w", encoding="ascii") as file:
+        for off in range(0x4000, 0x7000, 16):
+            file.write(f"guest {off:#010x}")
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -s pattern 0x4000 0x3000", "-c",
+                    "sigraise 9", s.path], stdout=subprocess.DEVNULL)
+    os.unlink("pattern")
+
+
+def bad_snapshot():
+    s = Sample("bad-snapshot", 384 * 1024)
+    s.write(0, 8)
+    s.snapshot("monday")
+    s.write(2, 3)
+    s.snapshot("tuesday")
+    s.poke(**{"snap[0].l1_table_offset": s.get("snap[0].l1_table_offset") + 0x200,
+              "snap[1].extra_data_size": 0x01000010})
+
+
+def bad_bitmap():
+    s = Sample("bad-bitmap", 384 * 1024)
+    s.bitmap("daily", 1024)
+    s.bitmap("weekly", 4096)
+    s.write(0, 6)
+    s.poke(**{"bitmap[1].type": 7})
+
+
+def many():
+    """A disk after a bad night: 512-byte clusters, two snapshots, a bitmap, and most of
+    what can go wrong, in the places where it does."""
+    s = Sample("many", 1024 * 1024, cluster=512)
+    s.write(0, 24)
+    s.bitmap("backup", 4096)
+    for start in (64, 130, 200, 260, 333, 390):
+        s.write(start, 7)
+    s.compress(448, 14)
+    s.snapshot("monday")
+    s.write(4, 6)
+    s.write(133, 2)
+    s.snapshot("tuesday")
+    s.write(512, 9)
+    s.write(580, 5)
+    s.write(640, 12)
+    s.write(704, 8)
+    s.zero(720, 4)
+    s.leak(9)
+    s.poke(incompatible_features=qcow2.DIRTY)
+    s.poke(**{"bitmap[0].flags": s.get("bitmap[0].flags") | 1})
+    # refcounts lost over a run, and of a live table
+    s.poke(**{f"refcount[{s.host(10, k)}]": 0 for k in range(3, 8)})
+    s.poke(**{f"refcount[{s.table(9)}]": 0})
+    # one cluster for two guests, a table taken for data
+    s.poke(**{"l2[11][2]": s.get("l2[8][3]"), "l2[11][6]": s.get("l1[8]")})
+    # pointers gone astray
+    s.poke(**{"l2[8][5]": s.get("l2[8][5]") + 0x80, "l2[8][6]": COPIED | 0x400000,
+              "l2[8][40]": 0x0000000000000010, "l2[8][7]": s.get("l2[8][7]") ^ COPIED})
+    s.poke(**{"l2[7][3]": qcow2.COMPRESSED | 0x1F0000})
+    # one table wiped, one overwritten with refcounts
+    s.change(("fill", s.table(2) * s.cs, s.cs, 0))
+    s.change(("copy", s.get("reftable[0]"), s.table(5) * s.cs, s.cs))
+
+
+SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
+           refcount_zero, double_data, double_table, hidden, l2_overwritten, l2_wiped,
+           header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap, many]
+
+
+def main(argv):
+    os.chdir(argv[1] if len(argv) > 1 else HERE)
+    for make in SAMPLES:
+        make()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,82 @@
+"""Checks the sample images: INDEX, files and recipes belong together, making them again
+gives the same bytes, and qemu-img and qcheck (QCHECK names it) find what is written here.
+
+    samples.py FOLDER [--qemu-only]
+"""
+
+import filecmp
+import os
+import subprocess
+import sys
+
+import compare
+
+# name: (exit status of qcheck, what it finds: problem id = how many places)
+EXPECT = {
+}
+
+
+def index(folder):
+    """[(name, title, lesson)]"""
+    with open(os.path.join(folder, "INDEX"), encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split(" | ") for line in file if not line.startswith("#")]
+    return [tuple(row) if len(row) == 3 else sys.exit(f"INDEX: {row}") for row in rows]
+
+
+def check_index(folder):
+    named = {name for name, _, _ in index(folder)}
+    there = {name[:-6] for name in os.listdir(folder) if name.endswith(".qcow2")}
+    return [f"{name}: only in {'INDEX' if name in named else 'the folder'}"
+            for name in sorted(named ^ there)]
+
+
+def check_sizes(folder):
+    sizes = {name: os.path.getsize(os.path.join(folder, name + ".qcow2"))
+             for name, _, _ in index(folder)}
+    wrong = [f"{name}: {size} bytes" for name, size in sizes.items() if size >= 100 * 1024]
+    if sum(sizes.values()) >= 600 * 1024:
+        wrong.append(f"{sum(sizes.values())} bytes together")
+    return wrong
+
+
+def check_made_again(folder):
+    """The bytes depend on QEMU: other versions than the one used prove nothing."""
+    version = subprocess.run(["qemu-img", "--version"], capture_output=True, text=True)
+    if "version 7.2" not in version.stdout:
+        return []
+    with compare.temporary() as made:
+        subprocess.run([sys.executable, os.path.join(folder, "make-samples.py"), made],
+                       check=True)
+        return [f"{name}: making it again gives other bytes" for name, _, _ in index(folder)
+                if not filecmp.cmp(os.path.join(folder, name + ".qcow2"),
+                                   os.path.join(made, name + ".qcow2"), shallow=False)]
+
+
+def check_findings(folder):
+    wrong = []
+    os.chdir(folder)        # the backing file is found from anywhere, names stay short
+    for name, _, _ in index("."):
+        path = name + ".qcow2"
+        qemu = compare.qemu_check(path, "plain", None)
+        ours = compare.qcheck_outcome(path)
+        wrong += [f"{name}: {line}" for line in compare.differences("plain", qemu, ours)]
+        kinds = ((ours.counts or {}).get("qcheck") or {}).get("kinds") or {}
+        found = {kind: n["count"] for kind, n in kinds.items()}
+        if (ours.status, found) != EXPECT.get(name):
+            wrong.append(f"{name}: {(ours.status, found)} instead of {EXPECT.get(name)}")
+    return wrong
+
+
+def main():
+    if "QCHECK" in os.environ:
+        os.environ["QCHECK"] = os.path.abspath(os.environ["QCHECK"])
+    folder = os.path.abspath(sys.argv[1])
+    wrong = check_index(folder) + check_sizes(folder) + check_made_again(folder)
+    if "--qemu-only" not in sys.argv:
+        wrong += check_findings(folder)
+    print("\n".join(wrong) or "the samples are as written")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Which folder may include which, and that only one file knows curses. Says as well which
+# files have grown past 500 lines; that is a hint, not a failure.
+set -u
+src=${top_srcdir:-.}/src
+bad=0
+
+# folder: what it may include beside itself
+allowed='
+base
+qcow2   base
+scan    base qcow2
+report  base qcow2 scan
+ui      base qcow2 scan'
+
+layers=$(printf '%s\n' "$allowed" | awk 'NF { print $1 }')
+[ -d "$src/base" ] || { echo "no source folder at $src"; exit 99; }
+
+for dir in "$src"/*/; do
+    dir=$(basename "$dir")
+    printf '%s\n' "$layers" | grep -qx "$dir" ||
+        { echo "src/$dir is in no layer: name it in tests/layers.sh"; bad=1; }
+done
+
+for layer in $layers; do
+    may=$(printf '%s\n' "$allowed" | awk -v l="$layer" '$1 == l { $1 = $1; print }')
+    for file in "$src/$layer"/*.[ch]; do
+        [ -f "$file" ] || continue
+        for name in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
+            case $name in
+            config.h) continue ;;
+            */*) ;;
+            *) echo "$file: \"$name\" is not relative to src/"; bad=1; continue ;;
+            esac
+            case " $may " in
+            *" ${name%%/*} "*) ;;
+            *) echo "$file: $layer must not include $name"; bad=1 ;;
+            esac
+        done
+    done
+done
+
+curses=$(grep -lE '^ *# *include *<((n?curses|panel|menu|form)[a-z/]*|term)\.h>' -r "$src" | sort)
+n=$(printf '%s' "$curses" | grep -c .)
+[ "$n" -le 1 ] || { echo "curses is included by $n files:"; echo "$curses"; bad=1; }
+
+wc -l "$src"/*.[ch] "$src"/*/*.[ch] |
+    awk '$2 != "total" && $1 > 500 { print "hint: " $2 " has " $1 " lines" }'
+exit $bad

@@ -38,6 +38,10 @@ struct header {
  * other than 2 is read by the rules of version 3. */
 void header_decode(const uint8_t *bytes, size_t len, struct header *out);
 
+struct field;
+/* Does this field of the header exist in that version, with that header_length? */
+bool header_has_field(const struct field *f, uint64_t version, uint64_t header_length);
+
 /* One header extension as it lies in the file. */
 struct header_ext {
     uint32_t type;
@@ -74,6 +78,15 @@ struct extensions {
 bool extensions_decode(const uint8_t *bytes, size_t len, const struct header *hdr,
                        uint64_t cluster_size, struct extensions *out);
 void extensions_free(struct extensions *ext);
+
+/* The same, one by one and without a limit. Starts at *pos (extensions_start); true: *ext
+ * is the next extension and *pos is moved behind it, also for the end mark. False: the
+ * area is used up (*too_long false) or the extension at *pos reaches past it. */
+bool extension_next(const uint8_t *bytes, size_t len, uint64_t area_end, uint64_t *pos,
+                    struct header_ext *ext, bool *too_long);
+/* Bytes [start, end) of the file that hold extensions; start >= end: none. */
+void extensions_area(const struct header *hdr, uint64_t cluster_size, uint64_t *start,
+                     uint64_t *end);
 
 /* Name of an extension type ("bitmaps", "feature name table", ...), "unknown" otherwise. */
 const char *extension_name(uint32_t type);

@@ -32,10 +32,11 @@ struct image_options {
 
 struct image {
     struct source *src;         /* owned */
-    struct header hdr;
+    struct header hdr;          /* with the values of image_options put in */
     uint8_t *head;              /* owned: first cluster of the file, zeros past its end */
     size_t head_len;            /* = cluster_size */
     size_t head_got;            /* bytes of it that lie inside the file */
+    bool head_unreadable;       /* I/O error in it, after the header (those bytes are 0) */
     struct geometry geo;
     struct extensions ext;
     struct snapshots snaps;
@@ -44,8 +45,9 @@ struct image {
     size_t backing_file_len;
     char *backing_format;       /* owned, NULL: none */
     char *data_file;            /* owned, NULL: none named */
-    uint64_t *reftable;         /* owned: geo.reftable_entries entries, raw; zeros past EOF */
-    uint64_t reftable_n;        /* entries held: trailing ones past the file are not */
+    uint64_t *reftable;         /* owned: reftable_n entries, raw */
+    uint64_t reftable_n;        /* at most geo.reftable_entries: those past the end of the
+                                   file are 0 and not held */
     bool reftable_unreadable;   /* I/O error in some of it (those entries are 0) */
     struct refusal refused;
 };

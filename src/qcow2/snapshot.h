@@ -33,7 +33,7 @@ enum snapshots_end {
     SNAPSHOTS_BAD_OFFSET,           /* not cluster aligned, or past 2^63: none are read */
     SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `n` has more than SNAPSHOT_EXTRA_MAX extra data */
     SNAPSHOTS_TABLE_TOO_LARGE,      /* entry `n` would end after SNAPSHOT_TABLE_MAX */
-    SNAPSHOTS_PAST_FILE,            /* entry `n` starts after the end of the file */
+    SNAPSHOTS_PAST_FILE,            /* entry `n` starts at or after the end of the file */
     SNAPSHOTS_UNREADABLE,           /* I/O error in entry `n` */
 };
 
@@ -43,13 +43,14 @@ struct snapshots {
     uint64_t announced;             /* nb_snapshots */
     uint64_t table_off;             /* bytes */
     uint64_t table_len;             /* bytes up to the end of the last decoded entry */
+    uint64_t whole_len;             /* the same with the all-zero entries past the end of the
+                                       file that are announced but not kept */
     enum snapshots_end end;
 };
 
 /* Reads the table as far as it can be read. A table that runs past the end of the file
- * reads as zeros there, as QEMU does: an entry that starts inside file_len or after it is
- * an all-zero one. To keep memory bounded by the file, zero entries after the end are
- * counted (announced - n), not stored, once one whole entry lies past the end.
+ * reads as zeros there, as QEMU does: entries that start after it are all zeros. To keep
+ * memory bounded by the file these are only counted (announced - n), not stored.
  * False only when memory runs out. */
 bool snapshots_read(struct source *src, const struct header *hdr,
                     const struct geometry *geo, struct snapshots *out, struct error *err);

@@ -1,0 +1,105 @@
+#include "base/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/source_backend.h"
+
+bool source_init_base(struct source *src, const struct source_ops *ops, const char *name,
+                      uint64_t size, struct error *err)
+{
+    src->name = strdup(name);
+    if (!src->name)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    src->ops = ops;
+    src->size = size;
+    atomic_init(&src->requests, 0);
+    atomic_init(&src->bytes, 0);
+    return true;
+}
+
+void source_free_base(struct source *src)
+{
+    free(src->name);
+    free(src);
+}
+
+void source_count(struct source *src, uint64_t requests, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&src->requests, requests, memory_order_relaxed);
+    atomic_fetch_add_explicit(&src->bytes, bytes, memory_order_relaxed);
+}
+
+void source_close(struct source *src)
+{
+    if (src)
+        src->ops->close(src);
+}
+
+struct source_info source_get_info(struct source *src)
+{
+    struct source_info info = { 0 };
+
+    src->ops->info(src, &info);
+    info.name = src->name;
+    info.size = src->size;
+    return info;
+}
+
+uint64_t source_size(const struct source *src)
+{
+    return src->size;
+}
+
+void source_read_many(struct source *src, struct source_req *req, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct source_req *r = &req[i];
+
+        r->error = 0;
+        r->got = r->off >= src->size ? 0 : (size_t)u64_min(r->len, src->size - r->off);
+        if (r->got < r->len)
+            memset(r->dst + r->got, 0, r->len - r->got);
+    }
+    src->ops->read_many(src, req, n);
+}
+
+bool source_read(struct source *src, uint64_t off, void *dst, size_t len, struct error *err)
+{
+    struct source_req req = { .off = off, .len = len, .dst = dst };
+
+    source_read_many(src, &req, 1);
+    if (req.error)
+        return err_set_sys(err, req.error, "cannot read %llu bytes at 0x%llx",
+                           (unsigned long long)len, (unsigned long long)off);
+    return true;
+}
+
+void source_advise(struct source *src, uint64_t off, uint64_t len)
+{
+    if (src->ops->advise && off < src->size)
+        src->ops->advise(src, off, u64_min(len, src->size - off));
+}
+
+bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end)
+{
+    if (from >= src->size)
+        return false;
+    if (src->ops->next_data)
+        return src->ops->next_data(src, from, start, end);
+    *start = from;
+    *end = src->size;
+    return true;
+}
+
+bool source_changed(struct source *src, struct error *why)
+{
+    return src->ops->changed && src->ops->changed(src, why);
+}
+
+void source_counters(struct source *src, uint64_t *requests, uint64_t *bytes)
+{
+    *requests = atomic_load_explicit(&src->requests, memory_order_relaxed);
+    *bytes = atomic_load_explicit(&src->bytes, memory_order_relaxed);
+}

@@ -1,0 +1,245 @@
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+
+static const char UNITS[] = "KMGTPE";
+
+const char *text_size(char out[TEXT_NUM], uint64_t bytes)
+{
+    unsigned shift = 0, unit = 0;
+    uint64_t rest;
+    unsigned tenth;
+
+    if (bytes < 1024) {
+        snprintf(out, TEXT_NUM, "%u B", (unsigned)bytes);
+        return out;
+    }
+    while (shift < 60 && bytes >> shift >= 1024) {
+        shift += 10;
+        unit++;
+    }
+    /* shift <= 60, so ten times the rest still fits */
+    rest = bytes & ((UINT64_C(1) << shift) - 1);
+    tenth = (unsigned)(rest * 10 >> shift);
+    if (tenth)
+        snprintf(out, TEXT_NUM, "%u.%u %ciB", (unsigned)(bytes >> shift), tenth,
+                 UNITS[unit - 1]);
+    else
+        snprintf(out, TEXT_NUM, "%u %ciB", (unsigned)(bytes >> shift), UNITS[unit - 1]);
+    return out;
+}
+
+const char *text_group(char out[TEXT_NUM], uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    size_t k = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            out[k++] = ',';
+        out[k++] = digits[i];
+    }
+    out[k] = '\0';
+    return out;
+}
+
+const char *text_percent(char out[TEXT_NUM], uint64_t part, uint64_t whole)
+{
+    uint64_t permille;
+
+    if (!part || !whole) {
+        snprintf(out, TEXT_NUM, "0 %%");
+        return out;
+    }
+    while (part > UINT64_MAX / 1000) {          /* keep the ratio, make room for * 1000 */
+        part >>= 1;
+        whole = whole > 1 ? whole >> 1 : 1;
+    }
+    permille = part * 1000 / whole;
+    if (!permille)
+        snprintf(out, TEXT_NUM, "< 0.1 %%");
+    else if (permille % 10)
+        snprintf(out, TEXT_NUM, "%llu.%u %%", (unsigned long long)(permille / 10),
+                 (unsigned)(permille % 10));
+    else
+        snprintf(out, TEXT_NUM, "%llu %%", (unsigned long long)(permille / 10));
+    return out;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int hex_value(char c)
+{
+    if (is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool parse_hex(const char *p, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (!*p)
+        return false;
+    for (; *p; p++) {
+        int d = hex_value(*p);
+
+        if (d < 0 || v >> 60)
+            return false;
+        v = v << 4 | (uint64_t)d;
+    }
+    *out = v;
+    return true;
+}
+
+/* "", "B", "K", "KB", "KiB", ... to a power of two; false for anything else. */
+static bool parse_unit(const char *p, unsigned *shift)
+{
+    static const char small[] = "kmgtpe";
+    const char *at;
+
+    *shift = 0;
+    if (*p && (p[0] == 'B' || p[0] == 'b') && !p[1])
+        return true;
+    if (!*p)
+        return true;
+    at = strchr(UNITS, *p);
+    if (at)
+        *shift = ((unsigned)(at - UNITS) + 1) * 10;
+    else if ((at = strchr(small, *p)) != NULL)
+        *shift = ((unsigned)(at - small) + 1) * 10;
+    else
+        return false;
+    p++;
+    if (*p == 'i' || *p == 'I') {
+        p++;
+        if (!*p)
+            return false;
+    }
+    if (*p == 'B' || *p == 'b')
+        p++;
+    return !*p;
+}
+
+bool text_parse_size(const char *text, uint64_t *out)
+{
+    const char *p = text, *frac = NULL, *frac_end = NULL;
+    uint64_t whole = 0, part = 0;
+    unsigned shift;
+
+    if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+        return parse_hex(p + 2, out);
+    if (!is_digit(*p))
+        return false;
+    for (; is_digit(*p); p++)
+        if (!u64_mul(whole, 10, &whole) || !u64_add(whole, (uint64_t)(*p - '0'), &whole))
+            return false;
+    if (*p == '.') {
+        frac = ++p;
+        while (is_digit(*p))
+            p++;
+        frac_end = p;
+        if (frac == frac_end)
+            return false;
+    }
+    if (*p == ' ' && p[1])
+        p++;
+    if (!parse_unit(p, &shift) || (frac && !shift) || !u64_mul(whole, UINT64_C(1) << shift,
+                                                               &whole))
+        return false;
+    /* From the last digit to the first: exact, however many there are. */
+    for (const char *d = frac_end; frac && d > frac; d--)
+        part = (part + ((uint64_t)(d[-1] - '0') << shift)) / 10;
+    return u64_add(whole, part, out);
+}
+
+/* Code points that would not be seen, or would act on the text around them. */
+static const struct { uint32_t first, last; } HIDDEN[] = {
+    { 0x0080, 0x009f },     /* C1 control codes */
+    { 0x00ad, 0x00ad },     /* soft hyphen */
+    { 0x034f, 0x034f },     /* combining grapheme joiner */
+    { 0x061c, 0x061c },     /* Arabic letter mark */
+    { 0x115f, 0x1160 },     /* Hangul fillers */
+    { 0x17b4, 0x17b5 },     /* Khmer inherent vowels */
+    { 0x180b, 0x180f },     /* Mongolian selectors and separator */
+    { 0x200b, 0x200f },     /* zero width, left-to-right and right-to-left marks */
+    { 0x2028, 0x202e },     /* line and paragraph separators, bidirectional embeddings */
+    { 0x2060, 0x206f },     /* word joiner, invisible operators, bidirectional isolates */
+    { 0x3164, 0x3164 },     /* Hangul filler */
+    { 0xfdd0, 0xfdef },     /* not characters */
+    { 0xfe00, 0xfe0f },     /* variation selectors */
+    { 0xfeff, 0xfeff },     /* byte order mark */
+    { 0xffa0, 0xffa0 },     /* half-width Hangul filler */
+    { 0xfff0, 0xfffb },     /* interlinear annotations */
+    { 0x1bca0, 0x1bca3 },   /* shorthand format controls */
+    { 0x1d173, 0x1d17a },   /* musical format controls */
+    { 0xe0000, 0xe0fff },   /* tags, variation selectors */
+};
+
+static bool hidden(uint32_t cp)
+{
+    if ((cp & 0xfffe) == 0xfffe)                /* not characters, in every plane */
+        return true;
+    for (size_t i = 0; i < sizeof HIDDEN / sizeof HIDDEN[0]; i++)
+        if (cp >= HIDDEN[i].first && cp <= HIDDEN[i].last)
+            return true;
+    return false;
+}
+
+/* Length of the well-formed UTF-8 sequence at p (at most `left` bytes), 0 if there is none:
+ * no overlong forms, no surrogates, nothing past U+10FFFF. */
+static size_t utf8_sequence(const uint8_t *p, size_t left, uint32_t *cp)
+{
+    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    uint32_t v;
+
+    if (p[0] < 0xc2 || p[0] > 0xf4 || len > left)
+        return 0;
+    v = p[0] & (0xffu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        v = v << 6 | (p[i] & 0x3f);
+    }
+    if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+        return 0;
+    *cp = v;
+    return len;
+}
+
+void text_visible(struct buf *out, const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+    size_t i = 0;
+
+    while (i < len) {
+        uint32_t cp = p[i];
+        size_t n = 1;
+
+        if (cp == '\\') {
+            buf_puts(out, "\\\\");
+        } else if (cp >= 0x20 && cp < 0x7f) {
+            buf_putc(out, (char)cp);
+        } else if (cp < 0x80 || (n = utf8_sequence(p + i, len - i, &cp)) == 0) {
+            buf_printf(out, "\\x%02x", p[i]);
+            n = 1;
+        } else if (hidden(cp)) {
+            buf_printf(out, "\\u{%04x}", (unsigned)cp);
+        } else {
+            buf_add(out, p + i, n);
+        }
+        i += n;
+    }
+}

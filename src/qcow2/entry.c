@@ -1,0 +1,32 @@
+#include "qcow2/entry.h"
+
+void l2_decode(const struct geometry *geo, const uint8_t *p, struct l2_entry *out)
+{
+    uint64_t e = be64(p);
+
+    out->raw = e;
+    out->bitmap = geo->extended_l2 ? be64(p + 8) : 0;
+    out->type = l2_type_of(geo, e);
+    out->copied = e & OFLAG_COPIED;
+    out->host_off = 0;
+    out->host_len = 0;
+    if (out->type == L2_COMPRESSED) {
+        out->host_off = compressed_off(geo, e);
+        out->host_len = compressed_len(geo, e);
+    } else if (out->type == L2_NORMAL || out->type == L2_ZERO_ALLOC) {
+        out->host_off = e & ENTRY_OFFSET_MASK;
+        out->host_len = geo->cluster_size;
+    }
+}
+
+const char *l2_type_name(enum l2_type type)
+{
+    switch (type) {
+    case L2_UNALLOCATED: return "unallocated";
+    case L2_ZERO_PLAIN: return "zero";
+    case L2_ZERO_ALLOC: return "zero, allocated";
+    case L2_NORMAL: return "data";
+    case L2_COMPRESSED: return "compressed";
+    }
+    return "?";
+}

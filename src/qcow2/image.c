@@ -1,0 +1,283 @@
+#include "qcow2/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "qcow2/sniff.h"
+
+#define PROBE 512                       /* bytes of the file read before all else */
+
+/* Do these bytes look like a qcow2 header whose version field was damaged, rather than one
+ * of the older format qcow (version 1), which has other things in these places? */
+static bool plausible_qcow2(const struct header *h)
+{
+    uint64_t mask;
+
+    if (h->cluster_bits < CLUSTER_BITS_MIN || h->cluster_bits > CLUSTER_BITS_MAX)
+        return false;
+    mask = (UINT64_C(1) << h->cluster_bits) - 1;
+    return h->l1_table_offset && !(h->l1_table_offset & mask) &&
+           h->refcount_table_offset && !(h->refcount_table_offset & mask) &&
+           h->refcount_table_clusters;
+}
+
+static bool check_magic(struct source *src, const struct header *hdr, bool forced,
+                        struct error *err)
+{
+    struct buf why = BUF_INIT, name = BUF_INIT;
+    struct source_info info = source_get_info(src);
+    bool magic = hdr->magic == QCOW2_MAGIC;
+
+    if (forced || (magic && (hdr->version >= 2 || plausible_qcow2(hdr))))
+        return true;
+    if (magic && hdr->version == 1)
+        buf_puts(&why, "it is an image of the older format qcow (version 1); 'qemu-img "
+                       "convert -O qcow2' makes a qcow2 image of it");
+    else if (magic && source_size(src) < HEADER_V2_LEN)
+        buf_printf(&why, "it has the magic but ends after %llu bytes, inside the header",
+                   (unsigned long long)source_size(src));
+    else if (magic)
+        buf_puts(&why, "it has the magic, but the version is 0 and the rest of the header "
+                       "makes no sense");
+    else
+        sniff_describe(src, &why);
+    text_visible(&name, info.name, strlen(info.name));
+    err_set(err, ERR_FORMAT, "'%.120s' is not a qcow2 image: %s", buf_str(&name),
+            buf_str(&why));
+    buf_free(&name);
+    buf_free(&why);
+    return false;
+}
+
+static void apply_options(const struct image_options *opt, struct header *hdr)
+{
+    if (!opt)
+        return;
+    if (opt->force_cluster_bits)
+        hdr->cluster_bits = opt->cluster_bits;
+    if (opt->force_l1_offset)
+        hdr->l1_table_offset = opt->l1_offset;
+    if (opt->force_l1_size)
+        hdr->l1_size = opt->l1_size;
+    if (opt->force_reftable) {
+        hdr->refcount_table_offset = opt->reftable_offset;
+        hdr->refcount_table_clusters = opt->reftable_clusters;
+    }
+}
+
+/* Reads the first cluster. What cannot be read of it counts as zeros. */
+static bool read_head(struct image *img, struct error *err)
+{
+    img->head_len = (size_t)img->geo.cluster_size;
+    img->head_got = (size_t)u64_min(img->head_len, img->geo.file_size);
+    img->head = calloc(1, img->head_len);
+    if (!img->head)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    img->head_unreadable = !source_read(img->src, 0, img->head, img->head_len, NULL);
+    return true;
+}
+
+/* A copy of `len` bytes with a NUL behind; NULL: no memory. */
+static char *copy_text(const void *bytes, size_t len)
+{
+    char *text = malloc(len + 1);
+
+    if (!text)
+        return NULL;
+    if (len)
+        memcpy(text, bytes, len);
+    text[len] = '\0';
+    return text;
+}
+
+static bool read_backing_file(struct image *img)
+{
+    uint64_t off = img->hdr.backing_file_offset, len;
+
+    if (!off || off >= img->geo.file_size)
+        return true;
+    len = u64_min(img->hdr.backing_file_size, BACKING_NAME_MAX);
+    len = u64_min(len, img->geo.file_size - off);
+    if (!len)
+        return true;
+    img->backing_file = calloc(1, (size_t)len + 1);
+    if (!img->backing_file)
+        return false;
+    img->backing_file_len = (size_t)len;
+    (void)source_read(img->src, off, img->backing_file, (size_t)len, NULL);
+    return true;
+}
+
+/* Data of an extension as text; it lies inside the first cluster. */
+static bool ext_text(const struct image *img, const struct header_ext *e, char **out)
+{
+    if (!e)
+        return true;
+    *out = copy_text(img->head + e->data_off, e->length);
+    return *out;
+}
+
+static bool read_reftable(struct image *img, struct error *err)
+{
+    uint64_t off = img->hdr.refcount_table_offset, n = img->geo.reftable_entries;
+    uint8_t *bytes;
+
+    if (off >= img->geo.file_size)
+        n = 0;
+    else
+        n = u64_min(n, div_up(img->geo.file_size - off, 8));
+    if (!n)
+        return true;
+    bytes = malloc((size_t)n * 8);
+    img->reftable = calloc((size_t)n, sizeof *img->reftable);
+    if (!bytes || !img->reftable) {
+        free(bytes);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (!source_read(img->src, off, bytes, (size_t)n * 8, NULL))
+        img->reftable_unreadable = true;
+    for (size_t i = 0; i < n; i++)
+        img->reftable[i] = be64(bytes + i * 8);
+    img->reftable_n = n;
+    free(bytes);
+    return true;
+}
+
+static bool read_all(struct image *img, struct error *err)
+{
+    if (!read_head(img, err))
+        return false;
+    if (!extensions_decode(img->head, img->head_len, &img->hdr, img->geo.cluster_size,
+                           &img->ext) ||
+        !read_backing_file(img) ||
+        !ext_text(img, img->ext.backing_format, &img->backing_format) ||
+        !ext_text(img, img->ext.data_file, &img->data_file))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return snapshots_read(img->src, &img->hdr, &img->geo, &img->snaps, err) &&
+           bitmaps_read(img->src, &img->hdr, &img->geo, &img->ext, &img->bitmaps, err) &&
+           read_reftable(img, err);
+}
+
+bool image_open(struct source *src, const struct image_options *opt, struct image **out,
+                struct error *err)
+{
+    uint8_t probe[PROBE];
+    struct header hdr;
+    struct image *img;
+
+    if (!source_read(src, 0, probe, sizeof probe, err))
+        return false;
+    header_decode(probe, sizeof probe, &hdr);
+    if (!check_magic(src, &hdr, opt && opt->force_magic, err))
+        return false;
+    apply_options(opt, &hdr);
+    img = calloc(1, sizeof *img);
+    if (!img)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    img->hdr = hdr;
+    img->src = src;
+    if (!geometry_init(&hdr, source_size(src), &img->geo, err) || !read_all(img, err)) {
+        img->src = NULL;
+        image_close(img);
+        return false;
+    }
+    refusal_judge(img, &img->refused);
+    *out = img;
+    return true;
+}
+
+void image_close(struct image *img)
+{
+    if (!img)
+        return;
+    extensions_free(&img->ext);
+    snapshots_free(&img->snaps);
+    bitmaps_free(&img->bitmaps);
+    free(img->head);
+    free(img->backing_file);
+    free(img->backing_format);
+    free(img->data_file);
+    free(img->reftable);
+    source_close(img->src);
+    free(img);
+}
+
+/* The place of entry `first` of a table; false when it lies past all files. */
+static bool entry_off(uint64_t table_off, uint64_t first, uint64_t entry_size, uint64_t *out)
+{
+    uint64_t bytes;
+
+    return u64_mul(first, entry_size, &bytes) && u64_add(table_off, bytes, out);
+}
+
+#define CHUNK 4096                      /* bytes read at a time into the stack */
+
+bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,
+                   uint64_t *out, struct error *err)
+{
+    uint8_t bytes[CHUNK];
+
+    for (size_t done = 0; done < n;) {
+        size_t k = n - done < CHUNK / 8 ? n - done : CHUNK / 8;
+        uint64_t off;
+
+        memset(bytes, 0, sizeof bytes);
+        if (entry_off(l1_off, first + done, 8, &off) &&
+            !source_read(img->src, off, bytes, k * 8, err))
+            return false;
+        for (size_t i = 0; i < k; i++)
+            out[done + i] = be64(bytes + i * 8);
+        done += k;
+    }
+    return true;
+}
+
+bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, size_t n,
+                   struct l2_entry *out, struct error *err)
+{
+    size_t size = img->geo.l2_entry_size;
+    uint8_t bytes[CHUNK];
+
+    for (size_t done = 0; done < n;) {
+        size_t k = n - done < CHUNK / size ? n - done : CHUNK / size;
+        uint64_t off;
+
+        memset(bytes, 0, sizeof bytes);
+        if (entry_off(l2_off, first + done, size, &off) &&
+            !source_read(img->src, off, bytes, k * size, err))
+            return false;
+        for (size_t i = 0; i < k; i++)
+            l2_decode(&img->geo, bytes + i * size, &out[done + i]);
+        done += k;
+    }
+    return true;
+}
+
+enum stored_status image_stored_refcount(const struct image *img, uint64_t cluster,
+                                         uint64_t *out)
+{
+    const struct geometry *geo = &img->geo;
+    uint64_t i = cluster >> geo->refblock_bits, block, j, bit;
+    uint8_t bytes[8] = { 0 };
+
+    *out = 0;
+    if (i >= img->reftable_n)
+        return STORED_NO_BLOCK;
+    block = img->reftable[i] & REFTABLE_OFFSET_MASK;
+    if (!block)
+        return STORED_NO_BLOCK;
+    if (block & (geo->cluster_size - 1))
+        return STORED_BAD_BLOCK;
+    if (block > READ_OFFSET_MAX - geo->cluster_size)
+        return STORED_UNREADABLE;
+    /* Only the bytes that hold it: the entry, or for narrow ones the byte it is in. */
+    j = cluster & (geo->refblock_entries - 1);
+    bit = j << geo->refcount_order;
+    if (!source_read(img->src, block + bit / 8, bytes, geo->refcount_bits < 8
+                                                           ? 1 : geo->refcount_bits / 8, NULL))
+        return STORED_UNREADABLE;
+    *out = refblock_get(bytes, geo->refcount_order, (bit & 7) >> geo->refcount_order);
+    return STORED_OK;
+}

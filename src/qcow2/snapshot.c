@@ -1,0 +1,192 @@
+#include "qcow2/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "qcow2/field.h"
+
+#define FIXED       40                  /* bytes of an entry before its extra data */
+#define EXTRA_KNOWN 24                  /* bytes of extra data that have a meaning */
+#define ALIGNMENT   8                   /* entries start at multiples of this */
+
+static uint64_t get(const char *table, const char *field, const uint8_t *bytes, size_t len)
+{
+    const struct field_table *t = field_table(table);
+
+    return field_value(t, field_named(t, field), bytes, len);
+}
+
+/* Does the extra data reach to the end of this field? */
+static bool has_extra(const struct snapshot *s, const char *name)
+{
+    const struct field *f = field_named(field_table("snapshot-extra"), name);
+
+    return s->extra_data_size >= (uint64_t)f->off + f->width;
+}
+
+static void decode_fixed(const uint8_t *b, struct snapshot *s)
+{
+    s->l1_table_offset = get("snapshot", "l1_table_offset", b, FIXED);
+    s->l1_size = get("snapshot", "l1_size", b, FIXED);
+    s->id_size = get("snapshot", "id_str_size", b, FIXED);
+    s->name_size = get("snapshot", "name_size", b, FIXED);
+    s->date_sec = get("snapshot", "date_sec", b, FIXED);
+    s->date_nsec = get("snapshot", "date_nsec", b, FIXED);
+    s->vm_clock_nsec = get("snapshot", "vm_clock_nsec", b, FIXED);
+    s->vm_state_size = get("snapshot", "vm_state_size", b, FIXED);
+    s->extra_data_size = get("snapshot", "extra_data_size", b, FIXED);
+    s->entry_len = FIXED + s->extra_data_size + s->id_size + s->name_size;
+}
+
+static void decode_extra(const uint8_t *b, uint64_t disk_size, struct snapshot *s)
+{
+    static const char table[] = "snapshot-extra";
+
+    s->disk_size = disk_size;
+    s->icount = UINT64_MAX;
+    if (has_extra(s, "vm_state_size_large"))
+        s->vm_state_size = get(table, "vm_state_size_large", b, EXTRA_KNOWN);
+    if (has_extra(s, "disk_size"))
+        s->disk_size = get(table, "disk_size", b, EXTRA_KNOWN);
+    if (has_extra(s, "icount"))
+        s->icount = get(table, "icount", b, EXTRA_KNOWN);
+}
+
+/* A string of at most 65535 bytes; what lies past the end of the file is left out. */
+static bool read_string(struct source *src, uint64_t off, uint64_t len, char **out,
+                        bool *cut, bool *unreadable)
+{
+    uint64_t size = source_size(src);
+    uint64_t there = off < size ? u64_min(len, size - off) : 0;
+    char *text = calloc(1, (size_t)there + 1);
+
+    if (!text)
+        return false;
+    if (there < len)
+        *cut = true;
+    if (there && !source_read(src, off, text, (size_t)there, NULL))
+        *unreadable = true;
+    *out = text;
+    return true;
+}
+
+enum step { STEP_ENTRY, STEP_END, STEP_NOMEM };
+
+/* Reads the entry at `off`. STEP_END: it cannot be kept, and out->end says why. */
+static enum step read_entry(struct source *src, const struct header *hdr, uint64_t off,
+                            struct snapshots *out, struct snapshot *s)
+{
+    uint8_t fixed[FIXED], extra[EXTRA_KNOWN] = { 0 };
+    uint64_t string = off + FIXED;
+    bool unreadable = false;
+
+    *s = (struct snapshot){ .entry_off = off };
+    if (!source_read(src, off, fixed, sizeof fixed, NULL)) {
+        out->end = SNAPSHOTS_UNREADABLE;
+        return STEP_END;
+    }
+    decode_fixed(fixed, s);
+    if (s->extra_data_size > SNAPSHOT_EXTRA_MAX) {
+        out->end = SNAPSHOTS_EXTRA_TOO_LARGE;
+        return STEP_END;
+    }
+    if (off + s->entry_len - out->table_off > SNAPSHOT_TABLE_MAX) {
+        out->end = SNAPSHOTS_TABLE_TOO_LARGE;
+        return STEP_END;
+    }
+    if (!source_read(src, string, extra,
+                     (size_t)u64_min(s->extra_data_size, EXTRA_KNOWN), NULL))
+        unreadable = true;
+    decode_extra(extra, hdr->size, s);
+    string += s->extra_data_size;
+    if (!read_string(src, string, s->id_size, &s->id, &s->id_cut, &unreadable) ||
+        !read_string(src, string + s->id_size, s->name_size, &s->name, &s->id_cut,
+                     &unreadable)) {
+        free(s->id);
+        return STEP_NOMEM;
+    }
+    if (!unreadable)
+        return STEP_ENTRY;
+    free(s->id);
+    free(s->name);
+    out->end = SNAPSHOTS_UNREADABLE;
+    return STEP_END;
+}
+
+static bool append(struct snapshots *out, size_t *cap, const struct snapshot *s)
+{
+    if (out->n == *cap) {
+        size_t more = *cap ? *cap * 2 : 8;
+        struct snapshot *list = realloc(out->list, more * sizeof *list);
+
+        if (!list)
+            return false;
+        out->list = list;
+        *cap = more;
+    }
+    out->list[out->n++] = *s;
+    return true;
+}
+
+/* Lengths with the all-zero entries past the end of the file, FIXED bytes each. */
+static void count_zero_entries(struct snapshots *out)
+{
+    out->whole_len = out->table_len;
+    if (out->end == SNAPSHOTS_PAST_FILE)
+        out->whole_len = round_up(out->table_len, ALIGNMENT) +
+                         (out->announced - out->n) * FIXED;
+}
+
+bool snapshots_read(struct source *src, const struct header *hdr,
+                    const struct geometry *geo, struct snapshots *out, struct error *err)
+{
+    struct snapshots t = { .announced = hdr->nb_snapshots,
+                           .table_off = hdr->snapshots_offset };
+    uint64_t off = t.table_off;
+    size_t cap = 0;
+
+    if (t.announced > SNAPSHOTS_MAX) {
+        t.end = SNAPSHOTS_TOO_MANY;
+    } else if (off & (geo->cluster_size - 1) ||
+               off > (uint64_t)INT64_MAX - t.announced * FIXED) {
+        t.end = SNAPSHOTS_BAD_OFFSET;
+    }
+    while (t.end == SNAPSHOTS_COMPLETE && t.n < t.announced) {
+        struct snapshot s;
+        enum step step;
+
+        off = round_up(off, ALIGNMENT);
+        if (off >= geo->file_size) {
+            t.end = SNAPSHOTS_PAST_FILE;
+            break;
+        }
+        step = read_entry(src, hdr, off, &t, &s);
+        if (step == STEP_END)
+            break;
+        if (step == STEP_ENTRY && !append(&t, &cap, &s)) {
+            free(s.id);
+            free(s.name);
+            step = STEP_NOMEM;
+        }
+        if (step == STEP_NOMEM) {
+            snapshots_free(&t);
+            return err_set(err, ERR_NOMEM, "out of memory");
+        }
+        off += s.entry_len;
+        t.table_len = off - t.table_off;
+    }
+    count_zero_entries(&t);
+    *out = t;
+    return true;
+}
+
+void snapshots_free(struct snapshots *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->list[i].id);
+        free(s->list[i].name);
+    }
+    free(s->list);
+    *s = (struct snapshots){ .list = NULL };
+}

@@ -1,0 +1,84 @@
+#include "report/explain.h"
+
+#include "base/buf.h"
+#include "report/jw.h"
+#include "report/wrap.h"
+
+#define WIDTH 80
+
+void explain_list(struct out *out)
+{
+    static const char *const about[N_SEVERITIES] = {
+        [SEV_CORRUPTION] = "Corruptions: the image is damaged",
+        [SEV_LEAK] = "Leaks: space is wasted, nothing is lost",
+        [SEV_ERROR] = "Errors: something could not be checked",
+        [SEV_WARNING] = "Warnings: suspicious or dangerous; QEMU says nothing",
+        [SEV_NOTE] = "Notes: worth knowing, not wrong",
+    };
+
+    for (int s = 0; s < N_SEVERITIES; s++) {
+        out_printf(out, "%s%s\n", s ? "\n" : "", about[s]);
+        for (int k = 0; k < N_PROBLEMS; k++) {
+            const struct problem_info *p = problem_info((enum problem_kind)k);
+
+            if ((int)p->severity == s)
+                out_printf(out, "  %-30s %s\n", p->id, p->title);
+        }
+    }
+    out_puts(out, "\nqcheck explain ID tells more about one of them.\n");
+}
+
+static void paragraph(struct out *out, const char *label, const char *text)
+{
+    struct buf b = BUF_INIT;
+
+    wrap_text(&b, text, 0, 4, WIDTH);
+    out_printf(out, "\n  %s\n    %s", label, buf_str(&b));
+    buf_free(&b);
+}
+
+void explain_kind(enum problem_kind kind, struct out *out)
+{
+    static const char *const counts[] = {
+        [QEMU_OWN] = "qemu-img check does not look for it",
+        [QEMU_CORRUPTION] = "counted as a corruption by qemu-img check",
+        [QEMU_LEAK] = "counted as a leak by qemu-img check",
+        [QEMU_CHECK_ERROR] = "counted as a check error by qemu-img check",
+    };
+    const struct problem_info *p = problem_info(kind);
+
+    out_printf(out, "%s\n%s (%s; %s)\n", p->title, p->id, severity_name(p->severity),
+               counts[p->qemu]);
+    paragraph(out, "What it is", p->meaning);
+    paragraph(out, "What it does to the guest", p->effect);
+    paragraph(out, "What to do", p->advice);
+    if (p->spec)
+        out_printf(out, "\n  Specification: section \"%s\"\n", p->spec);
+}
+
+void explain_json(const enum problem_kind *kind, size_t n, struct out *out)
+{
+    static const char *const qemu[] = {
+        [QEMU_OWN] = "none", [QEMU_CORRUPTION] = "corruptions", [QEMU_LEAK] = "leaks",
+        [QEMU_CHECK_ERROR] = "check-errors",
+    };
+    struct jw j = JW_INIT(out);
+
+    jw_array(&j, NULL);
+    for (size_t i = 0; i < n; i++) {
+        const struct problem_info *p = problem_info(kind[i]);
+
+        jw_object(&j, NULL);
+        jw_text(&j, "id", p->id);
+        jw_text(&j, "severity", severity_name(p->severity));
+        jw_text(&j, "qemu-counter", qemu[p->qemu]);
+        jw_text(&j, "title", p->title);
+        jw_text(&j, "meaning", p->meaning);
+        jw_text(&j, "effect", p->effect);
+        jw_text(&j, "advice", p->advice);
+        if (p->spec)
+            jw_text(&j, "specification", p->spec);
+        jw_close(&j);
+    }
+    jw_close(&j);
+}

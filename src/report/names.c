@@ -1,0 +1,36 @@
+#include "report/names.h"
+
+#include <string.h>
+
+/* The decoders end what they keep with a NUL, so strlen stays inside. */
+size_t snapshot_id_len(const struct snapshot *s)
+{
+    return strlen(s->id);
+}
+
+size_t snapshot_name_len(const struct snapshot *s)
+{
+    return strlen(s->name);
+}
+
+size_t bitmap_name_len(const struct bitmap *b)
+{
+    return strlen(b->name);
+}
+
+bool snapshot_find(const struct image *img, const char *text, size_t *out)
+{
+    for (size_t i = 0; i < img->snaps.n; i++) {
+        if (strcmp(img->snaps.list[i].id, text) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < img->snaps.n; i++) {
+        if (strcmp(img->snaps.list[i].name, text) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}

@@ -91,6 +91,7 @@ bool extensions_decode(const uint8_t *bytes, size_t len, const struct header *hd
     while (extension_next(bytes, len, end, &pos, &e, &too_long)) {
         if (e.type == EXT_END) {
             out->end = EXT_ENDED_MARK;
+            pos = e.data_off - HEAD;
             break;
         }
         if (out->n == EXTENSIONS_MAX) {
@@ -126,15 +127,12 @@ void extensions_free(struct extensions *ext)
 
 const char *extension_name(uint32_t type)
 {
-    switch (type) {
-    case EXT_END: return "end of extensions";
-    case EXT_BACKING_FORMAT: return "backing file format";
-    case EXT_FEATURE_NAMES: return "feature name table";
-    case EXT_BITMAPS: return "bitmaps";
-    case EXT_CRYPTO: return "encryption header pointer";
-    case EXT_DATA_FILE: return "external data file name";
-    default: return "unknown";
-    }
+    const struct field *f = field_named(field_table("header-ext"), "type");
+
+    for (const struct field_name *n = f->names; n->name; n++)
+        if (n->value == type)
+            return n->name;
+    return "unknown";
 }
 
 /* Records of the feature name table: type, bit, 46 bytes of name. */

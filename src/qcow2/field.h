@@ -15,7 +15,8 @@ enum field_kind {
     FIELD_BYTES,            /* a length in bytes */
     FIELD_COUNT,            /* number of things (entries, clusters, bits) */
     FIELD_OFFSET,           /* host byte offset */
-    FIELD_LOG2,             /* exponent of 2 */
+    FIELD_LOG2,             /* exponent of 2, of a number of bytes */
+    FIELD_LOG2_BITS,        /* exponent of 2, of a number of bits */
     FIELD_ENUM,             /* one of `names` */
     FIELD_MASK,             /* bits by `names` */
     FIELD_MAGIC,
@@ -63,15 +64,22 @@ struct field_table {
 const struct field_table *field_table(const char *id);      /* NULL: no such table */
 const struct field_table *field_table_at(size_t i);         /* NULL past the last */
 
-/* Value of a field in the bytes of its structure (bit tables: of its word); 0 where `len`
- * does not reach. Wider than 8 bytes or width 0: 0. */
+/* The compressed-descriptor table for clusters of 2^cluster_bits bytes (9 to 21): the border
+ * between offset and size moves with it. field_table() has that of 64 KiB clusters. */
+const struct field_table *field_table_compressed(uint32_t cluster_bits);
+
+/* Value of a field in the bytes of its structure (bit tables: of its word); bytes that
+ * `len` does not reach count as 0. Wider than 8 bytes or width 0: 0. Offsets in bit tables
+ * are byte offsets: they stand where they are, unshifted. */
 uint64_t field_value(const struct field_table *t, const struct field *f,
                      const uint8_t *bytes, size_t len);
 
-/* Value in words: "64 KiB clusters", "0x30000 (196608)", "dirty, extended L2 entries"... */
+/* Value in words: "16 (64 KiB)", "0x30000 (196608)", "dirty, extended L2 entries"... Bytes
+ * of text (FIELD_TEXT) are not a value: show them with text_visible. */
 void field_describe(const struct field *f, uint64_t value, struct buf *out);
 
-/* Field of a table that covers byte `at` of the structure; NULL: none. */
+/* Field of a table that covers byte `at` of the structure (bit tables: that bit of the
+ * word); NULL: none. Fields of variable length are found as parts, below. */
 const struct field *field_at(const struct field_table *t, size_t at);
 const struct field *field_named(const struct field_table *t, const char *name);
 
@@ -90,7 +98,8 @@ struct parts { struct part *list; size_t n; };              /* owned */
 
 struct image;
 /* Parts of the whole header area: header fields, every extension with its fields, and the
- * backing file name. False when memory runs out. Free with parts_free. */
+ * backing file name, by rising offset but for the last. `index` counts the extensions, and
+ * the records of a feature name table. False when memory runs out. Free with parts_free. */
 bool parts_of_header(const struct image *img, struct parts *out);
 /* Parts of the entry of snapshot / bitmap number i. */
 bool parts_of_snapshot(const struct image *img, size_t i, struct parts *out);

@@ -60,24 +60,39 @@ const struct field_table FIELDS_L2_ENTRY_EXTENDED = {
     true, 8, FIELDS(L2_BITMAP),
 };
 
-/* The border between size and offset depends on the cluster size; field_compressed() cuts
- * the word for a given image, this row set is that of 64 KiB clusters. */
-static const struct field COMPRESSED[] = {
-    { "copied", 63, 1, FIELD_FLAG, 2, TARGET_NONE, NULL,
-      "Must be clear: compressed clusters are never written in place.", NULL },
-    { "compressed", 62, 1, FIELD_FLAG, 2, TARGET_NONE, NULL,
-      "Set: the rest of the word is this descriptor.", NULL },
-    { "additional_sectors", 54, 8, FIELD_COUNT, 2, TARGET_NONE, NULL,
-      "Sectors of 512 bytes that the data reaches into after the first one.",
-      "The exact length is not stored: the decompressor stops by itself. Several "
-      "compressed clusters share a host cluster, and one may straddle two." },
-    { "host_offset", 0, 54, FIELD_OFFSET, 2, TARGET_COMPRESSED, NULL,
-      "Where the compressed data starts: any byte, aligned to nothing.", NULL },
+/* The border between offset and size for clusters of 2^cb bytes. */
+#define SHIFT(cb) (62 - ((cb) - 8))
+
+#define COMPRESSED(cb) { \
+    { "copied", 63, 1, FIELD_FLAG, 2, TARGET_NONE, NULL, \
+      "Must be clear: compressed clusters are never written in place.", NULL }, \
+    { "compressed", 62, 1, FIELD_FLAG, 2, TARGET_NONE, NULL, \
+      "Set: the rest of the word is this descriptor.", NULL }, \
+    { "additional_sectors", SHIFT(cb), (cb) - 8, FIELD_COUNT, 2, TARGET_NONE, NULL, \
+      "Sectors of 512 bytes that the data reaches into after the first one.", \
+      "The exact length is not stored: the decompressor stops by itself. Several " \
+      "compressed clusters share a host cluster, and one may straddle two." }, \
+    { "host_offset", 0, SHIFT(cb), FIELD_OFFSET, 2, TARGET_COMPRESSED, NULL, \
+      "Where the compressed data starts: any byte, aligned to nothing.", NULL }, \
+}
+#define COMPRESSED_FIELDS 4
+
+static const struct field COMPRESSED[][COMPRESSED_FIELDS] = {
+    COMPRESSED(9), COMPRESSED(10), COMPRESSED(11), COMPRESSED(12), COMPRESSED(13),
+    COMPRESSED(14), COMPRESSED(15), COMPRESSED(16), COMPRESSED(17), COMPRESSED(18),
+    COMPRESSED(19), COMPRESSED(20), COMPRESSED(21),
 };
 
-const struct field_table FIELDS_COMPRESSED = {
-    "compressed-descriptor", "Compressed cluster descriptor",
-    "Compressed Clusters Descriptor", true, 8, FIELDS(COMPRESSED),
+#define COMPRESSED_TABLE(cb) { \
+    "compressed-descriptor", "Compressed cluster descriptor", \
+    "Compressed Clusters Descriptor", true, 8, COMPRESSED[(cb) - 9], COMPRESSED_FIELDS, \
+}
+
+const struct field_table FIELDS_COMPRESSED[] = {
+    COMPRESSED_TABLE(9), COMPRESSED_TABLE(10), COMPRESSED_TABLE(11), COMPRESSED_TABLE(12),
+    COMPRESSED_TABLE(13), COMPRESSED_TABLE(14), COMPRESSED_TABLE(15), COMPRESSED_TABLE(16),
+    COMPRESSED_TABLE(17), COMPRESSED_TABLE(18), COMPRESSED_TABLE(19), COMPRESSED_TABLE(20),
+    COMPRESSED_TABLE(21),
 };
 
 static const struct field REFTABLE_ENTRY[] = {

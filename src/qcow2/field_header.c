@@ -106,7 +106,7 @@ static const struct field HEADER[] = {
       "Features whose bits a program that does not know them must clear when it writes.",
       "A cleared bit tells that the data of the feature may be stale. With the bitmaps bit "
       "clear, the bitmaps in the image no longer agree with the disk and are ignored." },
-    { "refcount_order", 96, 4, FIELD_LOG2, 3, TARGET_NONE, NULL,
+    { "refcount_order", 96, 4, FIELD_LOG2_BITS, 3, TARGET_NONE, NULL,
       "Width of a refcount in bits as a power of two: 0 (1 bit) to 6 (64 bits).",
       "4, that is 16 bits, is usual and the only width in version 2. A narrow width bounds "
       "how many snapshots can share a cluster: 1 bit allows none." },
@@ -121,6 +121,13 @@ static const struct field HEADER[] = {
       "requires that it is clear." },
     { "padding", 105, 7, FIELD_RESERVED, 3, TARGET_NONE, NULL,
       "Zeros, up to the next multiple of 8.", NULL },
+    { "unknown", 112, 0, FIELD_TEXT, 3, TARGET_NONE, NULL,
+      "Header fields that no version of the format describes yet.",
+      "A header may become longer; what a program does not know it leaves as it is." },
+    { "backing_file_name", 0, 0, FIELD_TEXT, 2, TARGET_NONE, NULL,
+      "Name of the backing file, not NUL-terminated.",
+      "A relative name starts from the directory of this image. The name may also be a "
+      "description in JSON (json:{...}) or an address (nbd://...)." },
 };
 
 const struct field_table FIELDS_HEADER = {

@@ -13,7 +13,8 @@ extern const struct field_table FIELDS_HEADER_EXT, FIELDS_FEATURE_NAME, FIELDS_B
     FIELDS_CRYPTO_EXT;
 /* field_entry.c */
 extern const struct field_table FIELDS_L1_ENTRY, FIELDS_L2_ENTRY, FIELDS_L2_ENTRY_EXTENDED,
-    FIELDS_COMPRESSED, FIELDS_REFTABLE_ENTRY, FIELDS_BITMAP_TABLE_ENTRY;
+    FIELDS_REFTABLE_ENTRY, FIELDS_BITMAP_TABLE_ENTRY;
+extern const struct field_table FIELDS_COMPRESSED[];    /* [cluster_bits - 9] */
 /* field_dir.c */
 extern const struct field_table FIELDS_SNAPSHOT, FIELDS_SNAPSHOT_EXTRA,
     FIELDS_BITMAP_DIR_ENTRY;

@@ -63,7 +63,8 @@ struct extensions {
     struct header_ext *list;            /* owned, in file order */
     size_t n;
     enum ext_end end;
-    uint64_t end_off;                   /* host byte where reading stopped */
+    uint64_t end_off;                   /* host byte of the entry where reading stopped: the
+                                           end mark, or the one too long or too many */
     /* The last one of each known kind, NULL where there is none (points into list). */
     const struct header_ext *backing_format, *feature_names, *bitmaps_at, *crypto_at,
         *data_file;

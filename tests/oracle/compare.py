@@ -16,7 +16,6 @@ import json
 import multiprocessing
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +26,7 @@ import time
 import make
 import mutate
 import qcow2
+import rules
 
 KEYS = ["image-end-offset", "total-clusters", "check-errors", "corruptions", "leaks",
         "allocated-clusters", "fragmented-clusters", "compressed-clusters", "filename",
@@ -74,13 +74,14 @@ def qemu_check(path, mode, data_file):
 
 
 def qemu_outcome(path, mode, data_file):
-    """(mode that was used, outcome). A side file that cannot be opened says nothing about
-    the image: then it is looked at alone."""
+    """(mode that was used, outcome). A side file that cannot be opened or a missing key
+    says nothing about the image: then it is looked at alone, or with a key."""
     result = qemu_check(path, mode, data_file)
-    if mode == "plain" and result.counts is None and result.status == 1 and re.search(
-            r"Could not open backing file|^qemu-img: Could not open '[^']*': "
-            r"(Could not open '|.*No such file)", result.stderr, re.M):
-        return "alone", qemu_check(path, "alone", data_file)
+    if mode == "plain" and result.counts is None and result.status == 1:
+        if rules.NO_SIDE_FILE.search(result.stderr):
+            return "alone", qemu_check(path, "alone", data_file)
+        if rules.NO_SECRET.search(result.stderr):
+            return "secret", qemu_check(path, "secret", data_file)
     return mode, result
 
 
@@ -100,27 +101,38 @@ def differences(mode, qemu, ours):
         return [f"qcheck did not end in {TIMEOUT} seconds"]
     if ours.status < 0 or ours.status > 3 or "Sanitizer" in ours.stderr:
         return [f"qcheck ended with {ours.status}: {ours.stderr[-2000:]}"]
+    rule = rules.rule_of(qemu.stderr) if qemu.counts is None else None
     if not isinstance(ours.counts, dict):
+        if rule in ("magic", "cluster-bits") and ours.status == 1 and ours.stderr:
+            return []       # nothing can be read from it
         return [f"qcheck printed no JSON object, status {ours.status}: {ours.stderr}"]
     refused = ours.counts.get("qcheck", {}).get("refused")
     if qemu.counts is None:
-        found = []
-        if ours.status not in (1, 2):
-            found.append(f"qemu-img gives no counts, qcheck ended with {ours.status}")
-        if not refused and mode == "plain":
-            found.append("qemu-img gives no counts, qcheck.refused is missing")
-        return found if qemu.status == 1 else []
+        return refusal_differences(mode, qemu, ours, rule, refused)
     found = []
-    if refused and mode == "plain":
+    if refused:
         found.append(f"qemu-img checks it, qcheck.refused is {refused}")
-    if refused and mode != "plain":
-        return found        # it lacks the secret or the side file: no counts to compare
     for key in KEYS:
         theirs, mine = qemu.counts.get(key), ours.counts.get(key)
         if theirs != mine:
             found.append(f"{key}: qemu-img {theirs}, qcheck {mine}")
     if qemu.status != ours.status:
         found.append(f"exit status: qemu-img {qemu.status}, qcheck {ours.status}")
+    return found
+
+
+def refusal_differences(mode, qemu, ours, rule, refused):
+    """qemu-img gave no counts. When it died, or lacks something, nothing follows for us but
+    that we end well."""
+    found = []
+    if qemu.status != 1 or (mode != "plain" and not rule):
+        return found
+    if ours.status not in (1, 2):
+        found.append(f"qemu-img gives no counts, qcheck ended with {ours.status}")
+    if not refused:
+        found.append(f"qemu-img stops at {rule}, qcheck.refused is missing")
+    elif rule and refused["rule"] != rule:
+        found.append(f"qemu-img stops at {rule}, qcheck.refused is {refused}")
     return found
 
 

@@ -54,8 +54,8 @@ class Survey:
                 self.field("extension." + name, pos + 8 + off, width)
             if name == "crypto":
                 self.kind("crypto", img.read_int(pos + 8, 8))
-        self.kind("snapshot table", img.snapshots_offset)
         for pos in img.snapshots():
+            self.kinds.setdefault("snapshot table", [img.snapshots_offset])
             extra = img.read_int(pos + 36, 4)
             for _, off, width in qcow2.SNAPSHOT:
                 if off + width <= 40 + extra:
@@ -342,9 +342,9 @@ class Damager:
 
     def overwrite_table(self):
         """One structure's first cluster with another's, or with data."""
-        self.ops.append(("copy", self.metadata() if self.rng.random() < 0.8
-                         else self.rng.randrange(self.s.clusters) * self.s.cs,
-                         self.metadata(), min(self.s.cs, 65536)))
+        source = self.metadata() if self.rng.random() < 0.8 \
+            else self.rng.randrange(self.s.clusters) * self.s.cs
+        self.ops.append(("copy", source, self.metadata(), min(self.s.cs, 65536)))
 
     def wipe_table(self):
         off = self.metadata()

@@ -60,8 +60,8 @@ def check_findings(folder):
         qemu = compare.qemu_check(path, "plain", None)
         ours = compare.qcheck_outcome(path)
         wrong += [f"{name}: {line}" for line in compare.differences("plain", qemu, ours)]
-        kinds = ((ours.counts or {}).get("qcheck") or {}).get("kinds") or {}
-        found = {kind: n["count"] for kind, n in kinds.items()}
+        kinds = ((ours.counts or {}).get("qcheck") or {}).get("kinds") or []
+        found = {kind["id"]: kind["count"] for kind in kinds}
         if (ours.status, found) != EXPECT.get(name):
             wrong.append(f"{name}: {(ours.status, found)} instead of {EXPECT.get(name)}")
     return wrong

@@ -1,0 +1,280 @@
+#include "ui/frame.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ui/where.h"
+
+/* Rows of the frame for a screen of this height; the body keeps at least one. */
+struct rows { bool title, tabs, place, hints; };
+
+static struct rows rows_of(int h)
+{
+    return (struct rows){ h >= 6, h >= 4, h >= 3, h >= 2 };
+}
+
+struct area frame_body(const struct area *screen)
+{
+    struct rows r = rows_of(screen->h);
+
+    return area_part(screen, r.title + r.tabs, 0,
+                     screen->h - r.title - r.tabs - r.place - r.hints, -1);
+}
+
+static void draw_title(const struct ui *ui, const struct area *line)
+{
+    static const char read_only[] = "READ-ONLY ";
+    const struct geometry *geo = &ui->img->geo;
+    int end = line->w - (int)sizeof read_only + 1;
+    struct area left = area_part(line, 0, 0, 1, end - 1);
+    struct buf name = BUF_INIT;
+    struct buf facts = BUF_INIT;
+    char a[TEXT_NUM];
+    char b[TEXT_NUM];
+    char c[TEXT_NUM];
+    const char *path = source_get_info(ui->img->src).name;
+    const char *slash = strrchr(path, '/');
+    int x = draw_text(&left, 0, 0, ROLE_TITLE, " qcheck  ");
+
+    draw_fill(line, 0, 0, 1, line->w, ' ', ROLE_TITLE);
+    x = draw_text(&left, 0, 0, ROLE_TITLE, " qcheck  ");
+    if (slash && slash[1])
+        path = slash + 1;
+    text_visible(&name, path, strlen(path));
+    buf_printf(&facts, "v%" PRIu64 " \u00b7 %s clusters \u00b7 %s disk in %s file",
+               ui->img->hdr.version, text_size(a, geo->cluster_size), text_size(b, geo->size),
+               text_size(c, geo->file_size));
+    if (x + text_columns(line, buf_str(&name)) + 3 + text_columns(line, buf_str(&facts)) <
+        left.w) {
+        x = draw_text(&left, 0, x, ROLE_TITLE, buf_str(&name));
+        draw_text(&left, 0, x + 3, ROLE_TEXT, buf_str(&facts));
+    } else {
+        draw_cut(&left, 0, x, left.w - x, ROLE_TITLE, buf_str(&name));
+    }
+    draw_text(line, 0, end, ROLE_TITLE, read_only);
+    buf_free(&name);
+    buf_free(&facts);
+}
+
+/* 1226355 -> "1.2M": a count in few columns. */
+static void short_count(uint64_t n, char out[16])
+{
+    static const char unit[] = " kMGTPE";
+    unsigned u = 0;
+    uint64_t tenths = 0;
+
+    for (; n >= 1000 && (u > 0 || n >= 10000); u++) {
+        tenths = n % 1000 / 100;
+        n /= 1000;
+    }
+    if (u == 0)
+        snprintf(out, 16, "%" PRIu64, n);
+    else if (n < 10)
+        snprintf(out, 16, "%" PRIu64 ".%" PRIu64 "%c", n, tenths, unit[u]);
+    else
+        snprintf(out, 16, "%" PRIu64 "%c", n, unit[u]);
+}
+
+static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out, size_t cap)
+{
+    const char *name = view_class(id) ? view_class(id)->name : "";
+
+    if (!names) {
+        snprintf(out, cap, "%d", (int)id + 1);
+    } else if (id == VIEW_PROBLEMS && ui->scan) {
+        const struct problems *list = &ui->scan->problems;
+        char bad[16];
+        char rest[16];
+
+        short_count(problems_of_severity(list, SEV_CORRUPTION) +
+                    problems_of_severity(list, SEV_ERROR), bad);
+        short_count(problems_of_severity(list, SEV_LEAK) +
+                    problems_of_severity(list, SEV_WARNING), rest);
+        snprintf(out, cap, "%d %s %s+%s", (int)id + 1, name, bad, rest);
+    } else {
+        snprintf(out, cap, "%d %s", (int)id + 1, name);
+    }
+}
+
+/* Draws the tabs (line NULL: does not) and returns the columns they take; *hit becomes the
+ * tab at column `at`. */
+static int tabs(const struct frame *f, const struct area *line, bool names, int at,
+                enum view_id *hit)
+{
+    int x = 1;
+    char text[64];
+
+    for (int id = 0; id < N_NUMBERED_VIEWS; id++) {
+        bool on = (enum view_id)id == f->view;
+        int w;
+
+        if (!view_class((enum view_id)id))
+            continue;
+        tab_text(f->ui, (enum view_id)id, names || on, text, sizeof text);
+        w = (int)strlen(text);
+        if (line && on) {
+            draw_text(line, 0, x - 1, ROLE_TAB_ON, " ");
+            draw_text(line, 0, x, ROLE_TAB_ON, text);
+            draw_text(line, 0, x + w, ROLE_TAB_ON, " ");
+        } else if (line) {
+            draw_text(line, 0, x, ROLE_TAB, text);
+            draw_restyle(line, 0, x, 1, ROLE_KEY, 0);
+        }
+        if (at >= x - 1 && at <= x + w && hit)
+            *hit = (enum view_id)id;
+        x += w + 2;
+    }
+    return x;
+}
+
+static bool tab_names_fit(const struct frame *f, int w)
+{
+    return tabs(f, NULL, true, -1, NULL) < w;
+}
+
+static void draw_progress(const struct frame *f, const struct area *line, int x)
+{
+    const struct scan_progress *p = f->ui->progress;
+    unsigned permille = (unsigned)u64_min(atomic_load(&p->overall), 1000);
+    int room = line->w - x - 1;
+    char text[32];
+    int bar;
+
+    snprintf(text, sizeof text, "%s %u%%", f->stopping ? "stopping" : "scanning",
+             permille / 10);
+    if (room < (int)strlen(text))
+        snprintf(text, sizeof text, "%u%%", permille / 10);
+    bar = room - (int)strlen(text) - 1;
+    bar = bar > 20 ? 20 : bar;
+    if (bar >= 4) {
+        draw_right(line, 0, line->w - bar - 2, ROLE_MESSAGE, text);
+        draw_bar(line, 0, line->w - bar - 1, bar, permille, 1000, ROLE_BAR);
+    } else {
+        draw_right(line, 0, line->w - 1, ROLE_MESSAGE, text);
+    }
+}
+
+static void draw_outcome(const struct frame *f, const struct area *line, int x)
+{
+    const struct scan_result *r = f->ui->scan;
+    const char *text = "no scan";
+    unsigned role = ROLE_DIM;
+
+    if (f->scan_error->code != ERR_NONE) {
+        text = "scan failed";
+        role = ROLE_ALARM;
+    } else if (r && r->partial) {
+        text = "partial scan";
+        role = ROLE_ALARM;
+    } else if (r && problems_of_severity(&r->problems, SEV_CORRUPTION)) {
+        text = "corrupt";
+        role = ROLE_SEV + SEV_CORRUPTION;
+    } else if (r && problems_of_severity(&r->problems, SEV_ERROR)) {
+        text = "not fully checked";
+        role = ROLE_SEV + SEV_ERROR;
+    } else if (r && problems_of_severity(&r->problems, SEV_LEAK)) {
+        text = "leaks only";
+        role = ROLE_SEV + SEV_LEAK;
+    } else if (r) {
+        text = "clean";
+        role = ROLE_GOOD;
+    }
+    if (line->w - x - 1 >= (int)strlen(text))
+        draw_right(line, 0, line->w - 1, role, text);
+}
+
+static void draw_tabs(const struct frame *f, const struct area *line)
+{
+    int x = tabs(f, line, tab_names_fit(f, line->w), -1, NULL);
+
+    if (f->ui->progress)
+        draw_progress(f, line, x);
+    else
+        draw_outcome(f, line, x);
+}
+
+static void draw_place(const struct frame *f, const struct area *line)
+{
+    const struct view_class *class = view_class(f->view);
+    struct buf text = BUF_INIT;
+    int end = line->w - 1;
+
+    if (class && class->status) {
+        class->status(f->state, f->ui, &text);
+        end -= text_columns(line, buf_str(&text)) + 1;
+        if (end > line->w / 2)
+            draw_text(line, 0, end + 1, ROLE_DIM, buf_str(&text));
+        else
+            end = line->w - 1;
+        buf_reset(&text);
+    }
+    where_line(f->ui, &f->ui->here, &text);
+    draw_cut(line, 0, 1, end - 1, ROLE_PLACE, buf_str(&text));
+    buf_free(&text);
+}
+
+static void draw_hints(enum view_id view, const struct area *line)
+{
+    const struct key_row *row[32];
+    size_t n = key_hints(view, row, sizeof row / sizeof row[0]);
+    int x = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        char key[16];
+        int w;
+
+        key_first(row[i], key, sizeof key);
+        w = (int)(strlen(key) + 1 + strlen(row[i]->hint));
+        if (x + w > line->w)
+            continue;
+        x = draw_text(line, 0, x, ROLE_KEY, key);
+        x = draw_text(line, 0, x + 1, ROLE_HINT, row[i]->hint) + 2;
+    }
+}
+
+static void draw_last(const struct frame *f, const struct area *line)
+{
+    if (f->prompt->kind != PROMPT_CLOSED)
+        prompt_draw(f->prompt, line);
+    else if (*f->message)
+        draw_cut(line, 0, 1, line->w - 1, f->alarm ? ROLE_ALARM : ROLE_MESSAGE, f->message);
+    else
+        draw_hints(f->view, line);
+}
+
+void frame_draw(const struct frame *f, const struct area *screen)
+{
+    struct rows r = rows_of(screen->h);
+    int y = 0;
+    struct area line;
+
+    if (r.title) {
+        line = area_part(screen, y++, 0, 1, -1);
+        draw_title(f->ui, &line);
+    }
+    if (r.tabs) {
+        line = area_part(screen, y, 0, 1, -1);
+        draw_tabs(f, &line);
+    }
+    if (r.place) {
+        line = area_part(screen, screen->h - 2, 0, 1, -1);
+        draw_place(f, &line);
+    }
+    if (r.hints || f->prompt->kind != PROMPT_CLOSED || *f->message) {
+        line = area_part(screen, screen->h - 1, 0, 1, -1);
+        draw_fill(&line, 0, 0, 1, line.w, ' ', ROLE_TEXT);
+        draw_last(f, &line);
+    }
+}
+
+enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int y, int x)
+{
+    struct rows r = rows_of(screen->h);
+    enum view_id hit = N_VIEWS;
+
+    if (r.tabs && y == r.title)
+        tabs(f, NULL, tab_names_fit(f, screen->w), x, &hit);
+    return hit;
+}

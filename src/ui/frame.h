@@ -1,0 +1,28 @@
+/* What stands around every view: two title lines, the place line, the hint line. */
+#ifndef QCHECK_UI_FRAME_H
+#define QCHECK_UI_FRAME_H
+
+#include "ui/prompt.h"
+#include "ui/view.h"
+
+struct frame {
+    const struct ui *ui;
+    enum view_id view;
+    const void *state;              /* of the view shown */
+    const struct prompt *prompt;
+    const char *message;            /* "" : none */
+    bool alarm;
+    bool stopping;                  /* the scan was told to stop */
+    const struct error *scan_error; /* why there is no result; ERR_NONE: no such thing */
+};
+
+/* Where the view is drawn: the rows between; at least one. */
+struct area frame_body(const struct area *screen);
+
+/* Draws all but the body. Cursor: only when the prompt is open. */
+void frame_draw(const struct frame *f, const struct area *screen);
+
+/* The view whose tab is at y, x; N_VIEWS: none. */
+enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int y, int x);
+
+#endif

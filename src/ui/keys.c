@@ -1,0 +1,186 @@
+#include "ui/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NOT_HELP (IN_ALL & ~IN(VIEW_HELP))
+
+static const struct key_row table[] = {
+    /* map */
+    { IN(VIEW_MAP), "+ =", ACT_ZOOM_IN, "zoom", 70, "Zoom in by two around the cursor" },
+    { IN(VIEW_MAP), "- _", ACT_ZOOM_OUT, NULL, 0, "Zoom out by two around the cursor" },
+    { IN(VIEW_MAP), "0", ACT_ZOOM_ALL, "all", 40, "Show the whole file" },
+    { IN(VIEW_MAP), "c", ACT_ZOOM_ONE, "1:1", 39, "One cluster per cell" },
+    { IN(VIEW_MAP), "t", ACT_SPACE, "file/guest", 60,
+      "Change between the file and the guest disk" },
+    { IN(VIEW_MAP), "f", ACT_COLOURING, "colour by", 50,
+      "Colour by class, by fragmentation, by references, by guest position" },
+    { IN(VIEW_MAP), "v", ACT_STYLE, "style", 30, "Half blocks, full blocks or letters" },
+    { IN(VIEW_MAP), "y", ACT_CURVE, NULL, 0, "Rows or Hilbert curve" },
+    { IN(VIEW_MAP), "i", ACT_LEGEND, NULL, 0, "Show or hide the legend" },
+    { IN(VIEW_MAP), "Enter", ACT_OPEN, "open", 90,
+      "Zoom in; at one cluster per cell open what the cluster is" },
+    /* problems */
+    { IN(VIEW_PROBLEMS), "f", ACT_FILTER, "filter", 60,
+      "Show corruptions only, leaks only, warnings only, or all" },
+    { IN(VIEW_PROBLEMS), "s", ACT_SORT, "sort", 50,
+      "Sort by file offset, guest offset or severity" },
+    { IN(VIEW_PROBLEMS), "Enter", ACT_OPEN, "go there", 90,
+      "Go to the place of the problem, in the view that fits" },
+    /* tables */
+    { IN(VIEW_TABLES), "Enter", ACT_OPEN, "open", 90,
+      "Open the table or cluster this entry points to" },
+    { IN(VIEW_TABLES), "l Right", ACT_RIGHT, NULL, 0, "As Enter" },
+    { IN(VIEW_TABLES), "h Left", ACT_LEFT, "up", 70, "Up: the table that points to this one" },
+    { IN(VIEW_TABLES), "t", ACT_NEXT_TOPIC, "topic", 60,
+      "Next of: mapping, refcounts, snapshots, bitmaps" },
+    { IN(VIEW_TABLES), "u", ACT_HIDE_UNUSED, "unused", 55, "Hide or show unused entries" },
+    { IN(VIEW_TABLES), "[", ACT_PREV_TABLE, "[ ] sibling", 50,
+      "Same row of the previous table" },
+    { IN(VIEW_TABLES), "]", ACT_NEXT_TABLE, NULL, 0, "Same row of the next table" },
+    /* header */
+    { IN(VIEW_HEADER), "Enter", ACT_OPEN, "follow", 90, "Go where this field points" },
+    /* hex */
+    { IN(VIEW_HEX), "Enter", ACT_OPEN, "follow", 90,
+      "Go where the field under the cursor points" },
+    { IN(VIEW_HEX), "e", ACT_NEXT_ENTRY, "entry", 70, "Next field or entry" },
+    { IN(VIEW_HEX), "E", ACT_PREV_ENTRY, NULL, 0, "Previous field or entry" },
+    { IN(VIEW_HEX), "z", ACT_DECOMPRESS, "decompress", 60,
+      "Show a compressed cluster decompressed, and back" },
+    { IN(VIEW_HEX), "Home ^", ACT_LINE_START, NULL, 0, "Start of the line" },
+    { IN(VIEW_HEX), "End $", ACT_LINE_END, NULL, 0, "End of the line" },
+    { IN(VIEW_TABLES) | IN(VIEW_HEADER) | IN(VIEW_HEX), "d", ACT_NUMBERS, "numbers", 30,
+      "Numbers in hex, in decimal, or as sizes" },
+    /* help */
+    { IN(VIEW_HELP), "? F1 Tab", ACT_PANE, "other page", 90,
+      "Change between keys and what is shown here" },
+    { IN(VIEW_HELP), "q Esc Backspace Enter", ACT_BACK, "close", 95, "Close help" },
+    /* motion */
+    { IN_ALL, "k Up", ACT_UP, NULL, 0, "Up" },
+    { IN_ALL, "j Down", ACT_DOWN, NULL, 0, "Down" },
+    { IN_ALL, "h Left", ACT_LEFT, NULL, 0, "Left" },
+    { IN_ALL, "l Right", ACT_RIGHT, NULL, 0, "Right" },
+    { IN_ALL, "PageUp Ctrl-B", ACT_PAGE_UP, NULL, 0, "One page up" },
+    { IN_ALL, "PageDown Ctrl-F Space", ACT_PAGE_DOWN, NULL, 0, "One page down" },
+    { IN_ALL, "Ctrl-U", ACT_HALF_UP, NULL, 0, "Half a page up" },
+    { IN_ALL, "Ctrl-D", ACT_HALF_DOWN, NULL, 0, "Half a page down" },
+    { IN_ALL, "gg Home", ACT_TOP, NULL, 0, "To the first line" },
+    { IN_ALL, "G End", ACT_BOTTOM, NULL, 0, "To the last line" },
+    { NOT_HELP, "Tab", ACT_PANE, NULL, 0, "To the other pane, where the view has two" },
+    { NOT_HELP, "Enter", ACT_OPEN, "open", 90, "Open what is under the cursor" },
+    /* frame */
+    { NOT_HELP, "Backspace Ctrl-H", ACT_BACK, "back", 80, "Back to the place before" },
+    { NOT_HELP, ">", ACT_FORWARD, NULL, 0, "Forward again, after going back" },
+    { IN_ALL, "? F1", ACT_HELP, "help", 99, "Keys, and what is shown here" },
+    { NOT_HELP, "g :", ACT_GOTO, "go to", 75,
+      "Go to an address: 0x1c0000, 28c, guest 1G, L1[3], L2[3][77], snap 2, rb 5, header" },
+    { NOT_HELP, "n", ACT_NEXT_PROBLEM, "problem", 78, "To the next problem" },
+    { NOT_HELP, "N", ACT_PREV_PROBLEM, NULL, 0, "To the previous problem" },
+    { NOT_HELP, "x", ACT_HEX_HERE, "hex", 45, "The bytes of this place" },
+    { NOT_HELP, "r", ACT_REFERRERS, "who points here", 44, "Everything that refers to this cluster" },
+    { NOT_HELP, "/", ACT_SEARCH, "search", 35, "Search in this view; empty: once more" },
+    { NOT_HELP, "\\", ACT_SEARCH_AGAIN, NULL, 0, "Search backwards for the same" },
+    { IN_ALL, "1", ACT_VIEW_1, NULL, 0, "Overview: the verdict and the totals" },
+    { IN_ALL, "2", ACT_VIEW_2, NULL, 0, "Map: every cluster of the file" },
+    { IN_ALL, "3", ACT_VIEW_3, NULL, 0, "Problems, grouped by kind" },
+    { IN_ALL, "4", ACT_VIEW_4, NULL, 0, "Tables: mapping, refcounts, snapshots, bitmaps" },
+    { IN_ALL, "5", ACT_VIEW_5, NULL, 0, "Header: every field" },
+    { IN_ALL, "6", ACT_VIEW_6, NULL, 0, "Hex: the bytes, with fields marked" },
+    { NOT_HELP, "}", ACT_NEXT_VIEW, NULL, 0, "Next view" },
+    { NOT_HELP, "{ BackTab", ACT_PREV_VIEW, NULL, 0, "Previous view" },
+    { IN_ALL, "Esc", ACT_STOP, NULL, 0, "Stop the scan and keep what it has found" },
+    { IN_ALL, "m", ACT_MOUSE, NULL, 0, "Mouse on or off (off: the terminal selects text)" },
+    { IN_ALL, "T", ACT_THEME, NULL, 0, "Next theme: dark, light, mono, colour-blind safe" },
+    { IN_ALL, "Ctrl-L", ACT_REDRAW, NULL, 0, "Draw the screen anew" },
+    { NOT_HELP, "q", ACT_QUIT, "quit", 85, "Leave" },
+};
+
+static const struct { const char *name, *shown; uint32_t code; } names[] = {
+    { "Up", "Up", KEYCODE_UP }, { "Down", "Down", KEYCODE_DOWN },
+    { "Left", "Left", KEYCODE_LEFT }, { "Right", "Right", KEYCODE_RIGHT },
+    { "PageUp", "PgUp", KEYCODE_PGUP }, { "PageDown", "PgDn", KEYCODE_PGDN },
+    { "Home", "Home", KEYCODE_HOME }, { "End", "End", KEYCODE_END },
+    { "BackTab", "BackTab", KEYCODE_BACKTAB }, { "Delete", "Del", KEYCODE_DEL },
+    { "Insert", "Ins", KEYCODE_INS }, { "Enter", "Enter", KEYCODE_ENTER },
+    { "Tab", "Tab", KEYCODE_TAB }, { "Esc", "Esc", KEYCODE_ESC },
+    { "Backspace", "Bksp", KEYCODE_BACKSPACE }, { "Space", "Space", ' ' },
+};
+
+const struct key_row *key_table(size_t i)
+{
+    return i < sizeof table / sizeof table[0] ? &table[i] : NULL;
+}
+
+uint32_t key_code(const char *name, size_t len)
+{
+    if (len == 1)
+        return (unsigned char)name[0];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i].name) == len && memcmp(names[i].name, name, len) == 0)
+            return names[i].code;
+    if (len == 6 && memcmp(name, "Ctrl-", 5) == 0 && name[5] >= 'A' && name[5] <= 'Z')
+        return (uint32_t)(name[5] - 'A' + 1);
+    if (name[0] == 'F' && len >= 2 && len <= 3) {
+        unsigned n = 0;
+
+        for (size_t i = 1; i < len; i++)
+            n = name[i] >= '0' && name[i] <= '9' ? n * 10 + (unsigned)(name[i] - '0') : 99;
+        if (n >= 1 && n <= 12)
+            return KEYCODE_F1 + n - 1;
+    }
+    return 0;
+}
+
+enum action key_action(enum view_id view, uint32_t code)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *p = table[i].keys;
+
+        if (!(table[i].views & IN(view)))
+            continue;
+        while (*p) {
+            size_t len = strcspn(p, " ");
+
+            if (len > 0 && key_code(p, len) == code)
+                return table[i].action;
+            p += len + (p[len] == ' ');
+        }
+    }
+    return ACT_NONE;
+}
+
+void key_first(const struct key_row *row, char *out, size_t cap)
+{
+    size_t len = strcspn(row->keys, " ");
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i].name) == len && memcmp(names[i].name, row->keys, len) == 0) {
+            snprintf(out, cap, "%s", names[i].shown);
+            return;
+        }
+    }
+    snprintf(out, cap, "%.*s", (int)len, row->keys);
+}
+
+size_t key_hints(enum view_id view, const struct key_row **out, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0] && n < max; i++) {
+        const struct key_row *row = &table[i];
+        bool seen = false;
+        size_t at = n;
+
+        if (!(row->views & IN(view)) || !row->hint)
+            continue;
+        for (size_t k = 0; k < n; k++)
+            seen = seen || out[k]->action == row->action;
+        if (seen)
+            continue;
+        for (; at > 0 && out[at - 1]->priority < row->priority; at--)
+            out[at] = out[at - 1];
+        out[at] = row;
+        n++;
+    }
+    return n;
+}

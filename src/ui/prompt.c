@@ -1,0 +1,143 @@
+#include "ui/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/glyph.h"
+#include "ui/keys.h"
+
+void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text)
+{
+    p->kind = kind;
+    snprintf(p->text, sizeof p->text, "%s", text);
+    p->len = p->at = strlen(p->text);
+}
+
+static size_t before(const struct prompt *p)    /* start of the character left of `at` */
+{
+    size_t i = p->at;
+
+    while (i > 0 && ((unsigned char)p->text[--i] & 0xc0) == 0x80)
+        continue;
+    return i;
+}
+
+static size_t after(const struct prompt *p)     /* end of the character at `at` */
+{
+    size_t i = p->at;
+
+    if (i < p->len)
+        i++;
+    while (i < p->len && ((unsigned char)p->text[i] & 0xc0) == 0x80)
+        i++;
+    return i;
+}
+
+static void cut(struct prompt *p, size_t from, size_t to)
+{
+    memmove(p->text + from, p->text + to, p->len - to + 1);
+    p->len -= to - from;
+    p->at = from;
+}
+
+static void insert(struct prompt *p, uint32_t ch)
+{
+    char bytes[5];
+    size_t n = glyph_encode(ch, bytes);
+
+    if (glyph_width(ch) < 0 || p->len + n >= sizeof p->text)
+        return;
+    memmove(p->text + p->at + n, p->text + p->at, p->len - p->at + 1);
+    memcpy(p->text + p->at, bytes, n);
+    p->len += n;
+    p->at += n;
+}
+
+static enum prompt_answer leave(struct prompt *p, enum prompt_answer answer)
+{
+    p->kind = PROMPT_CLOSED;
+    if (answer == PROMPT_ENTERED && p->len > 0)
+        memcpy(p->last, p->text, sizeof p->last);
+    return answer;
+}
+
+enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
+{
+    size_t word;
+
+    switch (key) {
+    case KEYCODE_ENTER:
+        return leave(p, PROMPT_ENTERED);
+    case KEYCODE_ESC:
+        return leave(p, PROMPT_LEFT);
+    case KEYCODE_BACKSPACE:
+    case 'H' - '@':
+        if (p->len == 0)
+            return leave(p, PROMPT_LEFT);
+        cut(p, before(p), p->at);
+        break;
+    case KEYCODE_DEL:
+    case 'D' - '@':
+        cut(p, p->at, after(p));
+        break;
+    case KEYCODE_LEFT:
+    case 'B' - '@':
+        p->at = before(p);
+        break;
+    case KEYCODE_RIGHT:
+    case 'F' - '@':
+        p->at = after(p);
+        break;
+    case KEYCODE_HOME:
+    case 'A' - '@':
+        p->at = 0;
+        break;
+    case KEYCODE_END:
+    case 'E' - '@':
+        p->at = p->len;
+        break;
+    case 'U' - '@':
+        cut(p, 0, p->at);
+        break;
+    case 'K' - '@':
+        p->text[p->at] = '\0';
+        p->len = p->at;
+        break;
+    case 'W' - '@':
+        for (word = p->at; word > 0 && p->text[word - 1] == ' '; word--)
+            continue;
+        for (; word > 0 && p->text[word - 1] != ' '; word--)
+            continue;
+        cut(p, word, p->at);
+        break;
+    case KEYCODE_UP:
+    case 'P' - '@':
+        prompt_open(p, p->kind, p->last);
+        break;
+    default:
+        if (key < KEYCODE_UP)
+            insert(p, key);
+    }
+    return PROMPT_GOES_ON;
+}
+
+void prompt_draw(const struct prompt *p, const struct area *line)
+{
+    const char *label = p->kind == PROMPT_GOTO ? " go to: " : " search: ";
+    const char *hint = p->kind == PROMPT_GOTO
+                           ? "0x1c0000  28c  guest 1G  L1[3]  L2[3][77]  snap 2  rb 5  header" : "";
+    char head[sizeof p->text];
+    int x = draw_text(line, 0, 0, ROLE_PROMPT, label);
+    struct area field = area_part(line, 0, x, 1, -1);
+    int cursor;
+    int shift;
+
+    memcpy(head, p->text, p->at);
+    head[p->at] = '\0';
+    cursor = text_columns(line, head);
+    shift = cursor >= field.w ? cursor - field.w + 1 : 0;
+    draw_text(&field, 0, -shift, ROLE_TEXT, p->text);
+    if (p->len == 0)
+        draw_cut(&field, 0, 2, field.w - 2, ROLE_DIM, hint);
+    draw_cursor(&field, 0, cursor - shift);
+}

@@ -1,0 +1,28 @@
+/* A line the person types in the last row: the go-to prompt and the search prompt. */
+#ifndef QCHECK_UI_PROMPT_H
+#define QCHECK_UI_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ui/grid.h"
+
+enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH };
+
+struct prompt {
+    enum prompt_kind kind;
+    char text[256];             /* UTF-8, NUL-terminated */
+    size_t len, at;             /* bytes; `at`: where the cursor is */
+    char last[256];             /* what was entered last: Up brings it back */
+};
+
+enum prompt_answer { PROMPT_GOES_ON, PROMPT_ENTERED, PROMPT_LEFT };
+
+void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text);
+/* Takes a key. PROMPT_ENTERED: text is ready; the prompt is closed in both other cases
+ * than PROMPT_GOES_ON. */
+enum prompt_answer prompt_key(struct prompt *p, uint32_t key);
+void prompt_draw(const struct prompt *p, const struct area *line);
+
+#endif

@@ -1,0 +1,29 @@
+/* The inspector: everything a command needs to know of it. */
+#ifndef QCHECK_UI_UI_H
+#define QCHECK_UI_UI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "qcow2/image.h"
+#include "scan/place.h"
+#include "ui/theme.h"
+
+struct ui_options {
+    enum theme_id theme;
+    bool ascii;                 /* --ascii; also chosen when the locale is not UTF-8 */
+    bool no_mouse;
+    bool mono;                  /* NO_COLOR is set: no colours whatever the theme */
+    unsigned threads;           /* of the scan; 0: as many as cores */
+    size_t problems_kept;       /* 0: the default */
+    const char *start;          /* address to start at, as typed at the go-to prompt; NULL */
+};
+
+/* Runs the inspector on the controlling terminal until the person leaves. setlocale() has
+ * been called. False when the terminal cannot be used or memory runs out. *signo: 0, or the
+ * signal that ended it; the caller should end by the same one (the terminal is restored). */
+bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
+            struct error *err);
+
+#endif

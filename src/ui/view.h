@@ -1,0 +1,117 @@
+/* What a view is. Eight of them exist (keys.h); each lives in a file of its own,
+ * view_NAME.c, and exports one `const struct view_class`.
+ *
+ * The life of a frame:
+ *
+ *   1. An event comes. The frame (app.c) turns it into an action through the key table and
+ *      handles its own ones (quit, back, go to, view 1-6, next problem ...). Any other goes
+ *      to act() of the view shown, which changes the view's state and may ask for something
+ *      in *req.
+ *   2. prepare() is told the size of its area and may read from the image: bounded, about
+ *      as much as the screen shows. It keeps what it read, and the error when reading
+ *      failed, in its state.
+ *   3. draw() draws from that state. The state is const, it reads nothing, it cannot fail.
+ *      The area is erased before. It should set the real cursor on the focused item.
+ *
+ * The place where one stands, ui->here, is shared by all views and shown in the place
+ * line. When a view comes to the front, or somebody jumps, show() is called with that
+ * place: the view puts its cursor there, or as near as it can. When the cursor of a view
+ * moves, act() reports the new place with REQ_MOVED. show() itself does not report: a place
+ * seen in a coarse view keeps its precision on return to a fine one.
+ *
+ * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and everything
+ * must work all the same. When it ends, scanned() is called once (and never when the scan
+ * failed). Sizes may be anything from 1x1, in any order. Text from the image is drawn with
+ * draw_bytes, everything else with draw_text; neither needs care about clipping.
+ *
+ * All callbacks run on one thread. Pointers in struct ui stay valid while the view exists,
+ * except that `scan` and `progress` change between calls. */
+#ifndef QCHECK_UI_VIEW_H
+#define QCHECK_UI_VIEW_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "qcow2/image.h"
+#include "scan/scan.h"
+#include "ui/grid.h"
+#include "ui/keys.h"
+
+#define NO_PROBLEM SIZE_MAX
+
+/* What views may know of the rest: read only. */
+struct ui {
+    const struct image *img;
+    const struct scan_result *scan;         /* NULL until the scan has ended; then const */
+    const struct scan_progress *progress;   /* of the running scan, else NULL */
+    struct place here;                      /* where the person stands; completed */
+    size_t problem;                         /* index in scan->problems.list of the problem
+                                               last jumped to, or NO_PROBLEM */
+    const char *search;                     /* last search text, "" at first */
+    bool ascii;                             /* no block characters */
+    bool colour;                            /* false: mono; glyphs must tell everything */
+    unsigned threads;                       /* for walks; 0: as many as cores */
+};
+
+/* What act() asks the frame for. */
+enum request_kind {
+    REQ_NONE,               /* handled, nothing else to do (or: action means nothing here) */
+    REQ_MOVED,              /* place: the cursor stands there now; no entry in the history */
+    REQ_GO,                 /* place, view: go there, Backspace returns. view N_VIEWS: the
+                               view that shows this place best */
+    REQ_VIEW,               /* view: show that one, at the same place; Backspace returns */
+    REQ_BACK,               /* as Backspace */
+};
+
+struct request {
+    enum request_kind kind;
+    struct place place;
+    enum view_id view;
+    size_t problem;         /* REQ_GO: which problem this is about, or NO_PROBLEM */
+    bool alarm;             /* the message is about something that went wrong */
+    char message[300];      /* shown in the last line until the next key; "": none */
+};
+
+/* Fills in: kind REQ_MOVED / REQ_GO, with the place completed from the image. */
+void request_moved(struct request *req, const struct place *place);
+void request_go(struct request *req, const struct place *place, enum view_id view);
+void request_message(struct request *req, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Beside the action: where the mouse is (ACT_CLICK: relative to the area of the view;
+ * count 2 for a double click), and lines for ACT_SCROLL_*. */
+struct act_arg { int y, x, count; };
+
+struct view_class {
+    const char *name;       /* on the tab: "Map" */
+    const char *title;      /* in help: "Map of the file" */
+
+    /* New state, zero places; false when memory runs out. Called once, at the start. */
+    bool (*create)(const struct ui *ui, void **state);
+    void (*destroy)(void *state);
+
+    void (*show)(void *state, const struct ui *ui, const struct place *place);
+    /* The scan has ended: ui->scan is there. May be NULL. */
+    void (*scanned)(void *state, const struct ui *ui);
+    void (*prepare)(void *state, const struct ui *ui, int rows, int cols);
+    void (*draw)(const void *state, const struct ui *ui, const struct area *a);
+    void (*act)(void *state, const struct ui *ui, enum action action,
+                const struct act_arg *arg, struct request *req);
+    /* Finds `text` (not empty) after the cursor, dir > 0, or before it, wrapping round; the
+     * outcome goes into *req as in act(). NULL: this view has no search. */
+    void (*search)(void *state, const struct ui *ui, const char *text, int dir,
+                   struct request *req);
+    /* The second page of help: what is shown here, why it exists in the format and how it
+     * is laid out, with the numbers of this image worked through. Paragraphs separated by
+     * empty lines; a line that starts with two blanks is not filled. May be NULL. */
+    void (*teach)(const void *state, const struct ui *ui, struct buf *out);
+    /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
+    void (*status)(const void *state, const struct ui *ui, struct buf *out);
+};
+
+extern const struct view_class view_overview, view_map, view_problems, view_tables,
+    view_header, view_hex, view_referrers, view_help;
+
+/* The class of a view; NULL while the program has none for that number. */
+const struct view_class *view_class(enum view_id id);
+
+#endif

@@ -1,0 +1,118 @@
+#include "ui/where.h"
+
+#include <inttypes.h>
+
+#include "base/text.h"
+
+#define STEP " \u203a "
+
+bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster)
+{
+    if (p->kind == PLACE_CLUSTER) {
+        *cluster = p->i;
+        return true;
+    }
+    if (p->kind == PLACE_NONE || p->file_off == NO_ADDRESS)
+        return false;
+    *cluster = geo_cluster_of(&ui->img->geo, p->file_off);
+    return true;
+}
+
+bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len)
+{
+    const struct geometry *geo = &ui->img->geo;
+    uint64_t first;
+    uint64_t n = geo->cluster_size;
+
+    switch (p->kind) {
+    case PLACE_L1:
+        first = geo_guest_off(geo, p->i, 0);
+        n = geo->l2_span;
+        break;
+    case PLACE_L2:
+        first = geo_guest_off(geo, p->i, p->j);
+        break;
+    default:
+        if (p->guest_off == NO_ADDRESS)
+            return false;
+        first = p->guest_off & ~(geo->cluster_size - 1);
+    }
+    if (first >= geo->size)
+        return false;
+    *start = first;
+    *len = u64_min(n, geo->size - first);
+    return true;
+}
+
+void where_offset(uint64_t off, struct buf *out)
+{
+    char text[TEXT_NUM];
+
+    if (off == 0 || (off & (off - 1)) == 0 || (off & 0x3fffffff) == 0)
+        buf_puts(out, text_size(text, off));
+    else
+        buf_printf(out, "0x%" PRIx64, off);
+}
+
+static void add_owner(const struct ui *ui, const struct place *p, struct buf *out)
+{
+    struct map_cell cell;
+    uint64_t cluster;
+
+    if (!where_cluster(ui, p, &cluster))
+        return;
+    if (cluster >= ui->img->geo.n_clusters) {
+        buf_puts(out, STEP "past the end of the file");
+    } else if (ui->scan) {
+        map_get(ui->scan->map, cluster, &cell);
+        buf_printf(out, STEP "%s", class_info(cell.cls)->name);
+        if (cell.problem)
+            buf_puts(out, " !");
+    }
+}
+
+void where_line(const struct ui *ui, const struct place *p, struct buf *out)
+{
+    uint64_t cluster;
+    uint64_t start;
+    uint64_t len;
+
+    if (p->kind == PLACE_NONE) {
+        buf_puts(out, "nowhere yet");
+        return;
+    }
+    if (p->file_off != NO_ADDRESS)
+        buf_printf(out, "file 0x%" PRIx64, p->file_off);
+    else
+        buf_puts(out, "not in the file");
+    if (where_cluster(ui, p, &cluster)) {
+        buf_printf(out, STEP "cluster %" PRIu64, cluster);
+        add_owner(ui, p, out);
+    }
+    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) {
+        buf_puts(out, STEP);
+        place_text(p, out);
+    }
+    if (where_guest(ui, p, &start, &len)) {
+        buf_puts(out, STEP "guest ");
+        where_offset(start, out);
+        buf_puts(out, " \u2013 ");
+        where_offset(start + len, out);
+    }
+}
+
+enum view_id where_best_view(const struct place *p, enum view_id now)
+{
+    static const struct { enum place_kind kind; unsigned can; enum view_id best; } table[] = {
+        { PLACE_FILE_OFFSET, IN(VIEW_HEX) | IN(VIEW_MAP), VIEW_HEX },
+        { PLACE_CLUSTER, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_REFERRERS), VIEW_MAP },
+        { PLACE_GUEST, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_TABLES), VIEW_TABLES },
+        { PLACE_HEADER, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_HEADER), VIEW_HEADER },
+        { PLACE_CRYPTO, IN(VIEW_HEX) | IN(VIEW_MAP), VIEW_HEX },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].kind == p->kind)
+            return table[i].can & IN(now) ? now : table[i].best;
+    return (IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_TABLES)) & IN(now) ? now : VIEW_TABLES;
+}

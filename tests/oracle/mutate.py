@@ -380,6 +380,26 @@ class Damager:
             more = rng.choice([1 << 28, 1 << 30]) if s.cs > 1024 else 1 << 24
         self.ops.append(("truncate", s.size + more))
 
+    def growth(self):
+        """References that reach into the cluster after the end, which QEMU then counts as
+        part of the file, and refcount blocks just there."""
+        s, rng = self.s, self.rng
+        end = s.size // s.cs * s.cs
+        if rng.random() < 0.5:
+            end += rng.choice([0, s.cs])
+            self.ops.append(("truncate", max(0, end + rng.choice([0, 0, 1, 512, -512]))))
+        near = end + rng.choice([-s.cs, 0, s.cs]) + rng.choice([0, 0, 512, s.cs // 2])
+        if s.l2_used and rng.random() < 0.7:
+            entry = near & qcow2.OFFSET_MASK | rng.choice([qcow2.COPIED, 0, 1])
+            if rng.random() < 0.3:
+                entry = self.descriptor()
+            self.poke((rng.choice(s.l2_used), 8), entry)
+        else:
+            self.poke(self.place("l1.used", "l1.free"), near | qcow2.COPIED)
+        if rng.random() < 0.5:
+            self.poke(self.place("reftable.used", "reftable.free", "reftable.free"),
+                      end + rng.choice([-s.cs, 0, 0, s.cs, 2 * s.cs]))
+
     def version(self):
         self.poke((4, 4), self.rng.choice([2, 3, 2, 3, 0, 1, 4, 0x1000003]))
 
@@ -398,7 +418,8 @@ DAMAGE = [
     (10, Damager.refcounts), (12, Damager.snapshot_field), (12, Damager.bitmap_field),
     (5, Damager.swap_entries), (5, Damager.overwrite_table), (5, Damager.wipe_table),
     (6, Damager.random_words), (2, Damager.random_byte), (6, Damager.cut),
-    (4, Damager.extend), (1, Damager.version), (1, Damager.backing),
+    (4, Damager.extend), (8, Damager.growth), (1, Damager.version),
+    (1, Damager.backing),
 ]
 
 

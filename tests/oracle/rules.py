@@ -57,6 +57,15 @@ RULES = [
      "snapshot-table-unreadable"),
 ]
 
+# Where qcheck may name a rule that says more: QEMU finds a bitmap without a name, or half a
+# directory, where the directory lies past the end; bitmaps too short where the disk has no
+# length; and takes an entry of more than 2 GiB for one of a negative length.
+ALSO = {
+    "bitmap-constraints": ("bitmap-dir-past-end", "disk-size"),
+    "bitmap-dir-broken": ("bitmap-dir-past-end",),
+    "bitmap-extra-data": ("bitmap-dir-broken",),
+}
+
 # A side file or a key is missing: says nothing about the image.
 NO_SIDE_FILE = re.compile(
     r"Could not open backing file|^qemu-img: Could not open '[^']*': "

@@ -30,6 +30,7 @@
 #define THREADS_MAX             64
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
 #define SOURCE_RETRIES_MAX      256         /* failed reads inside one request before it is given up */
+#define NBD_SILENCE_MAX         60          /* seconds without a byte while answers are due */
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables read when opening */
 
 #endif

@@ -1,6 +1,6 @@
 /* Where the bytes of an image come from. Read-only by construction: there is no call that
- * writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), memory, a failing wrapper
- * for tests; others (NBD) fit the same table of functions.
+ * writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), an NBD server, memory, and
+ * a failing wrapper for tests.
  *
  * All reading functions may be called from several threads at once. */
 #ifndef QCHECK_BASE_SOURCE_H
@@ -41,6 +41,15 @@ struct source_info {
 /* Opens a regular file or block device. A directory, FIFO, socket or character device is
  * refused with a message that says what it is. */
 bool source_open_file(const char *path, struct source **out, struct error *err);
+
+/* The bytes that an NBD server exports: nbd://, nbds://, nbd+unix:// and so on. An error
+ * where the program was built without libnbd or the library is not there. */
+bool source_open_nbd(const char *uri, struct source **out, struct error *err);
+
+/* What a person named: an NBD address, else a file. A file whose name looks like an address
+ * is named with its folder ("./nbd://..."). Never used for names found in an image. */
+bool source_open(const char *name, struct source **out, struct error *err);
+bool source_name_is_nbd(const char *name);
 
 /* Bytes in memory, borrowed until the source is closed. */
 bool source_open_memory(const void *bytes, size_t len, const char *name,

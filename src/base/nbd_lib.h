@@ -1,0 +1,41 @@
+/* The calls of libnbd that are used, found at run time: the library brings a dozen others
+ * with it (TLS, XML), which a check of a local file need not load. */
+#ifndef QCHECK_BASE_NBD_LIB_H
+#define QCHECK_BASE_NBD_LIB_H
+
+#include <libnbd.h>
+
+#include "base/error.h"
+
+#define NBD_CALLS(X) \
+    X(nbd_add_meta_context) \
+    X(nbd_aio_block_status) \
+    X(nbd_aio_disconnect) \
+    X(nbd_aio_get_direction) \
+    X(nbd_aio_get_fd) \
+    X(nbd_aio_is_closed) \
+    X(nbd_aio_is_dead) \
+    X(nbd_aio_notify_read) \
+    X(nbd_aio_notify_write) \
+    X(nbd_aio_pread) \
+    X(nbd_can_meta_context) \
+    X(nbd_can_multi_conn) \
+    X(nbd_close) \
+    X(nbd_connect_uri) \
+    X(nbd_create) \
+    X(nbd_get_block_size) \
+    X(nbd_get_errno) \
+    X(nbd_get_error) \
+    X(nbd_get_size) \
+    X(nbd_set_uri_allow_local_file)
+
+struct nbd_lib {
+#define X(name) __typeof__(name) *name;
+    NBD_CALLS(X)
+#undef X
+};
+
+/* Loads the library, for the rest of the process. */
+bool nbd_lib_load(struct nbd_lib *out, struct error *err);
+
+#endif

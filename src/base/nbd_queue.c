@@ -1,0 +1,450 @@
+#include "config.h"
+
+#include "base/nbd_queue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/nbd_lib.h"
+#include "base/num.h"
+#include "base/text.h"
+
+#define CONNECTIONS_MAX 4
+#define IN_FLIGHT_MAX   64              /* requests per connection */
+#define READ_MAX        (32u << 20)     /* what every server must accept */
+
+/* One call of nbd_queue_run. */
+struct nbd_wait {
+    size_t left;
+    pthread_cond_t done;
+};
+
+struct nbd_conn {
+    struct nbd_queue *queue;
+    struct nbd_handle *h;               /* NULL: lost */
+    struct nbd_job *jobs;               /* in flight */
+    unsigned in_flight;
+};
+
+struct nbd_queue {
+    struct nbd_lib lib;
+    struct nbd_server server;
+    pthread_t thread;
+    bool thread_runs;
+    int wake[2];                        /* a byte here wakes the thread */
+
+    /* Everything up to here is fixed once the thread runs; under the lock: */
+    pthread_mutex_t lock;
+    struct nbd_job *first, *last;       /* handed in, not yet sent */
+    bool stop;
+
+    /* The thread's own */
+    struct nbd_conn conn[CONNECTIONS_MAX];
+    struct nbd_job *finished;           /* answered since they were last reported */
+    struct timespec heard;              /* when something last arrived */
+};
+
+/* --- the thread's side --- */
+
+static void finish(struct nbd_queue *q, struct nbd_job *job, int error)
+{
+    struct nbd_conn *c = job->conn;
+
+    if (c) {
+        if (job->prev)
+            job->prev->next = job->next;
+        else
+            c->jobs = job->next;
+        if (job->next)
+            job->next->prev = job->prev;
+        c->in_flight--;
+    }
+    job->conn = NULL;
+    job->error = error;
+    job->next = q->finished;
+    q->finished = job;
+}
+
+/* libnbd calls this once per request; 1 means that it may forget it. */
+static int answered(void *user, int *error)
+{
+    struct nbd_job *job = user;
+
+    finish(job->conn->queue, job, *error);
+    return 1;
+}
+
+static int extent_answer(void *user, const char *context, uint64_t off, uint32_t *entries,
+                         size_t n, int *error)
+{
+    struct nbd_job *job = user;
+    struct nbd_extents *x = job->extents;
+    uint64_t at = off;
+
+    (void)error;
+    if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) || off != job->off || x->n)
+        return 0;
+    for (size_t i = 0; i + 1 < n && entries[i]; i += 2) {
+        if (!u64_add(at, entries[i], &at))
+            break;
+        if (x->n == x->cap) {
+            size_t cap = x->cap ? x->cap * 2 : 64;
+            struct nbd_extent *list = realloc(x->list, cap * sizeof *list);
+
+            if (!list)
+                break;
+            x->list = list;
+            x->cap = cap;
+        }
+        x->list[x->n++] = (struct nbd_extent){ at, entries[i + 1] & LIBNBD_STATE_ZERO };
+    }
+    return 0;
+}
+
+/* Gives up a connection and everything that was under way on it. */
+static void lose(struct nbd_conn *c, int error)
+{
+    if (c->h)
+        c->queue->lib.nbd_close(c->h);
+    c->h = NULL;
+    while (c->jobs)
+        finish(c->queue, c->jobs, error);
+}
+
+static void send_job(struct nbd_queue *q, struct nbd_conn *c, struct nbd_job *job)
+{
+    nbd_completion_callback done = { .callback = answered, .user_data = job };
+    nbd_extent_callback extents = { .callback = extent_answer, .user_data = job };
+    int64_t cookie;
+
+    job->conn = c;
+    job->prev = NULL;
+    job->next = c->jobs;
+    if (c->jobs)
+        c->jobs->prev = job;
+    c->jobs = job;
+    if (c->in_flight++ == 0)
+        clock_gettime(CLOCK_MONOTONIC, &q->heard);
+    if (job->dst)
+        cookie = q->lib.nbd_aio_pread(c->h, job->dst, job->len, job->off, done, 0);
+    else
+        cookie = q->lib.nbd_aio_block_status(c->h, job->len, job->off, extents, done, 0);
+    if (cookie < 0 && job->conn)
+        finish(q, job, q->lib.nbd_get_errno() ? q->lib.nbd_get_errno() : EIO);
+}
+
+/* The connection with the most room; NULL: all are full, or (*alive false) lost. */
+static struct nbd_conn *choose(struct nbd_queue *q, bool *alive)
+{
+    struct nbd_conn *best = NULL;
+
+    *alive = false;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct nbd_conn *c = &q->conn[i];
+
+        if (!c->h)
+            continue;
+        *alive = true;
+        if (c->in_flight < IN_FLIGHT_MAX && (!best || c->in_flight < best->in_flight))
+            best = c;
+    }
+    return best;
+}
+
+/* Sends what has been handed in, as far as there is room. False: time to end. */
+static bool send_queued(struct nbd_queue *q)
+{
+    for (;;) {
+        bool alive, stop;
+        struct nbd_conn *c = choose(q, &alive);
+        struct nbd_job *job = NULL;
+
+        pthread_mutex_lock(&q->lock);
+        stop = q->stop;
+        if (c || !alive) {
+            job = q->first;
+            if (job)
+                q->first = job->next;
+        }
+        pthread_mutex_unlock(&q->lock);
+        if (stop)
+            return false;
+        if (!job)
+            return true;
+        if (c)
+            send_job(q, c, job);
+        else
+            finish(q, job, ENOTCONN);
+    }
+}
+
+/* Tells those who wait. */
+static void report(struct nbd_queue *q)
+{
+    if (!q->finished)
+        return;
+    pthread_mutex_lock(&q->lock);
+    while (q->finished) {
+        struct nbd_job *job = q->finished;
+
+        q->finished = job->next;
+        if (--job->wait->left == 0)
+            pthread_cond_signal(&job->wait->done);
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
+static bool too_quiet(const struct nbd_queue *q)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec - q->heard.tv_sec > NBD_SILENCE_MAX;
+}
+
+/* Lets libnbd do what the socket is ready for. */
+static void serve(struct nbd_queue *q, struct nbd_conn *c, int events)
+{
+    unsigned wants = q->lib.nbd_aio_get_direction(c->h);
+
+    if (events & (POLLIN | POLLHUP | POLLERR) && wants & LIBNBD_AIO_DIRECTION_READ) {
+        q->lib.nbd_aio_notify_read(c->h);
+        clock_gettime(CLOCK_MONOTONIC, &q->heard);
+    } else if (events & POLLOUT && wants & LIBNBD_AIO_DIRECTION_WRITE) {
+        q->lib.nbd_aio_notify_write(c->h);
+    } else if (events & (POLLHUP | POLLERR | POLLNVAL)) {
+        lose(c, ENOTCONN);
+    }
+}
+
+/* Gives up connections that libnbd found broken. True: there was one. */
+static bool bury(struct nbd_queue *q)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct nbd_conn *c = &q->conn[i];
+
+        if (c->h && (q->lib.nbd_aio_is_dead(c->h) || q->lib.nbd_aio_is_closed(c->h))) {
+            lose(c, ENOTCONN);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void *queue_thread(void *user)
+{
+    struct nbd_queue *q = user;
+
+    while (send_queued(q)) {
+        struct pollfd fds[CONNECTIONS_MAX + 1] = { { .fd = q->wake[0], .events = POLLIN } };
+        struct nbd_conn *owner[CONNECTIONS_MAX + 1] = { NULL };
+        nfds_t n = 1;
+        unsigned in_flight = 0;
+
+        if (bury(q))
+            continue;                   /* for what could not be sent until now */
+        report(q);
+        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+            struct nbd_conn *c = &q->conn[i];
+            unsigned wants;
+
+            if (!c->h)
+                continue;
+            wants = q->lib.nbd_aio_get_direction(c->h);
+            owner[n] = c;
+            fds[n].fd = q->lib.nbd_aio_get_fd(c->h);
+            fds[n++].events = (short)((wants & LIBNBD_AIO_DIRECTION_READ ? POLLIN : 0) |
+                                      (wants & LIBNBD_AIO_DIRECTION_WRITE ? POLLOUT : 0));
+            in_flight += c->in_flight;
+        }
+        if (poll(fds, n, in_flight ? 1000 : -1) == 0 && too_quiet(q)) {
+            for (nfds_t i = 1; i < n; i++)
+                lose(owner[i], ETIMEDOUT);
+            continue;
+        }
+        if (fds[0].revents) {
+            char bytes[64];
+
+            if (read(q->wake[0], bytes, sizeof bytes) < 0 && errno != EAGAIN)
+                break;
+        }
+        for (nfds_t i = 1; i < n; i++)
+            if (fds[i].revents)
+                serve(q, owner[i], fds[i].revents);
+    }
+    return NULL;
+}
+
+/* --- the callers' side --- */
+
+static void wake_thread(struct nbd_queue *q)
+{
+    /* A full pipe is as good: it will wake up. */
+    while (write(q->wake[1], "", 1) < 0 && errno == EINTR)
+        ;
+}
+
+void nbd_queue_run(struct nbd_queue *q, struct nbd_job *job, size_t n)
+{
+    struct nbd_wait wait = { .left = n, .done = PTHREAD_COND_INITIALIZER };
+
+    if (!n)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        job[i].wait = &wait;
+        job[i].conn = NULL;
+        job[i].next = i + 1 < n ? &job[i + 1] : NULL;
+        job[i].error = 0;
+    }
+    pthread_mutex_lock(&q->lock);
+    if (q->first)
+        q->last->next = job;
+    else
+        q->first = job;
+    q->last = &job[n - 1];
+    wake_thread(q);
+    while (wait.left)
+        pthread_cond_wait(&wait.done, &q->lock);
+    pthread_mutex_unlock(&q->lock);
+    pthread_cond_destroy(&wait.done);
+}
+
+const struct nbd_server *nbd_queue_server(const struct nbd_queue *q)
+{
+    return &q->server;
+}
+
+static bool lib_error(struct nbd_queue *q, const char *uri, struct error *err)
+{
+    struct buf shown = BUF_INIT, why = BUF_INIT;
+    const char *text = q->lib.nbd_get_error();
+
+    text_visible(&shown, uri, strlen(uri));
+    text_visible(&why, text ? text : "", text ? strlen(text) : 0);
+    err_set(err, ERR_IO, "cannot open '%s': %s", buf_str(&shown), buf_str(&why));
+    buf_free(&shown);
+    buf_free(&why);
+    return false;
+}
+
+static struct nbd_handle *connect_one(struct nbd_queue *q, const char *uri)
+{
+    struct nbd_handle *h = q->lib.nbd_create();
+
+    if (h && q->lib.nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
+        q->lib.nbd_set_uri_allow_local_file(h, true) == 0 &&
+        q->lib.nbd_connect_uri(h, uri) == 0)
+        return h;
+    if (h)
+        q->lib.nbd_close(h);
+    return NULL;
+}
+
+/* Asks the first connection what the server can do. */
+static bool ask_server(struct nbd_queue *q, struct nbd_handle *h)
+{
+    int64_t size = q->lib.nbd_get_size(h);
+    int64_t least = q->lib.nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
+    int64_t most = q->lib.nbd_get_block_size(h, LIBNBD_SIZE_MAXIMUM);
+
+    if (size < 0)
+        return false;
+    q->server.size = (uint64_t)size;
+    q->server.min_block = least > 1 ? (uint64_t)least : 1;
+    q->server.max_read = most > 0 ? u64_min((uint64_t)most, READ_MAX) : READ_MAX;
+    q->server.max_read = u64_max(q->server.max_read, q->server.min_block);
+    q->server.extents =
+        q->lib.nbd_can_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) > 0;
+    return true;
+}
+
+static bool start_thread(struct nbd_queue *q, struct error *err)
+{
+    sigset_t all, before;
+    int errnum;
+
+    if (pipe(q->wake) != 0)
+        return err_set_sys(err, errno, "cannot make a pipe");
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(q->wake[i], F_SETFD, FD_CLOEXEC);
+        (void)fcntl(q->wake[i], F_SETFL, O_NONBLOCK);
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    errnum = pthread_create(&q->thread, NULL, queue_thread, q);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (errnum)
+        return err_set_sys(err, errnum, "cannot start a thread");
+    q->thread_runs = true;
+    return true;
+}
+
+bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err)
+{
+    struct nbd_queue *q = calloc(1, sizeof *q);
+
+    if (!q)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    q->wake[0] = q->wake[1] = -1;
+    pthread_mutex_init(&q->lock, NULL);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        q->conn[i].queue = q;
+    if (!nbd_lib_load(&q->lib, err))
+        goto bad;
+    q->conn[0].h = connect_one(q, uri);
+    if (!q->conn[0].h || !ask_server(q, q->conn[0].h)) {
+        lib_error(q, uri, err);
+        goto bad;
+    }
+    q->server.connections = 1;
+    if (q->lib.nbd_can_multi_conn(q->conn[0].h) > 0) {
+        /* As many as it lets us have; one is enough. */
+        for (size_t i = 1; i < CONNECTIONS_MAX; i++) {
+            q->conn[i].h = connect_one(q, uri);
+            if (!q->conn[i].h)
+                break;
+            q->server.connections++;
+        }
+    }
+    if (!start_thread(q, err))
+        goto bad;
+    *out = q;
+    return true;
+bad:
+    nbd_queue_close(q);
+    return false;
+}
+
+void nbd_queue_close(struct nbd_queue *q)
+{
+    if (!q)
+        return;
+    if (q->thread_runs) {
+        pthread_mutex_lock(&q->lock);
+        q->stop = true;
+        pthread_mutex_unlock(&q->lock);
+        wake_thread(q);
+        pthread_join(q->thread, NULL);
+    }
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (q->conn[i].h) {
+            (void)q->lib.nbd_aio_disconnect(q->conn[i].h, 0);
+            q->lib.nbd_close(q->conn[i].h);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        if (q->wake[i] >= 0)
+            close(q->wake[i]);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}

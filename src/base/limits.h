@@ -25,8 +25,9 @@
 
 /* --- our own --- */
 #define EXTENSIONS_MAX          1024        /* header extensions kept */
-#define PROBLEMS_KEPT_DEFAULT   50000       /* problem records kept; counts stay exact */
-#define PROBLEMS_KEPT_PER_TABLE 512         /* ... of one L2 table */
+#define PROBLEMS_KEPT_DEFAULT   4000        /* problem records (runs) kept of each kind;
+                                               counts stay exact */
+#define PROBLEMS_KEPT_PER_TABLE 256         /* ... and of each kind in one L2 table */
 #define THREADS_MAX             64
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
 #define SOURCE_RETRIES_MAX      256         /* failed reads inside one request before it is given up */

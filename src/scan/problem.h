@@ -123,7 +123,8 @@ struct problem {
     uint64_t guest_off;         /* guest range concerned, first byte; NO_ADDRESS: none */
     uint64_t guest_len;         /* bytes */
     uint64_t found, expected;   /* values of the first one; meaning depends on the kind */
-    struct place other;         /* overlaps: the second owner; else kind PLACE_NONE */
+    struct place owner;         /* about a cluster: who refers to it first; or PLACE_NONE */
+    struct place other;         /* overlap, double allocation: who does as well */
     uint32_t owners;            /* overlaps: who (scan/class.h) */
     char *note;                 /* owned by the list; extra words, or NULL */
 };
@@ -131,8 +132,10 @@ struct problem {
 struct problems {
     struct problem *list;       /* owned */
     size_t n, cap;
-    size_t kept_max;            /* more records than this are counted, not kept */
+    size_t kept_max;            /* records kept of each kind; more are only counted */
     uint64_t dropped;           /* records not kept */
+    size_t kept[N_PROBLEMS];            /* records of each kind in the list */
+    size_t last[N_PROBLEMS];            /* the last of them; SIZE_MAX: none */
     uint64_t count[N_PROBLEMS];         /* exact, distinct places */
     uint64_t qemu_count[N_PROBLEMS];    /* exact, as QEMU counts */
 };
@@ -152,6 +155,9 @@ void problem_note(struct problems *list, enum problem_kind kind, const struct pl
 
 /* Appends `from` to `to` in order (moves the records), as if added one by one. */
 void problems_append(struct problems *to, struct problems *from);
+
+/* Sorts by kind, then by place in the file. */
+void problems_sort(struct problems *list);
 
 uint64_t problems_of_severity(const struct problems *list, enum severity s);
 

@@ -12,6 +12,7 @@ struct referrer {
     struct place place;         /* the entry or field that holds the reference */
     uint64_t value;             /* the raw entry */
     uint64_t host_off, host_len;    /* bytes it claims */
+    uint64_t walks;             /* times it counts: an entry of a shared table once per owner */
 };
 
 struct referrers {

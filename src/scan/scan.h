@@ -29,8 +29,8 @@ struct scan_progress {
     _Atomic uint64_t overall;       /* 0 to 1000: permille of the whole scan */
     _Atomic bool cancel;
     bool want_preview;
-    /* Class of some cluster last seen in each of PREVIEW_BINS equal parts of the file;
-     * 0: nothing seen yet, else enum cluster_class + 1. */
+    /* Class of some cluster last seen in each bin of 2^scan_preview_shift() neighbouring
+     * host clusters; 0: nothing seen yet, else enum cluster_class + 1. */
     _Atomic uint8_t preview[PREVIEW_BINS];
 };
 
@@ -38,6 +38,9 @@ struct scan_options {
     unsigned threads;               /* 0: as many as there are cores */
     size_t problems_kept;           /* 0: PROBLEMS_KEPT_DEFAULT */
 };
+
+/* log2 of the clusters of one preview bin of this image. */
+unsigned scan_preview_shift(const struct image *img);
 
 /* What QEMU's check would print. Never mixed with our own findings. */
 struct qemu_counts {

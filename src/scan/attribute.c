@@ -1,0 +1,206 @@
+/* Names the owners of clusters that problems are about, and the guest ranges: one more
+ * walk, with the clusters of the kept records as its filter. */
+#include "scan/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scan/refsearch.h"
+
+/* The references to one cluster that matter, in their order (refsearch.h). */
+struct attributed {
+    bool any;
+    struct referrer first, second;      /* the two first ones; second.owner 0: none */
+    struct referrer last_kind;          /* the first one of the last kind of owner */
+};
+
+static bool wanted(const struct problem *p)
+{
+    switch (p->kind) {
+    case PROBLEM_REFCOUNT_ZERO: case PROBLEM_REFCOUNT_LOW: case PROBLEM_REFCOUNT_HIGH:
+    case PROBLEM_REFCOUNT_OVERFLOW: case PROBLEM_OVERLAP: case PROBLEM_DOUBLE_ALLOCATION:
+        return p->place.kind == PLACE_CLUSTER;
+    default:
+        return false;
+    }
+}
+
+static void attribute_hit(void *ctx, size_t target, const struct referrer *r)
+{
+    struct attributed *a = (struct attributed *)ctx + target;
+
+    if (!a->any) {
+        a->any = true;
+        a->first = a->last_kind = *r;
+        return;
+    }
+    if (referrer_compare(r, &a->first) < 0) {
+        a->second = a->first;
+        a->first = *r;
+    } else if (!a->second.owner || referrer_compare(r, &a->second) < 0) {
+        a->second = *r;
+    }
+    if (r->owner > a->last_kind.owner
+        || (r->owner == a->last_kind.owner && referrer_compare(r, &a->last_kind) < 0))
+        a->last_kind = *r;
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct ref_target *x = a, *y = b;
+
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void attribute(const struct engine *e, struct problem *p, const struct attributed *a)
+{
+    const struct referrer *guest = &a->last_kind;
+
+    p->owner = a->first.place;
+    if (p->kind == PROBLEM_OVERLAP)
+        p->other = a->last_kind.place;
+    else if (p->kind == PROBLEM_DOUBLE_ALLOCATION && a->second.owner)
+        p->other = a->second.place;
+    if (guest->place.guest_off == NO_ADDRESS)
+        return;
+    p->guest_off = guest->place.guest_off;
+    if (guest->owner == OWNER_L2)
+        p->guest_len = e->geo->l2_span;
+    else if (!u64_mul(p->count, e->geo->cluster_size, &p->guest_len))
+        p->guest_len = e->geo->cluster_size;
+}
+
+/* Bytes of a data cluster that must be there: with extended L2 entries, up to its last
+ * allocated subcluster. */
+static uint64_t data_needed(const struct engine *e, const struct referrer *r)
+{
+    uint64_t cs = e->geo->cluster_size;
+    uint8_t bitmap[4];
+    uint32_t allocated;
+
+    if (!e->geo->extended_l2)
+        return cs;
+    if (!source_read(e->img->src, r->place.file_off + 12, bitmap, sizeof bitmap, NULL))
+        return 0;
+    for (allocated = be32(bitmap); allocated && !(allocated >> 31); allocated <<= 1)
+        cs -= e->geo->cluster_size / SUBCLUSTERS;
+    return allocated ? cs : 0;
+}
+
+/* The last cluster of the file is cut short. That matters when what was cut off held
+ * something: a table, or guest data that the disk still has. */
+static void truncated_tail(struct engine *e, const struct attributed *a)
+{
+    const struct geometry *geo = e->geo;
+    uint64_t cl = geo->n_clusters - 1, start = cl << geo->cluster_bits;
+    uint64_t there = geo->file_len - start, needed = geo->cluster_size;
+    const struct referrer *r = &a->last_kind;
+    struct place place = { PLACE_CLUSTER, 0, cl, 0, start, NO_ADDRESS };
+    struct problem p = { .kind = PROBLEM_TAIL_TRUNCATED, .place = place, .count = 1,
+                         .host_off = start, .guest_off = NO_ADDRESS };
+
+    switch (r->owner) {
+    case OWNER_L2: case OWNER_REFBLOCK: case OWNER_BITMAP_DATA:
+        break;
+    case OWNER_L1_ACTIVE: case OWNER_L1_SNAPSHOT: case OWNER_REFTABLE: case OWNER_SNAPTABLE:
+    case OWNER_BITMAP_DIR: case OWNER_BITMAP_TABLE: case OWNER_CRYPTO:
+        if (r->host_off + r->host_len <= start)
+            return;
+        needed = u64_min(needed, r->host_off + r->host_len - start);
+        break;
+    case OWNER_DATA:
+        if (r->place.guest_off >= geo->size)
+            return;
+        needed = u64_min(data_needed(e, r), geo->size - r->place.guest_off);
+        break;
+    default:
+        return;
+    }
+    if (there >= needed)
+        return;
+    p.found = there;
+    p.expected = needed;
+    p.owner = r->place;
+    p.guest_off = r->place.guest_off;
+    p.guest_len = r->owner == OWNER_L2 ? geo->l2_span : geo->cluster_size;
+    problems_add(&e->res->problems, &p);
+    map_mark(e->map, cl);
+}
+
+/* Owners of a last cluster that is cut short, as far as that can matter. */
+static uint32_t tail_owner_bits(const struct engine *e)
+{
+    uint32_t owners;
+
+    if (!(e->geo->file_len & (e->geo->cluster_size - 1)))
+        return 0;
+    owners = cells_get(e->cells, e->geo->n_clusters - 1, NULL).owners & OWNER_KINDS;
+    return owners & ~(uint32_t)(OWNER_HEADER | OWNER_COMPRESSED | OWNER_ZERO | OWNER_VMSTATE);
+}
+
+bool pass_attribute(struct engine *e, struct error *err)
+{
+    struct problems *ps = &e->res->problems;
+    uint32_t tail_owners = tail_owner_bits(e);
+    bool tail = tail_owners != 0;
+    size_t n = 0, m = 0, n_problems = ps->n;
+    struct ref_target *target;
+    struct attributed *found = NULL;
+    struct ref_search search = {
+        .img = e->img, .l2 = e->l2.list, .n_l2 = e->l2.n, .threads = e->threads,
+        .cancel = e->progress ? &e->progress->cancel : NULL, .hit = attribute_hit,
+    };
+    struct error ignored;
+    bool ok = true;
+
+    for (size_t i = 0; i < n_problems; i++)
+        n += wanted(&ps->list[i]);
+    if (!n && !tail)
+        return true;
+    target = calloc(n + 1, sizeof *target);
+    if (!target)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    n = 0;
+    for (size_t i = 0; i < n_problems; i++) {
+        if (wanted(&ps->list[i]))
+            target[n++] = (struct ref_target){ ps->list[i].place.i, 1 };
+    }
+    if (tail)
+        target[n++] = (struct ref_target){ e->geo->n_clusters - 1, 1 };
+    qsort(target, n, sizeof *target, by_first);
+    for (size_t i = 0; i < n; i++) {
+        if (!m || target[m - 1].first != target[i].first)
+            target[m++] = target[i];
+    }
+    found = calloc(m, sizeof *found);
+    if (!found) {
+        ok = err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    if (n == (size_t)tail && !(tail_owners & OWNER_DATA))
+        search.n_l2 = 0;                    /* no need to read L2 tables for this */
+    search.target = target;
+    search.n_targets = m;
+    search.ctx = found;
+    if (!ref_search_run(&search, &ignored)) {
+        /* Cancelled here, the scan itself is complete: only some names are missing. */
+        ok = ignored.code == ERR_CANCELLED || err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    for (size_t i = 0; i < n_problems; i++) {
+        struct ref_target key = { ps->list[i].place.i, 1 };
+        const struct ref_target *at;
+
+        if (!wanted(&ps->list[i]))
+            continue;
+        at = bsearch(&key, target, m, sizeof *target, by_first);
+        if (at && found[at - target].any)
+            attribute(e, &ps->list[i], &found[at - target]);
+    }
+    if (tail && found[m - 1].any && target[m - 1].first == e->geo->n_clusters - 1)
+        truncated_tail(e, &found[m - 1]);
+out:
+    free(target);
+    free(found);
+    return ok;
+}

@@ -1,0 +1,103 @@
+/* The book of the scan: one byte per host cluster, in which every reference is counted.
+ *
+ * A byte holds a state code (bits 0 to 6) and one flag (bit 7). A state is a pair (owner
+ * bits, number of references); the few dozen pairs that occur in one image are numbered as
+ * they turn up. "One more reference of this kind" is then a table look-up, code to code,
+ * whatever the owners and however often a shared table is walked. When an image has more
+ * than 126 pairs, the clusters in the rarer ones keep theirs in a side table.
+ *
+ * While references are counted, bit 7 says "the stored refcount is exactly 1" (the COPIED
+ * rule needs just that). After the comparison it says "a problem concerns this cluster".
+ *
+ * Clusters are dealt to `parts` partitions in chunks; during the parallel passes each
+ * partition has one writer and nothing is locked but the numbering of new states. */
+#ifndef QCHECK_SCAN_CELLS_H
+#define QCHECK_SCAN_CELLS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "scan/class.h"
+
+#define CHUNK_BITS      12
+#define CHUNK_CELLS     (1u << CHUNK_BITS)
+#define CELL_FLAG       0x80u
+#define CELL_CODE       0x7fu
+#define STATE_SIDE      127         /* this cluster's state is in the side table */
+#define STATES_MAX      127
+#define STEP_UNKNOWN    255
+#define CELLS_FLAT_MAX  (UINT64_C(1) << 34)
+
+struct state {
+    uint32_t owners;                /* enum owner */
+    uint64_t count;                 /* references */
+};
+
+/* What one kind of reference does to a state. */
+struct step {
+    uint32_t owners;                /* bits to add */
+    uint64_t weight;                /* references to add */
+    uint8_t next[128];              /* code -> code; STEP_UNKNOWN: work it out */
+};
+
+struct side_slot { uint64_t key; struct state state; };     /* key: cluster + 1; 0: empty */
+struct side { struct side_slot *slot; size_t n, cap; };
+
+struct page_slot { uint64_t key; uint8_t *cell; };          /* key: chunk + 1 */
+
+struct cells {
+    uint64_t n;                     /* cells: clusters of the file and one beyond */
+    unsigned parts;                 /* power of two */
+    uint8_t *flat;                  /* all cells; NULL in a sparse book */
+    uint8_t *touched;               /* flat: byte per chunk, ordered by partition */
+    uint64_t n_chunks, touched_stride;
+    struct page_slot *page;         /* sparse book: hash of the chunks in use */
+    size_t n_pages, pages_cap;
+    struct state state[STATES_MAX];
+    _Atomic unsigned n_states;
+    pthread_mutex_t lock;           /* new states */
+    struct side *side;              /* one per partition */
+    _Atomic bool failed;            /* out of memory somewhere */
+};
+
+/* n: clusters to keep book of. parts > 1 only for a flat book (see cells_parts). */
+bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err);
+void cells_free(struct cells *c);
+
+/* Partitions that suit so many threads: 1 where the book will be a sparse one. */
+unsigned cells_parts(uint64_t n, unsigned threads);
+
+static inline uint64_t touched_at(const struct cells *c, uint64_t chunk)
+{
+    return (chunk & (c->parts - 1)) * c->touched_stride + chunk / c->parts;
+}
+
+/* The cells of a chunk: CHUNK_CELLS bytes (fewer count in the last one). NULL when nobody
+ * touched it: all zeros. */
+uint8_t *cells_chunk(const struct cells *c, uint64_t chunk);
+/* Same, made when not there; NULL when memory runs out. One writer per partition. */
+uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk);
+
+/* Next chunk at or after `chunk` that was touched; false when there is none. */
+bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out);
+
+void step_init(struct step *s, uint32_t owners, uint64_t weight);
+
+/* One reference of kind `s` to cluster `cl` (< n). Returns the cell as it was. */
+uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s);
+/* Same for clusters [cl, cl+len), which lie in one chunk. Returns the OR of all flags that
+ * were set in bit 7 and, in bit 6, the OR of all that were not. */
+unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step *s);
+
+/* Length of the run of equal cell bytes at p, at most n (> 0). */
+unsigned cells_equal(const uint8_t *p, unsigned n);
+
+/* State of a cluster; its flag in *flag when not NULL. */
+struct state cells_get(const struct cells *c, uint64_t cl, bool *flag);
+/* State behind one cell byte of cluster cl. */
+struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell);
+
+#endif

@@ -1,0 +1,296 @@
+/* Stored refcounts against counted references, chunk by chunk; the flags of the cells
+ * become problem marks, and the histograms of the map are made. What QEMU judges here is
+ * the first half; overlaps and double allocations are our own. */
+#include "scan/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_PER_UNIT 1024          /* problem records of each kind in one unit */
+
+struct compare_pass {
+    struct engine *e;
+    unsigned n_workers;
+    uint64_t unit_chunks, n_units;
+    uint64_t round_units, n_rounds;
+    struct problems *found;         /* one list per unit of a round */
+    _Atomic uint64_t *cursor;       /* one per round */
+    pthread_barrier_t barrier;
+    _Atomic bool failed;
+    bool stop;
+    _Atomic uint64_t highest, twice;
+};
+
+struct comparer {                   /* of one worker */
+    struct compare_pass *pass;
+    struct problems *out;
+    uint8_t *block;                 /* the refcount block read last */
+    uint64_t block_index;           /* UINT64_MAX: none */
+    uint64_t highest, twice;
+    uint32_t kinds[128];            /* per state: what to look at, see COMPARE_* */
+};
+
+enum { COMPARE_KNOWN = 1, COMPARE_CONFLICT = 2, COMPARE_TWICE = 4, COMPARE_OVERFLOW = 8 };
+
+static uint32_t judge_state(const struct engine *e, struct state s)
+{
+    return COMPARE_KNOWN | (owners_conflict(s.owners) ? COMPARE_CONFLICT : 0)
+        | (s.owners & OWNER_TWICE_ACTIVE ? COMPARE_TWICE : 0)
+        | (s.count > e->geo->refcount_max ? COMPARE_OVERFLOW : 0);
+}
+
+static void cluster_problem(struct comparer *c, enum problem_kind kind, uint64_t cl,
+                            uint64_t n, uint64_t stored, struct state s, uint64_t qemu)
+{
+    const struct geometry *geo = c->pass->e->geo;
+    struct problem p = {
+        .kind = kind, .place = { PLACE_CLUSTER, 0, cl, 0, cl << geo->cluster_bits, NO_ADDRESS },
+        .count = n, .qemu_count = qemu, .host_off = cl << geo->cluster_bits,
+        .guest_off = NO_ADDRESS, .found = stored, .expected = s.count,
+    };
+
+    if (kind == PROBLEM_OVERLAP || kind == PROBLEM_DOUBLE_ALLOCATION)
+        p.owners = s.owners;
+    problems_add(c->out, &p);
+}
+
+/* Clusters [cl, cl+n) have state s and the stored refcount `stored` (`known`: it could be
+ * read). Returns whether a problem concerns them. */
+static bool compare_clusters(struct comparer *c, uint64_t cl, uint64_t n, struct state s,
+                             uint32_t look, uint64_t stored, bool known)
+{
+    uint64_t capped = u64_min(s.count, c->pass->e->geo->refcount_max);
+    bool bad = false;
+
+    if (known && (stored || capped))
+        c->highest = cl + n - 1;
+    if (known && stored < capped) {
+        cluster_problem(c, stored ? PROBLEM_REFCOUNT_LOW : PROBLEM_REFCOUNT_ZERO, cl, n,
+                        stored, s, n);
+        bad = true;
+    } else if (known && stored > capped) {
+        cluster_problem(c, capped ? PROBLEM_REFCOUNT_HIGH : PROBLEM_LEAKED, cl, n, stored, s,
+                        n);
+        bad = true;
+    }
+    if (look & COMPARE_OVERFLOW) {
+        cluster_problem(c, PROBLEM_REFCOUNT_OVERFLOW, cl, n, capped, s,
+                        n * (s.count - capped));
+        bad = true;
+    }
+    if (look & COMPARE_CONFLICT) {
+        cluster_problem(c, PROBLEM_OVERLAP, cl, n, stored, s, 0);
+        bad = true;
+    } else if (look & COMPARE_TWICE) {
+        cluster_problem(c, PROBLEM_DOUBLE_ALLOCATION, cl, n, stored, s, 0);
+        bad = true;
+    }
+    if (look & COMPARE_TWICE)
+        c->twice += n;
+    return bad;
+}
+
+/* The block behind refcount table entry i, read once for the clusters that need it. */
+static bool load_block(struct comparer *c, uint64_t i)
+{
+    const struct engine *e = c->pass->e;
+
+    if (c->block_index == i)
+        return true;
+    c->block_index = UINT64_MAX;
+    if (!source_read(e->img->src, e->img->reftable[i] & REFTABLE_OFFSET_MASK, c->block,
+                     (size_t)e->geo->cluster_size, NULL))
+        return false;                       /* changed between the two readings */
+    c->block_index = i;
+    return true;
+}
+
+/* Cells [lo, hi) of a chunk, all described by refcount table entry i. */
+static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsigned lo,
+                          unsigned hi, uint64_t i)
+{
+    const struct engine *e = c->pass->e;
+    enum block_state bs = i < e->n_blocks ? (enum block_state)e->block[i] : BLOCK_NONE;
+    uint32_t order = e->geo->refcount_order;
+    bool known = bs != BLOCK_BAD && bs != BLOCK_UNREADABLE;
+    bool mixed = bs == BLOCK_MIXED && load_block(c, i);
+    uint64_t mask = e->geo->refblock_entries - 1;
+
+    for (unsigned k = lo, n; k < hi; k += n) {
+        uint64_t cl = base + k, stored = cell[k] >> 7;
+        unsigned code = cell[k] & CELL_CODE;
+        struct state s;
+        uint32_t look;
+
+        n = code == STATE_SIDE ? 1 : cells_equal(cell + k, hi - k);
+        s = cells_state(e->cells, cl, cell[k]);
+        if (code == STATE_SIDE) {
+            look = judge_state(e, s);
+        } else {
+            if (!c->kinds[code])
+                c->kinds[code] = judge_state(e, s);
+            look = c->kinds[code];
+        }
+        /* A flag of 0 in a mixed block may be any number but 1: look, one by one or, where
+         * many are the same, run by run. */
+        if (mixed && !stored) {
+            unsigned m = 1;
+
+            stored = refblock_get(c->block, order, cl & mask);
+            while (m < n && refblock_get(c->block, order, (cl + m) & mask) == stored)
+                m++;
+            n = m;
+        }
+        memset(cell + k, (int)(code | (compare_clusters(c, cl, n, s, look, stored, known)
+                                       ? CELL_FLAG : 0)), n);
+    }
+}
+
+static void compare_chunk(struct comparer *c, uint64_t index)
+{
+    struct engine *e = c->pass->e;
+    uint64_t chunk = map_chunk_at(e->map, index), base = chunk << CHUNK_BITS;
+    uint8_t *cell = cells_chunk(e->cells, chunk);
+    unsigned n, step;
+
+    if (!cell || base >= e->geo->n_clusters)
+        return;
+    n = (unsigned)u64_min(CHUNK_CELLS, e->geo->n_clusters - base);
+    step = (unsigned)u64_min(CHUNK_CELLS, e->geo->refblock_entries);
+    for (unsigned lo = 0; lo < n; lo += step)
+        compare_cells(c, base, cell, lo, (unsigned)u64_min(lo + step, n),
+                      (base + lo) >> e->geo->refblock_bits);
+    map_fold(e->map, index);
+}
+
+static void compare_worker(void *ctx, unsigned number)
+{
+    struct compare_pass *pass = ctx;
+    struct engine *e = pass->e;
+    struct comparer c = { .pass = pass, .block_index = UINT64_MAX };
+    uint64_t highest = 0;
+
+    c.block = malloc((size_t)e->geo->cluster_size);
+    if (!c.block)
+        pass->failed = true;
+    for (uint64_t r = 0; r < pass->n_rounds; r++) {
+        uint64_t first = r * pass->round_units;
+        uint64_t n = u64_min(pass->round_units, pass->n_units - first);
+
+        while (!pass->failed) {
+            uint64_t u = atomic_fetch_add(&pass->cursor[r], 1), end;
+
+            if (u >= n)
+                break;
+            c.out = &pass->found[u];
+            problems_init(c.out, KEPT_PER_UNIT);
+            end = u64_min((first + u + 1) * pass->unit_chunks, e->map->n_chunks);
+            for (uint64_t i = (first + u) * pass->unit_chunks; i < end; i++)
+                compare_chunk(&c, i);
+        }
+        pthread_barrier_wait(&pass->barrier);
+        if (number == 0) {
+            for (uint64_t u = 0; u < n && !pass->failed; u++)
+                problems_append(&e->res->problems, &pass->found[u]);
+            engine_done(e, n);
+            pass->stop = pass->failed;
+        }
+        pthread_barrier_wait(&pass->barrier);
+        if (pass->stop)
+            break;
+    }
+    free(c.block);
+    pass->twice += c.twice;
+    highest = pass->highest;
+    while (highest < c.highest
+           && !atomic_compare_exchange_weak(&pass->highest, &highest, c.highest))
+        ;
+}
+
+/* Clusters whose refcounts cannot be read: QEMU's check errors. */
+static void unreadable_refcounts(struct engine *e)
+{
+    const struct geometry *geo = e->geo;
+
+    for (uint64_t i = 0; i < e->n_blocks; i++) {
+        uint64_t first = i << geo->refblock_bits;
+        uint64_t n = u64_min(geo->refblock_entries, geo->n_clusters - first);
+        struct problem p = {
+            .kind = PROBLEM_REFCOUNT_UNREADABLE, .count = n, .qemu_count = n,
+            .place = { PLACE_CLUSTER, 0, first, 0, first << geo->cluster_bits, NO_ADDRESS },
+            .host_off = first << geo->cluster_bits, .guest_off = NO_ADDRESS,
+        };
+
+        if (e->block[i] != BLOCK_BAD && e->block[i] != BLOCK_UNREADABLE)
+            continue;
+        p.found = e->img->reftable[i];
+        problems_add(&e->res->problems, &p);
+    }
+}
+
+/* The cluster after the last one, when a reference reached into it. */
+static void compare_grown(struct compare_pass *pass)
+{
+    struct engine *e = pass->e;
+    uint64_t cl = e->geo->n_clusters, stored = 0;
+    struct comparer c = { .pass = pass, .out = &e->res->problems };
+    struct state s = cells_get(e->cells, cl, NULL);
+    enum stored_status st = image_stored_refcount(e->img, cl, &stored);
+
+    if (st == STORED_BAD_BLOCK || st == STORED_UNREADABLE) {
+        cluster_problem(&c, PROBLEM_REFCOUNT_UNREADABLE, cl, 1, 0, s, 1);
+        return;
+    }
+    if (st == STORED_NO_BLOCK)
+        stored = 0;
+    compare_clusters(&c, cl, 1, s, judge_state(e, s), stored, true);
+    if (c.highest == cl)
+        pass->highest = cl;
+    pass->twice += c.twice;
+}
+
+bool pass_compare(struct engine *e, struct error *err)
+{
+    struct compare_pass pass = { .e = e };
+    bool ok = false, barrier = false;
+
+    if (!map_seal(e->map, err))
+        return false;
+    /* A unit is a whole number of chunks and of refcount blocks. */
+    pass.unit_chunks = e->map->chunk ? 1
+        : u64_max(1, e->geo->refblock_entries >> CHUNK_BITS);
+    pass.n_units = div_up(e->map->n_chunks, pass.unit_chunks);
+    pass.n_workers = e->cells->flat ? e->threads : 1;
+    pass.round_units = pass.n_workers * u64_max(4, 64 / pass.unit_chunks);
+    pass.n_rounds = div_up(pass.n_units, pass.round_units);
+    engine_phase(e, PHASE_COMPARE, pass.n_units);
+    unreadable_refcounts(e);
+    pass.found = calloc((size_t)pass.round_units, sizeof *pass.found);
+    pass.cursor = calloc((size_t)pass.n_rounds + 1, sizeof *pass.cursor);
+    if (!pass.found || !pass.cursor) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    barrier = pthread_barrier_init(&pass.barrier, NULL, pass.n_workers) == 0;
+    if (!barrier) {
+        err_set(err, ERR_NOMEM, "cannot make a barrier");
+        goto out;
+    }
+    if (!team_run(pass.n_workers, compare_worker, &pass, err))
+        goto out;
+    if (pass.failed) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    if (e->grown)
+        compare_grown(&pass);
+    e->res->stats.highest_used = pass.highest;
+    e->res->stats.twice_active = pass.twice;
+    ok = true;
+out:
+    if (barrier)
+        pthread_barrier_destroy(&pass.barrier);
+    free(pass.found);
+    free(pass.cursor);
+    return ok;
+}

@@ -1,0 +1,129 @@
+/* Inside of the scan: what its passes share. Nobody but scan/ includes this.
+ *
+ * Order of the passes (scan_run):
+ *   refblocks   every refcount block: which clusters have a stored refcount of exactly 1
+ *   l1          header, tables, regions; all L1 words; the list of distinct L2 tables
+ *   l2          every L2 table: references, statistics, COPIED; suspects are marked
+ *   explain     suspects once more, entry by entry: the problem records
+ *   compare     refcount blocks count as references; stored against counted; the map
+ *   attribute   owners and guest ranges of the records about clusters
+ */
+#ifndef QCHECK_SCAN_ENGINE_H
+#define QCHECK_SCAN_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "scan/cells.h"
+#include "scan/l2list.h"
+#include "scan/reader.h"
+#include "scan/scan.h"
+#include "scan/team.h"
+
+/* What is known of the refcount block behind one refcount table entry. */
+enum block_state {
+    BLOCK_NONE,             /* no block: refcounts 0 */
+    BLOCK_SIMPLE,           /* holds nothing but 0 and 1: the flag of a cell says it all */
+    BLOCK_MIXED,            /* holds other values: read it again to compare */
+    BLOCK_BAD,              /* pointer not aligned: refcounts cannot be read */
+    BLOCK_UNREADABLE,       /* I/O error */
+};
+
+enum suspect {
+    SUSPECT_NO,
+    SUSPECT_YES,            /* looked odd while counting */
+    SUSPECT_FOUND,          /* explained: has problems */
+};
+
+struct map {
+    struct cells cells;
+    uint64_t n_clusters;            /* of the file */
+    bool partial;                   /* flags still mean "stored refcount is 1" */
+    uint64_t n_chunks;              /* flat book: all; sparse book: those in use */
+    uint64_t *chunk;                /* sparse book: their numbers, ascending; else NULL */
+    uint16_t (*hist)[N_CLASSES + 1];    /* clusters per class; [N_CLASSES]: with problems */
+};
+
+struct engine {
+    const struct image *img;
+    const struct geometry *geo;
+    unsigned threads;
+    struct scan_progress *progress;     /* may be NULL */
+    struct scan_result *res;
+    struct map *map;                /* = res->map */
+    struct cells *cells;            /* = &map->cells */
+
+    struct l2_list l2;              /* distinct tables, sorted by off */
+    _Atomic uint8_t *suspect;       /* enum suspect, one per table */
+
+    uint8_t *block;                 /* enum block_state, one per refcount table entry */
+    uint64_t n_blocks;              /* entries that matter: cover clusters of the file */
+
+    bool grown;                     /* a reference touched the cluster after the last one */
+    uint64_t preview_shift;         /* cluster >> shift = preview bin */
+    double started;                 /* of the current phase, seconds */
+    enum scan_phase phase;
+};
+
+/* --- progress and cancelling (scan.c) --- */
+void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total);
+void engine_done(struct engine *e, uint64_t n);
+static inline bool engine_cancelled(const struct engine *e)
+{
+    return e->progress && atomic_load_explicit(&e->progress->cancel, memory_order_relaxed);
+}
+static inline void engine_preview(struct engine *e, uint64_t cl, enum cluster_class c)
+{
+    if (e->progress && e->progress->want_preview)
+        atomic_store_explicit(&e->progress->preview[(cl >> e->preview_shift)
+                                                    & (PREVIEW_BINS - 1)],
+                              (uint8_t)(c + 1), memory_order_relaxed);
+}
+
+/* --- references of anything but L2 entries (regions.c) --- */
+
+/* Counts one reference of this kind to every cluster that [off, off+len) touches, by
+ * QEMU's rules. False: refused, because it ends a cluster or more past the end of the
+ * file; nothing was counted then. */
+bool engine_count(struct engine *e, uint64_t off, uint64_t len, uint32_t owners,
+                  uint64_t weight);
+
+/* Header, refcount table, snapshot table, L1 tables, bitmaps, LUKS area. */
+bool pass_regions(struct engine *e, struct error *err);
+
+/* --- passes --- */
+bool pass_refblocks(struct engine *e, struct error *err);
+bool pass_l1(struct engine *e, struct error *err);
+bool pass_l2(struct engine *e, struct error *err);
+bool pass_explain(struct engine *e, struct error *err);
+void count_refblocks(struct engine *e);
+bool pass_compare(struct engine *e, struct error *err);
+bool pass_attribute(struct engine *e, struct error *err);
+void pass_rules(struct engine *e);          /* header, snapshots, bitmaps: own findings */
+
+/* The stored refcount of cluster k as the COPIED rule sees it. False: cannot be read. */
+bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one);
+
+/* How often the COPIED rule is applied to the entries of this table: once per active L1
+ * entry, unless the table's own refcount cannot be read. */
+uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t);
+
+/* Place of an entry of this table, guest offset included. */
+struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j);
+
+/* --- the map (map.c) --- */
+struct map *map_new(uint64_t n_clusters, unsigned parts, struct error *err);
+void map_free(struct map *map);
+/* To be called when all references are counted: makes room for the histograms. */
+bool map_seal(struct map *map, struct error *err);
+/* Histogram of chunk number `index` (position in the map, not in the file). */
+void map_fold(struct map *map, uint64_t index);
+/* Chunk of the file behind a position. */
+static inline uint64_t map_chunk_at(const struct map *map, uint64_t index)
+{
+    return map->chunk ? map->chunk[index] : index;
+}
+/* Marks a cluster that has an owner, after the fold. */
+void map_mark(struct map *map, uint64_t cl);
+
+#endif

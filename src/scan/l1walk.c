@@ -1,0 +1,110 @@
+#include "scan/l1walk.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+#define WORDS_PER_READ 8192
+
+struct walker { const struct l1_walk *walk; uint8_t *bytes; };
+
+bool l1_of_snapshot_ok(const struct geometry *geo, const struct snapshot *s)
+{
+    return !(s->l1_table_offset & (geo->cluster_size - 1)) && s->l1_size <= L1_ENTRIES_MAX;
+}
+
+/* Words of table i (0: active) that begin inside the file; the rest would be zeros. */
+static struct span l1_span(const struct image *img, size_t i)
+{
+    const struct geometry *geo = &img->geo;
+    const struct snapshot *s = i ? &img->snaps.list[i - 1] : NULL;
+    uint64_t off = s ? s->l1_table_offset : img->hdr.l1_table_offset;
+    uint64_t size = s ? s->l1_size : geo->l1_entries;
+
+    if ((s && !l1_of_snapshot_ok(geo, s)) || off >= geo->file_size)
+        size = 0;
+    else
+        size = u64_min(size, div_up(geo->file_size - off, 8));
+    return (struct span){ off, off + size * 8, (uint32_t)i };
+}
+
+uint64_t l1_walk_total(const struct image *img)
+{
+    uint64_t words = 0;
+
+    for (size_t i = 0; i <= img->snaps.n; i++) {
+        struct span s = l1_span(img, i);
+
+        words += (s.end - s.start) / 8;
+    }
+    return words;
+}
+
+static struct place place_of(const struct image *img, const struct span *span, uint64_t at)
+{
+    struct place p = { PLACE_L1, span->table, (at - span->start) / 8, 0, at, NO_ADDRESS };
+
+    p.guest_off = geo_guest_off(&img->geo, p.i, 0);
+    return p;
+}
+
+static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
+                  uint32_t n_snapshot, const struct span *first)
+{
+    struct walker *wk = ctx;
+    const struct l1_walk *walk = wk->walk;
+    const struct image *img = walk->img;
+
+    for (uint64_t at = start; at < end; ) {
+        struct l1_word w = { .n_active = n_active, .n_snapshot = n_snapshot };
+        uint64_t data, data_end;
+        size_t len;
+
+        if (walk->cancel && *walk->cancel)
+            return false;
+        if (!source_next_data(img->src, at, &data, &data_end) || data >= end)
+            break;
+        if (data > at)
+            at = data - (data - start) % 8;
+        len = (size_t)u64_min(WORDS_PER_READ * 8, end - at);
+        if (!source_read(img->src, at, wk->bytes, len, NULL) && walk->unreadable) {
+            struct place place = place_of(img, first, at);
+
+            walk->unreadable(walk->ctx, &place, len);
+        }
+        for (size_t k = 0; k < len; k += 8) {
+            w.value = be64(wk->bytes + k);
+            if (!w.value)
+                continue;
+            w.at = at + k;
+            w.place = place_of(img, first, w.at);
+            if (!walk->word(walk->ctx, &w))
+                return false;
+        }
+        if (walk->done)
+            walk->done(walk->ctx, len / 8);
+        at += len;
+    }
+    return true;
+}
+
+bool l1_walk_run(const struct l1_walk *walk)
+{
+    const struct image *img = walk->img;
+    struct walker wk = { walk, NULL };
+    struct span *span = calloc(img->snaps.n + 1, sizeof *span);
+    size_t n = 0;
+    bool ok = false;
+
+    wk.bytes = calloc(WORDS_PER_READ, 8);
+    if (span && wk.bytes) {
+        for (size_t i = 0; i <= img->snaps.n; i++) {
+            span[n] = l1_span(img, i);
+            n += span[n].end > span[n].start;
+        }
+        ok = sweep_spans(span, n, piece, &wk);
+    }
+    free(span);
+    free(wk.bytes);
+    return ok;
+}

@@ -1,0 +1,256 @@
+/* The refcount blocks: read once for the COPIED rule, counted as references themselves,
+ * and compared with what was counted. Spec: "Host cluster management". */
+#include "scan/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Refcount table entries handed to a worker at a time. */
+#define BLOCKS_PER_GRAB 16
+
+static uint64_t block_off(const struct engine *e, uint64_t i)
+{
+    return i < e->img->reftable_n ? e->img->reftable[i] & REFTABLE_OFFSET_MASK : 0;
+}
+
+bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one)
+{
+    uint64_t stored;
+
+    if (k < e->geo->n_clusters) {
+        uint64_t i = k >> e->geo->refblock_bits;
+
+        *is_one = false;
+        if (i >= e->n_blocks)
+            return true;
+        if (e->block[i] == BLOCK_BAD || e->block[i] == BLOCK_UNREADABLE)
+            return false;
+        cells_get(e->cells, k, is_one);
+        return true;
+    }
+    switch (image_stored_refcount(e->img, k, &stored)) {
+    case STORED_OK:
+        *is_one = stored == 1;
+        return true;
+    case STORED_NO_BLOCK:
+        *is_one = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- first reading --- */
+
+struct first_pass {
+    struct engine *e;
+    _Atomic uint64_t next;
+    _Atomic uint64_t read;          /* blocks */
+    _Atomic uint64_t past_end;      /* non-zero refcounts of clusters after the file */
+    _Atomic bool failed;
+};
+
+/* Flags the cells of the clusters whose stored refcount is 1, and says whether the block
+ * holds anything but 0 and 1. n: entries that belong to clusters of the file. */
+static enum block_state flag_ones(struct engine *e, uint64_t first, uint64_t n,
+                                  const uint8_t *block)
+{
+    uint32_t order = e->geo->refcount_order;
+    uint64_t others = 0;
+
+    for (uint64_t j = 0; j < n; ) {
+        uint64_t cl = first + j, in_chunk = CHUNK_CELLS - (cl & (CHUNK_CELLS - 1));
+        uint64_t m = u64_min(in_chunk, n - j);
+        uint64_t any = 0;
+        uint8_t *cell;
+
+        for (uint64_t k = 0; k < m && !any; k++)
+            any = refblock_get(block, order, j + k);
+        if (!any) {
+            j += m;
+            continue;
+        }
+        cell = cells_chunk_touch(e->cells, cl >> CHUNK_BITS);
+        if (!cell)
+            return BLOCK_UNREADABLE;
+        cell += cl & (CHUNK_CELLS - 1);
+        if (order == 4) {
+            const uint8_t *p = block + j * 2;
+
+            for (uint64_t k = 0; k < m; k++) {
+                uint32_t v = (uint32_t)p[k * 2] << 8 | p[k * 2 + 1];
+
+                cell[k] |= (uint8_t)((v == 1) << 7);
+                others |= v & ~1u;
+            }
+        } else {
+            for (uint64_t k = 0; k < m; k++) {
+                uint64_t v = refblock_get(block, order, j + k);
+
+                cell[k] |= (uint8_t)((v == 1) << 7);
+                others |= v & ~UINT64_C(1);
+            }
+        }
+        j += m;
+    }
+    return others ? BLOCK_MIXED : BLOCK_SIMPLE;
+}
+
+static void first_block(struct first_pass *fp, uint64_t i, const uint8_t *block, int error)
+{
+    struct engine *e = fp->e;
+    const struct geometry *geo = e->geo;
+    uint64_t first = i << geo->refblock_bits;
+    uint64_t n = u64_min(geo->refblock_entries, geo->n_clusters - first);
+    uint64_t beyond = 0;
+
+    fp->read++;
+    if (error) {
+        e->block[i] = BLOCK_UNREADABLE;
+        return;
+    }
+    e->block[i] = (uint8_t)flag_ones(e, first, n, block);
+    for (uint64_t j = n; j < geo->refblock_entries; j++)
+        beyond += refblock_get(block, geo->refcount_order, j) != 0;
+    if (beyond)
+        fp->past_end += beyond;
+}
+
+static void first_worker(void *ctx, unsigned worker)
+{
+    struct first_pass *fp = ctx;
+    struct engine *e = fp->e;
+    struct reader rd;
+    uint64_t *index, *off, grab;
+    /* Blocks that share a chunk of cells go to one worker. */
+    uint64_t per_chunk = u64_max(1, CHUNK_CELLS >> e->geo->refblock_bits);
+
+    (void)worker;
+    if (!reader_init(&rd, e->img, e->geo->cluster_size)) {
+        fp->failed = true;
+        return;
+    }
+    index = calloc(rd.max, sizeof *index);
+    off = calloc(rd.max, sizeof *off);
+    if (!index || !off)
+        fp->failed = true;
+    grab = round_up(u64_max(rd.max, BLOCKS_PER_GRAB), per_chunk);
+    while (!fp->failed && !engine_cancelled(e)) {
+        uint64_t i = atomic_fetch_add(&fp->next, grab), end = u64_min(i + grab, e->n_blocks);
+        size_t n = 0;
+
+        if (i >= e->n_blocks)
+            break;
+        for (; i < end || n; ) {
+            for (; i < end && n < rd.max; i++) {
+                uint64_t at = block_off(e, i);
+
+                if (!at)
+                    continue;
+                if (at & (e->geo->cluster_size - 1)) {
+                    e->block[i] = BLOCK_BAD;
+                } else if (at >= e->geo->file_len) {
+                    e->block[i] = BLOCK_SIMPLE;         /* past the end: zeros */
+                } else {
+                    index[n] = i;
+                    off[n++] = at;
+                }
+            }
+            reader_fetch(&rd, off, n);
+            for (size_t k = 0; k < n; k++)
+                first_block(fp, index[k], reader_table(&rd, k), reader_error(&rd, k));
+            engine_done(e, n);
+            n = 0;
+        }
+    }
+    free(index);
+    free(off);
+    reader_free(&rd);
+}
+
+bool pass_refblocks(struct engine *e, struct error *err)
+{
+    struct first_pass fp = { .e = e };
+    uint64_t covered = div_up(e->geo->n_clusters, e->geo->refblock_entries);
+
+    e->n_blocks = u64_min(covered, e->img->reftable_n);
+    e->block = calloc(e->n_blocks ? e->n_blocks : 1, 1);
+    if (!e->block)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    engine_phase(e, PHASE_REFBLOCKS, e->n_blocks);
+    if (!team_run(e->cells->flat ? e->threads : 1, first_worker, &fp, err))
+        return false;
+    if (fp.failed || e->cells->failed)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    e->res->stats.refblocks = fp.read;
+    for (uint64_t i = 0; i < e->n_blocks; i++) {
+        struct place place = { PLACE_REFBLOCK, 0, i, 0, block_off(e, i), NO_ADDRESS };
+
+        if (e->block[i] == BLOCK_UNREADABLE)
+            problem_note(&e->res->problems, PROBLEM_UNREADABLE, &place,
+                         e->geo->cluster_size, 0, "a refcount block");
+    }
+    if (fp.past_end) {
+        struct place place = { PLACE_REFBLOCK, 0, e->geo->n_clusters >> e->geo->refblock_bits,
+                               e->geo->n_clusters & (e->geo->refblock_entries - 1),
+                               NO_ADDRESS, NO_ADDRESS };
+
+        place_complete(e->img, &place);
+        problem_note(&e->res->problems, PROBLEM_REFCOUNT_PAST_END, &place, fp.past_end, 0,
+                     NULL);
+    }
+    return true;
+}
+
+/* --- blocks as references (QEMU does this after everything else) --- */
+
+void count_refblocks(struct engine *e)
+{
+    const struct geometry *geo = e->geo;
+    uint64_t cs = geo->cluster_size;
+    uint64_t n_now = geo->n_clusters + e->grown;
+
+    for (uint64_t i = 0; i < e->img->reftable_n; i++) {
+        uint64_t raw = e->img->reftable[i], off = raw & REFTABLE_OFFSET_MASK;
+        struct problem p = {
+            .place = { PLACE_REFTABLE, 0, i, 0, e->img->hdr.refcount_table_offset + i * 8,
+                       NO_ADDRESS },
+            .count = 1, .qemu_count = 1, .host_off = off, .guest_off = NO_ADDRESS,
+            .found = raw,
+        };
+        struct state state;
+
+        if (!raw)
+            continue;
+        if (raw & REFTABLE_RESERVED_MASK) {
+            p.kind = PROBLEM_REFTABLE_RESERVED;
+            problems_add(&e->res->problems, &p);
+            continue;
+        }
+        if (off & (cs - 1)) {
+            p.kind = PROBLEM_REFBLOCK_MISALIGNED;
+            problems_add(&e->res->problems, &p);
+            continue;
+        }
+        if (geo_cluster_of(geo, off) >= n_now) {
+            p.kind = PROBLEM_REFBLOCK_PAST_END;
+            p.expected = geo->file_size;
+            problems_add(&e->res->problems, &p);
+            continue;
+        }
+        if (!engine_count(e, off, cs, OWNER_REFBLOCK, 1)) {
+            p.kind = PROBLEM_REFBLOCK_PAST_END;
+            p.expected = geo->file_size;
+            problems_add(&e->res->problems, &p);
+        }
+        state = cells_get(e->cells, geo_cluster_of(geo, off), NULL);
+        if (u64_min(state.count, geo->refcount_max) != 1) {
+            p.kind = PROBLEM_REFBLOCK_SHARED;
+            p.found = state.count;
+            p.expected = 1;
+            p.owners = state.owners;
+            problems_add(&e->res->problems, &p);
+        }
+    }
+}

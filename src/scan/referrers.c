@@ -1,0 +1,114 @@
+#include "scan/referrers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scan/l1walk.h"
+#include "scan/l2list.h"
+#include "scan/refsearch.h"
+
+struct collect {
+    struct referrers *out;
+    size_t max, cap;
+    bool nomem;
+};
+
+static int by_order(const void *a, const void *b)
+{
+    return referrer_compare(a, b);
+}
+
+/* Keeps the `max` first ones in order, whatever order they come in. */
+static void trim(struct collect *c)
+{
+    struct referrers *out = c->out;
+
+    if (out->n)
+        qsort(out->list, out->n, sizeof *out->list, by_order);
+    if (out->n > c->max)
+        out->n = c->max;
+}
+
+static void collect_hit(void *ctx, size_t target, const struct referrer *r)
+{
+    struct collect *c = ctx;
+    struct referrers *out = c->out;
+
+    (void)target;
+    out->total++;
+    if (out->n == c->cap && out->n >= 2 * c->max)
+        trim(c);
+    if (out->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 16;
+        struct referrer *list = realloc(out->list, cap * sizeof *list);
+
+        if (!list) {
+            c->nomem = true;
+            return;
+        }
+        out->list = list;
+        c->cap = cap;
+    }
+    out->list[out->n++] = *r;
+}
+
+static bool push_table(void *ctx, const struct l1_word *w)
+{
+    struct l2_table t = { w->value & ENTRY_OFFSET_MASK, (uint32_t)w->place.i,
+                          w->place.table, w->n_active, w->n_snapshot };
+
+    return l2_list_push(ctx, &t);
+}
+
+bool referrers_find(const struct image *img, const struct scan_result *scan, uint64_t first,
+                    uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
+                    struct referrers *out, struct error *err)
+{
+    struct ref_target target = { first, n };
+    struct referrers found = { NULL, 0, 0 };
+    struct collect c = { .out = &found, .max = max };
+    struct l2_list own = { NULL, 0, 0 };
+    struct ref_search search = {
+        .img = img, .target = &target, .n_targets = 1, .threads = threads,
+        .cancel = cancel, .hit = collect_hit, .ctx = &c,
+    };
+    bool ok = false;
+
+    if (n == 0 || first > UINT64_MAX - n) {
+        *out = found;
+        return true;
+    }
+    if (scan && !scan->partial) {
+        search.l2 = scan->l2;
+        search.n_l2 = scan->n_l2;
+    } else {
+        struct l1_walk walk = { .img = img, .cancel = cancel, .ctx = &own,
+                                .word = push_table };
+
+        if (!l1_walk_run(&walk)) {
+            free(own.list);
+            return cancel && *cancel ? err_set(err, ERR_CANCELLED, "stopped")
+                : err_set(err, ERR_NOMEM, "out of memory");
+        }
+        l2_list_merge(&own);
+        search.l2 = own.list;
+        search.n_l2 = own.n;
+    }
+    ok = ref_search_run(&search, err);
+    if (ok && c.nomem)
+        ok = err_set(err, ERR_NOMEM, "out of memory");
+    free(own.list);
+    if (!ok) {
+        referrers_free(&found);
+        return false;
+    }
+    trim(&c);
+    *out = found;
+    return true;
+}
+
+void referrers_free(struct referrers *r)
+{
+    free(r->list);
+    *r = (struct referrers){ NULL, 0, 0 };
+}

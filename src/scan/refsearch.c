@@ -1,0 +1,284 @@
+#include "scan/refsearch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "scan/engine.h"
+#include "scan/judge.h"
+#include "scan/l1walk.h"
+
+#define FILTER_BITS 17              /* log2 of the bits of the filter */
+
+struct search {
+    const struct ref_search *s;
+    const struct image *img;
+    const struct geometry *geo;
+    pthread_mutex_t lock;
+    uint64_t *filter;               /* bit set: a target may begin at such a cluster */
+    uint64_t low, high;             /* all targets lie in [low, high) */
+    bool narrow;                    /* every target is one cluster: the filter decides */
+    _Atomic size_t cursor;
+    _Atomic bool failed;
+};
+
+static uint64_t filter_slot(uint64_t cl)
+{
+    return (cl * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - FILTER_BITS);
+}
+
+static inline bool may_hit(const struct search *sr, uint64_t cl)
+{
+    uint64_t slot;
+
+    if (cl < sr->low || cl >= sr->high)
+        return false;
+    if (!sr->narrow)
+        return true;
+    slot = filter_slot(cl);
+    return sr->filter[slot / 64] >> (slot % 64) & 1;
+}
+
+/* First target that ends after cluster cl. */
+static size_t target_from(const struct ref_search *s, uint64_t cl)
+{
+    size_t low = 0, high = s->n_targets;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->target[mid].first + s->target[mid].n <= cl)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* A reference to [off, off+len): tells all targets it touches. */
+static void reference(struct search *sr, enum owner owner, struct place place,
+                      uint64_t value, uint64_t off, uint64_t len, uint64_t walks)
+{
+    const struct ref_search *s = sr->s;
+    struct referrer r = { .owner = owner, .place = place, .value = value, .host_off = off,
+                          .host_len = len, .walks = walks };
+    uint64_t first, last;
+
+    if ((int64_t)len <= 0 || off + len < off)
+        return;
+    first = geo_cluster_of(sr->geo, off);
+    last = geo_cluster_of(sr->geo, off + len - 1);
+    if (last < sr->low || first >= sr->high)
+        return;
+    for (size_t t = target_from(s, first); t < s->n_targets && s->target[t].first <= last;
+         t++) {
+        pthread_mutex_lock(&sr->lock);
+        s->hit(s->ctx, t, &r);
+        pthread_mutex_unlock(&sr->lock);
+    }
+}
+
+static struct place header_place(uint64_t byte)
+{
+    return (struct place){ PLACE_HEADER, 0, byte, 0, byte, NO_ADDRESS };
+}
+
+/* --- everything but L2 entries --- */
+
+static void search_l1_regions(struct search *sr)
+{
+    const struct image *img = sr->img;
+
+    reference(sr, OWNER_L1_ACTIVE, header_place(40), img->hdr.l1_table_offset,
+              img->hdr.l1_table_offset, sr->geo->l1_entries * 8, 1);
+    for (size_t i = 0; i < img->snaps.n; i++) {
+        const struct snapshot *s = &img->snaps.list[i];
+        struct place place = { PLACE_SNAPSHOT, 0, i, 0, s->entry_off, NO_ADDRESS };
+
+        if (l1_of_snapshot_ok(sr->geo, s))
+            reference(sr, OWNER_L1_SNAPSHOT, place, s->l1_table_offset, s->l1_table_offset,
+                      s->l1_size * 8, 1);
+    }
+}
+
+static void search_bitmaps(struct search *sr)
+{
+    const struct image *img = sr->img;
+    const struct bitmaps *bm = &img->bitmaps;
+    uint64_t cs = sr->geo->cluster_size;
+    uint8_t bytes[4096];
+
+    if (!bm->consistent || !img->ext.bitmaps_at)
+        return;
+    reference(sr, OWNER_BITMAP_DIR, header_place(img->ext.bitmaps_at->data_off + 16),
+              bm->dir_off, bm->dir_off, bm->dir_size, 1);
+    for (size_t i = 0; i < bm->n; i++) {
+        const struct bitmap *b = &bm->list[i];
+        struct place place = { PLACE_BITMAP, 0, i, 0, b->entry_off, NO_ADDRESS };
+
+        reference(sr, OWNER_BITMAP_TABLE, place, b->table_offset, b->table_offset,
+                  b->table_size * 8, 1);
+        for (uint64_t j = 0; j < b->table_size; j += sizeof bytes / 8) {
+            size_t n = (size_t)u64_min(sizeof bytes / 8, b->table_size - j);
+            uint64_t off = b->table_offset + j * 8;
+
+            if (off >= sr->geo->file_size)
+                break;
+            source_read(img->src, off, bytes, n * 8, NULL);
+            for (size_t k = 0; k < n; k++) {
+                uint64_t e = be64(bytes + k * 8), data = e & ENTRY_OFFSET_MASK;
+                struct place at = { PLACE_BITMAP_TABLE, 0, i, j + k, off + k * 8,
+                                    NO_ADDRESS };
+
+                if (data)
+                    reference(sr, OWNER_BITMAP_DATA, at, e, data, cs, 1);
+            }
+        }
+    }
+}
+
+static bool search_l1_word(void *ctx, const struct l1_word *w)
+{
+    struct search *sr = ctx;
+
+    reference(sr, OWNER_L2, w->place, w->value, w->value & ENTRY_OFFSET_MASK,
+              sr->geo->cluster_size, (uint64_t)w->n_active + w->n_snapshot);
+    return true;
+}
+
+static bool search_metadata(struct search *sr)
+{
+    const struct image *img = sr->img;
+    const struct header *h = &img->hdr;
+    uint64_t cs = sr->geo->cluster_size;
+    struct l1_walk walk = { .img = img, .cancel = sr->s->cancel, .ctx = sr,
+                            .word = search_l1_word };
+
+    reference(sr, OWNER_HEADER, header_place(0), 0, 0, cs, 1);
+    search_l1_regions(sr);
+    reference(sr, OWNER_SNAPTABLE, header_place(64), h->snapshots_offset,
+              img->snaps.table_off, img->snaps.whole_len, 1);
+    reference(sr, OWNER_REFTABLE, header_place(48), h->refcount_table_offset,
+              h->refcount_table_offset, sr->geo->reftable_entries * 8, 1);
+    if (h->crypt_method == CRYPT_LUKS && img->ext.has_crypto)
+        reference(sr, OWNER_CRYPTO, header_place(img->ext.crypto_at->data_off),
+                  img->ext.crypto.offset, img->ext.crypto.offset, img->ext.crypto.length, 1);
+    search_bitmaps(sr);
+    for (uint64_t i = 0; i < img->reftable_n; i++) {
+        uint64_t e = img->reftable[i];
+        struct place place = { PLACE_REFTABLE, 0, i, 0, h->refcount_table_offset + i * 8,
+                               NO_ADDRESS };
+
+        if (e && !(e & REFTABLE_RESERVED_MASK) && !(e & (cs - 1)))
+            reference(sr, OWNER_REFBLOCK, place, e, e & REFTABLE_OFFSET_MASK, cs, 1);
+    }
+    return l1_walk_run(&walk);
+}
+
+/* --- L2 entries --- */
+
+static void l2_reference(struct search *sr, const struct l2_table *t, uint64_t j,
+                         uint64_t raw, uint64_t bitmap)
+{
+    const struct geometry *geo = sr->geo;
+    uint64_t guest = geo_guest_off(geo, t->l1_index, j);
+    struct place place = { PLACE_L2, t->table, t->l1_index, j,
+                           t->off + j * geo->l2_entry_size, guest };
+    struct judged jd;
+    enum owner owner;
+
+    l2_judge(geo, raw, bitmap, guest, &jd);
+    if (!jd.refers)
+        return;
+    owner = jd.type == L2_COMPRESSED ? OWNER_COMPRESSED
+        : jd.type == L2_ZERO_ALLOC ? OWNER_ZERO
+        : t->l1_index >= geo->vm_state_l1 ? OWNER_VMSTATE : OWNER_DATA;
+    reference(sr, owner, place, raw, jd.off, jd.len, (uint64_t)t->n_active + t->n_snapshot);
+}
+
+static void search_table(struct search *sr, const struct l2_table *t, const uint8_t *p)
+{
+    const struct geometry *geo = sr->geo;
+    uint64_t odd = OFLAG_COMPRESSED | ((geo->cluster_size - 1) & ENTRY_OFFSET_MASK);
+
+    for (uint64_t j = 0; j < geo->l2_entries; j++, p += geo->l2_entry_size) {
+        uint64_t raw = be64(p);
+
+        /* Most entries are plain and point elsewhere: one look is enough. */
+        if (raw & odd ? true
+            : may_hit(sr, (raw & ENTRY_OFFSET_MASK) >> geo->cluster_bits))
+            l2_reference(sr, t, j, raw, geo->extended_l2 ? be64(p + 8) : 0);
+    }
+}
+
+static void search_worker(void *ctx, unsigned number)
+{
+    struct search *sr = ctx;
+    const struct ref_search *s = sr->s;
+    struct reader rd;
+    uint64_t *off;
+
+    (void)number;
+    if (!reader_init(&rd, sr->img, (size_t)sr->geo->cluster_size)) {
+        sr->failed = true;
+        return;
+    }
+    off = calloc(rd.max, sizeof *off);
+    if (!off)
+        sr->failed = true;
+    while (!sr->failed && !(s->cancel && *s->cancel)) {
+        size_t at = atomic_fetch_add(&sr->cursor, rd.max), n;
+
+        if (at >= s->n_l2)
+            break;
+        n = s->n_l2 - at < rd.max ? s->n_l2 - at : rd.max;
+        for (size_t k = 0; k < n; k++)
+            off[k] = s->l2[at + k].off;
+        reader_fetch(&rd, off, n);
+        for (size_t k = 0; k < n; k++)
+            search_table(sr, &s->l2[at + k], reader_table(&rd, k));
+    }
+    free(off);
+    reader_free(&rd);
+}
+
+bool ref_search_run(const struct ref_search *s, struct error *err)
+{
+    struct search sr = { .s = s, .img = s->img, .geo = &s->img->geo, .narrow = true,
+                         .lock = PTHREAD_MUTEX_INITIALIZER };
+    bool ok = false;
+
+    if (!s->n_targets)
+        return true;
+    sr.low = s->target[0].first;
+    sr.high = s->target[s->n_targets - 1].first + s->target[s->n_targets - 1].n;
+    sr.filter = calloc((1u << FILTER_BITS) / 64, sizeof *sr.filter);
+    if (!sr.filter)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < s->n_targets; i++) {
+        uint64_t slot = filter_slot(s->target[i].first);
+
+        sr.filter[slot / 64] |= UINT64_C(1) << (slot % 64);
+        sr.narrow &= s->target[i].n == 1;
+    }
+    if (search_metadata(&sr) && team_run(team_size(s->threads), search_worker, &sr, err))
+        ok = !sr.failed;
+    free(sr.filter);
+    if (s->cancel && *s->cancel)
+        return err_set(err, ERR_CANCELLED, "stopped");
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+int referrer_compare(const struct referrer *a, const struct referrer *b)
+{
+    const struct place *p = &a->place, *q = &b->place;
+
+    if (a->owner != b->owner)
+        return a->owner < b->owner ? -1 : 1;
+    if (p->table != q->table)
+        return p->table < q->table ? -1 : 1;
+    if (p->i != q->i)
+        return p->i < q->i ? -1 : 1;
+    return (p->j > q->j) - (p->j < q->j);
+}

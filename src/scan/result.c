@@ -1,0 +1,143 @@
+/* What a result means, in few words. */
+#include "scan/scan.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "base/text.h"
+
+int scan_exit_status(const struct scan_result *r)
+{
+    const struct qemu_counts *q = &r->qemu;
+
+    if (r->partial)
+        return 1;
+    if (r->refused.id)
+        return problems_of_severity(&r->problems, SEV_CORRUPTION) ? 2 : 1;
+    if (q->check_errors || problems_of_severity(&r->problems, SEV_ERROR))
+        return 1;
+    if (q->corruptions)
+        return 2;
+    return q->leaks ? 3 : 0;
+}
+
+struct guest_range { uint64_t start, end; };
+
+static int by_start(const void *a, const void *b)
+{
+    const struct guest_range *x = a, *y = b;
+
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Kinds after which a guest reads wrong data or none. Wrong refcounts and flags endanger
+ * what is written next, not what is there. */
+static bool loses_data(enum problem_kind k)
+{
+    switch (k) {
+    case PROBLEM_DATA_PAST_END: case PROBLEM_L2_PAST_END: case PROBLEM_L1_PAST_END:
+    case PROBLEM_COMPRESSED_PAST_END: case PROBLEM_L2_MISALIGNED:
+    case PROBLEM_L2_RESERVED: case PROBLEM_L1_RESERVED: case PROBLEM_DATA_MISALIGNED:
+    case PROBLEM_COMPRESSED_DATA_FILE: case PROBLEM_COMPRESSED_SUBCLUSTERS:
+    case PROBLEM_SUBCLUSTER_CONFLICT: case PROBLEM_SUBCLUSTER_UNALLOCATED:
+    case PROBLEM_UNREADABLE: case PROBLEM_OVERLAP: case PROBLEM_DOUBLE_ALLOCATION:
+    case PROBLEM_TAIL_TRUNCATED: case PROBLEM_STREAM_PAST_END: case PROBLEM_V2_ZERO_FLAG:
+    case PROBLEM_DATA_FILE_OFFSET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+uint64_t scan_guest_bytes_damaged(const struct scan_result *r)
+{
+    const struct problems *ps = &r->problems;
+    struct guest_range *range = calloc(ps->n + 1, sizeof *range);
+    uint64_t sum = 0, reached = 0, size = r->img->geo.size;
+    size_t n = 0;
+
+    if (!range)
+        return 0;
+    for (size_t i = 0; i < ps->n; i++) {
+        const struct problem *p = &ps->list[i];
+        uint32_t table = p->place.kind == PLACE_CLUSTER ? p->owner.table : p->place.table;
+
+        if (!loses_data(p->kind) || table != TABLE_ACTIVE || p->guest_off == NO_ADDRESS
+            || p->guest_off >= size)
+            continue;
+        range[n].start = p->guest_off;
+        range[n++].end = p->guest_off + u64_min(p->guest_len, size - p->guest_off);
+    }
+    if (n)
+        qsort(range, n, sizeof *range, by_start);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t start = u64_max(range[i].start, reached);
+
+        if (range[i].end > start) {
+            sum += range[i].end - start;
+            reached = range[i].end;
+        }
+    }
+    free(range);
+    return sum;
+}
+
+static uint64_t of_kinds(const struct problems *ps, const enum problem_kind *kind, size_t n)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += ps->count[kind[i]];
+    return sum;
+}
+
+void scan_verdict(const struct scan_result *r, struct buf *out)
+{
+    static const enum problem_kind refcounts[] = {
+        PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
+        PROBLEM_REFCOUNT_OVERFLOW,
+    };
+    const struct problems *ps = &r->problems;
+    uint64_t bad = problems_of_severity(ps, SEV_CORRUPTION);
+    uint64_t leaks = problems_of_severity(ps, SEV_LEAK), lost;
+    uint64_t refs = of_kinds(ps, refcounts, sizeof refcounts / sizeof *refcounts);
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (r->partial) {
+        buf_printf(out, "Not finished: the scan was stopped. %s problems found so far.",
+                   text_group(a, bad + leaks));
+        return;
+    }
+    if (problems_of_severity(ps, SEV_ERROR))
+        buf_puts(out, "Could not be checked completely. ");
+    if (bad) {
+        lost = scan_guest_bytes_damaged(r);
+        if (lost)
+            buf_printf(out, "Corrupt: %s problems; %s of the guest disk cannot be trusted.",
+                       text_group(a, bad), text_size(b, lost));
+        else if (refs == bad)
+            buf_printf(out, "Corrupt: %s refcounts or COPIED flags are wrong. Guest data is "
+                       "still readable, but the next write may destroy some.",
+                       text_group(a, bad));
+        else
+            buf_printf(out, "Corrupt: %s problems, none in the way of guest data.",
+                       text_group(a, bad));
+        return;
+    }
+    if (leaks) {
+        uint64_t lost_clusters = ps->count[PROBLEM_LEAKED];
+
+        if (lost_clusters)
+            buf_printf(out, "Leaks only: %s clusters, %s wasted.",
+                       text_group(a, lost_clusters),
+                       text_size(b, lost_clusters * r->img->geo.cluster_size));
+        if (leaks > lost_clusters)
+            buf_printf(out, "%s%s refcounts are too high: those clusters will not be freed.",
+                       lost_clusters ? " " : "Leaks only: ",
+                       text_group(a, leaks - lost_clusters));
+        return;
+    }
+    if (!problems_of_severity(ps, SEV_ERROR))
+        buf_puts(out, problems_of_severity(ps, SEV_WARNING)
+                 ? "Clean by refcounts, but there are warnings." : "Clean.");
+}

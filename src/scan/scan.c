@@ -1,0 +1,227 @@
+#include "scan/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/limits.h"
+#include "scan/engine.h"
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+const char *scan_phase_name(enum scan_phase p)
+{
+    static const char *const names[N_PHASES] = {
+        "starting", "reading refcount blocks", "reading L1 tables", "reading L2 tables",
+        "looking at damaged tables", "comparing refcounts", "done",
+    };
+
+    return names[p];
+}
+
+/* Share of the whole scan that has passed when a phase begins, in permille. */
+static const unsigned phase_begins[N_PHASES + 1] = { 0, 0, 120, 180, 780, 860, 1000, 1000 };
+
+void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total)
+{
+    double t = now();
+
+    e->res->stats.seconds[e->phase] += t - e->started;
+    e->started = t;
+    e->phase = phase;
+    if (!e->progress)
+        return;
+    atomic_store(&e->progress->phase, phase);
+    atomic_store(&e->progress->done, 0);
+    atomic_store(&e->progress->total, total);
+    atomic_store(&e->progress->overall, phase_begins[phase]);
+}
+
+void engine_done(struct engine *e, uint64_t n)
+{
+    uint64_t done, total, begins = phase_begins[e->phase];
+
+    if (!e->progress)
+        return;
+    done = atomic_fetch_add_explicit(&e->progress->done, n, memory_order_relaxed) + n;
+    total = atomic_load_explicit(&e->progress->total, memory_order_relaxed);
+    if (total)
+        atomic_store_explicit(&e->progress->overall,
+                              begins + (phase_begins[e->phase + 1] - begins)
+                              * u64_min(done, total) / total, memory_order_relaxed);
+}
+
+/* QEMU's figures out of ours. */
+static void fill_qemu_counts(struct engine *e)
+{
+    struct scan_result *r = e->res;
+    struct qemu_counts *q = &r->qemu;
+    const struct layer_stats *a = &r->stats.active;
+
+    q->refused = r->refused.id != NULL;
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        switch (problem_info((enum problem_kind)k)->qemu) {
+        case QEMU_CORRUPTION: q->corruptions += r->problems.qemu_count[k]; break;
+        case QEMU_LEAK: q->leaks += r->problems.qemu_count[k]; break;
+        case QEMU_CHECK_ERROR: q->check_errors += r->problems.qemu_count[k]; break;
+        case QEMU_OWN: break;
+        }
+    }
+    q->image_end_offset = (r->stats.highest_used + 1) * e->geo->cluster_size;
+    q->total_clusters = div_up(e->geo->size & ~UINT64_C(511), e->geo->cluster_size);
+    q->allocated_clusters = a->normal + a->zero_alloc + a->compressed;
+    q->compressed_clusters = a->compressed;
+    q->fragmented_clusters += a->compressed;
+}
+
+static void fill_stats(struct engine *e)
+{
+    struct scan_stats *st = &e->res->stats;
+    struct map_hist hist;
+    struct rusage usage;
+
+    map_histogram(e->map, 0, e->geo->n_clusters, &hist);
+    memcpy(st->class_clusters, hist.n, sizeof st->class_clusters);
+    st->class_clusters[CLASS_BEYOND] = st->beyond_references;
+    st->l2_tables = e->l2.n;
+    st->threads = e->threads;
+    source_counters(e->img->src, &st->requests, &st->bytes_read);
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        st->peak_memory = (uint64_t)usage.ru_maxrss * 1024;
+}
+
+/* L2 tables with problems, and the tables that hold other bad entries, get their mark. */
+static void mark_tables(struct engine *e)
+{
+    const struct problems *ps = &e->res->problems;
+
+    for (size_t i = 0; i < e->l2.n; i++) {
+        if (e->suspect[i] == SUSPECT_FOUND)
+            map_mark(e->map, geo_cluster_of(e->geo, e->l2.list[i].off));
+    }
+    for (size_t i = 0; i < ps->n; i++) {
+        const struct problem *p = &ps->list[i];
+
+        if (p->place.kind != PLACE_CLUSTER && p->place.file_off != NO_ADDRESS
+            && problem_info(p->kind)->severity != SEV_NOTE)
+            map_mark(e->map, geo_cluster_of(e->geo, p->place.file_off));
+    }
+}
+
+static uint64_t preview_shift(uint64_t n_clusters)
+{
+    uint64_t shift = 0;
+
+    while (n_clusters >> shift > PREVIEW_BINS)
+        shift++;
+    return shift;
+}
+
+unsigned scan_preview_shift(const struct image *img)
+{
+    return (unsigned)preview_shift(img->geo.n_clusters);
+}
+
+/* All passes. Those after a cancel are left out, and the result is a partial one. */
+static bool run_passes(struct engine *e, struct error *err)
+{
+    if (!pass_refblocks(e, err))
+        return false;
+    if (!engine_cancelled(e) && !pass_regions(e, err))
+        return false;
+    if (!engine_cancelled(e) && !pass_l1(e, err))
+        return false;
+    if (!engine_cancelled(e)) {
+        if (!pass_l2(e, err) || !pass_explain(e, err))
+            return false;
+    }
+    pass_rules(e);
+    if (engine_cancelled(e)) {
+        e->res->partial = true;
+        e->map->partial = true;
+        if (!map_seal(e->map, err))
+            return false;
+        for (uint64_t i = 0; i < e->map->n_chunks; i++)
+            map_fold(e->map, i);
+        return true;
+    }
+    count_refblocks(e);
+    if (e->cells->failed)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (!pass_compare(e, err) || !pass_attribute(e, err))
+        return false;
+    mark_tables(e);
+    return true;
+}
+
+static void changed_meanwhile(struct engine *e)
+{
+    struct error why;
+    struct place place = { .kind = PLACE_NONE, .file_off = NO_ADDRESS,
+                           .guest_off = NO_ADDRESS };
+
+    if (source_changed(e->img->src, &why))
+        problem_note(&e->res->problems, PROBLEM_IMAGE_CHANGED, &place, 0, 0, "%s", why.text);
+}
+
+bool scan_run(const struct image *img, const struct scan_options *opt,
+              struct scan_progress *progress, struct scan_result **out, struct error *err)
+{
+    struct engine e = { .img = img, .geo = &img->geo, .progress = progress };
+    bool ok = false;
+
+    e.res = calloc(1, sizeof *e.res);
+    if (!e.res)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    e.res->img = img;
+    e.res->refused = img->refused;
+    e.threads = team_size(opt ? opt->threads : 0);
+    problems_init(&e.res->problems, opt && opt->problems_kept ? opt->problems_kept
+                  : PROBLEMS_KEPT_DEFAULT);
+    e.started = now();
+    e.preview_shift = preview_shift(e.geo->n_clusters);
+    e.map = e.res->map = map_new(e.geo->n_clusters,
+                                 cells_parts(e.geo->n_clusters + 1, e.threads), err);
+    if (!e.map)
+        goto out;
+    e.cells = &e.map->cells;
+    if (!run_passes(&e, err))
+        goto out;
+    changed_meanwhile(&e);
+    fill_qemu_counts(&e);
+    fill_stats(&e);
+    problems_sort(&e.res->problems);
+    engine_phase(&e, PHASE_DONE, 1);
+    if (progress)
+        atomic_store(&progress->overall, 1000);
+    e.res->l2 = e.l2.list;
+    e.res->n_l2 = e.l2.n;
+    e.l2.list = NULL;
+    ok = true;
+out:
+    free(e.l2.list);
+    free(e.suspect);
+    free(e.block);
+    if (ok)
+        *out = e.res;
+    else
+        scan_free(e.res);
+    return ok;
+}
+
+void scan_free(struct scan_result *r)
+{
+    if (!r)
+        return;
+    problems_free(&r->problems);
+    map_free(r->map);
+    free(r->l2);
+    free(r);
+}

@@ -1,0 +1,76 @@
+#include "scan/team.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+struct team {
+    void (*fn)(void *ctx, unsigned worker);
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t go;
+    int verdict;                /* 0: wait, 1: start, -1: go home */
+};
+
+struct member { struct team *team; unsigned worker; pthread_t thread; };
+
+static void *member_main(void *arg)
+{
+    struct member *m = arg;
+    int verdict;
+
+    pthread_mutex_lock(&m->team->lock);
+    while (!m->team->verdict)
+        pthread_cond_wait(&m->team->go, &m->team->lock);
+    verdict = m->team->verdict;
+    pthread_mutex_unlock(&m->team->lock);
+    if (verdict > 0)
+        m->team->fn(m->team->ctx, m->worker);
+    return NULL;
+}
+
+bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
+              struct error *err)
+{
+    struct team team = { fn, ctx, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+    struct member member[THREADS_MAX];
+    sigset_t all, old;
+    unsigned started;
+    int rc = 0;
+
+    if (n > THREADS_MAX)
+        n = THREADS_MAX;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (started = 1; started < n; started++) {
+        member[started] = (struct member){ .team = &team, .worker = started };
+        rc = pthread_create(&member[started].thread, NULL, member_main, &member[started]);
+        if (rc)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_mutex_lock(&team.lock);
+    team.verdict = rc ? -1 : 1;
+    pthread_cond_broadcast(&team.go);
+    pthread_mutex_unlock(&team.lock);
+    if (!rc)
+        fn(ctx, 0);
+    for (unsigned i = 1; i < started; i++)
+        pthread_join(member[i].thread, NULL);
+    return rc ? err_set_sys(err, rc, "cannot start threads") : true;
+}
+
+unsigned team_size(unsigned wanted)
+{
+    long cores;
+
+    if (!wanted) {
+        cores = sysconf(_SC_NPROCESSORS_ONLN);
+        wanted = cores > 0 ? (unsigned)cores : 1;
+    }
+    return wanted > THREADS_MAX ? THREADS_MAX : wanted;
+}

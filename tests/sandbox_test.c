@@ -1,0 +1,210 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/sandbox.h"
+
+/* Runs `what` in a child that is in the sandbox; its result, or -1 when it was killed. */
+static int inside(int (*what)(const struct sandbox *s, int fd), int fd)
+{
+    int status;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct sandbox s;
+
+        sandbox_enter(&s);
+        _exit(what(&s, fd));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void *thread_body(void *unused)
+{
+    return unused;
+}
+
+/* 0, or the number of the first thing that did not work. */
+static int work(const struct sandbox *s, int fd)
+{
+    uint8_t bytes[16];
+    int ends[2];
+    pthread_t thread;
+    struct rusage used;
+    struct pollfd wait = { .events = POLLIN };
+    void *memory;
+
+    (void)s;
+    if (pread(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return 1;
+    if (pthread_create(&thread, NULL, thread_body, NULL) || pthread_join(thread, NULL))
+        return 2;
+    memory = malloc(64u << 20);
+    if (!memory)
+        return 3;
+    memset(memory, 1, 64u << 20);
+    free(memory);
+    if (pipe(ends) || write(ends[1], "x", 1) != 1)
+        return 4;
+    wait.fd = ends[0];
+    if (poll(&wait, 1, 1000) != 1 || ppoll(&wait, 1, NULL, NULL) != 1)
+        return 5;
+    if (getrusage(RUSAGE_SELF, &used))
+        return 6;
+    if (signal(SIGUSR1, SIG_IGN) == SIG_ERR || raise(SIGUSR1))
+        return 7;
+    return 0;
+}
+
+static int can_open(const struct sandbox *s, int fd)
+{
+    (void)s;
+    (void)fd;
+    return open("/etc/passwd", O_RDONLY) >= 0 || open("/dev/null", O_WRONLY) >= 0 ||
+           open("/tmp/qcheck-sandbox-test", O_WRONLY | O_CREAT, 0600) >= 0;
+}
+
+static int can_connect(const struct sandbox *s, int fd)
+{
+    (void)s;
+    (void)fd;
+    return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static int can_start_programs(const struct sandbox *s, int fd)
+{
+    char *argv[] = { (char[]){ "true" }, NULL };
+
+    (void)s;
+    (void)fd;
+    execv("/bin/true", argv);
+    return errno == EPERM || errno == EACCES ? 0 : 1;
+}
+
+static int can_fork(const struct sandbox *s, int fd)
+{
+    pid_t child = fork();
+
+    (void)s;
+    (void)fd;
+    if (child == 0)
+        _exit(0);
+    return child > 0;
+}
+
+static int can_signal_others(const struct sandbox *s, int fd)
+{
+    (void)s;
+    (void)fd;
+    return kill(getppid(), 0) == 0;
+}
+
+static struct sandbox probed;
+
+static int same_as_probed(const struct sandbox *s, int fd)
+{
+    (void)fd;
+    return probed.no_new_privs != s->no_new_privs || probed.landlock != s->landlock ||
+           probed.seccomp != s->seccomp;
+}
+
+static int image;
+
+static int open_image(void **state)
+{
+    (void)state;
+    image = open("/proc/self/exe", O_RDONLY);
+    return image < 0;
+}
+
+static bool there(bool seccomp)
+{
+    struct sandbox s;
+
+    sandbox_probe(&s);
+    return seccomp ? s.seccomp : s.seccomp || s.landlock;
+}
+
+static void what_is_open_can_be_used(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(work, image), 0);
+}
+
+static void nothing_can_be_opened(void **state)
+{
+    (void)state;
+    if (there(false))
+        assert_int_equal(inside(can_open, image), 0);
+}
+
+static void nobody_can_be_called(void **state)
+{
+    (void)state;
+    if (there(true))
+        assert_int_equal(inside(can_connect, image), 0);
+}
+
+static void no_program_can_be_started(void **state)
+{
+    (void)state;
+    if (there(true)) {
+        assert_int_equal(inside(can_start_programs, image), 0);
+        assert_int_equal(inside(can_fork, image), 0);
+        assert_int_equal(inside(can_signal_others, image), 0);
+    }
+}
+
+static void the_probe_tells_what_entering_does(void **state)
+{
+    (void)state;
+    sandbox_probe(&probed);
+    assert_int_equal(inside(same_as_probed, image), 0);
+}
+
+static void a_sandbox_can_be_put_into_words(void **state)
+{
+    const struct sandbox none = { false, 0, false }, all = { true, 3, true };
+    struct buf text = BUF_INIT;
+
+    (void)state;
+    sandbox_text(&none, &text);
+    assert_string_equal(buf_str(&text), "none");
+    buf_reset(&text);
+    sandbox_text(&all, &text);
+    assert_string_equal(buf_str(&text), "no new privileges, Landlock (version 3), seccomp");
+    buf_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_open_can_be_used),
+        cmocka_unit_test(nothing_can_be_opened),
+        cmocka_unit_test(nobody_can_be_called),
+        cmocka_unit_test(no_program_can_be_started),
+        cmocka_unit_test(the_probe_tells_what_entering_does),
+        cmocka_unit_test(a_sandbox_can_be_put_into_words),
+    };
+
+    return cmocka_run_group_tests(tests, open_image, NULL);
+}

@@ -1,0 +1,87 @@
+/* qcheck check: scan images, report, and say with the exit status what was found. */
+#include <stdio.h>
+
+#include "cmd_check.h"
+#include "cmd_common.h"
+#include "report/check_json.h"
+#include "report/classic.h"
+#include "report/streams.h"
+
+/* The worst of two results: corruptions, then failures, then leaks, then clean. */
+static int worst(int a, int b)
+{
+    static const int rank[] = {
+        [STATUS_CLEAN] = 0, [STATUS_LEAKS] = 1, [STATUS_FAILED] = 2, [STATUS_CORRUPT] = 3,
+    };
+
+    return rank[a] >= rank[b] ? a : b;
+}
+
+static bool write_json(const struct settings *s, const char *name,
+                       const struct scan_result *scan, struct out *out, struct error *err)
+{
+    struct check_json c = { name, scan, s->metadata, s->stats };
+
+    /* -s and -q keep it from standard output, as with qemu-img. */
+    if (!(s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG))))
+        return true;
+    return check_json_write(&c, out, err);
+}
+
+static int check_one(const struct settings *s, const char *name, struct out *out)
+{
+    struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
+                              .name = name, .stats = s->stats };
+    struct image *img = NULL;
+    struct scan_result *scan = NULL;
+    struct error err;
+    int status = STATUS_FAILED;
+
+    if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
+        goto failed;
+    if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
+                                 : !classic_report(&report, scan, &err))
+        goto failed;
+    status = scan_exit_status(scan);
+    goto out;
+failed:
+    if (s->streams & STREAM_BIT(FATAL))
+        message_error(name, &err);
+out:
+    scan_free(scan);
+    image_close(img);
+    return status;
+}
+
+int check_images(const struct settings *s)
+{
+    struct out out = { stdout, 0 };
+    struct buf name = BUF_INIT;
+    struct error err;
+    int status = STATUS_CLEAN;
+
+    for (int i = 0; i < image_count(s); i++) {
+        if (!image_name(s, i, &name, &err)) {
+            message("", err.text);
+            status = STATUS_FAILED;
+            break;
+        }
+        status = worst(status, check_one(s, buf_str(&name), &out));
+    }
+    buf_free(&name);
+    return finish(&out, status);
+}
+
+int cmd_check(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (s.metadata && s.output != OUTPUT_JSON)
+        return usage_error(cmd, "--metadata needs --output=json");
+    if (image_count(&s) == 0)
+        return usage_error(cmd, "which image?");
+    return check_images(&s);
+}

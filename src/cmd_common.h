@@ -1,0 +1,38 @@
+/* What the commands have in common: opening, scanning, messages, the end of output. */
+#ifndef QCHECK_CMD_COMMON_H
+#define QCHECK_CMD_COMMON_H
+
+#include "commands.h"
+#include "report/out.h"
+#include "scan/scan.h"
+
+/* "qcheck: WHATNAME" on standard error; name is made visible. */
+void message(const char *what, const char *name);
+
+/* "qcheck: NAME: ERROR" */
+void message_error(const char *name, const struct error *err);
+
+/* "qcheck COMMAND: WHAT", and where help is. Returns STATUS_FAILED. */
+int usage_error(const struct command *cmd, const char *what);
+
+/* Ends output: `status`, or STATUS_FAILED after a message when it could not be written.
+ * A reader that went away is no failure. */
+int finish(struct out *out, int status);
+
+/* Opens the image `name` with the values the person forces. */
+bool open_image(const struct settings *s, const char *name, struct image **out,
+                struct error *err);
+
+/* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
+ * false with a message when the sample does not exist. */
+int image_count(const struct settings *s);
+bool image_name(const struct settings *s, int i, struct buf *out, struct error *err);
+
+/* Scans, with progress on standard error as the settings say. */
+bool scan_image(const struct settings *s, const struct image *img,
+                struct scan_result **out, struct error *err);
+
+/* --sample=list: prints the samples there are. */
+int list_samples(void);
+
+#endif

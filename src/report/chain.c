@@ -1,0 +1,155 @@
+#include "report/chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+
+/* Which file is it? Names can lie, devices and inodes do not. */
+struct identity { dev_t dev; ino_t ino; };
+
+static bool identify(const char *path, struct identity *out)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return false;
+    *out = (struct identity){ st.st_dev, st.st_ino };
+    return true;
+}
+
+/* "json:{...}", "nbd://host/x": not the name of a file. */
+static bool is_protocol(const char *name)
+{
+    size_t word = strcspn(name, ":/");
+
+    return name[word] == ':' && strncmp(name, "file:", 5) != 0;
+}
+
+/* Relative names are relative to the layer that names them. */
+static char *path_of(const char *above, const char *name)
+{
+    const char *slash = strrchr(above, '/');
+    struct buf b = BUF_INIT;
+
+    if (strncmp(name, "file:", 5) == 0)
+        name += 5;
+    if (name[0] != '/' && slash)
+        buf_add(&b, above, (size_t)(slash - above) + 1);
+    buf_puts(&b, name);
+    return buf_take(&b);
+}
+
+static struct chain_layer *append(struct chain *c, const char *name, size_t len)
+{
+    struct chain_layer *list = realloc(c->layer, (c->n + 1) * sizeof *list);
+    char *copy = malloc(len + 1);
+
+    if (list)
+        c->layer = list;
+    if (!list || !copy) {
+        free(copy);
+        return NULL;
+    }
+    memcpy(copy, name, len);
+    copy[len] = '\0';
+    list[c->n] = (struct chain_layer){ .name = copy, .name_len = len };
+    return &list[c->n++];
+}
+
+static bool fault(struct chain_layer *l, const char *why, struct error *err)
+{
+    l->fault = strdup(why);
+    return l->fault || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* Opens one layer: as qcow2 when its magic says so and the layer above does not say "raw",
+ * else as raw. */
+static bool open_layer(struct chain_layer *l, const char *format, struct error *err)
+{
+    struct source *src;
+    struct error why;
+    uint8_t magic[4];
+
+    if (!source_open_file(l->path, &src, &why))
+        return fault(l, why.text, err);
+    if (!source_read(src, 0, magic, sizeof magic, &why)) {
+        source_close(src);
+        return fault(l, why.text, err);
+    }
+    if ((!format || strcmp(format, "raw") != 0) && be32(magic) == QCOW2_MAGIC) {
+        l->format = "qcow2";
+        if (image_open(src, NULL, &l->img, &why)) {
+            l->size = l->img->geo.size;
+            return true;
+        }
+        source_close(src);
+        return fault(l, why.text, err);
+    }
+    if (format && strcmp(format, "raw") != 0) {
+        source_close(src);
+        return fault(l, "not a qcow2 image, and of a format that is not read here", err);
+    }
+    l->format = "raw";
+    l->raw = src;
+    l->size = source_size(src);
+    return true;
+}
+
+bool chain_open(const char *filename, const struct image *img, struct chain *out,
+                struct error *err)
+{
+    struct identity seen[CHAIN_MAX + 1];
+    const char *above = filename;
+    size_t n_seen = identify(filename, &seen[0]) ? 1 : 0;
+
+    *out = (struct chain){ NULL, 0 };
+    while (img && img->backing_file && img->backing_file_len) {
+        struct chain_layer *l = append(out, img->backing_file, img->backing_file_len);
+        bool again = false, ok = true;
+
+        if (!l)
+            goto nomem;
+        if (out->n == CHAIN_MAX) {
+            ok = fault(l, "not opened: the chain is too long", err);
+        } else if (is_protocol(l->name)) {
+            ok = fault(l, "not opened: not the name of a file", err);
+        } else {
+            l->path = path_of(above, l->name);
+            if (!l->path)
+                goto nomem;
+            if (identify(l->path, &seen[n_seen])) {
+                for (size_t i = 0; i < n_seen; i++)
+                    again = again || (seen[i].dev == seen[n_seen].dev &&
+                                      seen[i].ino == seen[n_seen].ino);
+                n_seen++;
+            }
+            ok = again ? fault(l, "not opened: the chain leads back to this file", err)
+                       : open_layer(l, img->backing_format, err);
+        }
+        if (!ok)
+            goto nomem;
+        if (l->fault)
+            break;
+        above = l->path;
+        img = l->img;
+    }
+    return true;
+nomem:
+    chain_close(out);
+    return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+void chain_close(struct chain *chain)
+{
+    for (size_t i = 0; i < chain->n; i++) {
+        free(chain->layer[i].name);
+        free(chain->layer[i].path);
+        free(chain->layer[i].fault);
+        image_close(chain->layer[i].img);
+        source_close(chain->layer[i].raw);
+    }
+    free(chain->layer);
+    *chain = (struct chain){ NULL, 0 };
+}

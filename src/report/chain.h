@@ -1,0 +1,36 @@
+/* The chain of backing files of an image: names, whether each can be opened, and what it
+ * is. Only qcow2 layers lead on; anything else ends the chain. */
+#ifndef QCHECK_REPORT_CHAIN_H
+#define QCHECK_REPORT_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qcow2/image.h"
+
+#define CHAIN_MAX 64            /* layers followed */
+
+struct chain_layer {
+    char *name;                 /* owned; as written in the layer above */
+    size_t name_len;
+    char *path;                 /* owned; where it was looked for, NULL: cannot tell */
+    const char *format;         /* "qcow2", "raw", or NULL: not opened */
+    uint64_t size;              /* guest bytes it holds */
+    char *fault;                /* owned; why it is missing or ends the chain; NULL: fine */
+    struct image *img;          /* owned; the open layer when it is qcow2, else NULL */
+    struct source *raw;         /* owned; the open layer when it is raw, else NULL */
+};
+
+struct chain {
+    struct chain_layer *layer;  /* owned; the nearest backing file first */
+    size_t n;
+};
+
+/* Follows the chain of `img`, whose own file is `filename`. False only when memory runs
+ * out: what is missing is told in the layers. */
+bool chain_open(const char *filename, const struct image *img, struct chain *out,
+                struct error *err);
+void chain_close(struct chain *chain);
+
+#endif

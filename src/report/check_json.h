@@ -1,0 +1,22 @@
+/* The result of a check as JSON: the keys of `qemu-img check --output=json` with its rules
+ * for absent ones, and next to them one object `qcheck` with everything that is ours.
+ * Described in qcheck-json(5). */
+#ifndef QCHECK_REPORT_CHECK_JSON_H
+#define QCHECK_REPORT_CHECK_JSON_H
+
+#include "report/out.h"
+#include "scan/scan.h"
+
+#define JSON_SCHEMA_VERSION 1       /* of every JSON form this program writes */
+
+struct check_json {
+    const char *filename;           /* as the person gave it */
+    const struct scan_result *scan;
+    bool metadata;                  /* add `viscera` */
+    bool stats;                     /* add what the scan took */
+};
+
+/* False when memory runs out or a table cannot be read again (viscera). */
+bool check_json_write(const struct check_json *c, struct out *out, struct error *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* The classic text report: sections in the order of the scan, each stream of it switched
+ * by a filter letter (report/streams.h). */
+#ifndef QCHECK_REPORT_CLASSIC_H
+#define QCHECK_REPORT_CLASSIC_H
+
+#include <stdint.h>
+
+#include "report/out.h"
+#include "scan/scan.h"
+
+struct classic {
+    uint32_t streams;       /* STREAM_BIT set */
+    struct out *out;        /* borrowed */
+    struct out err;         /* for the streams that go to standard error */
+    const char *name;       /* of the image, as the person gave it */
+    bool stats;             /* end with what the scan took */
+};
+
+/* False when a table cannot be read again or memory runs out. */
+bool classic_report(struct classic *c, const struct scan_result *scan, struct error *err);
+
+#endif

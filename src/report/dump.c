@@ -1,0 +1,138 @@
+/* What the dumps have in common. */
+#include "report/dump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "report/names.h"
+
+bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out, bool json,
+                struct error *err)
+{
+    *d = (struct dump){ .scan = scan, .img = scan->img, .out = out, .jw = JW_INIT(out),
+                        .json = json, .to = UINT64_MAX };
+    if (!found_new(scan, &d->found, err))
+        return false;
+    stored_init(&d->stored, scan->img);
+    return true;
+}
+
+void dump_end(struct dump *d)
+{
+    stored_free(&d->stored);
+    found_free(d->found);
+    d->found = NULL;
+}
+
+void dump_line(struct dump *d, const char *type)
+{
+    jw_object_flat(&d->jw, NULL);
+    jw_text(&d->jw, "type", type);
+}
+
+void dump_line_end(struct dump *d)
+{
+    jw_close(&d->jw);
+    d->records++;
+}
+
+void dump_end_record(struct dump *d)
+{
+    uint64_t records = d->records;
+
+    dump_line(d, "end");
+    jw_u64(&d->jw, "records", records);
+    dump_line_end(d);
+}
+
+bool dump_wants_layer(const struct dump *d, uint32_t table)
+{
+    return d->all_layers || table == (d->one_layer ? d->layer : TABLE_ACTIVE);
+}
+
+uint32_t dump_layers(const struct dump *d)
+{
+    return (uint32_t)d->img->snaps.n + 1;
+}
+
+void dump_layer_l1(const struct dump *d, uint32_t table, uint64_t *off, uint64_t *n)
+{
+    if (table == TABLE_ACTIVE) {
+        *off = d->img->hdr.l1_table_offset;
+        *n = d->img->geo.l1_entries;
+    } else {
+        const struct snapshot *s = &d->img->snaps.list[table - 1];
+
+        *off = s->l1_table_offset;
+        *n = u64_min(s->l1_size, L1_ENTRIES_MAX);
+    }
+}
+
+void dump_layer_heading(struct dump *d, uint32_t table)
+{
+    const struct snapshot *s = table ? &d->img->snaps.list[table - 1] : NULL;
+    uint64_t off, n;
+
+    dump_layer_l1(d, table, &off, &n);
+    if (d->json) {
+        dump_line(d, "layer");
+        jw_u64(&d->jw, "layer", table);
+        if (s) {
+            jw_bytes(&d->jw, "id", s->id, snapshot_id_len(s));
+            jw_bytes(&d->jw, "name", s->name, snapshot_name_len(s));
+        }
+        jw_u64(&d->jw, "l1-offset", off);
+        jw_u64(&d->jw, "l1-entries", n);
+        dump_line_end(d);
+        return;
+    }
+    if (d->quiet_layers && !s)
+        return;
+    if (s) {
+        out_printf(d->out, "Snapshot %" PRIu32 ", id ", table);
+        out_visible(d->out, s->id, snapshot_id_len(s));
+        out_puts(d->out, ", ");
+        out_visible(d->out, s->name, snapshot_name_len(s));
+    } else {
+        out_puts(d->out, "Active layer");
+    }
+    out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", off, n);
+}
+
+/* References counted to the cluster of this byte; false past the end of the file. */
+static bool counted(const struct dump *d, uint64_t host_off, uint64_t *out)
+{
+    uint64_t cluster = geo_cluster_of(&d->img->geo, host_off);
+    struct map_cell cell;
+
+    if (cluster >= map_clusters(d->scan->map))
+        return false;
+    map_get(d->scan->map, cluster, &cell);
+    *out = cell.counted;
+    return true;
+}
+
+void dump_refcount_text(struct dump *d, uint64_t host_off)
+{
+    uint64_t n;
+
+    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <= STORED_NO_BLOCK)
+        out_printf(d->out, "  refcount %" PRIu64, n);
+    else
+        out_puts(d->out, "  refcount ?");
+    if (counted(d, host_off, &n))
+        out_printf(d->out, "/%" PRIu64, n);
+    else
+        out_puts(d->out, "/-");
+}
+
+void dump_refcount_json(struct dump *d, uint64_t host_off)
+{
+    uint64_t n;
+
+    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <= STORED_NO_BLOCK)
+        jw_u64(&d->jw, "stored", n);
+    if (counted(d, host_off, &n))
+        jw_u64(&d->jw, "counted", n);
+}

@@ -1,0 +1,68 @@
+/* Tables of an image, printed entry by entry: text for people, or one JSON object per line
+ * with an explicit end record. Everything streams; a table is in memory one batch at a
+ * time. */
+#ifndef QCHECK_REPORT_DUMP_H
+#define QCHECK_REPORT_DUMP_H
+
+#include "report/found.h"
+#include "report/jw.h"
+#include "report/out.h"
+#include "report/stored.h"
+#include "scan/scan.h"
+
+#define DUMP_BATCH 4096         /* table entries read at a time */
+
+struct dump {
+    const struct scan_result *scan;     /* borrowed */
+    const struct image *img;            /* scan->img */
+    struct found *found;                /* owned */
+    struct stored stored;
+    struct out *out;                    /* borrowed */
+    struct jw jw;
+    bool json;
+    bool used;                          /* leave out what is empty */
+    bool quiet_layers;                  /* no heading above a layer (the classic report) */
+    uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
+    bool one_layer, all_layers;         /* neither: the active layer */
+    uint32_t layer;                     /* with one_layer: TABLE_ACTIVE or number + 1 */
+    uint64_t records;                   /* written */
+};
+
+/* out and scan are borrowed until dump_end. */
+bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out, bool json,
+                struct error *err);
+void dump_end(struct dump *d);
+
+/* Each prints one kind of table; false after an I/O error or when memory ran out: the
+ * output ends where it happened, without an end record. */
+bool dump_header(struct dump *d, struct error *err);
+bool dump_l1(struct dump *d, struct error *err);
+bool dump_l2(struct dump *d, struct error *err);
+bool dump_reftable(struct dump *d, struct error *err);
+bool dump_refcounts(struct dump *d, struct error *err);
+bool dump_snapshots(struct dump *d, struct error *err);
+bool dump_bitmaps(struct dump *d, struct error *err);
+bool dump_ranges(struct dump *d, struct error *err);
+
+/* The last line of JSON output: how many records there were. */
+void dump_end_record(struct dump *d);
+
+/* --- for the files of this module --- */
+
+/* Opens a JSON line of this type; closed by dump_line_end. */
+void dump_line(struct dump *d, const char *type);
+void dump_line_end(struct dump *d);
+
+/* Is this layer asked for? table: TABLE_ACTIVE or snapshot number + 1. */
+bool dump_wants_layer(const struct dump *d, uint32_t table);
+uint32_t dump_layers(const struct dump *d);         /* number of layers there are */
+/* Where the L1 table of a layer lies, and how many entries are walked. */
+void dump_layer_l1(const struct dump *d, uint32_t table, uint64_t *off, uint64_t *n);
+/* Heading of a layer. */
+void dump_layer_heading(struct dump *d, uint32_t table);
+
+/* "refcount 1/1" and the members stored, counted. */
+void dump_refcount_text(struct dump *d, uint64_t host_off);
+void dump_refcount_json(struct dump *d, uint64_t host_off);
+
+#endif

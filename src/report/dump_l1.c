@@ -1,0 +1,136 @@
+/* L1 tables. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "report/dump.h"
+
+struct l1_stats { uint64_t used, unused, unaligned, invalid; };
+
+static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
+                     const struct found_kinds *found)
+{
+    uint64_t l2 = e & ENTRY_OFFSET_MASK;
+
+    out_printf(d->out, "  [%" PRIu64 "] guest 0x%" PRIx64 "  0x%016" PRIx64, i, guest, e);
+    if (l2) {
+        out_printf(d->out, "  L2 table at 0x%" PRIx64 " (cluster %" PRIu64 ")%s", l2,
+                   geo_cluster_of(&d->img->geo, l2), e & OFLAG_COPIED ? "  copied" : "");
+        dump_refcount_text(d, l2);
+    } else if (e) {
+        out_puts(d->out, "  no offset");
+    } else {
+        out_puts(d->out, "  empty");
+    }
+    found_text(found, d->out);
+    out_puts(d->out, "\n");
+}
+
+static void row_json(struct dump *d, uint32_t table, uint64_t i, uint64_t at, uint64_t guest,
+                     uint64_t e, const struct found_kinds *found)
+{
+    uint64_t l2 = e & ENTRY_OFFSET_MASK;
+
+    dump_line(d, "l1-entry");
+    jw_u64(&d->jw, "layer", table);
+    jw_u64(&d->jw, "index", i);
+    jw_u64(&d->jw, "file-offset", at);
+    jw_u64(&d->jw, "guest-offset", guest);
+    jw_hex(&d->jw, "raw", e);
+    if (l2) {
+        jw_u64(&d->jw, "l2-offset", l2);
+        jw_bool(&d->jw, "copied", e & OFLAG_COPIED);
+        dump_refcount_json(d, l2);
+    }
+    found_json(found, &d->jw);
+    dump_line_end(d);
+}
+
+static void judge(const struct geometry *geo, uint64_t e, struct l1_stats *st)
+{
+    uint64_t l2 = e & ENTRY_OFFSET_MASK;
+
+    st->used += e != 0;
+    st->unused += e == 0;
+    st->unaligned += l2 % geo->cluster_size != 0;
+    st->invalid += (e & L1_RESERVED_MASK) != 0;
+}
+
+static void totals(struct dump *d, uint32_t table, const struct l1_stats *st)
+{
+    if (d->json) {
+        dump_line(d, "l1-table");
+        jw_u64(&d->jw, "layer", table);
+        jw_u64(&d->jw, "used", st->used);
+        jw_u64(&d->jw, "unused", st->unused);
+        jw_u64(&d->jw, "unaligned", st->unaligned);
+        jw_u64(&d->jw, "invalid", st->invalid);
+        dump_line_end(d);
+    } else {
+        out_printf(d->out, "  used %" PRIu64 ", unused %" PRIu64 ", unaligned %" PRIu64
+                   ", invalid %" PRIu64 "\n", st->used, st->unused, st->unaligned,
+                   st->invalid);
+    }
+}
+
+/* Empty entries that follow each other are one line of text. */
+static void empty_run(struct dump *d, uint64_t first, uint64_t n)
+{
+    if (d->json || d->used || !n)
+        return;
+    if (n == 1)
+        out_printf(d->out, "  [%" PRIu64 "] empty\n", first);
+    else
+        out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", first, first + n - 1);
+}
+
+static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error *err)
+{
+    const struct geometry *geo = &d->img->geo;
+    struct l1_stats st = { 0 };
+    uint64_t off, n, empty = 0;
+
+    dump_layer_heading(d, table);
+    dump_layer_l1(d, table, &off, &n);
+    for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
+        uint64_t guest = geo_guest_off(geo, i, 0), e;
+        struct found_kinds found = { .n = 0 };
+
+        if (i % DUMP_BATCH == 0 &&
+            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), entry, err))
+            return false;
+        if (guest >= d->to || geo_guest_off(geo, i + 1, 0) <= d->from)
+            continue;
+        e = entry[i % DUMP_BATCH];
+        judge(geo, e, &st);
+        found_at_entry(d->found, off + i * 8, &found);
+        if (e & ENTRY_OFFSET_MASK)
+            found_at_cluster(d->found, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), &found);
+        if (!e && !found.n && (d->used || !d->json)) {
+            empty++;
+            continue;
+        }
+        empty_run(d, i - empty, empty);
+        empty = 0;
+        if (d->json)
+            row_json(d, table, i, off + i * 8, guest, e, &found);
+        else
+            row_text(d, i, guest, e, &found);
+    }
+    empty_run(d, n - empty, empty);
+    totals(d, table, &st);
+    return true;
+}
+
+bool dump_l1(struct dump *d, struct error *err)
+{
+    uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
+    bool ok = true;
+
+    if (!entry)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (uint32_t t = 0; ok && t < dump_layers(d); t++)
+        if (dump_wants_layer(d, t))
+            ok = layer(d, t, entry, err);
+    free(entry);
+    return ok;
+}

@@ -1,0 +1,265 @@
+/* L2 tables. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "report/dump.h"
+
+struct l2_stats {
+    uint64_t tables, unallocated, zero_plain, zero_alloc, normal, compressed;
+    uint64_t unaligned, invalid, copied_wrong;
+};
+
+/* One walk over the L2 tables of a layer. */
+struct l2_walk {
+    struct dump *d;
+    uint32_t table;             /* the layer */
+    uint64_t l1_index, l2_off;  /* of the table being printed */
+    uint64_t *l1;               /* DUMP_BATCH entries */
+    struct l2_entry *entry;     /* DUMP_BATCH entries */
+    struct l2_stats one, all;
+    struct error *err;
+};
+
+static bool has_host(const struct l2_entry *e)
+{
+    return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
+}
+
+static bool in_this_file(const struct l2_walk *w, const struct l2_entry *e)
+{
+    return has_host(e) && !(w->d->img->geo.data_file && e->type != L2_COMPRESSED);
+}
+
+static bool is_invalid(const struct l2_walk *w, const struct l2_entry *e)
+{
+    const struct geometry *geo = &w->d->img->geo;
+    uint32_t allocated = (uint32_t)e->bitmap, zero = (uint32_t)(e->bitmap >> 32);
+
+    if (e->type == L2_COMPRESSED)
+        return e->copied || geo->data_file || e->bitmap;
+    if (e->raw & L2_RESERVED_MASK)
+        return true;
+    if (!geo->extended_l2)
+        return false;
+    return e->type == L2_UNALLOCATED ? allocated != 0 : (allocated & zero) != 0;
+}
+
+static void judge(const struct l2_walk *w, const struct l2_entry *e, struct l2_stats *st)
+{
+    uint64_t stored;
+
+    st->unallocated += e->type == L2_UNALLOCATED;
+    st->zero_plain += e->type == L2_ZERO_PLAIN;
+    st->zero_alloc += e->type == L2_ZERO_ALLOC;
+    st->normal += e->type == L2_NORMAL;
+    st->compressed += e->type == L2_COMPRESSED;
+    st->invalid += is_invalid(w, e);
+    if (e->type != L2_NORMAL && e->type != L2_ZERO_ALLOC)
+        return;
+    st->unaligned += e->host_off % w->d->img->geo.cluster_size != 0;
+    if (w->table != TABLE_ACTIVE || w->d->img->geo.data_file)
+        return;
+    if (stored_get(&w->d->stored, geo_cluster_of(&w->d->img->geo, e->host_off), &stored) <=
+        STORED_NO_BLOCK)
+        st->copied_wrong += e->copied != (stored == 1);
+}
+
+static void add(struct l2_stats *to, const struct l2_stats *st)
+{
+    to->tables++;
+    to->unallocated += st->unallocated;
+    to->zero_plain += st->zero_plain;
+    to->zero_alloc += st->zero_alloc;
+    to->normal += st->normal;
+    to->compressed += st->compressed;
+    to->unaligned += st->unaligned;
+    to->invalid += st->invalid;
+    to->copied_wrong += st->copied_wrong;
+}
+
+static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest, const struct l2_entry *e,
+                     const struct found_kinds *found)
+{
+    struct out *out = w->d->out;
+
+    out_printf(out, "  [%" PRIu64 "][%" PRIu64 "] guest 0x%" PRIx64 "  0x%016" PRIx64,
+               w->l1_index, j, guest, e->raw);
+    if (w->d->img->geo.extended_l2)
+        out_printf(out, " %016" PRIx64, e->bitmap);
+    out_printf(out, "  %s", l2_type_name(e->type));
+    if (has_host(e)) {
+        out_printf(out, " at 0x%" PRIx64, e->host_off);
+        if (e->type == L2_COMPRESSED)
+            out_printf(out, ", %" PRIu64 " bytes", e->host_len);
+        if (e->copied)
+            out_puts(out, "  copied");
+    }
+    if (in_this_file(w, e))
+        dump_refcount_text(w->d, e->host_off);
+    found_text(found, out);
+    out_puts(out, "\n");
+}
+
+static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest, const struct l2_entry *e,
+                     const struct found_kinds *found)
+{
+    struct jw *jw = &w->d->jw;
+
+    dump_line(w->d, "l2-entry");
+    jw_u64(jw, "layer", w->table);
+    jw_u64(jw, "l1-index", w->l1_index);
+    jw_u64(jw, "l2-index", j);
+    jw_u64(jw, "file-offset", w->l2_off + j * w->d->img->geo.l2_entry_size);
+    jw_u64(jw, "guest-offset", guest);
+    jw_hex(jw, "raw", e->raw);
+    if (w->d->img->geo.extended_l2)
+        jw_hex(jw, "subclusters", e->bitmap);
+    jw_text(jw, "entry", l2_type_name(e->type));
+    if (has_host(e)) {
+        jw_u64(jw, "host-offset", e->host_off);
+        if (e->type == L2_COMPRESSED)
+            jw_u64(jw, "host-length", e->host_len);
+        jw_bool(jw, "copied", e->copied);
+    }
+    if (in_this_file(w, e))
+        dump_refcount_json(w->d, e->host_off);
+    found_json(found, jw);
+    dump_line_end(w->d);
+}
+
+static void stats_json(struct l2_walk *w, const struct l2_stats *st)
+{
+    struct jw *jw = &w->d->jw;
+
+    jw_u64(jw, "unallocated", st->unallocated);
+    jw_u64(jw, "zero-plain", st->zero_plain);
+    jw_u64(jw, "zero-allocated", st->zero_alloc);
+    jw_u64(jw, "normal", st->normal);
+    jw_u64(jw, "compressed", st->compressed);
+    jw_u64(jw, "unaligned", st->unaligned);
+    jw_u64(jw, "invalid", st->invalid);
+    if (w->table == TABLE_ACTIVE)
+        jw_u64(jw, "copied-mismatch", st->copied_wrong);
+    dump_line_end(w->d);
+}
+
+static void stats_text(struct l2_walk *w, const struct l2_stats *st)
+{
+    out_printf(w->d->out, "unallocated %" PRIu64 ", zero %" PRIu64 ", allocated zero %" PRIu64
+               ", data %" PRIu64 ", compressed %" PRIu64 ", unaligned %" PRIu64
+               ", invalid %" PRIu64, st->unallocated, st->zero_plain, st->zero_alloc,
+               st->normal, st->compressed, st->unaligned, st->invalid);
+    if (w->table == TABLE_ACTIVE)
+        out_printf(w->d->out, ", COPIED mismatches %" PRIu64, st->copied_wrong);
+    out_puts(w->d->out, "\n");
+}
+
+static void table_end(struct l2_walk *w)
+{
+    if (w->d->json) {
+        dump_line(w->d, "l2-table");
+        jw_u64(&w->d->jw, "layer", w->table);
+        jw_u64(&w->d->jw, "l1-index", w->l1_index);
+        jw_u64(&w->d->jw, "offset", w->l2_off);
+        stats_json(w, &w->one);
+    } else {
+        out_printf(w->d->out, "  L2 table %" PRIu64 " at 0x%" PRIx64 ": ", w->l1_index,
+                   w->l2_off);
+        stats_text(w, &w->one);
+    }
+    add(&w->all, &w->one);
+}
+
+static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
+{
+    struct dump *d = w->d;
+    const struct geometry *geo = &d->img->geo;
+    uint64_t guest = geo_guest_off(geo, w->l1_index, j);
+    struct found_kinds found = { .n = 0 };
+
+    if (guest >= d->to || (guest < d->from && d->from - guest >= geo->cluster_size))
+        return;
+    judge(w, e, &w->one);
+    found_at_entry(d->found, w->l2_off + j * geo->l2_entry_size, &found);
+    if (in_this_file(w, e))
+        found_at_cluster(d->found, geo_cluster_of(geo, e->host_off), &found);
+    if (d->used && !e->raw && !e->bitmap && !found.n)
+        return;
+    if (d->json)
+        row_json(w, j, guest, e, &found);
+    else
+        row_text(w, j, guest, e, &found);
+}
+
+static bool one_table(struct l2_walk *w)
+{
+    const struct geometry *geo = &w->d->img->geo;
+
+    w->one = (struct l2_stats){ 0 };
+    for (uint64_t j = 0; j < geo->l2_entries && out_ok(w->d->out); j += DUMP_BATCH) {
+        size_t n = (size_t)u64_min(DUMP_BATCH, geo->l2_entries - j);
+
+        if (!image_read_l2(w->d->img, w->l2_off, j, n, w->entry, w->err))
+            return false;
+        for (size_t k = 0; k < n; k++)
+            row(w, j + k, &w->entry[k]);
+    }
+    table_end(w);
+    return true;
+}
+
+static bool layer(struct l2_walk *w)
+{
+    struct dump *d = w->d;
+    const struct geometry *geo = &d->img->geo;
+    uint64_t off, n;
+
+    w->all = (struct l2_stats){ 0 };
+    dump_layer_heading(d, w->table);
+    dump_layer_l1(d, w->table, &off, &n);
+    for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
+        if (i % DUMP_BATCH == 0 &&
+            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1, w->err))
+            return false;
+        w->l1_index = i;
+        w->l2_off = w->l1[i % DUMP_BATCH] & ENTRY_OFFSET_MASK;
+        if (!w->l2_off || geo_guest_off(geo, i, 0) >= d->to ||
+            geo_guest_off(geo, i + 1, 0) <= d->from)
+            continue;
+        if (!one_table(w))
+            return false;
+    }
+    if (d->json) {
+        dump_line(d, "l2-total");
+        jw_u64(&d->jw, "layer", w->table);
+        jw_u64(&d->jw, "tables", w->all.tables);
+        stats_json(w, &w->all);
+    } else {
+        out_printf(d->out, "  %" PRIu64 " L2 tables: ", w->all.tables);
+        stats_text(w, &w->all);
+    }
+    return true;
+}
+
+bool dump_l2(struct dump *d, struct error *err)
+{
+    struct l2_walk w = { .d = d, .err = err };
+    bool ok = false;
+
+    w.l1 = calloc(DUMP_BATCH, sizeof *w.l1);
+    w.entry = calloc(DUMP_BATCH, sizeof *w.entry);
+    if (!w.l1 || !w.entry) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    ok = true;
+    for (uint32_t t = 0; ok && t < dump_layers(d); t++) {
+        w.table = t;
+        if (dump_wants_layer(d, t))
+            ok = layer(&w);
+    }
+out:
+    free(w.l1);
+    free(w.entry);
+    return ok;
+}

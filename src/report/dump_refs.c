@@ -1,0 +1,180 @@
+/* The refcount table and the refcounts. */
+#include <inttypes.h>
+
+#include "report/dump.h"
+
+/* Clusters [first, end) of the entry that --from and --to leave. */
+static bool entry_in_range(const struct dump *d, uint64_t i)
+{
+    const struct geometry *geo = &d->img->geo;
+    uint64_t first = i << geo->refblock_bits;
+
+    return first < div_up(d->to, geo->cluster_size) &&
+           first + geo->refblock_entries > geo_cluster_of(geo, d->from);
+}
+
+static void reftable_row(struct dump *d, uint64_t i)
+{
+    const struct geometry *geo = &d->img->geo;
+    uint64_t raw = d->img->reftable[i], off = raw & REFTABLE_OFFSET_MASK;
+    uint64_t at = d->img->hdr.refcount_table_offset + i * 8;
+    uint64_t first = i << geo->refblock_bits;
+    struct found_kinds found = { .n = 0 };
+
+    found_at_entry(d->found, at, &found);
+    if (off)
+        found_at_cluster(d->found, geo_cluster_of(geo, off), &found);
+    if (d->json) {
+        dump_line(d, "refcount-table-entry");
+        jw_u64(&d->jw, "index", i);
+        jw_u64(&d->jw, "file-offset", at);
+        jw_hex(&d->jw, "raw", raw);
+        if (off)
+            jw_u64(&d->jw, "block-offset", off);
+        jw_u64(&d->jw, "first-cluster", first);
+        jw_u64(&d->jw, "clusters", geo->refblock_entries);
+        if (off)
+            dump_refcount_json(d, off);
+        found_json(&found, &d->jw);
+        dump_line_end(d);
+        return;
+    }
+    out_printf(d->out, "  [%" PRIu64 "] 0x%016" PRIx64, i, raw);
+    if (off)
+        out_printf(d->out, "  refcount block at 0x%" PRIx64 " (cluster %" PRIu64 ")", off,
+                   geo_cluster_of(geo, off));
+    out_printf(d->out, "  for clusters %" PRIu64 " - %" PRIu64, first,
+               first + geo->refblock_entries - 1);
+    if (off)
+        dump_refcount_text(d, off);
+    found_text(&found, d->out);
+    out_puts(d->out, "\n");
+}
+
+bool dump_reftable(struct dump *d, struct error *err)
+{
+    uint64_t empty = 0;
+
+    (void)err;
+    for (uint64_t i = 0; i <= d->img->reftable_n && out_ok(d->out); i++) {
+        bool last = i == d->img->reftable_n;
+
+        if (!last && !d->img->reftable[i] && !d->json) {
+            empty++;
+            continue;
+        }
+        if (empty && !d->used)
+            out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", i - empty, i - 1);
+        empty = 0;
+        if (!last && entry_in_range(d, i) && (d->img->reftable[i] || !d->used))
+            reftable_row(d, i);
+    }
+    return true;
+}
+
+/* Clusters in a row with the same stored and counted refcount, class and problems. */
+struct ref_run {
+    uint64_t first, end;
+    bool known;                 /* the stored refcount could be read */
+    uint64_t stored;
+    bool in_file;
+    struct map_cell cell;
+    struct found_kinds found;
+};
+
+static bool same(const struct ref_run *a, const struct ref_run *b)
+{
+    if (a->known != b->known || a->stored != b->stored || a->in_file != b->in_file ||
+        a->found.n != b->found.n)
+        return false;
+    for (size_t i = 0; i < a->found.n; i++)
+        if (a->found.kind[i] != b->found.kind[i])
+            return false;
+    return !a->in_file || (a->cell.cls == b->cell.cls && a->cell.counted == b->cell.counted);
+}
+
+static void put_run(struct dump *d, const struct ref_run *r)
+{
+    const struct class_info *cls = class_info(r->cell.cls);
+
+    if (r->first == r->end || (d->used && r->known && !r->stored && !r->cell.counted))
+        return;
+    if (d->json) {
+        dump_line(d, "refcount");
+        jw_u64(&d->jw, "cluster", r->first);
+        jw_u64(&d->jw, "clusters", r->end - r->first);
+        if (r->known)
+            jw_u64(&d->jw, "stored", r->stored);
+        if (r->in_file) {
+            jw_u64(&d->jw, "counted", r->cell.counted);
+            jw_text(&d->jw, "class", cls->id);
+        }
+        found_json(&r->found, &d->jw);
+        dump_line_end(d);
+        return;
+    }
+    if (r->end - r->first == 1)
+        out_printf(d->out, "  cluster %" PRIu64, r->first);
+    else
+        out_printf(d->out, "  clusters %" PRIu64 " - %" PRIu64, r->first, r->end - 1);
+    if (r->known)
+        out_printf(d->out, "  refcount %" PRIu64, r->stored);
+    else
+        out_puts(d->out, "  refcount ?");
+    if (r->in_file)
+        out_printf(d->out, "/%" PRIu64 "  %s", r->cell.counted, cls->name);
+    else
+        out_puts(d->out, "/-  after the end of the file");
+    found_text(&r->found, d->out);
+    out_puts(d->out, "\n");
+}
+
+static void look_at(struct dump *d, uint64_t k, struct ref_run *out)
+{
+    *out = (struct ref_run){ .first = k, .end = k + 1 };
+    out->in_file = k < map_clusters(d->scan->map);
+    out->known = stored_get(&d->stored, k, &out->stored) <= STORED_NO_BLOCK;
+    if (out->in_file)
+        map_get(d->scan->map, k, &out->cell);
+    found_at_cluster(d->found, k, &out->found);
+}
+
+/* The first cluster of the next refcount block that exists, from block of `k` on. */
+static uint64_t skip_missing(const struct dump *d, uint64_t k)
+{
+    uint64_t i = k >> d->img->geo.refblock_bits;
+
+    if (i < d->img->reftable_n && d->img->reftable[i])
+        return k;
+    while (i < d->img->reftable_n && !d->img->reftable[i])
+        i++;
+    return i < d->img->reftable_n ? i << d->img->geo.refblock_bits : UINT64_MAX;
+}
+
+bool dump_refcounts(struct dump *d, struct error *err)
+{
+    const struct geometry *geo = &d->img->geo;
+    uint64_t end = u64_min(div_up(d->to, geo->cluster_size),
+                           u64_max(map_clusters(d->scan->map),
+                                   d->img->reftable_n << geo->refblock_bits));
+    struct ref_run run = { 0 }, next;
+
+    (void)err;
+    run.first = run.end = geo_cluster_of(geo, d->from);
+    for (uint64_t k = run.first; k < end && out_ok(d->out); k++) {
+        if (k >= map_clusters(d->scan->map) && skip_missing(d, k) != k) {
+            k = skip_missing(d, k);
+            if (k >= end)
+                break;
+        }
+        look_at(d, k, &next);
+        if (run.first != run.end && run.end == k && same(&run, &next)) {
+            run.end++;
+        } else {
+            put_run(d, &run);
+            run = next;
+        }
+    }
+    put_run(d, &run);
+    return true;
+}

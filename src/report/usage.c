@@ -1,0 +1,194 @@
+#include "report/usage.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+#define L1_BATCH 1024
+
+struct walk {
+    const struct scan_result *scan;
+    const struct image *img;
+    struct usage *use;
+    uint64_t *l1, *active_l1;               /* L1_BATCH entries each */
+    struct l2_entry *entry, *active;        /* one L2 table each */
+    /* Host clusters of compressed data: one is alone when all that refer to it do so from
+     * here. */
+    uint64_t *compressed;
+    size_t n_compressed, cap;
+    struct error *err;
+};
+
+static uint64_t counted(const struct walk *w, uint64_t cluster)
+{
+    struct map_cell cell;
+
+    if (cluster >= map_clusters(w->scan->map))
+        return 0;
+    map_get(w->scan->map, cluster, &cell);
+    return cell.counted;
+}
+
+static bool note_compressed(struct walk *w, const struct l2_entry *e)
+{
+    uint64_t first = geo_cluster_of(&w->img->geo, e->host_off);
+    uint64_t last = geo_cluster_of(&w->img->geo, e->host_off + e->host_len - 1);
+
+    for (uint64_t k = first; k <= last; k++) {
+        if (w->n_compressed == w->cap) {
+            size_t cap = w->cap ? w->cap * 2 : 1024;
+            uint64_t *list = realloc(w->compressed, cap * sizeof *list);
+
+            if (!list)
+                return err_set(w->err, ERR_NOMEM, "out of memory");
+            w->compressed = list;
+            w->cap = cap;
+        }
+        w->compressed[w->n_compressed++] = k;
+    }
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void count_compressed(struct walk *w)
+{
+    if (!w->n_compressed)
+        return;
+    qsort(w->compressed, w->n_compressed, sizeof *w->compressed, by_value);
+    for (size_t i = 0, n; i < w->n_compressed; i += n) {
+        for (n = 1; i + n < w->n_compressed && w->compressed[i + n] == w->compressed[i];)
+            n++;
+        w->use->alone_data += counted(w, w->compressed[i]) == n;
+    }
+}
+
+static bool is_invalid(const struct geometry *geo, const struct l2_entry *e)
+{
+    uint32_t allocated = (uint32_t)e->bitmap, zero = (uint32_t)(e->bitmap >> 32);
+
+    if (e->type == L2_COMPRESSED)
+        return e->copied || geo->data_file || e->bitmap;
+    return (e->raw & L2_RESERVED_MASK) != 0 ||
+           (geo->extended_l2 && (e->type == L2_UNALLOCATED ? allocated != 0
+                                                           : (allocated & zero) != 0));
+}
+
+static bool has_host(const struct l2_entry *e)
+{
+    return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
+}
+
+/* One L2 table of the snapshot beside the active layer's of the same guest range.
+ * active_off 0: it has none. */
+static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
+{
+    const struct geometry *geo = &w->img->geo;
+    size_t n = (size_t)geo->l2_entries;
+
+    if (!image_read_l2(w->img, l2_off, 0, n, w->entry, w->err))
+        return false;
+    if (active_off && active_off != l2_off &&
+        !image_read_l2(w->img, active_off, 0, n, w->active, w->err))
+        return false;
+    for (size_t j = 0; j < n; j++) {
+        const struct l2_entry *e = &w->entry[j], *a = &w->active[j];
+        bool same = active_off == l2_off ||
+                    (active_off && has_host(a) && a->host_off == e->host_off);
+
+        w->use->unallocated += e->type == L2_UNALLOCATED;
+        w->use->zero_plain += e->type == L2_ZERO_PLAIN;
+        w->use->zero_alloc += e->type == L2_ZERO_ALLOC;
+        w->use->normal += e->type == L2_NORMAL;
+        w->use->compressed += e->type == L2_COMPRESSED;
+        w->use->invalid += is_invalid(geo, e);
+        if (!has_host(e))
+            continue;
+        w->use->same += same;
+        w->use->diverged += !same;
+        if (e->type == L2_COMPRESSED) {
+            if (!note_compressed(w, e))
+                return false;
+            continue;
+        }
+        w->use->unaligned += e->host_off % geo->cluster_size != 0;
+        if (!geo->data_file)
+            w->use->alone_data += counted(w, geo_cluster_of(geo, e->host_off)) == 1;
+    }
+    return true;
+}
+
+static bool read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i, uint64_t *out)
+{
+    if (i >= n) {
+        for (size_t k = 0; k < L1_BATCH; k++)
+            out[k] = 0;
+        return true;
+    }
+    if (n - i < L1_BATCH)
+        for (size_t k = (size_t)(n - i); k < L1_BATCH; k++)
+            out[k] = 0;
+    return image_read_l1(w->img, off, i, (size_t)u64_min(L1_BATCH, n - i), out, w->err);
+}
+
+static bool all_tables(struct walk *w, const struct snapshot *s)
+{
+    const struct geometry *geo = &w->img->geo;
+    uint64_t n = u64_min(s->l1_size, L1_ENTRIES_MAX);
+    uint64_t l1_clusters = div_up(n * 8, geo->cluster_size);
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t e, l2_off;
+
+        if (i % L1_BATCH == 0 &&
+            (!read_batch(w, s->l1_table_offset, n, i, w->l1) ||
+             !read_batch(w, w->img->hdr.l1_table_offset, geo->l1_entries, i, w->active_l1)))
+            return false;
+        e = w->l1[i % L1_BATCH];
+        l2_off = e & ENTRY_OFFSET_MASK;
+        w->use->l1_invalid += (e & L1_RESERVED_MASK) != 0;
+        if (!l2_off)
+            continue;
+        w->use->l2_tables++;
+        w->use->l2_unaligned += l2_off % geo->cluster_size != 0;
+        w->use->alone_tables += counted(w, geo_cluster_of(geo, l2_off)) == 1;
+        if (!one_table(w, l2_off, w->active_l1[i % L1_BATCH] & ENTRY_OFFSET_MASK))
+            return false;
+    }
+    for (uint64_t k = 0; k < l1_clusters; k++)
+        w->use->alone_tables += counted(w, geo_cluster_of(geo, s->l1_table_offset) + k) == 1;
+    return true;
+}
+
+bool usage_of_snapshot(const struct scan_result *scan, size_t i, struct usage *out,
+                       struct error *err)
+{
+    size_t n = (size_t)scan->img->geo.l2_entries;
+    struct walk w = { .scan = scan, .img = scan->img, .use = out, .err = err };
+    bool ok = false;
+
+    *out = (struct usage){ 0 };
+    w.l1 = calloc(L1_BATCH, sizeof *w.l1);
+    w.active_l1 = calloc(L1_BATCH, sizeof *w.active_l1);
+    w.entry = calloc(n, sizeof *w.entry);
+    w.active = calloc(n, sizeof *w.active);
+    if (!w.l1 || !w.active_l1 || !w.entry || !w.active) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    ok = all_tables(&w, &scan->img->snaps.list[i]);
+    if (ok)
+        count_compressed(&w);
+out:
+    free(w.l1);
+    free(w.active_l1);
+    free(w.entry);
+    free(w.active);
+    free(w.compressed);
+    return ok;
+}

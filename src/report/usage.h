@@ -1,0 +1,26 @@
+/* What a snapshot costs and shares: which host clusters only it holds, which it has in
+ * common with the active layer, and how far the two have diverged. */
+#ifndef QCHECK_REPORT_USAGE_H
+#define QCHECK_REPORT_USAGE_H
+
+#include "scan/scan.h"
+
+struct usage {
+    uint64_t l2_tables;         /* L1 entries that lead to an L2 table */
+    uint64_t l2_unaligned, l1_invalid;
+    uint64_t unallocated, zero_plain, zero_alloc, normal, compressed;   /* L2 entries */
+    uint64_t unaligned, invalid;
+    /* guest clusters with a host cluster in the snapshot */
+    uint64_t same;              /* the active layer maps them to the same place */
+    uint64_t diverged;          /* ... to another place, or not at all */
+    /* host clusters */
+    uint64_t alone_data;        /* guest data and VM state nothing else refers to */
+    uint64_t alone_tables;      /* L1 and L2 clusters nothing else refers to */
+};
+
+/* Walks the tables of snapshot number i (from 0). Clusters that would be freed if it were
+ * deleted: alone_data + alone_tables. False on an I/O error or when memory runs out. */
+bool usage_of_snapshot(const struct scan_result *scan, size_t i, struct usage *out,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,167 @@
+#include "report/viscera.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "report/names.h"
+
+#define BATCH 4096      /* table entries read at a time */
+
+struct walk {
+    struct jw *j;
+    const struct image *img;
+    uint64_t *entry;            /* BATCH of them */
+    struct error *err;
+    bool ok;                    /* no I/O error yet */
+};
+
+static void range(struct jw *j, const char *key, uint64_t off, uint64_t size)
+{
+    jw_object_flat(j, key);
+    jw_u64(j, "offset", off);
+    jw_u64(j, "size", size);
+    jw_close(j);
+}
+
+/* Calls `each` for the n entries of a table of 64-bit words at `off`. */
+static void each_entry(struct walk *w, uint64_t off, uint64_t n,
+                       void (*each)(struct walk *w, uint64_t value))
+{
+    for (uint64_t first = 0; first < n && w->ok && out_ok(w->j->out); first += BATCH) {
+        size_t batch = (size_t)u64_min(BATCH, n - first);
+
+        w->ok = image_read_l1(w->img, off, first, batch, w->entry, w->err);
+        for (size_t i = 0; w->ok && i < batch; i++)
+            each(w, w->entry[i]);
+    }
+}
+
+static void l2_pointer(struct walk *w, uint64_t value)
+{
+    if (value & ENTRY_OFFSET_MASK)
+        range(w->j, NULL, value & ENTRY_OFFSET_MASK, w->img->geo.cluster_size);
+}
+
+static void l1_members(struct walk *w, uint64_t off, uint64_t entries)
+{
+    range(w->j, "location", off, entries * 8);
+    jw_array(w->j, "l2-list");
+    each_entry(w, off, u64_min(entries, L1_ENTRIES_MAX), l2_pointer);
+    jw_close(w->j);
+}
+
+static void refcounts(struct walk *w)
+{
+    const struct image *img = w->img;
+
+    if (!img->hdr.refcount_table_clusters)
+        return;
+    jw_object(w->j, "refcount-table");
+    range(w->j, "location", img->hdr.refcount_table_offset,
+          img->hdr.refcount_table_clusters << img->geo.cluster_bits);
+    jw_array(w->j, "refcount-block-list");
+    for (uint64_t i = 0; i < img->reftable_n && out_ok(w->j->out); i++)
+        if (img->reftable[i] & REFTABLE_OFFSET_MASK)
+            range(w->j, NULL, img->reftable[i] & REFTABLE_OFFSET_MASK,
+                  img->geo.cluster_size);
+    jw_close(w->j);
+    jw_close(w->j);
+}
+
+static void snapshots(struct walk *w)
+{
+    const struct snapshots *s = &w->img->snaps;
+
+    if (!s->n)
+        return;
+    jw_object(w->j, "snapshot-table");
+    range(w->j, "location", s->table_off, s->table_len);
+    jw_array(w->j, "l1-list");
+    for (size_t i = 0; i < s->n && out_ok(w->j->out); i++) {
+        jw_object(w->j, NULL);
+        jw_bytes(w->j, "name", s->list[i].name, snapshot_name_len(&s->list[i]));
+        l1_members(w, s->list[i].l1_table_offset, s->list[i].l1_size);
+        jw_close(w->j);
+    }
+    jw_close(w->j);
+    jw_close(w->j);
+}
+
+static void bitmap_entry(struct walk *w, uint64_t value)
+{
+    uint64_t off = value & ENTRY_OFFSET_MASK;
+    bool ones = value & BITMAP_ENTRY_ALL_ONES;
+
+    jw_object_flat(w->j, NULL);
+    jw_text(w->j, "type", off ? "serialized" : ones ? "all-ones" : "all-zeros");
+    if (off)
+        range(w->j, "cluster", off, w->img->geo.cluster_size);
+    jw_close(w->j);
+}
+
+static void bitmaps(struct walk *w)
+{
+    const struct bitmaps *b = &w->img->bitmaps;
+
+    if (b->end == BITMAPS_NONE)
+        return;
+    jw_object(w->j, "bitmaps");
+    jw_object(w->j, "bitmap-dir");
+    range(w->j, "location", b->dir_off, b->dir_size);
+    jw_array(w->j, "dir-entries");
+    for (size_t i = 0; i < b->n && out_ok(w->j->out); i++) {
+        const struct bitmap *bm = &b->list[i];
+
+        jw_object(w->j, NULL);
+        jw_bytes(w->j, "bitmap-name", bm->name, bitmap_name_len(bm));
+        jw_object(w->j, "bitmap-table");
+        range(w->j, "location", bm->table_offset, bm->table_size * 8);
+        jw_array(w->j, "table-entries");
+        each_entry(w, bm->table_offset,
+                   u64_min(bm->table_size, BITMAP_TABLE_BYTES_MAX >> w->img->geo.cluster_bits),
+                   bitmap_entry);
+        jw_close(w->j);
+        jw_close(w->j);
+        jw_close(w->j);
+    }
+    jw_close(w->j);
+    jw_close(w->j);
+    jw_u64(w->j, "nb-bitmaps", w->img->ext.bitmaps.nb_bitmaps);
+    jw_close(w->j);
+}
+
+static void sections(struct walk *w)
+{
+    const struct image *img = w->img;
+
+    jw_object(w->j, "viscera");
+    refcounts(w);
+    jw_object(w->j, "active-l1");
+    jw_text(w->j, "name", "L1 active table");
+    l1_members(w, img->hdr.l1_table_offset, img->geo.l1_entries);
+    jw_close(w->j);
+    jw_object(w->j, "qcow2-header");
+    range(w->j, "location", 0, img->geo.cluster_size);
+    jw_u64(w->j, "version", img->hdr.version);
+    jw_close(w->j);
+    if (img->ext.has_crypto) {
+        jw_object(w->j, "crypt-header");
+        range(w->j, "location", img->ext.crypto.offset, img->ext.crypto.length);
+        jw_close(w->j);
+    }
+    snapshots(w);
+    bitmaps(w);
+    jw_close(w->j);
+}
+
+bool viscera_write(struct jw *j, const struct scan_result *scan, struct error *err)
+{
+    struct walk w = { .j = j, .img = scan->img, .err = err, .ok = true };
+
+    w.entry = malloc(BATCH * sizeof *w.entry);
+    if (!w.entry)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    sections(&w);
+    free(w.entry);
+    return w.ok;
+}

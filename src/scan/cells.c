@@ -37,6 +37,8 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
     memset(c, 0, sizeof *c);
     c->n = n;
     c->parts = parts;
+    while (1u << c->parts_bits < parts)
+        c->parts_bits++;
     c->n_chunks = div_up(n, CHUNK_CELLS);
     c->touched_stride = round_up(div_up(c->n_chunks, parts), 64);
     c->n_states = 1;                        /* state 0: nobody, no reference */
@@ -276,7 +278,7 @@ struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell)
 }
 
 /* The cell does not have a known successor: work it out. */
-static void bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s)
+void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s)
 {
     uint8_t flag = *cell & CELL_FLAG;
     unsigned code = *cell & CELL_CODE;
@@ -299,23 +301,6 @@ static void bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step
         s->next[code] = (uint8_t)next;
     }
     *cell = (uint8_t)(flag | next);
-}
-
-uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s)
-{
-    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS);
-    uint8_t *cell, was, next;
-
-    if (!chunk)
-        return 0;
-    cell = chunk + (cl & (CHUNK_CELLS - 1));
-    was = *cell;
-    next = s->next[was & CELL_CODE];
-    if (next < STATE_SIDE)
-        *cell = (uint8_t)((was & CELL_FLAG) | next);
-    else
-        bump_slowly(c, cl, cell, s);
-    return was;
 }
 
 unsigned cells_equal(const uint8_t *p, unsigned n)
@@ -357,7 +342,7 @@ unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step 
         if (next < STATE_SIDE)
             cell[i] = (uint8_t)((was & CELL_FLAG) | next);
         else
-            bump_slowly(c, cl + i, &cell[i], s);
+            cells_bump_slowly(c, cl + i, &cell[i], s);
     }
     return (set & CELL_FLAG) | (unset & CELL_FLAG) >> 1;
 }

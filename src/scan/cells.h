@@ -50,7 +50,7 @@ struct page_slot { uint64_t key; uint8_t *cell; };          /* key: chunk + 1 */
 
 struct cells {
     uint64_t n;                     /* cells: clusters of the file and one beyond */
-    unsigned parts;                 /* power of two */
+    unsigned parts, parts_bits;     /* 1 << parts_bits */
     uint8_t *flat;                  /* all cells; NULL in a sparse book */
     uint8_t *touched;               /* flat: byte per chunk, ordered by partition */
     uint64_t n_chunks, touched_stride;
@@ -72,7 +72,7 @@ unsigned cells_parts(uint64_t n, unsigned threads);
 
 static inline uint64_t touched_at(const struct cells *c, uint64_t chunk)
 {
-    return (chunk & (c->parts - 1)) * c->touched_stride + chunk / c->parts;
+    return (chunk & (c->parts - 1)) * c->touched_stride + (chunk >> c->parts_bits);
 }
 
 /* The cells of a chunk: CHUNK_CELLS bytes (fewer count in the last one). NULL when nobody
@@ -86,8 +86,35 @@ bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out);
 
 void step_init(struct step *s, uint32_t owners, uint64_t weight);
 
+/* The cell at `cell` of cluster cl has no known successor for this step: works it out. */
+void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s);
+
 /* One reference of kind `s` to cluster `cl` (< n). Returns the cell as it was. */
-uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s);
+static inline uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s)
+{
+    uint8_t *cell, was, next;
+
+    if (c->flat) {
+        uint8_t *mark = &c->touched[touched_at(c, cl >> CHUNK_BITS)];
+
+        if (!*mark)
+            *mark = 1;
+        cell = c->flat + cl;
+    } else {
+        cell = cells_chunk_touch(c, cl >> CHUNK_BITS);
+        if (!cell)
+            return 0;
+        cell += cl & (CHUNK_CELLS - 1);
+    }
+    was = *cell;
+    next = s->next[was & CELL_CODE];
+    if (next < STATE_SIDE)
+        *cell = (uint8_t)((was & CELL_FLAG) | next);
+    else
+        cells_bump_slowly(c, cl, cell, s);
+    return was;
+}
+
 /* Same for clusters [cl, cl+len), which lie in one chunk. Returns the OR of all flags that
  * were set in bit 7 and, in bit 6, the OR of all that were not. */
 unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step *s);

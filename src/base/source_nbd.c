@@ -47,7 +47,7 @@ static void nbd_source_info(struct source *src, struct source_info *out)
 {
     out->kind = SOURCE_NBD;
     out->allocated = src->size;
-    out->batch_bytes = 8u << 20;
+    out->batch_bytes = 4u << 20;
     out->batch_reqs = 1024;
 }
 

@@ -1,6 +1,11 @@
+#include "config.h"
+
 #include "scan/team.h"
 
 #include <errno.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -64,13 +69,24 @@ bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
     return rc ? err_set_sys(err, rc, "cannot start threads") : true;
 }
 
+/* Cores this process may run on. Asked of the scheduler where it can be: the other way reads
+ * a file, which the sandbox has closed by then. */
+static unsigned cores(void)
+{
+    long n;
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+#endif
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
 unsigned team_size(unsigned wanted)
 {
-    long cores;
-
-    if (!wanted) {
-        cores = sysconf(_SC_NPROCESSORS_ONLN);
-        wanted = cores > 0 ? (unsigned)cores : 1;
-    }
+    if (!wanted)
+        wanted = cores();
     return wanted > THREADS_MAX ? THREADS_MAX : wanted;
 }

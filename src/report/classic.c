@@ -5,17 +5,22 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/dump.h"
+#include "report/ranges.h"
 #include "report/sections.h"
+#include "report/stats.h"
 #include "report/streams.h"
+
+struct report {
+    struct classic *c;
+    const struct scan_result *scan;
+    struct dump dump;           /* of the tables */
+    struct error *err;
+};
 
 static bool on(const struct classic *c, enum stream s)
 {
     return c->streams >> s & 1;
-}
-
-static struct out *dest(struct classic *c, enum stream s)
-{
-    return stream_info(s)->to_stderr ? &c->err : c->out;
 }
 
 static void say(struct classic *c, enum stream s, const char *fmt, ...)
@@ -23,6 +28,7 @@ static void say(struct classic *c, enum stream s, const char *fmt, ...)
 
 static void say(struct classic *c, enum stream s, const char *fmt, ...)
 {
+    struct out *out = stream_info(s)->to_stderr ? &c->err : c->out;
     char line[1024];
     va_list ap;
 
@@ -31,104 +37,259 @@ static void say(struct classic *c, enum stream s, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
-    out_puts(dest(c, s), line);
+    out_puts(out, line);
 }
 
-static void header_line(struct classic *c, const char *title)
+static void heading(struct classic *c, const char *title)
 {
     say(c, STREAM_SECTION, "\n== %s ==\n\n", title);
 }
 
-/* The problems of a section, one by one. */
-static void problem_lines(struct classic *c, const struct scan_result *r, enum section s)
+/* The tables that a section prints when their streams are on. */
+static bool tables(struct report *r, enum section s)
 {
+    struct classic *c = r->c;
+    struct dump *d = &r->dump;
+    unsigned hidden = (on(c, STREAM_REFCOUNT_0) ? 0 : 1) | (on(c, STREAM_REFCOUNT_1) ? 0 : 2) |
+                      (on(c, STREAM_REFCOUNT_2) ? 0 : 4);
+
+    d->all_layers = true;
+    d->used = false;
+    d->hide_refcounts = hidden;
+    switch (s) {
+    case SECTION_HEADER:
+        return !on(c, STREAM_HEADER) || dump_header(d, r->err);
+    case SECTION_REFTABLE:
+        return !on(c, STREAM_REFTABLE) || dump_reftable(d, r->err);
+    case SECTION_REFBLOCKS:
+        return hidden == 7 || dump_refcounts(d, r->err);
+    case SECTION_L1:
+        return !on(c, STREAM_L1) || dump_l1(d, r->err);
+    case SECTION_L2:
+        d->used = true;
+        return !on(c, STREAM_L2) || dump_l2(d, r->err);
+    case SECTION_SNAPSHOTS:
+        return !on(c, STREAM_INFO) || dump_snapshots(d, r->err);
+    case SECTION_BITMAPS:
+        return !on(c, STREAM_INFO) || dump_bitmaps(d, r->err);
+    default:
+        return true;
+    }
+}
+
+/* The problems of a section, one by one. */
+static void problem_lines(struct report *r, enum section s)
+{
+    const struct problems *list = &r->scan->problems;
     struct buf text = BUF_INIT;
 
-    for (size_t i = 0; i < r->problems.n && out_ok(c->out); i++) {
-        const struct problem *p = &r->problems.list[i];
-        const struct problem_info *info = problem_info(p->kind);
+    for (size_t i = 0; on(r->c, STREAM_PROBLEM) && i < list->n && out_ok(r->c->out); i++) {
+        const struct problem *p = &list->list[i];
 
         if (section_of_problem(p->kind) != s)
             continue;
         buf_reset(&text);
-        problem_text(p, r->img, &text);
-        if (info->qemu == QEMU_OWN && info->severity == SEV_WARNING && on(c, STREAM_NONFATAL))
-            say(c, STREAM_NONFATAL, "warning: %s\n", buf_str(&text));
-        else
-            say(c, STREAM_PROBLEM, "%s: %s\n", severity_name(info->severity), buf_str(&text));
+        problem_text(p, r->scan->img, &text);
+        out_printf(r->c->out, "%s: %s\n", severity_name(problem_info(p->kind)->severity),
+                   buf_str(&text));
     }
     buf_free(&text);
 }
 
+/* What QEMU does not tell, by kind, on standard error. */
+static void warnings(struct report *r, enum section s)
+{
+    const struct problems *list = &r->scan->problems;
+
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        const struct problem_info *info = problem_info((enum problem_kind)k);
+
+        if (list->count[k] && section_of_problem((enum problem_kind)k) == s &&
+            (info->severity == SEV_WARNING || info->severity == SEV_ERROR))
+            say(r->c, STREAM_NONFATAL, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity),
+                info->title, list->count[k]);
+    }
+}
+
 /* What was tested in a section and found in order. */
-static void confirmations(struct classic *c, const struct scan_result *r, enum section s)
+static void confirmations(struct report *r, enum section s)
 {
     for (int k = 0; k < N_PROBLEMS; k++) {
         const struct problem_info *info = problem_info((enum problem_kind)k);
 
-        if (section_of_problem((enum problem_kind)k) == s && !r->problems.count[k] &&
-            info->severity != SEV_NOTE)
-            say(c, STREAM_CONFIRM, "ok: none of \"%s\"\n", info->title);
+        if (section_of_problem((enum problem_kind)k) == s &&
+            !r->scan->problems.count[k] && info->severity != SEV_NOTE)
+            say(r->c, STREAM_CONFIRM, "ok: no \"%s\"\n", info->title);
     }
 }
 
-static void section_end(struct classic *c, const struct scan_result *r, enum section s)
+static bool section(struct report *r, enum section s)
 {
-    uint64_t n = section_problems(&r->problems, s);
+    uint64_t n = section_problems(&r->scan->problems, s);
+    const char *title = section_info(s)->title;
 
-    problem_lines(c, r, s);
-    confirmations(c, r, s);
+    heading(r->c, title);
+    if (!tables(r, s))
+        return false;
+    problem_lines(r, s);
+    warnings(r, s);
+    confirmations(r, s);
     if (n == 0)
-        say(c, STREAM_SUMMARY, "%s: OK, 0 problems\n", section_info(s)->title);
+        say(r->c, STREAM_SUMMARY, "%s: OK, 0 problems\n", title);
     else
-        say(c, STREAM_SUMMARY, "%s: %" PRIu64 " %s found\n", section_info(s)->title, n,
+        say(r->c, STREAM_SUMMARY, "%s: %" PRIu64 " %s found\n", title, n,
             n == 1 ? "problem" : "problems");
+    return out_ok(r->c->out);
 }
 
-static void cluster_counts(struct classic *c, const struct scan_result *r)
+/* --- range dumps --- */
+
+struct range_print {
+    struct report *r;
+    bool classes;               /* show the class of each */
+    uint64_t clusters;
+};
+
+static bool range_line(void *data, const struct range *x)
+{
+    struct range_print *p = data;
+    uint64_t cs = p->r->scan->img->geo.cluster_size;
+    struct out *out = p->r->c->out;
+
+    out_printf(out, "0x%09" PRIx64 " - 0x%09" PRIx64, x->first * cs,
+               (x->first + x->n) * cs - 1);
+    if (p->classes)
+        out_printf(out, "  %s", class_info(x->cls)->name);
+    if (x->n > 1)
+        out_printf(out, "  (%" PRIu64 " clusters)", x->n);
+    out_puts(out, "\n");
+    p->clusters += x->n;
+    return out_ok(out);
+}
+
+static uint32_t classes_that(bool metadata, bool guest)
+{
+    uint32_t set = 0;
+
+    for (int k = 0; k < N_CLASSES; k++) {
+        const struct class_info *c = class_info((enum cluster_class)k);
+
+        if ((metadata && c->metadata) || (guest && c->guest))
+            set |= UINT32_C(1) << k;
+    }
+    return set;
+}
+
+static void ranges(struct report *r, enum stream s, const char *title, uint32_t set, bool merge)
+{
+    struct range_print p = { r, !merge, 0 };
+
+    if (!on(r->c, s))
+        return;
+    heading(r->c, title);
+    if (merge)
+        ranges_merged(r->scan->map, set, range_line, &p);
+    else
+        ranges_of(r->scan->map, set, range_line, &p);
+    out_printf(r->c->out, "%" PRIu64 " clusters\n", p.clusters);
+}
+
+static void all_ranges(struct report *r)
+{
+    const uint32_t vacant = UINT32_C(1) << CLASS_VACANT, leaked = UINT32_C(1) << CLASS_LEAKED;
+    const uint32_t both = UINT32_C(1) << CLASS_MIXED;
+
+    ranges(r, STREAM_METADATA, "Metadata", classes_that(true, false) | both, false);
+    ranges(r, STREAM_DATA, "Guest data", classes_that(false, true) | both, false);
+    ranges(r, STREAM_VACANT, "Vacant", vacant, true);
+    ranges(r, STREAM_LEAKED, "Leaked", leaked, true);
+    ranges(r, STREAM_ALLOCATED, "Allocated", classes_that(true, true) | both, true);
+    ranges(r, STREAM_UNALLOCATED, "Unallocated", vacant | leaked, true);
+    ranges(r, STREAM_EVERYTHING, "File map", UINT32_MAX, false);
+}
+
+/* --- the end --- */
+
+static void cluster_counts(struct report *r)
 {
     char size[TEXT_NUM], group[TEXT_NUM];
 
-    header_line(c, "Cluster counts");
+    heading(r->c, "Cluster counts");
     for (int k = 0; k < N_CLASSES; k++) {
-        uint64_t n = r->stats.class_clusters[k];
+        uint64_t n = r->scan->stats.class_clusters[k];
 
         if (n)
-            say(c, STREAM_SUMMARY, "%-20s %15s  %s\n", class_info((enum cluster_class)k)->name,
-                text_group(group, n), text_size(size, n << r->img->geo.cluster_bits));
+            say(r->c, STREAM_SUMMARY, "%-20s %15s  %s\n",
+                class_info((enum cluster_class)k)->name, text_group(group, n),
+                text_size(size, n << r->scan->img->geo.cluster_bits));
     }
+    say(r->c, STREAM_SUMMARY, "%-20s %15s  %s\n", "total",
+        text_group(group, map_clusters(r->scan->map)),
+        text_size(size, r->scan->img->geo.file_size));
 }
 
-static void last_words(struct classic *c, const struct scan_result *r)
+static void last_words(struct report *r)
 {
+    const struct scan_result *scan = r->scan;
     struct buf verdict = BUF_INIT;
     uint64_t n = 0;
 
     for (int s = 0; s < N_SECTIONS; s++)
-        n += section_problems(&r->problems, (enum section)s);
-    if (r->refused.id)
-        say(c, STREAM_NONFATAL, "warning: QEMU would not %s this image: %s\n",
-            r->refused.at_check ? "check" : "open", r->refused.text);
-    say(c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,
+        n += section_problems(&scan->problems, (enum section)s);
+    if (scan->refused.id)
+        say(r->c, STREAM_NONFATAL, "warning: QEMU would not %s this image: %s\n",
+            scan->refused.at_check ? "check" : "open", scan->refused.text);
+    if (scan->problems.dropped)
+        say(r->c, STREAM_NONFATAL, "warning: %" PRIu64 " records of problems were not kept "
+            "(--max-problems)\n", scan->problems.dropped);
+    say(r->c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,
         n == 1 ? "" : "s");
-    scan_verdict(r, &verdict);
-    say(c, STREAM_SUMMARY, "%s\n", buf_str(&verdict));
+    scan_verdict(scan, &verdict);
+    say(r->c, STREAM_SUMMARY, "%s\n", buf_str(&verdict));
     buf_free(&verdict);
+}
+
+static void first_words(struct report *r)
+{
+    const struct geometry *geo = &r->scan->img->geo;
+    struct buf name = BUF_INIT;
+    char size[TEXT_NUM], disk[TEXT_NUM], cs[TEXT_NUM];
+
+    text_visible(&name, r->c->name, strlen(r->c->name));
+    say(r->c, STREAM_INFO, "qcheck: %s\n", buf_str(&name));
+    buf_free(&name);
+    say(r->c, STREAM_INFO, "qcow2 version %" PRIu32 ", %s clusters, %s disk in %s file\n",
+        geo->version, text_size(cs, geo->cluster_size), text_size(disk, geo->size),
+        text_size(size, geo->file_size));
+    say(r->c, STREAM_DEBUG, "debug: %" PRIu64 " L2 entries per table, %u-bit refcounts, %" PRIu64
+        " per block, %" PRIu64 " clusters in the file, %zu problem records\n", geo->l2_entries,
+        geo->refcount_bits, geo->refblock_entries, geo->n_clusters, r->scan->problems.n);
 }
 
 bool classic_report(struct classic *c, const struct scan_result *scan, struct error *err)
 {
-    struct buf name = BUF_INIT;
+    struct report r = { .c = c, .scan = scan, .err = err };
+    bool ok;
 
-    (void)err;
-    text_visible(&name, c->name, strlen(c->name));
-    say(c, STREAM_INFO, "qcheck: %s\n", buf_str(&name));
-    buf_free(&name);
-    for (int s = 0; s < N_SECTIONS; s++) {
-        header_line(c, section_info((enum section)s)->title);
-        section_end(c, scan, (enum section)s);
+    if (!c->streams)
+        return true;
+    if (!dump_begin(&r.dump, scan, c->out, false, err))
+        return false;
+    first_words(&r);
+    ok = true;
+    for (int s = 0; ok && s < N_SECTIONS; s++)
+        ok = section(&r, (enum section)s);
+    if (!out_ok(c->out)) {
+        ok = true;              /* the reader went away: told when the output ends */
+    } else if (ok) {
+        all_ranges(&r);
+        cluster_counts(&r);
+        last_words(&r);
+        if (c->stats)
+            stats_text(&scan->stats, c->out);
+        if (on(c, STREAM_DEBUG))
+            stats_text(&scan->stats, &c->err);
     }
-    cluster_counts(c, scan);
-    last_words(c, scan);
-    return true;
+    dump_end(&r.dump);
+    return ok;
 }

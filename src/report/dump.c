@@ -87,8 +87,6 @@ void dump_layer_heading(struct dump *d, uint32_t table)
         dump_line_end(d);
         return;
     }
-    if (d->quiet_layers && !s)
-        return;
     if (s) {
         out_printf(d->out, "Snapshot %" PRIu32 ", id ", table);
         out_visible(d->out, s->id, snapshot_id_len(s));

@@ -21,7 +21,7 @@ struct dump {
     struct jw jw;
     bool json;
     bool used;                          /* leave out what is empty */
-    bool quiet_layers;                  /* no heading above a layer (the classic report) */
+    unsigned hide_refcounts;            /* bits: 1 for 0, 2 for 1, 4 for 2 and more */
     uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
     bool one_layer, all_layers;         /* neither: the active layer */
     uint32_t layer;                     /* with one_layer: TABLE_ACTIVE or number + 1 */

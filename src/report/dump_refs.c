@@ -96,7 +96,10 @@ static bool same(const struct ref_run *a, const struct ref_run *b)
 static void put_run(struct dump *d, const struct ref_run *r)
 {
     const struct class_info *cls = class_info(r->cell.cls);
+    unsigned kind = r->stored < 2 ? 1u << r->stored : 4;
 
+    if (d->hide_refcounts & kind)
+        return;
     if (r->first == r->end || (d->used && r->known && !r->stored && !r->cell.counted))
         return;
     if (d->json) {

@@ -56,6 +56,14 @@ void ranges_each(const struct map *map, uint64_t first, uint64_t end,
     walk(&w, first, end);
 }
 
+void ranges_of(const struct map *map, uint32_t classes,
+               bool (*each)(void *data, const struct range *r), void *data)
+{
+    struct walk w = { .map = map, .classes = classes, .each = each, .data = data };
+
+    walk(&w, 0, UINT64_MAX);
+}
+
 void ranges_merged(const struct map *map, uint32_t classes,
                    bool (*each)(void *data, const struct range *r), void *data)
 {

@@ -18,8 +18,11 @@ struct range {
 void ranges_each(const struct map *map, uint64_t first, uint64_t end,
                  bool (*each)(void *data, const struct range *r), void *data);
 
-/* The same for the classes of a set (1 << enum cluster_class) only, merging neighbours
- * whatever their class. */
+/* The same over the whole file for the classes of a set (1 << enum cluster_class) only. */
+void ranges_of(const struct map *map, uint32_t classes,
+               bool (*each)(void *data, const struct range *r), void *data);
+
+/* ... merging neighbours whatever their class. */
 void ranges_merged(const struct map *map, uint32_t classes,
                    bool (*each)(void *data, const struct range *r), void *data);
 

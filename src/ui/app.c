@@ -12,7 +12,7 @@
 #include "ui/view.h"
 #include "ui/where.h"
 
-#define REFRESH_MS      100     /* progress, only while something runs */
+#define REFRESH_MS      100     /* progress, only while a scan runs */
 #define DOUBLE_CLICK_MS 400
 #define GG_MS           1000    /* "gg" then "u": the person is typing "guest" after g */
 
@@ -57,6 +57,10 @@ static void enter(struct app *app, enum view_id view, const struct place *place,
     if (!view_class(view))
         return;
     app->view = view;
+    if (view != VIEW_HELP) {
+        app->ui.front = view;
+        app->ui.front_state = app->state[view];
+    }
     app->ui.here = *place;
     app->ui.problem = problem;
     view_class(view)->show(app->state[view], &app->ui, place);
@@ -74,7 +78,7 @@ static void go(struct app *app, enum view_id view, const struct place *to, size_
 
     if (!view_class(view))
         return;
-    place_complete(app->ui.img, &place);
+    where_complete(app->ui.img, &place);
     if (from.view != view || !place_equal(&from.place, &place))
         history_push(&app->back, &from);
     history_clear(&app->forward);
@@ -103,7 +107,7 @@ static void carry_out(struct app *app, const struct request *req)
         break;
     case REQ_MOVED:
         app->ui.here = req->place;
-        place_complete(app->ui.img, &app->ui.here);
+        where_complete(app->ui.img, &app->ui.here);
         break;
     case REQ_GO:
         go(app, req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
@@ -181,14 +185,6 @@ static void scan_ended(struct app *app)
     for (int id = 0; id < N_VIEWS; id++)
         if (view_class((enum view_id)id) && view_class((enum view_id)id)->scanned)
             view_class((enum view_id)id)->scanned(app->state[id], &app->ui);
-}
-
-/* What the view in front waits for: a descriptor, or -1. */
-static int waiting_fd(const struct app *app)
-{
-    const struct view_class *class = view_class(app->view);
-
-    return class->waiting ? class->waiting(app->state[app->view]) : -1;
 }
 
 static void scan_stop(struct app *app)
@@ -306,10 +302,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         step_problem(app, -1);
         break;
     case ACT_STOP:
-        if (waiting_fd(app) >= 0)
-            view_act(app, action, arg);
-        else
-            scan_stop(app);
+        scan_stop(app);
         break;
     case ACT_MOUSE:
         app->mouse = !app->mouse;
@@ -435,6 +428,7 @@ static void draw(struct app *app)
     struct area body = frame_body(&screen);
     struct frame frame = frame_of(app);
 
+    site_at(app->ui.img, app->ui.scan, &app->ui.here, app->ui.here.file_off, &app->ui.site);
     class->prepare(app->state[app->view], &app->ui, body.h, body.w);
     grid_erase(&app->grid);
     class->draw(app->state[app->view], &app->ui, &body);
@@ -450,11 +444,10 @@ int app_run(struct app *app)
     app->term->ops->set_mouse(app->term, app->mouse);
     while (!app->leave) {
         struct event ev;
-        int fd;
 
         draw(app);
-        fd = app->job ? job_fd(app->job) : waiting_fd(app);
-        app->term->ops->next(app->term, fd, fd >= 0 ? REFRESH_MS : -1, &ev);
+        app->term->ops->next(app->term, app->job ? job_fd(app->job) : -1,
+                             app->job ? REFRESH_MS : -1, &ev);
         take_event(app, &ev);
     }
     return app->signo;
@@ -480,7 +473,7 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.colour = opt->theme != THEME_MONO && term->depth != DEPTH_MONO;
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
-    place_complete(img, &app->ui.here);
+    where_complete(img, &app->ui.here);
     term->ops->size(term, &rows, &cols);
     if (!grid_init(&app->grid, rows, cols, term->ascii))
         goto failed;

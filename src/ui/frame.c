@@ -23,36 +23,48 @@ struct area frame_body(const struct area *screen)
                      screen->h - r.title - r.tabs - r.place - r.hints, -1);
 }
 
+/* What the image is, with less and less detail; level 3 is empty. */
+static void facts_text(const struct ui *ui, int level, struct buf *out)
+{
+    const struct geometry *geo = &ui->img->geo;
+    char size[TEXT_NUM];
+
+    if (level >= 3)
+        return;
+    buf_printf(out, "   v%" PRIu64 " \u00b7 %s clusters", ui->img->hdr.version,
+               text_size(size, geo->cluster_size));
+    if (level <= 1)
+        buf_printf(out, " \u00b7 %s disk", text_size(size, geo->size));
+    if (level == 0)
+        buf_printf(out, " in %s file", text_size(size, geo->file_size));
+}
+
 static void draw_title(const struct ui *ui, const struct area *line)
 {
     static const char read_only[] = "READ-ONLY ";
-    const struct geometry *geo = &ui->img->geo;
     int end = line->w - (int)sizeof read_only + 1;
-    struct area left = area_part(line, 0, 0, 1, end - 1);
+    struct area left = area_part(line, 0, 0, 1, end > 1 ? end - 1 : 0);
     struct buf name = BUF_INIT;
     struct buf facts = BUF_INIT;
-    char a[TEXT_NUM];
-    char b[TEXT_NUM];
-    char c[TEXT_NUM];
     const char *path = source_get_info(ui->img->src).name;
     const char *slash = strrchr(path, '/');
-    int x = draw_text(&left, 0, 0, ROLE_TITLE, " qcheck  ");
+    int room;
+    int x;
 
     draw_fill(line, 0, 0, 1, line->w, ' ', ROLE_TITLE);
     x = draw_text(&left, 0, 0, ROLE_TITLE, " qcheck  ");
     if (slash && slash[1])
         path = slash + 1;
     text_visible(&name, path, strlen(path));
-    buf_printf(&facts, "v%" PRIu64 " \u00b7 %s clusters \u00b7 %s disk in %s file",
-               ui->img->hdr.version, text_size(a, geo->cluster_size), text_size(b, geo->size),
-               text_size(c, geo->file_size));
-    if (x + text_columns(line, buf_str(&name)) + 3 + text_columns(line, buf_str(&facts)) <
-        left.w) {
-        x = draw_text(&left, 0, x, ROLE_TITLE, buf_str(&name));
-        draw_text(&left, 0, x + 3, ROLE_TEXT, buf_str(&facts));
-    } else {
-        draw_cut(&left, 0, x, left.w - x, ROLE_TITLE, buf_str(&name));
+    room = left.w - x - text_columns(line, buf_str(&name));
+    for (int level = 0; level < 4; level++) {
+        buf_reset(&facts);
+        facts_text(ui, level, &facts);
+        if (text_columns(line, buf_str(&facts)) <= room)
+            break;
     }
+    x = draw_cut(&left, 0, x, left.w - x, ROLE_TITLE, buf_str(&name));
+    draw_text(&left, 0, x, ROLE_TEXT, buf_str(&facts));
     draw_text(line, 0, end, ROLE_TITLE, read_only);
     buf_free(&name);
     buf_free(&facts);
@@ -210,7 +222,7 @@ static void draw_place(const struct frame *f, const struct area *line)
             end = line->w - 1;
         buf_reset(&text);
     }
-    where_line(f->ui, &f->ui->here, &text);
+    where_line(f->ui, &text);
     draw_cut(line, 0, 1, end - 1, ROLE_PLACE, buf_str(&text));
     buf_free(&text);
 }

@@ -295,7 +295,7 @@ int draw_wrapped(const struct area *a, int y, int x, int w, unsigned role, const
         const char *end = line_end(a, text, w, &next);
         int at = x;
 
-        if (lines >= skip && lines - skip < a->h)
+        if (lines >= skip && y + lines - skip >= 0 && y + lines - skip < a->h)
             while (text < end)
                 at += step(a, y + lines - skip, at, role, 0, &text, true);
         text = next;

@@ -35,6 +35,7 @@
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
+#include "ui/site.h"
 
 #define NO_PROBLEM SIZE_MAX
 
@@ -44,12 +45,15 @@ struct ui {
     const struct scan_result *scan;         /* NULL until the scan has ended; then const */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
+    struct site site;                       /* the entry or field at here.file_off */
     size_t problem;                         /* index in scan->problems.list of the problem
                                                last jumped to, or NO_PROBLEM */
     const char *search;                     /* last search text, "" at first */
     bool ascii;                             /* no block characters */
     bool colour;                            /* false: mono; glyphs must tell everything */
     unsigned threads;                       /* for walks; 0: as many as cores */
+    enum view_id front;                     /* view shown last that was not help */
+    const void *front_state;                /* its state, for its teach() */
 };
 
 /* What act() asks the frame for. */
@@ -104,11 +108,6 @@ struct view_class {
      * is laid out, with the numbers of this image worked through. Paragraphs separated by
      * empty lines; a line that starts with two blanks is not filled. May be NULL. */
     void (*teach)(const void *state, const struct ui *ui, struct buf *out);
-    /* Descriptor that becomes readable when work on a thread that this view has started
-     * ends (ui/task.h); -1: none goes on. While it does and the view is in front, the frame
-     * draws now and then, and Esc comes to act() as ACT_STOP. The next prepare() after the
-     * end must take the outcome. May be NULL. */
-    int (*waiting)(const void *state);
     /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
     void (*status)(const void *state, const struct ui *ui, struct buf *out);
 };

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "scan/guest.h"
 
 #define STEP " \u203a "
 
@@ -16,6 +17,20 @@ bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster
         return false;
     *cluster = geo_cluster_of(&ui->img->geo, p->file_off);
     return true;
+}
+
+void where_complete(const struct image *img, struct place *p)
+{
+    uint64_t guest_off = p->guest_off;
+    struct guest_hit hit;
+
+    place_complete(img, p);
+    if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER)
+        p->guest_off = guest_off;
+    if (p->kind != PLACE_GUEST || !guest_lookup(img, p->table, p->guest_off, &hit, NULL) ||
+        img->geo.data_file)
+        return;
+    p->file_off = hit.entry.type == L2_COMPRESSED ? hit.entry.host_off : hit.host_off;
 }
 
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len)
@@ -71,8 +86,9 @@ static void add_owner(const struct ui *ui, const struct place *p, struct buf *ou
     }
 }
 
-void where_line(const struct ui *ui, const struct place *p, struct buf *out)
+void where_line(const struct ui *ui, struct buf *out)
 {
+    const struct place *p = &ui->here;
     uint64_t cluster;
     uint64_t start;
     uint64_t len;
@@ -89,6 +105,8 @@ void where_line(const struct ui *ui, const struct place *p, struct buf *out)
         buf_printf(out, STEP "cluster %" PRIu64, cluster);
         add_owner(ui, p, out);
     }
+    if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER || p->kind == PLACE_GUEST)
+        p = ui->site.place.kind != PLACE_NONE ? &ui->site.place : p;
     if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) {
         buf_puts(out, STEP);
         place_text(p, out);

@@ -8,13 +8,18 @@
  * points). False where there is none. */
 bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster);
 
+/* Completes a place as place_complete does, but keeps the guest offset that a file offset
+ * or cluster came with, and gives a guest offset its place in the file where it has one.
+ * Reads two table entries at most. */
+void where_complete(const struct image *img, struct place *p);
+
 /* The guest range a place concerns, cut to the disk. False: none is known. */
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len);
 
-/* "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB" */
-void where_line(const struct ui *ui, const struct place *p, struct buf *out);
+/* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB" */
+void where_line(const struct ui *ui, struct buf *out);
 
-/* "1.5 GiB + 64 KiB" -> exact: the size where that is exact, else 0x… */
+/* An offset exactly: as a size where that is exact and short, else in hex. */
 void where_offset(uint64_t off, struct buf *out);
 
 /* The view to show a place in: `now` when it can, else the one that fits best. */

@@ -1,0 +1,46 @@
+/* The bytes a hex view shows: read from the file, with holes where reading failed, or one
+ * compressed cluster in its decompressed form. */
+#ifndef QCHECK_UI_HEXDATA_H
+#define QCHECK_UI_HEXDATA_H
+
+#include "ui/view.h"
+
+enum byte_state { BYTE_OK, BYTE_UNREADABLE, BYTE_PAST_END };
+
+struct hexdata {
+    uint64_t start;             /* offset of bytes[0] */
+    size_t len;
+    uint8_t *bytes;             /* owned, `cap` long */
+    uint8_t *state;             /* owned; enum byte_state of each */
+    size_t cap;
+};
+
+/* Reads [start, start+len) of the file; a part that cannot be read is tried again in
+ * pieces of 512 bytes. Without memory fewer bytes are held. */
+void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, size_t len);
+/* Takes them from memory instead. */
+void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_t start,
+                  size_t len);
+void hexdata_free(struct hexdata *d);
+
+/* A compressed cluster. */
+struct stream {
+    uint64_t guest_off;
+    uint32_t table;
+    uint64_t host_off, host_len;
+};
+
+/* The compressed cluster that a place means: an L2 entry or guest offset that is one, or a
+ * byte of compressed data (then the tables are searched for whose it is). False with a
+ * reason when there is none. */
+bool stream_of_place(const struct ui *ui, const struct place *p, struct stream *out,
+                     struct error *err);
+
+/* The next (dir > 0) or previous place of `text` in the file, from `from` on: characters as
+ * they are, or bytes as "hex 51 46 49 fb". Looks at a quarter of a GiB at most and skips
+ * holes. False: not found, or *err says what is wrong with the text. */
+#define HEX_SEARCH_MAX (UINT64_C(256) << 20)
+bool hex_search(const struct image *img, const char *text, uint64_t from, int dir,
+                uint64_t *out, struct error *err);
+
+#endif

@@ -1,0 +1,80 @@
+/* The tables of an image as lists of rows: what the tables view shows. A table is never
+ * loaded as a whole; rows are read as they are shown. */
+#ifndef QCHECK_UI_TABLE_H
+#define QCHECK_UI_TABLE_H
+
+#include "ui/marks.h"
+#include "ui/view.h"
+
+enum table_kind {
+    TABLE_L1, TABLE_L2, TABLE_REFTABLE, TABLE_REFBLOCK, TABLE_SNAPSHOTS, TABLE_BITMAPS,
+    TABLE_BITMAP, N_TABLE_KINDS
+};
+
+struct table {
+    enum table_kind kind;
+    uint32_t layer;             /* L1, L2: TABLE_ACTIVE or snapshot number + 1 */
+    uint64_t i;                 /* L2: L1 index; refcount block: refcount table index;
+                                   bitmap: its number; else 0 */
+    uint64_t off;               /* host byte of entry 0; NO_ADDRESS: there is no table */
+    uint64_t n;                 /* entries */
+    const char *why;            /* off NO_ADDRESS: why there is none */
+};
+
+#define STRIP 16                /* parts of an L2 table or refcount block in a row's strip */
+
+struct table_row {
+    uint64_t index;
+    uint64_t off;               /* host byte of the entry */
+    uint64_t raw;               /* word, or stored refcount */
+    uint64_t bitmap;            /* extended L2 entries */
+    enum l2_type type;          /* L2 rows */
+    bool unreadable;
+    bool used;
+    uint64_t target_off;        /* host byte it points to; NO_ADDRESS: nowhere */
+    uint64_t target_len;        /* bytes */
+    bool has_counts;            /* the two below mean something */
+    uint64_t stored, counted;   /* refcounts of the cluster pointed to */
+    bool counted_known;         /* the scan has ended */
+    bool stored_known;          /* a refcount block says so, and it could be read */
+    size_t problems;            /* records that concern it */
+    size_t problem;             /* the gravest of them, if any */
+    bool has_strip;
+    uint8_t strip[STRIP];       /* share in use, 0 (nothing) to 8 (all) */
+    bool strip_bad[STRIP];      /* a problem lies in this part */
+};
+
+/* Fills in a table from its kind, layer and i. Reads at most one L1 entry. */
+void table_resolve(const struct image *img, struct table *t);
+
+/* Reads the rows with these indices (rising); bounded by n. */
+void table_read(const struct ui *ui, const struct marks *marks, const struct table *t,
+                const uint64_t *index, size_t n, struct table_row *out);
+
+/* Host byte of entry number `index` (refcounts narrower than a byte: of its byte). */
+uint64_t table_entry_off(const struct image *img, const struct table *t, uint64_t index);
+uint64_t table_entry_size(const struct image *img, const struct table *t);
+
+/* Indices of the entries that are in use, as a new array (caller frees). False without
+ * memory, on I/O errors, or when the table has more than TABLE_FILTER_MAX entries. */
+#define TABLE_FILTER_MAX (UINT64_C(1) << 24)
+bool table_used(const struct image *img, const struct table *t, uint32_t **out, size_t *n,
+                struct error *err);
+
+/* The next (dir > 0) or previous entry, wrapping round, that points to the cluster or the
+ * compressed data in which host byte `wanted` lies. *index: from where, and the outcome.
+ * Reads the whole table, at most TABLE_FILTER_MAX entries of it. */
+bool table_find(const struct image *img, const struct table *t, uint64_t wanted, int dir,
+                uint64_t *index);
+
+/* The place of entry number `index`, completed as far as the table itself tells. */
+struct place table_place(const struct image *img, const struct table *t, uint64_t index);
+
+/* The table and row that show a place; false when no table does. Reads one entry. */
+bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
+                    uint64_t *row);
+
+/* "L1 table of snapshot 2", "L2 table of L1[3]" */
+void table_title(const struct image *img, const struct table *t, struct buf *out);
+
+#endif

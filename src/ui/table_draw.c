@@ -1,0 +1,482 @@
+#include "ui/table_draw.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "qcow2/spec.h"
+
+/* Columns, by kind of table and width of the screen; a column starts where the one before
+ * ends. Width 0: not shown; the last one takes the rest. */
+enum column { COL_INDEX, COL_GUEST, COL_RAW, COL_TARGET, COL_COUNTS, COL_STRIP, COL_PROBLEM,
+              N_COLUMNS };
+
+struct columns { int x[N_COLUMNS + 1]; };
+
+static struct columns columns_of(const struct table_look *look, int w)
+{
+    bool wide = w >= 110;
+    bool strip = look->table->kind == TABLE_L1 || look->table->kind == TABLE_REFTABLE;
+    bool bits = look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2;
+    int width[N_COLUMNS] = {
+        [COL_INDEX] = wide ? 11 : 8,
+        [COL_GUEST] = wide ? 32 : 13,
+        [COL_RAW] = w >= 70 ? 19 : 0,
+        [COL_TARGET] = wide ? 32 : 20,
+        [COL_COUNTS] = 6,
+        [COL_STRIP] = bits ? (wide ? 34 : 0) : strip ? (wide ? STRIP + 1 : STRIP / 2 + 1) : 0,
+    };
+    struct columns c = { { 0 } };
+    int x = 0;
+
+    if (w < 50)
+        width[COL_GUEST] = 0;
+    for (int i = 0; i < N_COLUMNS; i++) {
+        c.x[i] = x;
+        x += width[i];
+    }
+    c.x[N_COLUMNS] = w;
+    return c;
+}
+
+static struct area column(const struct area *line, const struct columns *c, enum column at)
+{
+    int w = c->x[at + 1] - c->x[at];
+
+    return area_part(line, 0, c->x[at], 1, w > 0 ? w : 0);
+}
+
+static void put(const struct area *line, const struct columns *c, enum column at,
+                unsigned role, const char *text)
+{
+    struct area a = column(line, c, at);
+
+    draw_cut(&a, 0, 0, a.w - (at != COL_PROBLEM), role, text);
+}
+
+/* --- what an entry covers and says --- */
+
+/* Guest bytes that row `index` of this table covers; false: it covers none. */
+static bool guest_range(const struct table_look *look, uint64_t index, uint64_t *start,
+                        uint64_t *len)
+{
+    const struct geometry *geo = &look->ui->img->geo;
+    const struct table *t = look->table;
+
+    if (t->kind == TABLE_L1) {
+        *start = geo_guest_off(geo, index, 0);
+        *len = geo->l2_span;
+    } else if (t->kind == TABLE_L2) {
+        *start = geo_guest_off(geo, t->i, index);
+        *len = geo->cluster_size;
+    } else if (t->kind == TABLE_BITMAP && t->i < look->ui->img->bitmaps.n) {
+        uint32_t bits = look->ui->img->bitmaps.list[t->i].granularity_bits;
+
+        if (bits > 31 || !u64_mul(geo->cluster_size * 8, UINT64_C(1) << bits, len) ||
+            !u64_mul(index, *len, start))
+            return false;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void put_guest(const struct table_look *look, const struct table_row *r, bool both,
+                      struct buf *out)
+{
+    const struct geometry *geo = &look->ui->img->geo;
+    uint64_t start;
+    uint64_t len;
+    uint64_t base = look->table->kind == TABLE_L2 ? geo_guest_off(geo, look->table->i, 0) : 0;
+
+    if (look->table->kind == TABLE_REFTABLE) {
+        number_put(look->numbers, r->index << geo->refblock_bits << geo->cluster_bits, 0, out);
+    } else if (look->table->kind == TABLE_REFBLOCK) {
+        buf_printf(out, "cl %" PRIu64, (look->table->i << geo->refblock_bits) + r->index);
+    } else if (guest_range(look, r->index, &start, &len)) {
+        number_put(look->numbers, start, base, out);
+        if (start >= geo->size && look->table->kind != TABLE_BITMAP)
+            buf_puts(out, " (VM)");
+        else if (both && start <= UINT64_MAX - len) {
+            buf_puts(out, " \u2013 ");
+            number_put(look->numbers, start + len, base, out);
+        }
+    }
+}
+
+/* What is wrong with the offset itself, seen without a scan; NULL: nothing. */
+static const char *offset_fault(const struct table_look *look, const struct table_row *r)
+{
+    const struct geometry *geo = &look->ui->img->geo;
+
+    if (r->unreadable)
+        return "UNREADABLE";
+    if (r->target_off == NO_ADDRESS || look->table->kind == TABLE_REFBLOCK)
+        return NULL;
+    if (r->target_off >= geo->file_len)
+        return "PAST END";
+    if (r->target_off & (geo->cluster_size - 1) &&
+        !(look->table->kind == TABLE_L2 && r->type == L2_COMPRESSED))
+        return "MISALIGNED";
+    return NULL;
+}
+
+static const char *flags_of(const struct table_look *look, const struct table_row *r)
+{
+    bool mapping = look->table->kind == TABLE_L1 || look->table->kind == TABLE_L2;
+
+    if (look->table->kind == TABLE_L2) {
+        switch (r->type) {
+        case L2_UNALLOCATED:
+            return r->used && look->ui->img->geo.extended_l2 ? "subclusters" : "";
+        case L2_ZERO_PLAIN: return "zero";
+        case L2_ZERO_ALLOC: return r->raw & OFLAG_COPIED ? "zero copied" : "zero";
+        case L2_COMPRESSED: return "compressed";
+        case L2_NORMAL: break;
+        }
+    }
+    if (look->table->kind == TABLE_BITMAP && r->target_off == NO_ADDRESS)
+        return r->raw & BITMAP_ENTRY_ALL_ONES ? "all ones" : "all zeros";
+    return mapping && r->raw & OFLAG_COPIED ? "copied" : "";
+}
+
+static void put_target(const struct table_look *look, const struct table_row *r,
+                       struct buf *out)
+{
+    const char *fault = offset_fault(look, r);
+
+    if (r->target_off != NO_ADDRESS) {
+        buf_puts(out, "\u2192 ");
+        number_put(look->numbers, r->target_off, 0, out);
+        buf_putc(out, ' ');
+    } else if (look->table->kind == TABLE_L2 && look->ui->img->geo.data_file &&
+               r->type == L2_NORMAL) {
+        buf_printf(out, "external 0x%" PRIx64 " ", r->raw & ENTRY_OFFSET_MASK);
+    }
+    buf_puts(out, fault ? fault : flags_of(look, r));
+}
+
+static void put_counts(const struct table_row *r, struct buf *out)
+{
+    if (!r->has_counts)
+        return;
+    if (r->stored_known)
+        buf_printf(out, "%" PRIu64, r->stored);
+    else
+        buf_putc(out, '?');
+    if (r->counted_known)
+        buf_printf(out, "/%" PRIu64, r->counted);
+    else
+        buf_puts(out, "/?");
+}
+
+/* --- pieces of a row --- */
+
+static void draw_strip(const struct area *a, const struct table_row *r)
+{
+    static const uint32_t glyph[] = { CH_MIDDOT, CH_LIGHT, CH_LIGHT, CH_LIGHT, CH_MEDIUM,
+                                      CH_MEDIUM, CH_DARK, CH_DARK, CH_FULL };
+    int cells = a->w - 1;
+    int per = cells > 0 ? STRIP / cells : 0;
+
+    for (int x = 0; per > 0 && x < cells; x++) {
+        unsigned sum = 0;
+        bool bad = false;
+
+        for (int k = x * per; k < (x + 1) * per; k++) {
+            sum += r->strip[k];
+            bad = bad || r->strip_bad[k];
+        }
+        if (bad)
+            draw_cell(a, 0, x, '!', ROLE_SEV + SEV_CORRUPTION, NO_BACK, 0);
+        else
+            draw_cell(a, 0, x, glyph[sum == 0 ? 0 : sum / (unsigned)per ? sum / (unsigned)per : 1],
+                      sum ? ROLE_BAR : ROLE_BAR_REST, NO_BACK, 0);
+    }
+}
+
+/* Subclusters of an extended entry: stored, reads as zeros, neither, or both (an error). */
+static void draw_subclusters(const struct area *a, const struct table_row *r)
+{
+    for (int i = 0; i < SUBCLUSTERS; i++) {
+        bool stored = r->bitmap >> i & 1;
+        bool zero = r->bitmap >> (32 + i) & 1;
+
+        draw_cell(a, 0, i, stored && zero ? '!' : stored ? CH_FULL : zero ? '0' : CH_MIDDOT,
+                  stored && zero ? ROLE_SEV + SEV_CORRUPTION : stored ? ROLE_BAR : ROLE_DIM,
+                  NO_BACK, 0);
+    }
+}
+
+static void put_problem(const struct table_look *look, const struct table_row *r,
+                        const struct area *line, const struct columns *c)
+{
+    const struct problem_info *info;
+    char text[160];
+
+    if (r->problems == 0 || !look->ui->scan)
+        return;
+    info = problem_info(look->ui->scan->problems.list[r->problem].kind);
+    if (line->w - c->x[COL_PROBLEM] < 16)
+        snprintf(text, sizeof text, "! %zu", r->problems);
+    else if (r->problems > 1)
+        snprintf(text, sizeof text, "! %s (+%zu)", info->title, r->problems - 1);
+    else
+        snprintf(text, sizeof text, "! %s", info->title);
+    put(line, c, COL_PROBLEM, ROLE_SEV + info->severity, text);
+}
+
+static void draw_entry(const struct table_look *look, const struct area *line,
+                       const struct table_row *r)
+{
+    struct columns c = columns_of(look, line->w);
+    struct area strip = column(line, &c, COL_STRIP);
+    unsigned role = r->used ? ROLE_TEXT : ROLE_DIM;
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "[%" PRIu64 "]", r->index);
+    put(line, &c, COL_INDEX, role, buf_str(&text));
+    buf_reset(&text);
+    put_guest(look, r, line->w >= 110, &text);
+    put(line, &c, COL_GUEST, role, buf_str(&text));
+    buf_reset(&text);
+    buf_printf(&text, r->unreadable ? "unreadable" : "0x%016" PRIx64, r->raw);
+    put(line, &c, COL_RAW, ROLE_DIM, buf_str(&text));
+    buf_reset(&text);
+    put_target(look, r, &text);
+    put(line, &c, COL_TARGET,
+        offset_fault(look, r) ? ROLE_SEV + SEV_CORRUPTION
+                              : r->target_off != NO_ADDRESS ? ROLE_LINK : role,
+        buf_str(&text));
+    buf_reset(&text);
+    put_counts(r, &text);
+    put(line, &c, COL_COUNTS,
+        r->counted_known && r->stored_known && r->stored != r->counted
+            ? ROLE_SEV + SEV_CORRUPTION : role, buf_str(&text));
+    if (r->has_strip)
+        draw_strip(&strip, r);
+    else if (look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2)
+        draw_subclusters(&strip, r);
+    put_problem(look, r, line, &c);
+    buf_free(&text);
+}
+
+static void draw_refcount(const struct table_look *look, const struct area *line,
+                          const struct table_row *r)
+{
+    struct columns c = columns_of(look, line->w);
+    unsigned role = r->used ? ROLE_TEXT : ROLE_DIM;
+    struct buf text = BUF_INIT;
+    struct map_cell cell;
+
+    buf_printf(&text, "[%" PRIu64 "]", r->index);
+    put(line, &c, COL_INDEX, role, buf_str(&text));
+    buf_reset(&text);
+    put_guest(look, r, false, &text);
+    put(line, &c, COL_GUEST, role, buf_str(&text));
+    buf_reset(&text);
+    if (r->target_off != NO_ADDRESS)
+        number_put(look->numbers, r->target_off, 0, &text);
+    else
+        buf_puts(&text, "past the end");
+    put(line, &c, COL_RAW, ROLE_DIM, buf_str(&text));
+    if (look->ui->scan && r->target_off != NO_ADDRESS) {
+        map_get(look->ui->scan->map, geo_cluster_of(&look->ui->img->geo, r->target_off), &cell);
+        put(line, &c, COL_TARGET, ROLE_CLASS + cell.cls, class_info(cell.cls)->name);
+    }
+    buf_reset(&text);
+    put_counts(r, &text);
+    put(line, &c, COL_COUNTS,
+        r->counted_known && r->stored != r->counted ? ROLE_SEV + SEV_CORRUPTION : role,
+        buf_str(&text));
+    put_problem(look, r, line, &c);
+    buf_free(&text);
+}
+
+static void put_date(uint64_t sec, struct buf *out)
+{
+    time_t when = (time_t)(sec & 0xffffffff);
+    struct tm tm;
+    char text[32];
+
+    if (gmtime_r(&when, &tm) && strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm))
+        buf_puts(out, text);
+}
+
+static void draw_snapshot(const struct table_look *look, const struct area *line,
+                          const struct table_row *r)
+{
+    const struct snapshot *s = &look->ui->img->snaps.list[r->index];
+    struct buf text = BUF_INIT;
+    char size[TEXT_NUM];
+    char state[TEXT_NUM];
+    int x;
+
+    buf_printf(&text, "%" PRIu64 "  ", r->index + 1);
+    text_visible(&text, s->id, s->id_size);
+    draw_cut(line, 0, 1, 12, ROLE_TEXT, buf_str(&text));
+    buf_reset(&text);
+    text_visible(&text, s->name, s->name_size);
+    draw_cut(line, 0, 14, 23, ROLE_NAME, buf_str(&text));
+    buf_reset(&text);
+    put_date(s->date_sec, &text);
+    draw_cut(line, 0, 38, 17, ROLE_TEXT, buf_str(&text));
+    draw_cut(line, 0, 56, 12, ROLE_NUMBER, text_size(size, s->disk_size));
+    draw_cut(line, 0, 66, 10, ROLE_NUMBER,
+             s->vm_state_size ? text_size(state, s->vm_state_size) : "\u2013");
+    buf_reset(&text);
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " entries", s->l1_table_offset, s->l1_size);
+    x = draw_cut(line, 0, 77, line->w - 77, ROLE_LINK, buf_str(&text));
+    if (r->problems && look->ui->scan)
+        draw_text(line, 0, line->w >= 80 ? (x + 2 < line->w ? x + 2 : line->w - 2) : line->w - 2,
+                  ROLE_SEV + SEV_CORRUPTION, "!");
+    buf_free(&text);
+}
+
+static void put_bitmap_flags(const struct bitmap *b, struct buf *out)
+{
+    buf_puts(out, b->flags & BITMAP_IN_USE ? "in use" : "");
+    buf_printf(out, "%s%s", b->flags & BITMAP_IN_USE && b->flags & BITMAP_AUTO ? ", " : "",
+               b->flags & BITMAP_AUTO ? "auto" : "");
+}
+
+static void draw_bitmap(const struct table_look *look, const struct area *line,
+                        const struct table_row *r)
+{
+    const struct bitmap *b = &look->ui->img->bitmaps.list[r->index];
+    struct buf text = BUF_INIT;
+    char size[TEXT_NUM];
+
+    draw_printf(line, 0, 1, ROLE_TEXT, "%" PRIu64, r->index + 1);
+    text_visible(&text, b->name, b->name_size);
+    draw_cut(line, 0, 5, 25, ROLE_NAME, buf_str(&text));
+    draw_cut(line, 0, 31, 11, ROLE_NUMBER,
+             b->granularity_bits < 64 ? text_size(size, UINT64_C(1) << b->granularity_bits)
+                                      : "absurd");
+    buf_reset(&text);
+    put_bitmap_flags(b, &text);
+    draw_cut(line, 0, 43, 13, ROLE_TEXT, buf_str(&text));
+    buf_reset(&text);
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " entries", b->table_offset, b->table_size);
+    draw_cut(line, 0, 57, line->w - 60, ROLE_LINK, buf_str(&text));
+    if (!b->sound || r->problems)
+        draw_text(line, 0, line->w - 2, ROLE_SEV + SEV_CORRUPTION, "!");
+    buf_free(&text);
+}
+
+void table_draw_row(const struct table_look *look, const struct area *line,
+                    const struct table_row *r)
+{
+    switch (look->table->kind) {
+    case TABLE_SNAPSHOTS:
+        draw_snapshot(look, line, r);
+        break;
+    case TABLE_BITMAPS:
+        draw_bitmap(look, line, r);
+        break;
+    case TABLE_REFBLOCK:
+        draw_refcount(look, line, r);
+        break;
+    default:
+        draw_entry(look, line, r);
+    }
+}
+
+void table_draw_heads(const struct table_look *look, const struct area *line)
+{
+    struct columns c = columns_of(look, line->w);
+    enum table_kind kind = look->table->kind;
+
+    if (kind == TABLE_SNAPSHOTS) {
+        draw_text(line, 0, 1, ROLE_DIM, "number, id   name                    taken (UTC)");
+        draw_text(line, 0, 56, ROLE_DIM, "disk      VM state   L1 table");
+        return;
+    }
+    if (kind == TABLE_BITMAPS) {
+        draw_text(line, 0, 1, ROLE_DIM, "no  name                      granularity flags");
+        draw_text(line, 0, 57, ROLE_DIM, "table");
+        return;
+    }
+    put(line, &c, COL_INDEX, ROLE_DIM, "index");
+    put(line, &c, COL_GUEST, ROLE_DIM,
+        kind == TABLE_REFTABLE ? "file from" : kind == TABLE_REFBLOCK ? "cluster"
+        : line->w >= 110 ? "guest range" : "guest from");
+    put(line, &c, COL_RAW, ROLE_DIM, kind == TABLE_REFBLOCK ? "file offset" : "raw");
+    put(line, &c, COL_TARGET, ROLE_DIM, kind == TABLE_REFBLOCK ? "what it is" : "points to");
+    put(line, &c, COL_COUNTS, ROLE_DIM, "refs");
+    put(line, &c, COL_STRIP, ROLE_DIM,
+        kind == TABLE_L2 ? "subclusters" : line->w >= 110 ? "how full it is" : "full");
+    put(line, &c, COL_PROBLEM, ROLE_DIM, "problem");
+}
+
+/* --- a row in words --- */
+
+static void say_counts(const struct table_row *r, struct buf *out)
+{
+    if (!r->has_counts)
+        return;
+    if (r->stored_known)
+        buf_printf(out, "; refcount stored %" PRIu64, r->stored);
+    else
+        buf_puts(out, "; stored refcount unreadable");
+    if (r->counted_known)
+        buf_printf(out, ", counted %" PRIu64, r->counted);
+    else
+        buf_puts(out, ", not counted yet");
+}
+
+static void say_listed(const struct table_look *look, const struct table_row *r,
+                       struct buf *out)
+{
+    const struct image *img = look->ui->img;
+    char size[TEXT_NUM];
+
+    if (look->table->kind == TABLE_SNAPSHOTS) {
+        const struct snapshot *s = &img->snaps.list[r->index];
+
+        buf_printf(out, ": entry at 0x%" PRIx64 ", L1 table of %" PRIu64 " entries at 0x%" PRIx64,
+                   s->entry_off, s->l1_size, s->l1_table_offset);
+    } else {
+        const struct bitmap *b = &img->bitmaps.list[r->index];
+
+        buf_printf(out, ": table of %" PRIu64 " entries at 0x%" PRIx64, b->table_size,
+                   b->table_offset);
+        if (b->granularity_bits < 64)
+            buf_printf(out, ", one bit for %s",
+                       text_size(size, UINT64_C(1) << b->granularity_bits));
+        if (b->fault)
+            buf_printf(out, "; %s", b->fault);
+    }
+}
+
+void table_row_text(const struct table_look *look, const struct table_row *r, struct buf *out)
+{
+    static const char *const table[N_TABLE_KINDS] = {
+        [TABLE_L1] = "l1-entry", [TABLE_L2] = "l2-entry", [TABLE_REFTABLE] = "reftable-entry",
+        [TABLE_BITMAP] = "bitmap-table-entry",
+    };
+    struct place place = table_place(look->ui->img, look->table, r->index);
+
+    place_text(&place, out);
+    if (look->table->kind == TABLE_SNAPSHOTS || look->table->kind == TABLE_BITMAPS) {
+        say_listed(look, r, out);
+        return;
+    }
+    if (r->unreadable) {
+        buf_puts(out, ": cannot be read");
+        return;
+    }
+    if (table[look->table->kind]) {
+        bool compressed = look->table->kind == TABLE_L2 && r->type == L2_COMPRESSED;
+
+        buf_puts(out, ": ");
+        site_bits(compressed ? field_table_compressed(look->ui->img->geo.cluster_bits)
+                             : field_table(table[look->table->kind]), r->raw, out);
+        if (compressed)
+            buf_printf(out, " (at most %" PRIu64 " bytes)", r->target_len);
+        if (look->table->kind == TABLE_L2 && !compressed)
+            buf_printf(out, " \u00b7 %s", l2_type_name(r->type));
+    }
+    say_counts(r, out);
+}

@@ -1,0 +1,113 @@
+#include "ui/table_moves.h"
+
+void table_go(const struct ui *ui, struct table t, uint64_t index, struct request *req)
+{
+    struct place place;
+
+    table_resolve(ui->img, &t);
+    if (t.off == NO_ADDRESS) {
+        request_message(req, "%s", t.why);
+        return;
+    }
+    place = table_place(ui->img, &t, index);
+    request_go(req, &place, VIEW_TABLES);
+}
+
+void table_go_up(const struct ui *ui, const struct table *t, struct request *req)
+{
+    switch (t->kind) {
+    case TABLE_L2:
+        table_go(ui, (struct table){ .kind = TABLE_L1, .layer = t->layer }, t->i, req);
+        break;
+    case TABLE_L1:
+        if (t->layer != TABLE_ACTIVE)
+            table_go(ui, (struct table){ .kind = TABLE_SNAPSHOTS }, t->layer - 1, req);
+        break;
+    case TABLE_REFBLOCK:
+        table_go(ui, (struct table){ .kind = TABLE_REFTABLE }, t->i, req);
+        break;
+    case TABLE_BITMAP:
+        table_go(ui, (struct table){ .kind = TABLE_BITMAPS }, t->i, req);
+        break;
+    default:
+        break;
+    }
+}
+
+void table_go_sibling(const struct ui *ui, const struct table *t, uint64_t index, int dir,
+                      struct request *req)
+{
+    uint64_t step = dir > 0 ? 1 : UINT64_MAX;
+    struct table next = *t;
+    struct table parent = { .kind = t->kind == TABLE_L2 ? TABLE_L1 : TABLE_REFTABLE,
+                            .layer = t->layer };
+
+    if (t->kind == TABLE_L1) {
+        next.layer = (uint32_t)(t->layer + step);
+        table_go(ui, next, index, req);
+        return;
+    }
+    if (t->kind == TABLE_BITMAP) {
+        next.i += step;
+        table_go(ui, next, index, req);
+        return;
+    }
+    if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK)
+        return;
+    table_resolve(ui->img, &parent);
+    for (next.i += step; next.i < parent.n; next.i += step) {
+        table_resolve(ui->img, &next);
+        if (next.off != NO_ADDRESS) {
+            table_go(ui, next, index, req);
+            return;
+        }
+    }
+    request_message(req, "There is no table beyond this one");
+}
+
+static void open_cluster(const struct ui *ui, const struct table *t, const struct table_row *r,
+                         struct request *req)
+{
+    struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = r->target_off,
+                       .guest_off = NO_ADDRESS, .table = t->layer };
+
+    if (r->target_off == NO_ADDRESS) {
+        request_message(req, t->kind == TABLE_L2 && ui->img->geo.data_file && r->used
+                                 ? "The data is in the external data file"
+                                 : "This entry points nowhere");
+    } else if (r->target_off >= ui->img->geo.file_len) {
+        request_message(req, "It points past the end of the file");
+    } else {
+        if (t->kind == TABLE_L2)
+            p.guest_off = geo_guest_off(&ui->img->geo, t->i, r->index);
+        request_go(req, &p, VIEW_HEX);
+    }
+}
+
+void table_open_row(const struct ui *ui, const struct table *t, const struct table_row *r,
+                    struct request *req)
+{
+    struct table next = { .layer = t->layer };
+
+    if (!r)
+        return;
+    next.i = r->index;
+    switch (t->kind) {
+    case TABLE_L1:
+        next.kind = TABLE_L2;
+        break;
+    case TABLE_REFTABLE:
+        next.kind = TABLE_REFBLOCK;
+        break;
+    case TABLE_SNAPSHOTS:
+        next = (struct table){ .kind = TABLE_L1, .layer = (uint32_t)r->index + 1 };
+        break;
+    case TABLE_BITMAPS:
+        next.kind = TABLE_BITMAP;
+        break;
+    default:
+        open_cluster(ui, t, r, req);
+        return;
+    }
+    table_go(ui, next, 0, req);
+}

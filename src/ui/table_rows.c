@@ -1,0 +1,231 @@
+/* Reading the rows that a screen shows: entries, refcounts, problems, strips. */
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "qcow2/spec.h"
+#include "ui/table.h"
+
+#define PIECE 4096              /* bytes looked at for one part of a strip */
+
+static void set_target(struct table_row *r, uint64_t off, uint64_t len)
+{
+    r->target_off = off ? off : NO_ADDRESS;
+    r->target_len = off ? len : 0;
+}
+
+static void fill_l2(const struct image *img, struct table_row *r, const uint8_t *bytes)
+{
+    struct l2_entry e;
+
+    l2_decode(&img->geo, bytes, &e);
+    r->raw = e.raw;
+    r->bitmap = img->geo.extended_l2 ? e.bitmap : 0;
+    r->type = e.type;
+    r->used = e.raw != 0 || r->bitmap != 0;
+    if (!img->geo.data_file || e.type == L2_COMPRESSED)
+        set_target(r, e.host_off, e.host_len);
+}
+
+static void fill_word(const struct image *img, const struct table *t, struct table_row *r,
+                      uint64_t word)
+{
+    uint64_t mask = t->kind == TABLE_REFTABLE ? REFTABLE_OFFSET_MASK : ENTRY_OFFSET_MASK;
+
+    r->raw = word;
+    r->used = word != 0;
+    set_target(r, word & mask, img->geo.cluster_size);
+}
+
+static void fill_refcount(const struct ui *ui, const struct table *t, struct table_row *r,
+                          const uint8_t *bytes)
+{
+    const struct geometry *geo = &ui->img->geo;
+    uint64_t cluster = (t->i << geo->refblock_bits) + r->index;
+    uint64_t in_byte = geo->refcount_bits < 8 ? r->index % (8 / geo->refcount_bits) : 0;
+
+    r->raw = refblock_get(bytes, geo->refcount_order, in_byte);
+    r->used = r->raw != 0;
+    r->target_off = cluster < geo->n_clusters ? cluster << geo->cluster_bits : NO_ADDRESS;
+    r->target_len = geo->cluster_size;
+    r->has_counts = true;
+    r->stored = r->raw;
+    r->stored_known = !r->unreadable;
+}
+
+static void fill_listed(const struct image *img, const struct table *t, struct table_row *r)
+{
+    r->used = true;
+    if (t->kind == TABLE_SNAPSHOTS) {
+        r->raw = img->snaps.list[r->index].l1_table_offset;
+        set_target(r, r->raw, img->snaps.list[r->index].l1_size * 8);
+    } else {
+        r->raw = img->bitmaps.list[r->index].table_offset;
+        set_target(r, r->raw, img->bitmaps.list[r->index].table_size * 8);
+    }
+}
+
+static void fill_row(const struct ui *ui, const struct table *t, struct table_row *r)
+{
+    const struct image *img = ui->img;
+    uint8_t bytes[16] = { 0 };
+    size_t len = t->kind == TABLE_L2 ? img->geo.l2_entry_size
+               : t->kind == TABLE_REFBLOCK ? u64_max(img->geo.refcount_bits / 8, 1) : 8;
+
+    if (t->kind == TABLE_SNAPSHOTS || t->kind == TABLE_BITMAPS) {
+        fill_listed(img, t, r);
+        return;
+    }
+    r->unreadable = r->off != NO_ADDRESS && !source_read(img->src, r->off, bytes, len, NULL);
+    if (t->kind == TABLE_L2)
+        fill_l2(img, r, bytes);
+    else if (t->kind == TABLE_REFBLOCK)
+        fill_refcount(ui, t, r, bytes);
+    else
+        fill_word(img, t, r, be64(bytes));
+}
+
+static void add_counts(const struct ui *ui, struct table_row *r)
+{
+    const struct geometry *geo = &ui->img->geo;
+    struct map_cell cell;
+    uint64_t cluster;
+
+    if (r->target_off == NO_ADDRESS || r->target_off >= geo->file_len)
+        return;
+    cluster = geo_cluster_of(geo, r->target_off);
+    if (!r->has_counts) {
+        r->has_counts = true;
+        r->stored_known = image_stored_refcount(ui->img, cluster, &r->stored) != STORED_UNREADABLE;
+    }
+    if (ui->scan) {
+        map_get(ui->scan->map, cluster, &cell);
+        r->counted = cell.counted;
+        r->counted_known = true;
+    }
+}
+
+static void note(struct table_row *r, const struct problems *p, size_t found, size_t first)
+{
+    if (found == 0)
+        return;
+    if (r->problems == 0 ||
+        problem_info(p->list[first].kind)->severity <
+            problem_info(p->list[r->problem].kind)->severity)
+        r->problem = first;
+    r->problems += found;
+}
+
+/* Problems of the entry, of the cluster it points to, and of the table it points to. */
+static void add_problems(const struct ui *ui, const struct marks *marks, const struct table *t,
+                         struct table_row *r)
+{
+    const struct problems *p;
+    uint64_t size = t->kind == TABLE_L2 ? ui->img->geo.l2_entry_size
+                  : t->kind == TABLE_REFBLOCK ? u64_max(ui->img->geo.refcount_bits / 8, 1) : 8;
+    size_t first = 0;
+
+    if (!ui->scan)
+        return;
+    p = &ui->scan->problems;
+    if (r->off != NO_ADDRESS) {
+        size_t found = marks_of_bytes(marks, p, r->off, size, &first);
+
+        note(r, p, found, first);
+    }
+    if (r->target_off == NO_ADDRESS || r->target_len == 0)
+        return;
+    if (t->kind != TABLE_SNAPSHOTS && t->kind != TABLE_BITMAPS) {
+        uint64_t from = geo_cluster_of(&ui->img->geo, r->target_off);
+        uint64_t to = geo_cluster_of(&ui->img->geo, r->target_off + (r->target_len - 1));
+        size_t found = marks_of_clusters(marks, p, from, to - from + 1, &first);
+
+        note(r, p, found, first);
+    }
+    if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK && t->kind != TABLE_BITMAP) {
+        size_t found = marks_of_bytes(marks, p, r->target_off, r->target_len, &first);
+
+        note(r, p, found, first);
+    }
+}
+
+/* --- strips: how full the table is that a row points to --- */
+
+static uint8_t share(uint64_t used, uint64_t all)
+{
+    uint64_t eighths = all ? used * 8 / all : 0;
+
+    return (uint8_t)(used > 0 && eighths == 0 ? 1 : eighths);
+}
+
+static uint64_t used_in(const struct image *img, const struct table *t, const uint8_t *bytes,
+                        uint64_t len, uint64_t *all)
+{
+    uint64_t used = 0;
+    uint64_t step = t->kind == TABLE_L1 ? img->geo.l2_entry_size : 8;
+
+    if (t->kind == TABLE_REFTABLE) {
+        *all = len * 8 / img->geo.refcount_bits;
+        for (uint64_t i = 0; i < *all; i++)
+            used += refblock_get(bytes, img->geo.refcount_order, i) != 0;
+        return used;
+    }
+    *all = len / step;
+    for (uint64_t i = 0; i < *all; i++)
+        used += be64(bytes + i * step) != 0;
+    return used;
+}
+
+/* Reads all of a table of up to 64 KiB, or a piece of each part of a larger one. */
+static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes, uint64_t part,
+                        uint64_t len)
+{
+    struct source_req req[STRIP];
+
+    if (part == len) {
+        (void)source_read(img->src, off, bytes, (size_t)len * STRIP, NULL);
+        return;
+    }
+    for (size_t i = 0; i < STRIP; i++)
+        req[i] = (struct source_req){ .off = off + i * part, .len = (size_t)len,
+                                      .dst = bytes + i * len };
+    source_read_many(img->src, req, STRIP);
+}
+
+static void fill_strip(const struct ui *ui, const struct marks *marks, const struct table *t,
+                       struct table_row *r, uint8_t *bytes)
+{
+    uint64_t part = ui->img->geo.cluster_size / STRIP;
+    uint64_t len = u64_min(part, PIECE);
+
+    read_pieces(ui->img, r->target_off, bytes, part, len);
+    for (size_t i = 0; i < STRIP; i++) {
+        uint64_t all = 0;
+        uint64_t used = used_in(ui->img, t, bytes + i * len, len, &all);
+        size_t first = 0;
+
+        r->strip[i] = share(used, all);
+        r->strip_bad[i] = ui->scan && marks_of_bytes(marks, &ui->scan->problems,
+                                                     r->target_off + i * part, part, &first);
+    }
+    r->has_strip = true;
+}
+
+void table_read(const struct ui *ui, const struct marks *marks, const struct table *t,
+                const uint64_t *index, size_t n, struct table_row *out)
+{
+    uint8_t *pieces = malloc((size_t)STRIP * PIECE);    /* without it: rows without strips */
+
+    for (size_t k = 0; k < n; k++) {
+        struct table_row *r = &out[k];
+
+        *r = (struct table_row){ .index = index[k], .target_off = NO_ADDRESS };
+        r->off = table_place(ui->img, t, index[k]).file_off;
+        fill_row(ui, t, r);
+        add_counts(ui, r);
+        add_problems(ui, marks, t, r);
+        if ((t->kind == TABLE_L1 || t->kind == TABLE_REFTABLE) &&
+            pieces && r->target_off != NO_ADDRESS && r->target_off < ui->img->geo.file_len)
+            fill_strip(ui, marks, t, r, pieces);
+    }
+    free(pieces);
+}

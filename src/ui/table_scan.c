@@ -1,0 +1,136 @@
+/* Looking at every entry of a table: for the used ones, or for one that points somewhere. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "qcow2/spec.h"
+#include "ui/table.h"
+
+#define CHUNK (UINT64_C(1) << 20)       /* bytes read at a time */
+
+/* Called with each entry: its index, and its bytes (refcount blocks: bytes of the chunk,
+ * and its number in there). */
+typedef void entry_fn(void *arg, const struct image *img, const struct table *t,
+                      uint64_t index, const uint8_t *bytes, uint64_t in_chunk);
+
+static bool each_entry(const struct image *img, const struct table *t, entry_fn *fn, void *arg,
+                       struct error *err)
+{
+    uint64_t size = t->kind == TABLE_REFBLOCK ? 0 : table_entry_size(img, t);
+    uint64_t per_chunk = size ? CHUNK / size : CHUNK * 8 / img->geo.refcount_bits;
+    uint64_t n = u64_min(t->n, TABLE_FILTER_MAX);
+    uint8_t *bytes = malloc(CHUNK);
+    bool ok = bytes != NULL;
+
+    if (!bytes)
+        err_set(err, ERR_NOMEM, "out of memory");
+    for (uint64_t first = 0; ok && first < n; first += per_chunk) {
+        uint64_t off = table_entry_off(img, t, first);
+
+        if (off == NO_ADDRESS || off >= img->geo.file_len)
+            break;                              /* the rest is not in the file: zeros */
+        ok = source_read(img->src, off, bytes, CHUNK, err);
+        for (uint64_t k = 0; ok && k < per_chunk && first + k < n; k++)
+            fn(arg, img, t, first + k, bytes + k * size, k);
+    }
+    free(bytes);
+    return ok;
+}
+
+struct used { uint32_t *list; size_t n; };
+
+static void collect_used(void *arg, const struct image *img, const struct table *t,
+                         uint64_t index, const uint8_t *bytes, uint64_t in_chunk)
+{
+    struct used *used = arg;
+    bool is = t->kind == TABLE_REFBLOCK
+                  ? refblock_get(bytes, img->geo.refcount_order, in_chunk) != 0
+                  : be64(bytes) != 0;
+
+    if (t->kind == TABLE_L2 && img->geo.extended_l2 && be64(bytes + 8) != 0)
+        is = true;
+    if (is)
+        used->list[used->n++] = (uint32_t)index;
+}
+
+bool table_used(const struct image *img, const struct table *t, uint32_t **out, size_t *n,
+                struct error *err)
+{
+    struct used used = { NULL, 0 };
+
+    if (t->n > TABLE_FILTER_MAX)
+        return err_set(err, ERR_LIMIT, "a table of %" PRIu64 " entries is too large for that",
+                       t->n);
+    used.list = calloc((size_t)t->n + 1, sizeof *used.list);
+    if (!used.list)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (!each_entry(img, t, collect_used, &used, err)) {
+        free(used.list);
+        return false;
+    }
+    *out = used.list;
+    *n = used.n;
+    return true;
+}
+
+/* First and last entry that fits, at all and beyond where the search started. */
+struct wanted {
+    uint64_t off;
+    uint64_t from;
+    bool any, any_after, any_before;
+    uint64_t first, last, after, before;
+};
+
+static bool points_to(const struct image *img, const struct table *t, uint64_t index,
+                      const uint8_t *bytes, uint64_t off)
+{
+    uint64_t mask = t->kind == TABLE_REFTABLE ? REFTABLE_OFFSET_MASK : ENTRY_OFFSET_MASK;
+    uint64_t target = be64(bytes) & mask;
+    uint64_t len = img->geo.cluster_size;
+    struct l2_entry e;
+
+    if (t->kind == TABLE_REFBLOCK)
+        return (t->i << img->geo.refblock_bits) + index == geo_cluster_of(&img->geo, off);
+    if (t->kind == TABLE_L2) {
+        l2_decode(&img->geo, bytes, &e);
+        target = e.host_off;
+        len = e.host_len;
+    }
+    return target != 0 && off >= target && off - target < len;
+}
+
+static void collect_wanted(void *arg, const struct image *img, const struct table *t,
+                           uint64_t index, const uint8_t *bytes, uint64_t in_chunk)
+{
+    struct wanted *w = arg;
+
+    (void)in_chunk;
+    if (!points_to(img, t, index, bytes, w->off))
+        return;
+    if (!w->any)
+        w->first = index;
+    w->any = true;
+    w->last = index;
+    if (index > w->from && !w->any_after) {
+        w->any_after = true;
+        w->after = index;
+    }
+    if (index < w->from) {
+        w->any_before = true;
+        w->before = index;
+    }
+}
+
+bool table_find(const struct image *img, const struct table *t, uint64_t wanted, int dir,
+                uint64_t *index)
+{
+    struct wanted w = { .off = wanted, .from = *index };
+
+    if (!each_entry(img, t, collect_wanted, &w, NULL) || !w.any)
+        return false;
+    if (dir > 0)
+        *index = w.any_after ? w.after : w.first;
+    else
+        *index = w.any_before ? w.before : w.last;
+    return true;
+}

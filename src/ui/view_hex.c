@@ -1,0 +1,499 @@
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "qcow2/decompress.h"
+#include "scan/guest.h"
+#include "ui/hexdata.h"
+
+struct hex_view {
+    uint64_t at;                /* byte under the cursor; file offset, or offset in `plain` */
+    uint64_t top;               /* first byte shown */
+    int per_line, lines;
+    struct hexdata data;
+    uint64_t data_off, data_len;    /* host range of which the guest offset is known */
+    uint64_t data_guest;        /* ... that of its first byte */
+    uint32_t data_table;
+    struct stream stream;       /* the compressed cluster shown in `plain` */
+    uint8_t *plain;             /* owned; NULL: the file is shown */
+    uint64_t file_at;           /* cursor to come back to from `plain` */
+    char fault[200];            /* of the decompression; "": none */
+    struct place said;          /* place reported last */
+};
+
+static bool hex_create(const struct ui *ui, void **state)
+{
+    struct hex_view *v = calloc(1, sizeof *v);
+
+    (void)ui;
+    if (!v)
+        return false;
+    v->per_line = 16;
+    v->lines = 1;
+    *state = v;
+    return true;
+}
+
+static void leave_plain(struct hex_view *v)
+{
+    if (v->plain)
+        v->at = v->file_at;
+    free(v->plain);
+    v->plain = NULL;
+    v->fault[0] = '\0';
+}
+
+static void hex_destroy(void *state)
+{
+    struct hex_view *v = state;
+
+    free(v->plain);
+    hexdata_free(&v->data);
+    free(v);
+}
+
+static uint64_t size_of(const struct hex_view *v, const struct ui *ui)
+{
+    return v->plain ? ui->img->geo.cluster_size : ui->img->geo.file_size;
+}
+
+/* Keeps what a place tells about guest data: then the place line knows the guest offset. */
+static void remember_guest(struct hex_view *v, const struct ui *ui, const struct place *p)
+{
+    const struct geometry *geo = &ui->img->geo;
+    struct guest_hit hit;
+
+    if (p->guest_off == NO_ADDRESS || p->file_off == NO_ADDRESS ||
+        (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) ||
+        !guest_lookup(ui->img, p->table, p->guest_off, &hit, NULL))
+        return;
+    if (hit.entry.host_off == 0 || p->file_off < hit.entry.host_off ||
+        p->file_off - hit.entry.host_off >= u64_max(hit.entry.host_len, 1))
+        return;
+    v->data_off = hit.entry.host_off;
+    v->data_len = hit.entry.type == L2_COMPRESSED ? hit.entry.host_len : geo->cluster_size;
+    v->data_guest = p->guest_off & ~(geo->cluster_size - 1);
+    v->data_table = p->table;
+}
+
+static void hex_show(void *state, const struct ui *ui, const struct place *place)
+{
+    struct hex_view *v = state;
+
+    if (place_equal(place, &v->said) && place->file_off == v->said.file_off)
+        return;                         /* coming back: keep everything as it was */
+    leave_plain(v);
+    if (place->file_off == NO_ADDRESS)
+        return;
+    v->at = u64_min(place->file_off, ui->img->geo.file_size ? ui->img->geo.file_size - 1 : 0);
+    remember_guest(v, ui, place);
+}
+
+static int detail_rows(int rows)
+{
+    return rows >= 18 ? 5 : rows >= 8 ? 3 : 0;
+}
+
+static bool has_title(const struct hex_view *v, int rows)
+{
+    return v->plain && rows > 2;
+}
+
+static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
+{
+    struct hex_view *v = state;
+    uint64_t size = size_of(v, ui);
+    uint64_t page;
+    uint64_t line;
+
+    v->per_line = cols >= 146 ? 32 : cols >= 79 ? 16 : cols >= 46 ? 8 : cols >= 30 ? 4 : 2;
+    v->lines = rows - detail_rows(rows) - has_title(v, rows);
+    if (v->lines < 1)
+        v->lines = 1;
+    line = (uint64_t)v->per_line;
+    page = (uint64_t)v->lines * line;
+    if (v->at >= size)
+        v->at = size ? size - 1 : 0;
+    v->top -= v->top % line;
+    if (v->at < v->top || v->at - v->top >= page) {
+        uint64_t row = v->at / line * line;
+        bool next = v->at >= v->top && v->at - v->top < page + line;
+        bool before = v->at < v->top && v->top - v->at <= line;
+
+        v->top = next ? row - (page - line) : before ? row : row - u64_min(row, page / 3 / line * line);
+    }
+    if (v->plain)
+        hexdata_copy(&v->data, v->plain, size, v->top, (size_t)page);
+    else
+        hexdata_read(&v->data, ui->img, v->top, (size_t)page);
+}
+
+/* --- drawing --- */
+
+static int hex_column(const struct hex_view *v, int i)
+{
+    return 13 + i * 3 + (i >= v->per_line / 2 && v->per_line >= 8);
+}
+
+static int text_column(const struct hex_view *v, int i)
+{
+    return hex_column(v, v->per_line) + i;
+}
+
+static void draw_byte(const struct hex_view *v, const struct area *a, int y, int i, size_t at)
+{
+    uint8_t byte = v->data.bytes[at];
+    char hex[3] = { "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15], '\0' };
+    char text[2] = { byte >= 0x20 && byte < 0x7f ? (char)byte : '.', '\0' };
+    unsigned role = byte ? ROLE_TEXT : ROLE_DIM;
+
+    if (v->data.state[at] == BYTE_PAST_END)
+        return;
+    if (v->data.state[at] == BYTE_UNREADABLE) {
+        draw_text(a, y, hex_column(v, i), ROLE_SEV + SEV_ERROR, "??");
+        draw_text(a, y, text_column(v, i), ROLE_SEV + SEV_ERROR, "?");
+        return;
+    }
+    draw_text(a, y, hex_column(v, i), role, hex);
+    draw_text(a, y, text_column(v, i), text[0] == '.' ? ROLE_DIM : ROLE_TEXT, text);
+}
+
+/* Marks the field under the cursor and the cursor itself. */
+static void draw_marks(const struct hex_view *v, const struct ui *ui, const struct area *a)
+{
+    const struct site *site = &ui->site;
+
+    for (size_t at = 0; at < v->data.len; at++) {
+        uint64_t off = v->data.start + at;
+        int y = (int)(at / (size_t)v->per_line);
+        int i = (int)(at % (size_t)v->per_line);
+        bool field = !v->plain && site->place.kind != PLACE_NONE && off >= site->start &&
+                     off - site->start < site->len;
+
+        if (v->data.state[at] == BYTE_PAST_END)
+            continue;
+        if (field) {
+            bool joined = i + 1 < v->per_line && off + 1 < site->start + site->len;
+
+            draw_restyle(a, y, hex_column(v, i), joined ? 3 : 2, ROLE_MARK, 0);
+            draw_restyle(a, y, text_column(v, i), 1, ROLE_MARK, 0);
+        }
+        if (off == v->at) {
+            draw_restyle(a, y, hex_column(v, i), 2, N_ROLES, ATTR_REVERSE);
+            draw_restyle(a, y, text_column(v, i), 1, N_ROLES, ATTR_REVERSE);
+            draw_cursor(a, y, hex_column(v, i));
+        }
+    }
+}
+
+/* What lies here when it has no fields: the class of the cluster, the guest offset. */
+static void say_data(const struct hex_view *v, const struct ui *ui, struct buf *out)
+{
+    uint64_t cluster = geo_cluster_of(&ui->img->geo, v->at);
+    struct map_cell cell;
+
+    if (v->at >= v->data_off && v->at - v->data_off < v->data_len)
+        buf_printf(out, "guest data, guest offset 0x%" PRIx64,
+                   v->data_guest + (v->at - v->data_off));
+    else if (!ui->scan)
+        buf_puts(out, "what this is, the scan will tell");
+    if (ui->scan && cluster < map_clusters(ui->scan->map)) {
+        map_get(ui->scan->map, cluster, &cell);
+        buf_printf(out, "%s%s: %s", out->len ? " \u00b7 " : "", class_info(cell.cls)->name,
+                   class_info(cell.cls)->meaning);
+    }
+}
+
+static void draw_detail(const struct hex_view *v, const struct ui *ui, const struct area *a)
+{
+    const struct site *site = &ui->site;
+    struct buf text = BUF_INIT;
+    struct place to;
+    const char *why;
+    int y = 1;
+
+    draw_hline(a, 0, 0, a->w);
+    if (v->plain) {
+        draw_printf(a, y, 1, ROLE_TEXT, "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
+                    v->stream.guest_off + v->at, v->at);
+        if (*v->fault)
+            draw_cut(a, y + 1, 1, a->w - 1, ROLE_ALARM, v->fault);
+        return;
+    }
+    if (site->place.kind == PLACE_NONE) {
+        say_data(v, ui, &text);
+        draw_wrapped(a, y, 1, a->w - 2, ROLE_TEXT, buf_str(&text), 0);
+        buf_free(&text);
+        return;
+    }
+    site_text(ui->img, site, &text);
+    y += a->h > 3 && text_columns(a, buf_str(&text)) > a->w - 2 ? 2 : 1;
+    draw_wrapped(a, 1, 1, a->w - 2, ROLE_STRONG, buf_str(&text), 0);
+    if (site_target(ui->img, site, &to, &why)) {
+        buf_reset(&text);
+        buf_puts(&text, "Enter: ");
+        place_text(&to, &text);
+        buf_printf(&text, " at 0x%" PRIx64, to.file_off);
+        draw_cut(a, y++, 1, a->w - 2, ROLE_LINK, buf_str(&text));
+    }
+    if (site->field && y < a->h)
+        draw_cut(a, y, 1, a->w - 2, ROLE_TEXT, site->field->meaning);
+    buf_free(&text);
+}
+
+static void hex_draw(const void *state, const struct ui *ui, const struct area *a)
+{
+    const struct hex_view *v = state;
+    int head = has_title(v, a->h);
+    struct area lines = area_part(a, head, 0, v->lines, -1);
+    char size[TEXT_NUM];
+
+    if (head)
+        draw_printf(a, 0, 1, ROLE_HEADING,
+                    "decompressed: %s of guest disk from at most %" PRIu64
+                    " bytes at 0x%" PRIx64, text_size(size, ui->img->geo.cluster_size),
+                    v->stream.host_len, v->stream.host_off);
+    for (int y = 0; y < v->lines; y++) {
+        size_t first = (size_t)y * (size_t)v->per_line;
+
+        if (first >= v->data.len || v->data.state[first] == BYTE_PAST_END)
+            break;
+        draw_printf(&lines, y, 1, ROLE_NUMBER, "%010" PRIx64, v->data.start + first);
+        for (int i = 0; i < v->per_line && first + (size_t)i < v->data.len; i++)
+            draw_byte(v, &lines, y, i, first + (size_t)i);
+    }
+    draw_marks(v, ui, &lines);
+    if (detail_rows(a->h)) {
+        struct area below = area_part(a, a->h - detail_rows(a->h), 0, detail_rows(a->h), -1);
+
+        draw_detail(v, ui, &below);
+    }
+}
+
+/* --- actions --- */
+
+static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = v->at, .guest_off = NO_ADDRESS };
+
+    (void)ui;
+    if (v->plain) {
+        p.file_off = v->stream.host_off;
+        p.guest_off = v->stream.guest_off + v->at;
+        p.table = v->stream.table;
+    } else if (v->at >= v->data_off && v->at - v->data_off < v->data_len) {
+        p.guest_off = v->data_guest + (v->at - v->data_off);
+        p.table = v->data_table;
+    }
+    v->said = p;
+    request_moved(req, &p);
+}
+
+static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct error err;
+    uint8_t *plain;
+
+    if (v->plain) {
+        leave_plain(v);
+        moved(v, ui, req);
+        return;
+    }
+    if (!stream_of_place(ui, &ui->here, &v->stream, &err)) {
+        request_message(req, "%.250s", err.text);
+        return;
+    }
+    plain = calloc(1, ui->img->geo.cluster_size);
+    if (!plain) {
+        request_message(req, "out of memory");
+        return;
+    }
+    v->fault[0] = '\0';
+    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain, &err)) {
+        snprintf(v->fault, sizeof v->fault, "%.190s", err.text);
+        request_message(req, "%.250s", err.text);
+        req->alarm = true;
+    }
+    v->file_at = v->at;
+    v->plain = plain;
+    v->at = v->top = 0;
+    moved(v, ui, req);
+}
+
+/* The next field or entry; in data, the next cluster. */
+static void step_entry(struct hex_view *v, const struct ui *ui, int dir)
+{
+    const struct site *site = &ui->site;
+    uint64_t cluster = ui->img->geo.cluster_size;
+    uint64_t start = v->at & ~(cluster - 1);
+    uint64_t len = cluster;
+
+    if (v->plain)
+        return;
+    if (site->place.kind != PLACE_NONE) {
+        start = site->start;
+        len = site->len;
+    }
+    if (dir > 0)
+        v->at = start > UINT64_MAX - len ? v->at : start + len;
+    else if (v->at > start && site->place.kind == PLACE_NONE)
+        v->at = start;
+    else
+        v->at = start > 0 ? start - 1 : 0;
+    if (dir < 0 && site->place.kind != PLACE_NONE) {
+        struct site before;
+
+        site_at(ui->img, ui->scan, &site->place, v->at, &before);
+        if (before.place.kind != PLACE_NONE)
+            v->at = before.start;
+    }
+}
+
+static bool motion(struct hex_view *v, const struct ui *ui, enum action action,
+                   const struct act_arg *arg)
+{
+    uint64_t last = size_of(v, ui) ? size_of(v, ui) - 1 : 0;
+    uint64_t line = (uint64_t)v->per_line;
+    uint64_t page = line * (uint64_t)v->lines;
+    uint64_t by = line * (uint64_t)(arg->count > 0 ? arg->count : 1);
+    uint64_t down = 0;
+    uint64_t up = 0;
+
+    switch (action) {
+    case ACT_LEFT: up = 1; break;
+    case ACT_RIGHT: down = 1; break;
+    case ACT_UP: up = v->at >= line ? line : 0; break;
+    case ACT_DOWN: down = last - v->at >= line ? line : 0; break;
+    case ACT_SCROLL_UP: up = by; v->top -= u64_min(v->top, by); break;
+    case ACT_SCROLL_DOWN: down = by; v->top = u64_min(v->top + by, last); break;
+    case ACT_PAGE_UP: up = page; v->top -= u64_min(v->top, page); break;
+    case ACT_PAGE_DOWN: down = page; v->top = u64_min(v->top + page, last); break;
+    case ACT_HALF_UP: up = page / 2; break;
+    case ACT_HALF_DOWN: down = page / 2; break;
+    case ACT_TOP: up = v->at; break;
+    case ACT_BOTTOM: down = last; break;
+    case ACT_LINE_START: up = v->at % line; break;
+    case ACT_LINE_END: down = line - 1 - v->at % line; break;
+    default: return false;
+    }
+    v->at -= u64_min(up, v->at);
+    v->at = down > last - u64_min(v->at, last) ? last : v->at + down;
+    return true;
+}
+
+static void click(struct hex_view *v, const struct act_arg *arg)
+{
+    int y = arg->y - (v->plain ? 1 : 0);
+
+    for (int i = 0; i < v->per_line && y >= 0 && y < v->lines; i++) {
+        int hex = hex_column(v, i);
+
+        if ((arg->x >= hex && arg->x < hex + 3) || arg->x == text_column(v, i))
+            v->at = v->data.start + (uint64_t)y * (uint64_t)v->per_line + (uint64_t)i;
+    }
+}
+
+static void hex_act(void *state, const struct ui *ui, enum action action,
+                    const struct act_arg *arg, struct request *req)
+{
+    struct hex_view *v = state;
+    struct place to;
+    const char *why;
+
+    switch (action) {
+    case ACT_OPEN:
+        if (!v->plain && site_target(ui->img, &ui->site, &to, &why))
+            request_go(req, &to, VIEW_HEX);
+        else
+            request_message(req, "%s", v->plain ? "This is guest data" : why);
+        return;
+    case ACT_NEXT_ENTRY:
+    case ACT_PREV_ENTRY:
+        step_entry(v, ui, action == ACT_NEXT_ENTRY ? 1 : -1);
+        v->at = u64_min(v->at, size_of(v, ui) ? size_of(v, ui) - 1 : 0);
+        break;
+    case ACT_DECOMPRESS:
+        toggle_plain(v, ui, req);
+        return;
+    case ACT_CLICK:
+        click(v, arg);
+        v->at = u64_min(v->at, size_of(v, ui) ? size_of(v, ui) - 1 : 0);
+        break;
+    default:
+        if (!motion(v, ui, action, arg))
+            return;
+    }
+    moved(v, ui, req);
+}
+
+static void hex_find(void *state, const struct ui *ui, const char *text, int dir,
+                     struct request *req)
+{
+    struct hex_view *v = state;
+    struct error err;
+    uint64_t at;
+
+    leave_plain(v);
+    if (hex_search(ui->img, text, v->at, dir, &at, &err)) {
+        v->at = at;
+        moved(v, ui, req);
+    } else {
+        request_message(req, "%.250s", err.text);
+    }
+}
+
+static void hex_teach(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct hex_view *v = state;
+    const struct site *site = &ui->site;
+    const struct geometry *geo = &ui->img->geo;
+
+    buf_puts(out, "The bytes of the file as they are. All numbers of the format are big endian: "
+                  "the first byte counts most. The field under the cursor is marked and "
+                  "explained below; Enter follows it when it is a pointer.\n\n");
+    buf_printf(out, "  byte 0x%" PRIx64 " / 0x%" PRIx64 " = cluster %" PRIu64 ", byte %" PRIu64
+               " in it\n\n", v->at, geo->cluster_size, geo_cluster_of(geo, v->at),
+               v->at & (geo->cluster_size - 1));
+    if (site->place.kind != PLACE_NONE && site->table) {
+        buf_printf(out, "Here lies: %s (specification: \"%s\").\n\n", site->table->title,
+                   site->table->spec);
+        for (size_t i = 0; i < site->table->n; i++) {
+            const struct field *f = &site->table->field[i];
+
+            if (site->table->bits)
+                buf_printf(out, "  bits %2u to %2u  %s: %s\n", f->off,
+                           (unsigned)f->off + f->width - 1, f->name, f->meaning);
+            else if (f->width)
+                buf_printf(out, "  byte %3u, %u long  %s: %s\n", f->off, f->width, f->name,
+                           f->meaning);
+        }
+    }
+    buf_puts(out, "\nSearch takes text, or bytes typed as: hex 51 46 49 fb\n");
+}
+
+static void hex_status(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct hex_view *v = state;
+
+    (void)ui;
+    buf_puts(out, v->plain ? "decompressed " : "");
+}
+
+const struct view_class view_hex = {
+    .name = "Hex",
+    .title = "Bytes of the file",
+    .create = hex_create,
+    .destroy = hex_destroy,
+    .show = hex_show,
+    .prepare = hex_prepare,
+    .draw = hex_draw,
+    .act = hex_act,
+    .search = hex_find,
+    .teach = hex_teach,
+    .status = hex_status,
+};

@@ -47,6 +47,18 @@ const char *text_group(char out[TEXT_NUM], uint64_t n)
     return out;
 }
 
+/* floor(part * 1000 / whole); where that product does not fit, a little less at most. */
+static uint64_t permille_of(uint64_t part, uint64_t whole)
+{
+    uint64_t rest = part % whole, permille;
+
+    if (!u64_mul(part / whole, 1000, &permille))
+        return UINT64_MAX;
+    if (rest <= UINT64_MAX / 1000)
+        return permille + rest * 1000 / whole;
+    return permille + rest / div_up(whole, 1000);
+}
+
 const char *text_percent(char out[TEXT_NUM], uint64_t part, uint64_t whole)
 {
     uint64_t permille;
@@ -55,11 +67,7 @@ const char *text_percent(char out[TEXT_NUM], uint64_t part, uint64_t whole)
         snprintf(out, TEXT_NUM, "0 %%");
         return out;
     }
-    while (part > UINT64_MAX / 1000) {          /* keep the ratio, make room for * 1000 */
-        part >>= 1;
-        whole = whole > 1 ? whole >> 1 : 1;
-    }
-    permille = part * 1000 / whole;
+    permille = permille_of(part, whole);
     if (!permille)
         snprintf(out, TEXT_NUM, "< 0.1 %%");
     else if (permille % 10)

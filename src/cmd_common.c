@@ -61,7 +61,7 @@ bool open_image(const struct settings *s, const char *name, struct image **out,
 {
     struct source *src;
 
-    if (!source_open_file(name, &src, err))
+    if (!source_open(name, &src, err))
         return false;
     if (!image_open(src, &s->image, out, err)) {
         source_close(src);

@@ -77,6 +77,9 @@ static const struct opt browse_opts[] = {
 };
 static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 
+static const struct opt info_opts[] = { OUTPUT_ROW };
+static const struct opt_group info = { "Info", ROWS(info_opts) };
+
 static const struct opt dump_opts[] = {
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
       "text (default) or json: one object per line, the last one says \"end\"" },
@@ -89,6 +92,18 @@ static const struct opt dump_opts[] = {
     { OPT_USED, "used", ARG_NONE, NULL, NULL, "leave out what is empty" },
 };
 static const struct opt_group dump = { "Dump", ROWS(dump_opts) };
+
+static const struct opt map_opts[] = {
+    { OPT_SPACE, "space", ARG_REQUIRED, "SPACE", "host|guest",
+      "host: clusters of the file (default); guest: offsets of the guest disk" },
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi",
+      "text (default), json, or ansi: a picture in colours" },
+    { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture" },
+};
+static const struct opt_group map = { "Map", ROWS(map_opts) };
+
+static const struct opt at_opts[] = { OUTPUT_ROW };
+static const struct opt_group at = { "At", ROWS(at_opts) };
 
 static const struct opt explain_opts[] = { OUTPUT_ROW };
 static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
@@ -105,12 +120,26 @@ static const struct command commands[] = {
       "wrong. Several images give one result each. Exit status: 0 clean, 1 the check was not "
       "completed, 2 corruptions, 3 leaks only; of several images the worst.",
       VALUES_FILES, { &check, &classic, &image, &scan, &general }, cmd_check },
+    { "info", "[OPTION]... IMAGE...", "say what an image is, without a scan",
+      "Shows the header, features, extensions, snapshots, bitmaps, encryption, the chain of "
+      "backing files and what the file system knows. Only small tables are read.",
+      VALUES_FILES, { &info, &image, &general }, cmd_info },
     { "dump", "header|l1|l2|refcounts|snapshots|bitmaps|ranges [OPTION]... IMAGE",
       "print a table of an image",
       "Prints one kind of table entry by entry, with what each entry says and what the scan "
       "found wrong about it, and figures for each table at its end.",
       "header|l1|l2|refcounts|snapshots|bitmaps|ranges", { &dump, &image, &scan, &general },
       cmd_dump },
+    { "map", "[OPTION]... IMAGE", "show what lies where",
+      "Lists the ranges of the file by class, or the extents of the guest disk as "
+      "qemu-img map does.",
+      VALUES_FILES, { &map, &image, &scan, &general }, cmd_map },
+    { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
+      "Tells for each address what is there: file offset, cluster, guest offset, owner, "
+      "refcounts, problems and everything that refers to it. An address is a file offset "
+      "(0x1c0000, 64M), a cluster (28c), \"guest 1G\", L1[3], L2[3][77], \"snap 2\", "
+      "\"snap 2 L1[3]\", rt 5, rb 5, \"bitmap 1\", \"header 40\", or end.",
+      NULL, { &at, &image, &scan, &general }, cmd_at },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "
       "Without an id, lists all of them.",

@@ -12,7 +12,7 @@
 #include "ui/view.h"
 #include "ui/where.h"
 
-#define REFRESH_MS      100     /* progress, only while a scan runs */
+#define REFRESH_MS      100     /* progress, only while something runs */
 #define DOUBLE_CLICK_MS 400
 #define GG_MS           1000    /* "gg" then "u": the person is typing "guest" after g */
 
@@ -187,6 +187,14 @@ static void scan_ended(struct app *app)
             view_class((enum view_id)id)->scanned(app->state[id], &app->ui);
 }
 
+/* What the view in front waits for: a descriptor, or -1. */
+static int waiting_fd(const struct app *app)
+{
+    const struct view_class *class = view_class(app->view);
+
+    return class->waiting ? class->waiting(app->state[app->view]) : -1;
+}
+
 static void scan_stop(struct app *app)
 {
     if (!app->job || app->stopping)
@@ -302,7 +310,10 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         step_problem(app, -1);
         break;
     case ACT_STOP:
-        scan_stop(app);
+        if (waiting_fd(app) >= 0)
+            view_act(app, action, arg);
+        else
+            scan_stop(app);
         break;
     case ACT_MOUSE:
         app->mouse = !app->mouse;
@@ -444,10 +455,11 @@ int app_run(struct app *app)
     app->term->ops->set_mouse(app->term, app->mouse);
     while (!app->leave) {
         struct event ev;
+        int fd;
 
         draw(app);
-        app->term->ops->next(app->term, app->job ? job_fd(app->job) : -1,
-                             app->job ? REFRESH_MS : -1, &ev);
+        fd = app->job ? job_fd(app->job) : waiting_fd(app);
+        app->term->ops->next(app->term, fd, fd >= 0 ? REFRESH_MS : -1, &ev);
         take_event(app, &ev);
     }
     return app->signo;

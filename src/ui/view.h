@@ -108,6 +108,11 @@ struct view_class {
      * is laid out, with the numbers of this image worked through. Paragraphs separated by
      * empty lines; a line that starts with two blanks is not filled. May be NULL. */
     void (*teach)(const void *state, const struct ui *ui, struct buf *out);
+    /* Descriptor that becomes readable when work on a thread that this view has started
+     * ends (ui/task.h); -1: none goes on. While it does and the view is in front, the frame
+     * draws now and then, and Esc comes to act() as ACT_STOP. The next prepare() after the
+     * end must take the outcome. May be NULL. */
+    int (*waiting)(const void *state);
     /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
     void (*status)(const void *state, const struct ui *ui, struct buf *out);
 };

@@ -1,0 +1,106 @@
+#include "report/at.h"
+
+static bool look_cluster(const struct scan_result *scan, const struct found *found,
+                         uint64_t cluster, struct at_cluster *c, struct error *err)
+{
+    c->cluster = cluster;
+    c->in_file = cluster < map_clusters(scan->map);
+    if (c->in_file)
+        map_get(scan->map, cluster, &c->cell);
+    c->stored_known = image_stored_refcount(scan->img, cluster, &c->stored) <= STORED_NO_BLOCK;
+    found_at_cluster(found, cluster, &c->found);
+    return referrers_find(scan->img, scan, cluster, 1, AT_REFERRERS_MAX, 0, NULL,
+                          &c->referrers, err);
+}
+
+static bool read_word(const struct image *img, uint64_t off, uint64_t *out, struct error *err)
+{
+    return image_read_l1(img, off, 0, 1, out, err);
+}
+
+/* The entry at this place, and the host byte it leads to (NO_ADDRESS: nowhere). */
+static bool look_entry(const struct scan_result *scan, struct at *at, uint64_t *target,
+                       struct error *err)
+{
+    const struct image *img = scan->img;
+    const struct place *p = &at->place;
+
+    switch (p->kind) {
+    case PLACE_GUEST:
+        if (!guest_lookup(img, p->table, p->guest_off, &at->hit, err))
+            return err && err->code == ERR_IO ? false : (at->exists = false, true);
+        at->has_hit = at->has_entry = true;
+        at->entry = at->hit.entry;
+        break;
+    case PLACE_L2:
+        if (!image_read_l2(img, p->file_off - p->j * img->geo.l2_entry_size, p->j, 1,
+                           &at->entry, err))
+            return false;
+        at->has_entry = at->has_raw = true;
+        at->raw = at->entry.raw;
+        break;
+    case PLACE_L1:
+    case PLACE_BITMAP_TABLE:
+        if (!read_word(img, p->file_off, &at->raw, err))
+            return false;
+        at->has_raw = true;
+        if (at->raw & ENTRY_OFFSET_MASK)
+            *target = at->raw & ENTRY_OFFSET_MASK;
+        break;
+    case PLACE_REFTABLE:
+        if (!read_word(img, p->file_off, &at->raw, err))
+            return false;
+        at->has_raw = true;
+        if (at->raw & REFTABLE_OFFSET_MASK)
+            *target = at->raw & REFTABLE_OFFSET_MASK;
+        break;
+    case PLACE_REFBLOCK:
+        *target = ((p->i << img->geo.refblock_bits) + p->j) << img->geo.cluster_bits;
+        break;
+    default:
+        break;
+    }
+    if (at->has_entry && at->entry.host_off && (!img->geo.data_file ||
+                                                at->entry.type == L2_COMPRESSED))
+        *target = at->entry.host_off;
+    return true;
+}
+
+bool at_look(const struct scan_result *scan, const struct found *found,
+             const struct place *place, struct at *out, struct error *err)
+{
+    const struct geometry *geo = &scan->img->geo;
+    uint64_t target = NO_ADDRESS;
+    bool named_by_file = place->kind == PLACE_FILE_OFFSET || place->kind == PLACE_CLUSTER;
+
+    *out = (struct at){ .place = *place };
+    out->exists = place_complete(scan->img, &out->place) || named_by_file ||
+                  place->kind == PLACE_GUEST;
+    if (!out->exists)
+        return true;
+    if (!look_entry(scan, out, &target, err))
+        return false;
+    if (out->place.file_off != NO_ADDRESS && place->kind != PLACE_GUEST) {
+        out->has_here = true;
+        if (!named_by_file)
+            found_at_entry(found, out->place.file_off, &out->found);
+        if (!look_cluster(scan, found, geo_cluster_of(geo, out->place.file_off), &out->here,
+                          err))
+            return false;
+    }
+    if (target != NO_ADDRESS) {
+        out->has_target = true;
+        if (out->has_hit && out->hit.l2_off != NO_ADDRESS)
+            found_at_entry(found, out->hit.l2_off, &out->found);
+        return look_cluster(scan, found, geo_cluster_of(geo, target), &out->target, err);
+    }
+    return true;
+}
+
+void at_free(struct at *at)
+{
+    if (at->has_here)
+        referrers_free(&at->here.referrers);
+    if (at->has_target)
+        referrers_free(&at->target.referrers);
+}

@@ -1,0 +1,27 @@
+/* What an image is, without a scan: header, features, extensions, snapshots, bitmaps,
+ * encryption, backing chain, and what the file system knows. The JSON form has the keys of
+ * `qemu-img info --output=json` and one object `qcheck` with the rest. */
+#ifndef QCHECK_REPORT_INFO_H
+#define QCHECK_REPORT_INFO_H
+
+#include "qcow2/image.h"
+#include "report/chain.h"
+#include "report/out.h"
+
+struct info {
+    const char *filename;           /* as the person gave it */
+    const struct image *img;
+    struct source_info file;
+    const struct chain *chain;      /* the backing files */
+    const char *preallocation;      /* "off", "metadata", "full" */
+    uint64_t end;                   /* byte after the last cluster with a refcount */
+};
+
+/* Fills the members that need reading. The chain is the caller's, to free. */
+bool info_gather(const char *filename, const struct image *img, struct chain *chain,
+                 struct info *out, struct error *err);
+
+void info_text(const struct info *info, struct out *out);
+void info_json(const struct info *info, struct out *out);
+
+#endif

@@ -16,6 +16,7 @@
 #include "base/nbd_lib.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #define CONNECTIONS_MAX 4
 #define IN_FLIGHT_MAX   64              /* requests per connection */
@@ -370,7 +371,6 @@ static bool ask_server(struct nbd_queue *q, struct nbd_handle *h)
 
 static bool start_thread(struct nbd_queue *q, struct error *err)
 {
-    sigset_t all, before;
     int errnum;
 
     if (pipe(q->wake) != 0)
@@ -379,10 +379,7 @@ static bool start_thread(struct nbd_queue *q, struct error *err)
         (void)fcntl(q->wake[i], F_SETFD, FD_CLOEXEC);
         (void)fcntl(q->wake[i], F_SETFL, O_NONBLOCK);
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    errnum = pthread_create(&q->thread, NULL, queue_thread, q);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errnum = thread_start(&q->thread, queue_thread, q);
     if (errnum)
         return err_set_sys(err, errnum, "cannot start a thread");
     q->thread_runs = true;

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 struct job {
     const struct image *img;
@@ -36,7 +37,6 @@ bool job_start(const struct image *img, const struct scan_options *opt, struct j
                struct error *err)
 {
     struct job *job = calloc(1, sizeof *job);
-    sigset_t all, old;
     int rc;
 
     if (!job)
@@ -50,10 +50,7 @@ bool job_start(const struct image *img, const struct scan_options *opt, struct j
         free(job);
         return false;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&job->thread, NULL, job_main, job);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = thread_start(&job->thread, job_main, job);
     if (rc) {
         close(job->fd[0]);
         close(job->fd[1]);

@@ -6,12 +6,12 @@
 #ifdef __linux__
 #include <sched.h>
 #endif
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/thread.h"
 
 struct team {
     void (*fn)(void *ctx, unsigned worker);
@@ -43,21 +43,17 @@ bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
 {
     struct team team = { fn, ctx, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
     struct member member[THREADS_MAX];
-    sigset_t all, old;
     unsigned started;
     int rc = 0;
 
     if (n > THREADS_MAX)
         n = THREADS_MAX;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     for (started = 1; started < n; started++) {
         member[started] = (struct member){ .team = &team, .worker = started };
-        rc = pthread_create(&member[started].thread, NULL, member_main, &member[started]);
+        rc = thread_start(&member[started].thread, member_main, &member[started]);
         if (rc)
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_mutex_lock(&team.lock);
     team.verdict = rc ? -1 : 1;
     pthread_cond_broadcast(&team.go);

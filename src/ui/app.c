@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sandbox.h"
 #include "scan/job.h"
 #include "ui/frame.h"
 #include "ui/history.h"
@@ -77,7 +78,7 @@ static void go(struct app *app, enum view_id view, const struct place *to, size_
     struct place place = *to;
 
     if (!view_class(view))
-        return;
+        view = VIEW_HEX;
     where_complete(app->ui.img, &place);
     if (from.view != view || !place_equal(&from.place, &place))
         history_push(&app->back, &from);
@@ -528,6 +529,8 @@ bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
 
     if (!term_open(opt->ascii, opt->mono, opt->theme, &term, err))
         return false;
+    if (opt->sandbox)
+        sandbox_enter(NULL);
     ok = app_new(img, opt, term, &app, err);
     if (ok) {
         *signo = app_run(app);

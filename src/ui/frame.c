@@ -222,27 +222,47 @@ static void draw_place(const struct frame *f, const struct area *line)
             end = line->w - 1;
         buf_reset(&text);
     }
-    where_line(f->ui, &text);
+    for (int level = 0; level < WHERE_LEVELS; level++) {
+        buf_reset(&text);
+        where_line(f->ui, level, &text);
+        if (text_columns(line, buf_str(&text)) < end)
+            break;
+    }
     draw_cut(line, 0, 1, end - 1, ROLE_PLACE, buf_str(&text));
     buf_free(&text);
 }
 
+/* Columns of one hint with the blanks after it. */
+static int hint_width(const struct key_row *row)
+{
+    char key[16];
+
+    key_first(row, key, sizeof key);
+    return (int)(strlen(key) + 1 + strlen(row->hint)) + 2;
+}
+
+/* The most important hints that fit, in the order of the key table. */
 static void draw_hints(enum view_id view, const struct area *line)
 {
     const struct key_row *row[32];
+    const struct key_row *before = NULL;
     size_t n = key_hints(view, row, sizeof row / sizeof row[0]);
+    size_t fit = 0;
     int x = 1;
 
-    for (size_t i = 0; i < n; i++) {
+    for (int used = 0; fit < n && used + hint_width(row[fit]) - 2 < line->w; fit++)
+        used += hint_width(row[fit]);
+    for (size_t k = 0; k < fit; k++) {
+        const struct key_row *next = NULL;
         char key[16];
-        int w;
 
-        key_first(row[i], key, sizeof key);
-        w = (int)(strlen(key) + 1 + strlen(row[i]->hint));
-        if (x + w > line->w)
-            continue;
+        for (size_t i = 0; i < fit; i++)
+            if ((!before || row[i] > before) && (!next || row[i] < next))
+                next = row[i];
+        key_first(next, key, sizeof key);
         x = draw_text(line, 0, x, ROLE_KEY, key);
-        x = draw_text(line, 0, x + 1, ROLE_HINT, row[i]->hint) + 2;
+        x = draw_text(line, 0, x + 1, ROLE_HINT, next->hint) + 2;
+        before = next;
     }
 }
 

@@ -35,7 +35,7 @@ static const struct key_row table[] = {
     { IN(VIEW_TABLES), "t", ACT_NEXT_TOPIC, "topic", 60,
       "Next of: mapping, refcounts, snapshots, bitmaps" },
     { IN(VIEW_TABLES), "u", ACT_HIDE_UNUSED, "unused", 55, "Hide or show unused entries" },
-    { IN(VIEW_TABLES), "[", ACT_PREV_TABLE, "[ ] sibling", 50,
+    { IN(VIEW_TABLES), "[", ACT_PREV_TABLE, "] sibling", 50,
       "Same row of the previous table" },
     { IN(VIEW_TABLES), "]", ACT_NEXT_TABLE, NULL, 0, "Same row of the next table" },
     /* header */
@@ -71,7 +71,6 @@ static const struct key_row table[] = {
     /* frame */
     { NOT_HELP, "Backspace Ctrl-H", ACT_BACK, "back", 80, "Back to the place before" },
     { NOT_HELP, ">", ACT_FORWARD, NULL, 0, "Forward again, after going back" },
-    { IN_ALL, "? F1", ACT_HELP, "help", 99, "Keys, and what is shown here" },
     { NOT_HELP, "g :", ACT_GOTO, "go to", 75,
       "Go to an address: 0x1c0000, 28c, guest 1G, L1[3], L2[3][77], snap 2, rb 5, header" },
     { NOT_HELP, "n", ACT_NEXT_PROBLEM, "problem", 78, "To the next problem" },
@@ -92,6 +91,7 @@ static const struct key_row table[] = {
     { IN_ALL, "m", ACT_MOUSE, NULL, 0, "Mouse on or off (off: the terminal selects text)" },
     { IN_ALL, "T", ACT_THEME, NULL, 0, "Next theme: dark, light, mono, colour-blind safe" },
     { IN_ALL, "Ctrl-L", ACT_REDRAW, NULL, 0, "Draw the screen anew" },
+    { NOT_HELP, "? F1", ACT_HELP, "help", 99, "Keys, and what is shown here" },
     { NOT_HELP, "q", ACT_QUIT, "quit", 85, "Leave" },
 };
 
@@ -162,6 +162,11 @@ void key_first(const struct key_row *row, char *out, size_t cap)
     snprintf(out, cap, "%.*s", (int)len, row->keys);
 }
 
+static int by_priority_then_row(const struct key_row *a, const struct key_row *b)
+{
+    return a->priority != b->priority ? b->priority - a->priority : a < b ? -1 : 1;
+}
+
 size_t key_hints(enum view_id view, const struct key_row **out, size_t max)
 {
     size_t n = 0;
@@ -177,7 +182,7 @@ size_t key_hints(enum view_id view, const struct key_row **out, size_t max)
             seen = seen || out[k]->action == row->action;
         if (seen)
             continue;
-        for (; at > 0 && out[at - 1]->priority < row->priority; at--)
+        for (; at > 0 && by_priority_then_row(row, out[at - 1]) < 0; at--)
             out[at] = out[at - 1];
         out[at] = row;
         n++;

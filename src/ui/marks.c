@@ -23,7 +23,9 @@ static void add(struct mark_index *m, uint64_t start, uint64_t len, size_t probl
 /* Bytes of one entry of the table a place is in. */
 static uint64_t entry_bytes(const struct geometry *geo, enum place_kind kind)
 {
-    return kind == PLACE_L2 ? geo->l2_entry_size : kind == PLACE_HEADER ? 1 : 8;
+    return kind == PLACE_L2 ? geo->l2_entry_size
+         : kind == PLACE_REFBLOCK ? u64_max(geo->refcount_bits / 8, 1)
+         : kind == PLACE_HEADER ? 1 : 8;
 }
 
 void marks_build(struct marks *m, const struct scan_result *scan)

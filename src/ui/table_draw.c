@@ -167,7 +167,7 @@ static void put_counts(const struct table_row *r, struct buf *out)
         buf_putc(out, '?');
     if (r->counted_known)
         buf_printf(out, "/%" PRIu64, r->counted);
-    else
+    else if (r->target_off != NO_ADDRESS)
         buf_puts(out, "/?");
 }
 
@@ -326,7 +326,8 @@ static void draw_snapshot(const struct table_look *look, const struct area *line
     draw_cut(line, 0, 66, 10, ROLE_NUMBER,
              s->vm_state_size ? text_size(state, s->vm_state_size) : "\u2013");
     buf_reset(&text);
-    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " entries", s->l1_table_offset, s->l1_size);
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", s->l1_table_offset, s->l1_size,
+               s->l1_size == 1 ? "entry" : "entries");
     x = draw_cut(line, 0, 77, line->w - 77, ROLE_LINK, buf_str(&text));
     if (r->problems && look->ui->scan)
         draw_text(line, 0, line->w >= 80 ? (x + 2 < line->w ? x + 2 : line->w - 2) : line->w - 2,
@@ -358,7 +359,8 @@ static void draw_bitmap(const struct table_look *look, const struct area *line,
     put_bitmap_flags(b, &text);
     draw_cut(line, 0, 43, 13, ROLE_TEXT, buf_str(&text));
     buf_reset(&text);
-    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " entries", b->table_offset, b->table_size);
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", b->table_offset, b->table_size,
+               b->table_size == 1 ? "entry" : "entries");
     draw_cut(line, 0, 57, line->w - 60, ROLE_LINK, buf_str(&text));
     if (!b->sound || r->problems)
         draw_text(line, 0, line->w - 2, ROLE_SEV + SEV_CORRUPTION, "!");
@@ -407,7 +409,7 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
     put(line, &c, COL_COUNTS, ROLE_DIM, "refs");
     put(line, &c, COL_STRIP, ROLE_DIM,
         kind == TABLE_L2 ? "subclusters" : line->w >= 110 ? "how full it is" : "full");
-    put(line, &c, COL_PROBLEM, ROLE_DIM, "problem");
+    put(line, &c, COL_PROBLEM, ROLE_DIM, line->w - c.x[COL_PROBLEM] < 8 ? "!" : "problem");
 }
 
 /* --- a row in words --- */
@@ -422,7 +424,7 @@ static void say_counts(const struct table_row *r, struct buf *out)
         buf_puts(out, "; stored refcount unreadable");
     if (r->counted_known)
         buf_printf(out, ", counted %" PRIu64, r->counted);
-    else
+    else if (r->target_off != NO_ADDRESS)
         buf_puts(out, ", not counted yet");
 }
 
@@ -435,13 +437,14 @@ static void say_listed(const struct table_look *look, const struct table_row *r,
     if (look->table->kind == TABLE_SNAPSHOTS) {
         const struct snapshot *s = &img->snaps.list[r->index];
 
-        buf_printf(out, ": entry at 0x%" PRIx64 ", L1 table of %" PRIu64 " entries at 0x%" PRIx64,
-                   s->entry_off, s->l1_size, s->l1_table_offset);
+        buf_printf(out, ": entry at 0x%" PRIx64 ", L1 table at 0x%" PRIx64 ", %" PRIu64 " %s",
+                   s->entry_off, s->l1_table_offset, s->l1_size,
+                   s->l1_size == 1 ? "entry" : "entries");
     } else {
         const struct bitmap *b = &img->bitmaps.list[r->index];
 
-        buf_printf(out, ": table of %" PRIu64 " entries at 0x%" PRIx64, b->table_size,
-                   b->table_offset);
+        buf_printf(out, ": table at 0x%" PRIx64 ", %" PRIu64 " %s", b->table_offset,
+                   b->table_size, b->table_size == 1 ? "entry" : "entries");
         if (b->granularity_bits < 64)
             buf_printf(out, ", one bit for %s",
                        text_size(size, UINT64_C(1) << b->granularity_bits));

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 struct task {
     task_work *work;
@@ -33,8 +34,6 @@ static void *task_main(void *arg)
 bool task_start(task_work *work, void *arg, struct task **out, struct error *err)
 {
     struct task *t = calloc(1, sizeof *t);
-    sigset_t all;
-    sigset_t old;
     int rc;
 
     if (!t)
@@ -46,10 +45,7 @@ bool task_start(task_work *work, void *arg, struct task **out, struct error *err
         free(t);
         return false;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&t->thread, NULL, task_main, t);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = thread_start(&t->thread, task_main, t);
     if (rc) {
         close(t->fd[0]);
         close(t->fd[1]);

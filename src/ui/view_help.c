@@ -38,9 +38,20 @@ static void help_show(void *state, const struct ui *ui, const struct place *plac
     v->skip = 0;
 }
 
+/* Does this row count in that view: is one of its keys not overruled there? */
 static bool counts(const struct key_row *row, enum view_id view)
 {
-    return row->views & IN(view);
+    const char *p = row->keys;
+
+    while (row->views & IN(view) && *p) {
+        size_t len = strcspn(p, " ");
+        uint32_t code = key_code(p, len);
+
+        if (code && key_action(view, code) == row->action)
+            return true;
+        p += len + (p[len] == ' ');
+    }
+    return false;
 }
 
 /* Draws the keys from line `skip` on (a NULL: only counts the lines). */

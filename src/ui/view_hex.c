@@ -237,7 +237,10 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui, const str
     if (site_target(ui->img, site, &to, &why)) {
         buf_reset(&text);
         buf_puts(&text, "Enter: ");
-        place_text(&to, &text);
+        if (to.kind == PLACE_FILE_OFFSET)
+            buf_puts(&text, "what it points to,");
+        else
+            place_text(&to, &text);
         buf_printf(&text, " at 0x%" PRIx64, to.file_off);
         draw_cut(a, y++, 1, a->w - 2, ROLE_LINK, buf_str(&text));
     }

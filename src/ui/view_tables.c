@@ -240,18 +240,19 @@ static void draw_head(const struct tables_view *v, const struct ui *ui, const st
     struct area line = area_part(a, 0, 0, 1, -1);
     struct buf text = BUF_INIT;
     char n[TEXT_NUM];
+    char used[TEXT_NUM];
     int x;
 
     if (head_rows(a->h) < 1)
         return;
     x = draw_topics(v, ui, &line, -1, NULL);
     table_title(ui->img, &v->table, &text);
-    if (v->table.off != NO_ADDRESS) {
-        if (!is_list(v))
-            buf_printf(&text, ", %s entries", text_group(n, v->table.n));
-        if (filtered(v))
-            buf_printf(&text, ", %s used", text_group(n, v->n_used));
-    }
+    if (filtered(v))
+        buf_printf(&text, ", %s of %s used", text_group(used, v->n_used),
+                   text_group(n, v->table.n));
+    else if (v->table.off != NO_ADDRESS && !is_list(v))
+        buf_printf(&text, ", %s %s", text_group(n, v->table.n),
+                   v->table.n == 1 ? "entry" : "entries");
     draw_cut(&line, 0, x + 1, line.w - x - 1, ROLE_HEADING, buf_str(&text));
     buf_free(&text);
     if (head_rows(a->h) > 1) {

@@ -86,7 +86,7 @@ static void add_owner(const struct ui *ui, const struct place *p, struct buf *ou
     }
 }
 
-void where_line(const struct ui *ui, struct buf *out)
+void where_line(const struct ui *ui, int level, struct buf *out)
 {
     const struct place *p = &ui->here;
     uint64_t cluster;
@@ -101,10 +101,10 @@ void where_line(const struct ui *ui, struct buf *out)
         buf_printf(out, "file 0x%" PRIx64, p->file_off);
     else
         buf_puts(out, "not in the file");
-    if (where_cluster(ui, p, &cluster)) {
+    if (level < 2 && where_cluster(ui, p, &cluster))
         buf_printf(out, STEP "cluster %" PRIu64, cluster);
+    if (level < 1)
         add_owner(ui, p, out);
-    }
     if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER || p->kind == PLACE_GUEST)
         p = ui->site.place.kind != PLACE_NONE ? &ui->site.place : p;
     if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) {

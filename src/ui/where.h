@@ -16,8 +16,10 @@ void where_complete(const struct image *img, struct place *p);
 /* The guest range a place concerns, cut to the disk. False: none is known. */
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len);
 
-/* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB" */
-void where_line(const struct ui *ui, struct buf *out);
+/* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB". The
+ * larger the level, the more is left out: what the cluster is, its number. */
+#define WHERE_LEVELS 3
+void where_line(const struct ui *ui, int level, struct buf *out);
 
 /* An offset exactly: as a size where that is exact and short, else in hex. */
 void where_offset(uint64_t off, struct buf *out);

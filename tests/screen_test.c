@@ -1,0 +1,374 @@
+/* The inspector on a terminal that plays scripts: screens compared with golden ones, and
+ * behaviour that can be said in a sentence. UPDATE_GOLDEN=1 writes the golden ones anew. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/play.h"
+#include "ui/keys.h"
+
+static const char *const samples[] = {
+    "bad-bitmap", "bad-snapshot", "bitmaps", "compressed", "dirty", "double-data",
+    "double-table", "extended-l2", "header", "healthy", "hidden", "l2-overwritten", "l2-wiped",
+    "leak", "many", "misaligned", "overlay", "refcount-zero", "snapshots", "truncated",
+};
+#define N_SAMPLES (sizeof samples / sizeof samples[0])
+
+static const struct { const char *name, *sample; struct play play; } golden[] = {
+    { "header", "healthy",
+      { .script = "wait 5 shot:first j j j shot:third size:140x40 shot:wide", .roles = true } },
+    { "hex", "snapshots",
+      { .script = "wait 6 e e e e e e e e shot:l1-offset Enter shot:l1 Enter shot:l2",
+        .roles = true } },
+    { "tables", "snapshots",
+      { .script = "wait 4 shot:l1 Enter shot:l2 u shot:used d shot:decimal "
+                  "h t shot:refcounts Enter shot:block t shot:snapshots Enter shot:snapshot-l1",
+        .roles = true } },
+    { "tables-damaged", "l2-overwritten",
+      { .script = "wait 4 shot:l1 n shot:first-problem n shot:second", .roles = true } },
+    { "tables-wide", "extended-l2",
+      { .script = "wait 4 shot:l1 Enter u shot:subclusters", .cols = 160, .rows = 30 } },
+    { "bitmaps", "bitmaps", { .script = "wait 4 t t t shot:list Enter shot:table" } },
+    { "compressed", "compressed",
+      { .script = "wait 4 Enter u j j shot:entries Enter shot:stream z shot:plain" } },
+    { "ascii", "truncated", { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex",
+                              .ascii = true } },
+    { "help", "healthy",
+      { .script = "wait 4 Enter ? shot:keys ? shot:teaching q shot:back" } },
+};
+
+static char *read_all(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    struct buf b = BUF_INIT;
+    char chunk[4096];
+    size_t n;
+
+    if (!f)
+        return NULL;
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        buf_add(&b, chunk, n);
+    fclose(f);
+    return buf_take(&b);
+}
+
+static void compare(const char *name, const char *got)
+{
+    char path[4096];
+    const char *top = getenv("top_srcdir");
+    char *want;
+
+    snprintf(path, sizeof path, "%s/tests/golden/%s.screen", top ? top : ".", name);
+    if (getenv("UPDATE_GOLDEN")) {
+        FILE *f = fopen(path, "wb");
+
+        assert_non_null(f);
+        fputs(got, f);
+        fclose(f);
+    }
+    want = read_all(path);
+    if (!want)
+        fail_msg("there is no %s", path);
+    if (strcmp(got, want) != 0) {
+        snprintf(path, sizeof path, "%s.screen.new", name);
+        FILE *f = fopen(path, "wb");
+
+        if (f) {
+            fputs(got, f);
+            fclose(f);
+        }
+        fail_msg("%s: the screens differ from the golden ones; see %s", name, path);
+    }
+    free(want);
+}
+
+static void screens_are_the_golden_ones(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+        struct play play = golden[i].play;
+        struct buf got = BUF_INIT;
+
+        if (!play.depth)
+            play.depth = DEPTH_16;
+        play_sample(golden[i].sample, &play, &got);
+        compare(golden[i].name, buf_str(&got));
+        buf_free(&got);
+    }
+}
+
+/* Plays a script on a sample and returns the screens; the caller frees. */
+static char *screens(const char *sample, const char *script)
+{
+    struct play play = { .script = script, .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    play_sample(sample, &play, &got);
+    return buf_take(&got);
+}
+
+static void assert_shows(const char *screen, const char *text)
+{
+    if (!strstr(screen, text))
+        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
+}
+
+static void assert_shows_not(const char *screen, const char *text)
+{
+    if (strstr(screen, text))
+        fail_msg("\"%s\" is on the screen:\n%s", text, screen);
+}
+
+/* Every view, every size, every key, on every sample: nothing may crash or hang. */
+static void any_size_draws_in_every_view(void **state)
+{
+    static const char script[] =
+        "wait 4 Enter size:1x1 j 5 6 ? ? q size:2x2 4 5 6 ? q size:200x1 4 5 6 ? q "
+        "size:1x60 4 5 6 ? q size:3x3 4 n n r q size:20x5 4 u t t t t 5 6 e e z z "
+        "size:79x10 1 2 3 4 5 6 size:80x24 1 2 3 4 5 6 n N size:200x60 1 2 3 4 5 6 G n r";
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < N_SAMPLES; i++) {
+        struct play play = { .script = script, .depth = DEPTH_256 };
+
+        play_sample(samples[i], &play, &got);
+    }
+    buf_free(&got);
+}
+
+static void every_key_of_the_table_is_survived_in_every_view(void **state)
+{
+    struct buf script = BUF_INIT;
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    buf_puts(&script, "wait ");
+    for (int view = 1; view <= 6; view++) {
+        for (size_t i = 0; key_table(i); i++) {
+            const char *p = key_table(i)->keys;
+
+            if (key_table(i)->action == ACT_QUIT || key_table(i)->action == ACT_BACK)
+                continue;
+            while (*p) {
+                size_t len = strcspn(p, " ");
+
+                if (len != 2 || memcmp(p, "gg", 2) != 0)
+                    buf_printf(&script, "Esc %d %.*s ", view, (int)len, p);
+                p += len + (p[len] == ' ');
+            }
+        }
+    }
+    for (size_t i = 0; i < N_SAMPLES; i++) {
+        struct play play = { .script = buf_str(&script), .depth = DEPTH_8, .cols = 100 };
+
+        play_sample(samples[i], &play, &got);
+    }
+    buf_free(&script);
+    buf_free(&got);
+}
+
+static void typed_addresses_lead_to_their_places(void **state)
+{
+    static const struct { const char *typed, *place; } row[] = {
+        { "0x400", "file 0x400" }, { "2c", "cluster 2" }, { "L1[1]", "L1[1]" },
+        { "L2[0][3]", "L1[0] L2[3]" }, { "guest_1k", "L1[0] L2[1]" }, { "header", "header" },
+        { "rb_0_3", "refcount block 0 entry 3" }, { "rt_0", "refcount table" },
+        { "snap_2", "snapshot 2" }, { "end", "cluster 38" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        char script[100];
+        char *got;
+
+        snprintf(script, sizeof script, "wait 4 g type:%s Enter shot:there", row[i].typed);
+        got = screens("snapshots", script);
+        assert_shows(got, row[i].place);
+        free(got);
+    }
+}
+
+static void a_wrong_address_is_told_and_nothing_moves(void **state)
+{
+    char *got = screens("healthy", "wait 5 j j g type:nonsense Enter shot:x");
+
+    (void)state;
+    assert_shows(got, "nonsense");
+    assert_shows(got, "file 0x8 ");
+    free(got);
+}
+
+static void g_g_goes_to_the_top_and_G_to_the_end(void **state)
+{
+    char *got = screens("snapshots", "wait 4 Enter G shot:end");
+
+    (void)state;
+    assert_shows(got, "128 of 128");
+    free(got);
+    got = screens("snapshots", "wait 4 Enter G g g shot:top");
+    assert_shows(got, "1 of 128");
+    assert_shows_not(got, "go to:");
+    free(got);
+}
+
+static void guest_can_be_typed_after_g(void **state)
+{
+    char *got = screens("snapshots", "wait 4 Enter G g type:guest_1k Enter shot:x");
+
+    (void)state;
+    assert_shows(got, "L1[0] L2[1]");
+    free(got);
+    /* Some time after gg a u is the key of the view again. */
+    got = screens("snapshots", "wait 4 Enter G g g time:2000 u shot:x");
+    assert_shows(got, "Unused entries are hidden");
+    free(got);
+}
+
+static void backspace_returns_through_all_places(void **state)
+{
+    char *got = screens("snapshots",
+                        "wait 4 j Enter j j Enter 6 5 Backspace Backspace Backspace shot:l2 "
+                        "Backspace shot:l1 > shot:forward");
+
+    (void)state;
+    assert_shows(got, "== l2");
+    assert_shows(strstr(got, "== l2"), "L1[1] L2[2]");
+    assert_shows(strstr(got, "== l1"), "2 of 3");
+    assert_shows(strstr(got, "== forward"), "L1[1] L2[");
+    free(got);
+}
+
+static void views_show_the_same_place(void **state)
+{
+    char *got = screens("snapshots", "wait g type:L2[1][5] Enter 6 shot:hex 4 shot:tables");
+
+    (void)state;
+    assert_shows(strstr(got, "== hex"), "L1[1] L2[5]");
+    assert_shows(strstr(got, "== tables"), "6 of 128");
+    free(got);
+}
+
+static void n_walks_round_all_problems_from_any_view(void **state)
+{
+    char *got = screens("many", "wait 6 n shot:a n shot:b N shot:c");
+    char *first = strstr(got, "1 of ");
+
+    (void)state;
+    assert_non_null(first);
+    assert_shows(strstr(got, "== b"), " 2 of ");
+    assert_shows(strstr(got, "== c"), " 1 of ");
+    free(got);
+    got = screens("healthy", "wait 6 n shot:none");
+    assert_shows(got, "No problems were found");
+    free(got);
+}
+
+static void a_scan_that_goes_on_can_be_browsed_and_stopped(void **state)
+{
+    struct play play = {
+        .script = "4 shot:tables Enter shot:l2 tick size:60x20 shot:resized n shot:n 5 shot:header "
+                  "Esc shot:stopping shot:open-gate wait shot:partial",
+        .depth = DEPTH_16,
+    };
+    struct source *file;
+    struct buf got = BUF_INIT;
+    const char *top = getenv("top_srcdir");
+    char path[4096];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/data/samples/snapshots.qcow2", top ? top : ".");
+    assert_true(source_open_file(path, &file, NULL));
+    play_source(gate_new(file, &play.gate), &play, &got);
+    assert_shows(buf_str(&got), "scanning 0%");
+    assert_shows(strstr(buf_str(&got), "== l2"), "L2 table of L1[0]");
+    assert_shows(strstr(buf_str(&got), "== n"), "when the scan has ended");
+    assert_shows(strstr(buf_str(&got), "== header"), "cluster_bits");
+    assert_shows(strstr(buf_str(&got), "== stopping"), "stopping");
+    assert_shows(strstr(buf_str(&got), "== partial"), "partial scan");
+    buf_free(&got);
+}
+
+static void a_signal_is_handed_to_the_caller(void **state)
+{
+    struct play play = { .script = "wait signal:15 q", .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    assert_int_equal(play_sample("healthy", &play, &got), SIGTERM);
+    buf_free(&got);
+}
+
+static void unreadable_bytes_are_shown_as_such(void **state)
+{
+    struct play play = { .script = "wait 6 g type:0x1000 Enter shot:x", .depth = DEPTH_16 };
+    struct source *file;
+    struct source *src;
+    struct buf got = BUF_INIT;
+    const char *top = getenv("top_srcdir");
+    char path[4096];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/data/samples/snapshots.qcow2", top ? top : ".");
+    assert_true(source_open_file(path, &file, NULL));
+    assert_true(source_open_failing(file, 0x1000, 512, &src, NULL));
+    play_source(src, &play, &got);
+    assert_shows(buf_str(&got), "0000001000  ?? ?? ??");
+    buf_free(&got);
+}
+
+static void the_mouse_selects_opens_and_scrolls(void **state)
+{
+    char *got = screens("snapshots", "wait 4 click:5,3 shot:clicked double:5,3 shot:opened "
+                                     "wheel:3 shot:scrolled click:1,40 shot:tab");
+
+    (void)state;
+    assert_shows(strstr(got, "== clicked"), "2 of 3");
+    assert_shows(strstr(got, "== opened"), "L2 table of L1[1]");
+    assert_shows(strstr(got, "== scrolled"), "4 of 128");
+    free(got);
+}
+
+static void help_shows_the_keys_of_the_view_in_front(void **state)
+{
+    char *got = screens("healthy", "wait 6 ? shot:hex q 4 ? shot:tables q shot:back");
+
+    (void)state;
+    assert_shows(strstr(got, "== hex"), "Next field or entry");
+    assert_shows(strstr(got, "== tables"), "Hide or show unused entries");
+    assert_shows(strstr(got, "== back"), "active L1 table");
+    free(got);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(screens_are_the_golden_ones),
+        cmocka_unit_test(any_size_draws_in_every_view),
+        cmocka_unit_test(every_key_of_the_table_is_survived_in_every_view),
+        cmocka_unit_test(typed_addresses_lead_to_their_places),
+        cmocka_unit_test(a_wrong_address_is_told_and_nothing_moves),
+        cmocka_unit_test(g_g_goes_to_the_top_and_G_to_the_end),
+        cmocka_unit_test(guest_can_be_typed_after_g),
+        cmocka_unit_test(backspace_returns_through_all_places),
+        cmocka_unit_test(views_show_the_same_place),
+        cmocka_unit_test(n_walks_round_all_problems_from_any_view),
+        cmocka_unit_test(a_scan_that_goes_on_can_be_browsed_and_stopped),
+        cmocka_unit_test(a_signal_is_handed_to_the_caller),
+        cmocka_unit_test(unreadable_bytes_are_shown_as_such),
+        cmocka_unit_test(the_mouse_selects_opens_and_scrolls),
+        cmocka_unit_test(help_shows_the_keys_of_the_view_in_front),
+    };
+
+    setlocale(LC_ALL, "");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

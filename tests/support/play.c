@@ -1,0 +1,130 @@
+#include "config.h"
+
+#include "play.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/source_backend.h"
+#include "qcow2/image.h"
+#include "ui/app.h"
+#include "ui/term_fake.h"
+
+struct gate {
+    struct source base;
+    struct source *inner;
+    pthread_t owner;
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool open;
+};
+
+static void gate_close(struct source *src)
+{
+    struct gate *g = (struct gate *)src;
+
+    source_close(g->inner);
+    pthread_mutex_destroy(&g->lock);
+    pthread_cond_destroy(&g->opened);
+    source_free_base(src);
+}
+
+static void gate_info(struct source *src, struct source_info *out)
+{
+    *out = source_get_info(((struct gate *)src)->inner);
+}
+
+static void gate_read_many(struct source *src, struct source_req *req, size_t n)
+{
+    struct gate *g = (struct gate *)src;
+
+    if (!pthread_equal(pthread_self(), g->owner)) {
+        pthread_mutex_lock(&g->lock);
+        while (!g->open)
+            pthread_cond_wait(&g->opened, &g->lock);
+        pthread_mutex_unlock(&g->lock);
+    }
+    source_read_many(g->inner, req, n);
+}
+
+static void gate_open(struct gate *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->open = true;
+    pthread_cond_broadcast(&g->opened);
+    pthread_mutex_unlock(&g->lock);
+}
+
+struct source *gate_new(struct source *inner, struct gate **out)
+{
+    static const struct source_ops ops = { .close = gate_close, .info = gate_info,
+                                           .read_many = gate_read_many };
+    struct gate *g = calloc(1, sizeof *g);
+
+    assert(g && source_init_base(&g->base, &ops, "gate", source_size(inner), NULL));
+    g->inner = inner;
+    g->owner = pthread_self();
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->opened, NULL);
+    *out = g;
+    return &g->base;
+}
+
+struct shots { const struct play *play; struct buf *out; };
+
+static void take_shot(void *arg, const char *name, const struct grid *g)
+{
+    const struct shots *s = arg;
+
+    if (strcmp(name, "open-gate") == 0) {
+        gate_open(s->play->gate);
+        return;
+    }
+    buf_printf(s->out, "== %s\n", name);
+    grid_dump(g, s->play->roles, s->out);
+}
+
+int play_source(struct source *src, const struct play *p, struct buf *out)
+{
+    struct shots shots = { p, out };
+    struct fake_options fake = { .rows = p->rows ? p->rows : 24, .cols = p->cols ? p->cols : 80,
+                                 .depth = p->depth, .ascii = p->ascii, .script = p->script,
+                                 .shot = take_shot, .arg = &shots };
+    struct ui_options opt = { .start = p->start, .threads = 1 };
+    struct terminal *term = term_fake_open(&fake);
+    struct image *img;
+    struct error err = { .text = "" };
+    struct app *app;
+    int signo;
+
+    if (!image_open(src, NULL, &img, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    assert(term && app_new(img, &opt, term, &app, &err));
+    signo = app_run(app);
+    if (p->gate)
+        gate_open(p->gate);
+    app_free(app);
+    term->ops->close(term);
+    image_close(img);
+    return signo;
+}
+
+int play_sample(const char *name, const struct play *p, struct buf *out)
+{
+    const char *top = getenv("top_srcdir");
+    char path[4096];
+    struct source *src;
+    struct error err;
+
+    snprintf(path, sizeof path, "%s/data/samples/%s.qcow2", top ? top : ".", name);
+    if (!source_open_file(path, &src, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    return play_source(src, p, out);
+}

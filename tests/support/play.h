@@ -1,0 +1,31 @@
+/* Plays a script on the inspector and collects the screens it asks for. */
+#ifndef QCHECK_TESTS_SUPPORT_PLAY_H
+#define QCHECK_TESTS_SUPPORT_PLAY_H
+
+#include "base/buf.h"
+#include "base/source.h"
+#include "ui/theme.h"
+#include "ui/ui.h"
+
+struct play {
+    const char *script;         /* as in ui/term_fake.h */
+    int cols, rows;             /* 0: 80x24 */
+    enum depth depth;
+    bool ascii;
+    bool roles;                 /* screens with roles */
+    const char *start;          /* as ui_options.start */
+    struct gate *gate;          /* opened by "shot:open-gate"; NULL: none */
+};
+
+/* Runs until the script ends; every shot is appended to *out under a line "== NAME".
+ * Returns the signal app_run returned. Takes `src`. */
+int play_source(struct source *src, const struct play *p, struct buf *out);
+/* The same on a sample of the tree. */
+int play_sample(const char *name, const struct play *p, struct buf *out);
+
+/* A source that lets only the thread that made it read; others wait until the gate is open,
+ * so that a scan stands still while a script plays. */
+struct gate;
+struct source *gate_new(struct source *inner, struct gate **out);      /* takes inner */
+
+#endif

@@ -237,7 +237,7 @@ static void guest_can_be_typed_after_g(void **state)
 static void backspace_returns_through_all_places(void **state)
 {
     char *got = screens("snapshots",
-                        "wait 4 j Enter j j Enter 6 5 Backspace Backspace Backspace shot:l2 "
+                        "wait 4 j Enter j j Enter 5 Backspace Backspace shot:l2 "
                         "Backspace shot:l1 > shot:forward");
 
     (void)state;

@@ -64,13 +64,21 @@ bool referrers_find(const struct image *img, const struct scan_result *scan, uin
                     uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
                     struct referrers *out, struct error *err)
 {
+    return referrers_find_watched(img, scan, first, n, max, threads, cancel, NULL, out, err);
+}
+
+bool referrers_find_watched(const struct image *img, const struct scan_result *scan,
+                            uint64_t first, uint64_t n, size_t max, unsigned threads,
+                            _Atomic bool *cancel, _Atomic uint64_t *tables_done,
+                            struct referrers *out, struct error *err)
+{
     struct ref_target target = { first, n };
     struct referrers found = { NULL, 0, 0 };
     struct collect c = { .out = &found, .max = max };
     struct l2_list own = { NULL, 0, 0 };
     struct ref_search search = {
         .img = img, .target = &target, .n_targets = 1, .threads = threads,
-        .cancel = cancel, .hit = collect_hit, .ctx = &c,
+        .cancel = cancel, .tables_done = tables_done, .hit = collect_hit, .ctx = &c,
     };
     bool ok = false;
 

@@ -26,6 +26,12 @@ struct referrers {
 bool referrers_find(const struct image *img, const struct scan_result *scan, uint64_t first,
                     uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
                     struct referrers *out, struct error *err);
+/* The same, with the number of L2 tables looked at so far for whoever watches (may be
+ * NULL). */
+bool referrers_find_watched(const struct image *img, const struct scan_result *scan,
+                            uint64_t first, uint64_t n, size_t max, unsigned threads,
+                            _Atomic bool *cancel, _Atomic uint64_t *tables_done,
+                            struct referrers *out, struct error *err);
 void referrers_free(struct referrers *r);
 
 #endif

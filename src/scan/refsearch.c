@@ -238,6 +238,8 @@ static void search_worker(void *ctx, unsigned number)
         reader_fetch(&rd, off, n);
         for (size_t k = 0; k < n; k++)
             search_table(sr, &s->l2[at + k], reader_table(&rd, k));
+        if (s->tables_done)
+            atomic_fetch_add_explicit(s->tables_done, n, memory_order_relaxed);
     }
     free(off);
     reader_free(&rd);

@@ -17,6 +17,7 @@ struct ref_search {
     size_t n_targets;
     unsigned threads;
     _Atomic bool *cancel;               /* may be NULL */
+    _Atomic uint64_t *tables_done;      /* L2 tables searched so far; may be NULL */
     /* Called once per reference and target it touches; never by two threads at once, in no
      * fixed order. */
     void (*hit)(void *ctx, size_t target, const struct referrer *r);

@@ -7,6 +7,7 @@
 const struct view_class *view_class(enum view_id id)
 {
     static const struct view_class *const classes[N_VIEWS] = {
+        [VIEW_MAP] = &view_map,
         [VIEW_HEADER] = &view_header,
         [VIEW_HEX] = &view_hex,
         [VIEW_TABLES] = &view_tables,

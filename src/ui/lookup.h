@@ -1,0 +1,53 @@
+/* Who refers to some host clusters, found out on a thread. The person moves on meanwhile:
+ * the newest wish counts, an older walk is stopped. */
+#ifndef QCHECK_UI_LOOKUP_H
+#define QCHECK_UI_LOOKUP_H
+
+#include "scan/referrers.h"
+#include "ui/task.h"
+#include "ui/view.h"
+
+enum lookup_state {
+    LOOKUP_IDLE,            /* nothing was wished */
+    LOOKUP_RUNNING,
+    LOOKUP_DONE,            /* found: the answer */
+    LOOKUP_STOPPED,         /* by lookup_stop */
+    LOOKUP_FAILED,          /* err says why */
+};
+
+/* What to look for. */
+struct lookup_wish {
+    const struct image *img;
+    const struct scan_result *scan;
+    uint64_t first, n;              /* host clusters */
+    size_t max;                     /* referrers kept */
+    unsigned threads;
+};
+
+struct lookup {
+    enum lookup_state state;
+    struct lookup_wish wish;
+    struct referrers found;         /* owned; DONE */
+    struct error err;
+    /* The walk that goes on; it may be for an older wish. Its thread owns `walk` and
+     * `result` until the task has ended. */
+    struct task *task;
+    struct lookup_wish walk;
+    struct referrers result;
+    _Atomic uint64_t tables_done;
+};
+
+/* Nothing happens when that is the wish already. wait: the answer is there on return (small
+ * images only). */
+void lookup_want(struct lookup *l, const struct lookup_wish *wish, bool wait);
+/* Takes the outcome of a walk that has ended and begins the next one. Call in prepare(). */
+void lookup_poll(struct lookup *l);
+void lookup_stop(struct lookup *l);             /* gives the wish up; poll until it ends */
+void lookup_forget(struct lookup *l);           /* the same wish will be walked again */
+int lookup_fd(const struct lookup *l);          /* of the walk going on; -1: none */
+void lookup_free(struct lookup *l);             /* stops and waits */
+
+/* Bytes of tables that a walk reads, as far as is known. */
+uint64_t lookup_cost(const struct ui *ui);
+
+#endif

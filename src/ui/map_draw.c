@@ -1,0 +1,251 @@
+/* Layout and drawing of the map view. */
+#include "ui/map_view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define SIDE_MIN    72      /* columns from which the explanation stands beside the map */
+#define BOTH_MIN    120     /* ... and from which both maps are shown */
+
+void map_layout(const struct map_view *v, int rows, int cols, struct map_layout *out)
+{
+    struct map_layout l = { .both = cols >= BOTH_MIN, .title = rows >= 5 };
+    int below = 0;
+    int maps;
+
+    l.legend_h = !v->legend || rows < 9 ? 0 : rows < 14 ? 1
+               : v->legend_w <= cols ? 1 : v->legend_w <= cols * 2 - 20 ? 2 : 3;
+    if (cols >= SIDE_MIN) {
+        l.side_w = cols / 3 > 40 ? 40 : cols / 3 < 28 ? 28 : cols / 3;
+        if (l.both && cols < 160)
+            l.side_w = 32;
+    } else {
+        below = rows >= 14 ? 4 : rows >= 5 ? 1 : 0;
+    }
+    l.y = l.title;
+    l.h = rows - l.title - l.legend_h - below;
+    maps = cols - (l.side_w ? l.side_w + 2 : 0);
+    if (l.both) {
+        l.w[SPACE_FILE] = (maps - 1) / 2;
+        l.x[SPACE_GUEST] = l.w[SPACE_FILE] + 1;
+        l.w[SPACE_GUEST] = maps - l.x[SPACE_GUEST];
+    } else {
+        l.w[v->focus] = maps;
+    }
+    l.legend_y = l.y + l.h;
+    if (l.side_w) {
+        l.side_x = maps + 2;
+        l.side_h = rows - l.legend_h;
+    } else {
+        l.side_y = l.y + l.h + l.legend_h;
+        l.side_h = below;
+        l.side_w = cols;
+    }
+    *out = l;
+}
+
+const char *map_colouring_name(enum map_colouring c)
+{
+    static const char *const names[N_COLOURINGS] = {
+        [COLOUR_CLASS] = "class",
+        [COLOUR_JUMPS] = "fragmentation",
+        [COLOUR_REFS] = "references",
+        [COLOUR_ORDER] = "guest order",
+    };
+
+    return names[c];
+}
+
+static void draw_title(const struct map_view *v, const struct ui *ui, const struct area *a,
+                       const struct map_layout *l, enum map_space space)
+{
+    const struct map_pane *p = &v->pane[space];
+    unsigned bits = ui->img->geo.cluster_bits;
+    struct area line = area_part(a, 0, l->x[space], 1, l->w[space]);
+    char size[TEXT_NUM];
+    char count[TEXT_NUM];
+    char text[160];
+    bool focused = space == v->focus;
+
+    if (p->shift == 0)
+        snprintf(count, sizeof count, "1 cluster");
+    else
+        snprintf(count, sizeof count, "%" PRIu64 " clusters", UINT64_C(1) << p->shift);
+    snprintf(text, sizeof text, " %s \u00b7 1 cell = %s (%s) \u00b7 by %s ",
+             space == SPACE_FILE ? "file" : "guest", count,
+             text_size(size, p->shift + bits < 64 ? UINT64_C(1) << (p->shift + bits)
+                                                  : UINT64_MAX),
+             space == SPACE_GUEST && v->colouring == COLOUR_ORDER
+                 ? "file order" : map_colouring_name(v->colouring));
+    draw_hline(&line, 0, 0, line.w);
+    draw_cut(&line, 0, 1, line.w - 2, focused ? ROLE_STRONG : ROLE_DIM, text);
+}
+
+static void draw_pane(const struct map_view *v, const struct ui *ui, const struct area *a,
+                      const struct map_layout *l, enum map_space space)
+{
+    const struct map_pane *p = &v->pane[space];
+    struct area map = area_part(a, l->y, l->x[space], l->h, l->w[space]);
+    bool focused = space == v->focus;
+    int y;
+    int x;
+
+    if (l->title)
+        draw_title(v, ui, a, l, space);
+    pane_draw(p, &map, focused);
+    if (space == SPACE_GUEST && !v->survey.guest)
+        draw_text(&map, map.h / 2, 2, ROLE_MESSAGE,
+                  !ui->scan ? " shown when the scan has ended "
+                            : v->surveying.tried && !v->surveying.task ? " could not be surveyed "
+                                                                 : " surveying ... ");
+    pane_cursor(p, &y, &x);
+    if (!focused)
+        return;
+    draw_cursor(&map, y, x);
+    if (l->title && grid_at(a->g, a->y, a->x + l->x[space] + x)->role == ROLE_FRAME)
+        draw_cell(a, 0, l->x[space] + x, 0x25bc, ROLE_STRONG, NO_BACK, 0);
+}
+
+/* --- legend --- */
+
+struct flow {
+    const struct area *a;           /* NULL: only measures, as one line */
+    int y, x;
+    bool full;
+};
+
+/* One item "D data 771,200"; goes to the next line where it does not fit. */
+static void item(struct flow *f, char letter, unsigned role, const char *text)
+{
+    int w;
+
+    if (!f->a) {
+        f->x += (int)strlen(text) + 4;
+        return;
+    }
+    if (f->full)
+        return;
+    w = text_columns(f->a, text) + 2;
+    if (f->x > 0 && f->x + w > f->a->w) {
+        if (f->y + 1 >= f->a->h) {
+            draw_text(f->a, f->y, f->x < f->a->w ? f->x : f->a->w - 1, ROLE_DIM, "\u2026");
+            f->full = true;
+            return;
+        }
+        f->y++;
+        f->x = 0;
+    }
+    draw_cell(f->a, f->y, f->x, (unsigned char)letter, role, NO_BACK, ATTR_REVERSE);
+    f->x = draw_cut(f->a, f->y, f->x + 2, f->a->w - f->x - 2, ROLE_TEXT, text) + 2;
+}
+
+static void class_legend(const struct map_view *v, const struct ui *ui, struct flow *f)
+{
+    struct map_hist h = v->total;
+    char text[100];
+    char n[TEXT_NUM];
+
+    if (!ui->scan)
+        tiles_preview(ui, 0, ui->img->geo.n_clusters, &h);
+    if (h.problems > h.n[CLASS_LEAKED]) {
+        snprintf(text, sizeof text, "problem %s",
+                 text_group(n, h.problems - h.n[CLASS_LEAKED]));
+        item(f, '!', ROLE_CLASS + CLASS_MIXED, text);
+    }
+    for (int c = 0; c < N_CLASSES; c++) {
+        const struct class_info *info = class_info((enum cluster_class)c);
+
+        if (h.n[c] == 0 || c == CLASS_MIXED)
+            continue;
+        snprintf(text, sizeof text, "%s %s", info->name, text_group(n, h.n[c]));
+        item(f, info->letter, ROLE_CLASS + (unsigned)c, ui->scan ? text : info->name);
+    }
+}
+
+static void guest_legend(const struct map_view *v, struct flow *f)
+{
+    char text[100];
+    char n[TEXT_NUM];
+
+    for (int c = 0; c < N_GUEST_CLASSES; c++) {
+        const struct guest_class_info *info = guest_class_info((enum guest_class)c);
+
+        if (v->survey.guest && v->survey.total.n[c] == 0)
+            continue;
+        snprintf(text, sizeof text, "%s %s", info->name, text_group(n, v->survey.total.n[c]));
+        item(f, info->letter, ROLE_GUEST + (unsigned)c, v->survey.guest ? text : info->name);
+    }
+}
+
+static void ramp_legend(const struct map_view *v, struct flow *f)
+{
+    static const char *const jumps[RAMP_STEPS] = {
+        "next to its neighbour", "<8 clusters away", "<64", "<512", "<4,096", "<32,768",
+        "<262,144", "farther"
+    };
+    static const char *const refs[RAMP_STEPS] = {
+        "none", "1", "2", "3", "4\u20135", "6\u20139", "10\u201319", "20 or more references"
+    };
+    static const char *const order[RAMP_STEPS] = {
+        "first eighth", "2nd", "3rd", "4th", "5th", "6th", "7th", "last eighth"
+    };
+    const char *const *name = v->colouring == COLOUR_JUMPS ? jumps
+                            : v->colouring == COLOUR_REFS ? refs : order;
+
+    for (unsigned i = 0; i < RAMP_STEPS; i++)
+        item(f, (char)('0' + i), ROLE_RAMP + i, name[i]);
+    if (v->colouring == COLOUR_ORDER)
+        item(f, ' ', ROLE_TEXT, v->focus == SPACE_FILE ? "of the guest disk" : "of the file");
+}
+
+static void legend(const struct map_view *v, const struct ui *ui, struct flow *f)
+{
+    if (v->colouring != COLOUR_CLASS &&
+        !(v->colouring == COLOUR_REFS && v->focus == SPACE_GUEST))
+        ramp_legend(v, f);
+    else if (v->focus == SPACE_FILE)
+        class_legend(v, ui, f);
+    else
+        guest_legend(v, f);
+}
+
+int map_legend_columns(const struct map_view *v, const struct ui *ui)
+{
+    struct flow f = { NULL, 0, 0, false };
+
+    legend(v, ui, &f);
+    return f.x;
+}
+
+void map_draw(const struct map_view *v, const struct ui *ui, const struct area *a)
+{
+    struct map_layout l;
+    struct area part;
+    int y;
+    int x;
+
+    map_layout(v, a->h, a->w, &l);
+    for (int s = 0; s < N_SPACES; s++)
+        if (l.w[s] > 0)
+            draw_pane(v, ui, a, &l, (enum map_space)s);
+    if (l.side_x) {
+        draw_vline(a, 0, l.side_x - 2, l.side_h);
+        pane_cursor(&v->pane[v->focus], &y, &x);
+        draw_cell(a, l.y + y, l.side_x - 2, 0x25c0, ROLE_STRONG, NO_BACK, 0);
+        if (l.both)
+            draw_vline(a, 0, l.x[SPACE_GUEST] - 1, l.side_h);
+    }
+    if (l.legend_h) {
+        struct flow f = { &part, 0, 0, false };
+
+        part = area_part(a, l.legend_y, 0, l.legend_h, -1);
+        legend(v, ui, &f);
+    }
+    if (l.side_h) {
+        part = area_part(a, l.side_y, l.side_x, l.side_h, l.side_w);
+        side_draw(&v->side, &part);
+    }
+}

@@ -1,0 +1,78 @@
+/* The map view: its state, and the parts it is made of. */
+#ifndef QCHECK_UI_MAP_VIEW_H
+#define QCHECK_UI_MAP_VIEW_H
+
+#include "ui/lookup.h"
+#include "ui/map_pane.h"
+#include "ui/marks.h"
+#include "ui/side.h"
+
+/* What a walk over the guest disk finds out, on a thread, once the scan has ended. */
+struct guest_survey {
+    struct guest_map *guest;            /* owned; NULL: not yet, or it failed */
+    struct order *order;                /* owned; may be NULL beside a guest map */
+    struct guest_hist total;            /* of the whole guest disk */
+};
+
+struct map_survey {
+    struct task *task;
+    bool tried;
+    const struct scan_result *scan;     /* what the thread works on ... */
+    struct guest_survey work;           /* ... and has, until the task is finished */
+};
+
+struct map_view {
+    struct map_pane pane[N_SPACES];
+    enum map_space focus;
+    enum map_style style;               /* as asked for */
+    bool style_chosen;                  /* by the person; else what the terminal suggests */
+    bool hilbert, legend;
+    enum map_colouring colouring;
+    struct map_survey surveying;
+    struct guest_survey survey;         /* its outcome */
+    struct marks marks;
+    struct map_hist total;              /* of the whole file, when the scan has ended */
+    unsigned age;                       /* counts what tiles are made from */
+    struct lookup lookup;               /* who refers to the cluster under the cursor */
+    struct guest_hit hit;               /* guest focus: the entry of the cursor's cluster */
+    bool hit_valid;
+    bool linked;                        /* the marks of the other map are those of... */
+    enum map_space linked_from;         /* ... this map's cursor */
+    uint64_t linked_at;
+    struct side side;
+    int legend_w;                       /* columns of the whole legend in one line */
+    int rows, cols;                     /* of the last prepare */
+};
+
+/* Where the parts lie; 0 rows or columns: not there. */
+struct map_layout {
+    bool both;                          /* file and guest map side by side */
+    int title;                          /* rows above the maps */
+    int y, h;                           /* the maps */
+    int x[N_SPACES], w[N_SPACES];       /* w 0: that map is not shown */
+    int legend_y, legend_h;
+    int side_y, side_x, side_h, side_w; /* beside the maps, or below them */
+};
+
+void map_layout(const struct map_view *v, int rows, int cols, struct map_layout *out);
+
+static inline struct map_pane *map_focus(struct map_view *v)
+{
+    return &v->pane[v->focus];
+}
+
+struct tile_source map_source(const struct map_view *v, const struct ui *ui);
+
+/* map_side.c: the explanation of the cell under the cursor. */
+void map_explain(struct map_view *v, const struct ui *ui);
+
+/* map_draw.c */
+void map_draw(const struct map_view *v, const struct ui *ui, const struct area *a);
+int map_legend_columns(const struct map_view *v, const struct ui *ui);
+const char *map_colouring_name(enum map_colouring c);
+
+/* map_find.c: next cell of a class named by letter, id or name. */
+void map_find_text(struct map_view *v, const struct ui *ui, const char *text, int dir,
+                   struct request *req);
+
+#endif

@@ -1,0 +1,52 @@
+/* The cells of a map: what a number of neighbouring clusters comes to, as one colour, one
+ * letter and how full it is. A problem inside wins over everything else, at every zoom. */
+#ifndef QCHECK_UI_TILES_H
+#define QCHECK_UI_TILES_H
+
+#include "scan/guest.h"
+#include "ui/order.h"
+#include "ui/view.h"
+
+enum map_space { SPACE_FILE, SPACE_GUEST, N_SPACES };
+
+enum map_colouring {
+    COLOUR_CLASS,           /* what it is */
+    COLOUR_JUMPS,           /* how far the next guest cluster is */
+    COLOUR_REFS,            /* how many references; file only */
+    COLOUR_ORDER,           /* where it is on the other side */
+    N_COLOURINGS
+};
+
+struct tile {
+    uint8_t role;
+    char letter;            /* '!' for problems */
+    char inner;             /* the same without regard to problems */
+    uint8_t eighths;        /* of it in use, 0 to 8 */
+    bool problem;
+    bool unread;            /* the running scan has not been there */
+};
+
+/* What tiles are made from. The survey may be missing (NULL): then guest tiles are unread
+ * and colourings that need it fall back to classes. */
+struct tile_source {
+    const struct ui *ui;
+    const struct guest_map *guest;
+    const struct order *order;
+};
+
+/* Makes n tiles of 2^shift clusters each, the first of them starting at cluster `first`.
+ * Tiles past the end get the letter 0. Cost: about that of looking at each tile once. */
+void tiles_make(const struct tile_source *from, enum map_space space,
+                enum map_colouring colouring, uint64_t first, unsigned shift, size_t n,
+                struct tile *out);
+
+/* Clusters of a space. */
+uint64_t tiles_clusters(const struct ui *ui, enum map_space space);
+
+/* The running scan's sample of [first, first+n) as a histogram of places looked at. */
+void tiles_preview(const struct ui *ui, uint64_t first, uint64_t n, struct map_hist *out);
+
+/* Step of the ramp for a number of references. */
+unsigned tiles_ref_level(uint64_t references);
+
+#endif

@@ -1,0 +1,464 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "ui/map_view.h"
+#include "ui/where.h"
+
+#define LOOKUP_KEPT     PANE_MARKS_MAX
+#define LOOKUP_AT_ONCE  (UINT64_C(2) << 20)     /* tables of that size are read in a frame */
+#define LOOKUP_UNASKED  (UINT64_C(256) << 20)   /* ... and on a thread, without being asked */
+
+static bool map_create(const struct ui *ui, void **state)
+{
+    struct map_view *v = calloc(1, sizeof *v);
+
+    if (!v)
+        return false;
+    for (int s = 0; s < N_SPACES; s++)
+        pane_init(&v->pane[s], (enum map_space)s, ui);
+    v->legend = true;
+    *state = v;
+    return true;
+}
+
+static void survey_free(struct guest_survey *s)
+{
+    guest_map_free(s->guest);
+    order_free(s->order);
+}
+
+static void map_destroy(void *state)
+{
+    struct map_view *v = state;
+
+    if (v->surveying.task)
+        task_cancel(v->surveying.task);
+    task_finish(v->surveying.task, NULL);
+    survey_free(&v->surveying.work);
+    survey_free(&v->survey);
+    lookup_free(&v->lookup);
+    marks_free(&v->marks);
+    for (int s = 0; s < N_SPACES; s++)
+        pane_free(&v->pane[s]);
+    free(v);
+}
+
+struct tile_source map_source(const struct map_view *v, const struct ui *ui)
+{
+    return (struct tile_source){ ui, v->survey.guest, v->survey.order };
+}
+
+static void map_show(void *state, const struct ui *ui, const struct place *place)
+{
+    struct map_view *v = state;
+    uint64_t cluster;
+    uint64_t start;
+    uint64_t len;
+
+    if (where_cluster(ui, place, &cluster) && cluster < v->pane[SPACE_FILE].n)
+        pane_go(&v->pane[SPACE_FILE], cluster);
+    if (where_guest(ui, place, &start, &len))
+        pane_go(&v->pane[SPACE_GUEST], start >> ui->img->geo.cluster_bits);
+    v->linked = false;
+}
+
+static void map_scanned(void *state, const struct ui *ui)
+{
+    struct map_view *v = state;
+
+    marks_build(&v->marks, ui->scan);
+    map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    lookup_forget(&v->lookup);
+    v->linked = false;
+    v->age++;
+}
+
+/* --- the survey --- */
+
+static bool survey_work(void *arg, _Atomic bool *cancel, struct error *err)
+{
+    struct map_survey *s = arg;
+
+    return guest_map_build(s->scan, cancel, &s->work.guest, err) &&
+           guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err) &&
+           order_build(s->scan->img, cancel, &s->work.order, err);
+}
+
+static bool survey_needed(const struct map_view *v, const struct map_layout *l)
+{
+    return l->w[SPACE_GUEST] > 0 || v->colouring == COLOUR_JUMPS ||
+           v->colouring == COLOUR_ORDER;
+}
+
+static void survey_poll(struct map_view *v, const struct ui *ui, bool needed)
+{
+    struct map_survey *s = &v->surveying;
+
+    if (s->task && task_ended(s->task)) {
+        task_finish(s->task, NULL);
+        s->task = NULL;
+        v->survey = s->work;            /* as much of it as there is */
+        s->work = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
+        v->age++;
+    } else if (!s->tried && needed && ui->scan) {
+        s->tried = true;
+        s->scan = ui->scan;
+        if (!task_start(survey_work, s, &s->task, NULL))
+            s->task = NULL;
+    }
+}
+
+/* --- the other map --- */
+
+static void add_mark(struct map_pane *p, uint64_t first, uint64_t last)
+{
+    if (first >= p->n || p->n_marks == PANE_MARKS_MAX)
+        return;
+    if (p->n_marks == 0)
+        pane_go(p, first);
+    p->mark[p->n_marks++] = (struct pane_mark){ first, u64_min(last, p->n - 1) };
+}
+
+/* The guest ranges that the cluster under the file cursor serves. */
+static void link_file(struct map_view *v, const struct ui *ui)
+{
+    const struct referrers *found = &v->lookup.found;
+    unsigned bits = ui->img->geo.cluster_bits;
+
+    for (size_t i = 0; i < found->n; i++) {
+        const struct referrer *r = &found->list[i];
+        uint64_t start;
+        uint64_t len;
+
+        if (r->place.table == TABLE_ACTIVE && where_guest(ui, &r->place, &start, &len))
+            add_mark(&v->pane[SPACE_GUEST], start >> bits, (start + len - 1) >> bits);
+    }
+}
+
+static void link_guest(struct map_view *v, const struct ui *ui)
+{
+    const struct geometry *geo = &ui->img->geo;
+    const struct l2_entry *e = &v->hit.entry;
+    uint64_t first;
+
+    if (!v->hit_valid || geo->data_file || e->host_len == 0 ||
+        (e->type != L2_NORMAL && e->type != L2_ZERO_ALLOC && e->type != L2_COMPRESSED))
+        return;
+    first = geo_cluster_of(geo, e->host_off);
+    add_mark(&v->pane[SPACE_FILE], first,
+             e->type == L2_COMPRESSED ? geo_cluster_of(geo, e->host_off + e->host_len - 1) : first);
+}
+
+/* Finds out what the cursor's cluster is to the other side: at once where that is cheap,
+ * else on a thread. */
+static void link_maps(struct map_view *v, const struct ui *ui)
+{
+    struct map_pane *p = map_focus(v);
+    uint64_t cost = lookup_cost(ui);
+
+    if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
+        struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1 };
+
+        lookup_want(&v->lookup, &wish,
+                    cost <= LOOKUP_AT_ONCE && source_get_info(ui->img->src).kind != SOURCE_NBD);
+    } else {
+        lookup_poll(&v->lookup);
+    }
+    if (v->linked && v->linked_from == v->focus && v->linked_at == p->at)
+        return;
+    v->pane[SPACE_FILE].n_marks = v->pane[SPACE_GUEST].n_marks = 0;
+    if (v->focus == SPACE_GUEST) {
+        v->hit_valid = guest_lookup(ui->img, TABLE_ACTIVE, p->at << ui->img->geo.cluster_bits,
+                                    &v->hit, NULL);
+        link_guest(v, ui);
+    } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.first == p->at) {
+        link_file(v, ui);
+    } else {
+        return;
+    }
+    v->linked = true;
+    v->linked_from = v->focus;
+    v->linked_at = p->at;
+}
+
+/* --- frame --- */
+
+static enum map_style style_of(const struct map_view *v, const struct ui *ui)
+{
+    enum map_style plain = ui->colour && !ui->ascii ? STYLE_HALF : STYLE_LETTERS;
+    enum map_style style = v->style_chosen ? v->style : plain;
+
+    return style == STYLE_HALF ? plain : style;
+}
+
+static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
+{
+    struct map_view *v = state;
+    struct map_layout l;
+    struct tile_source from;
+
+    v->rows = rows;
+    v->cols = cols;
+    v->legend_w = map_legend_columns(v, ui);
+    map_layout(v, rows, cols, &l);
+    survey_poll(v, ui, survey_needed(v, &l));
+    link_maps(v, ui);
+    if (!ui->scan)
+        v->age++;                       /* the preview changes all the time */
+    from = map_source(v, ui);
+    for (int s = 0; s < N_SPACES; s++) {
+        if (l.w[s] <= 0)
+            continue;
+        pane_fit(&v->pane[s], l.h, l.w[s], style_of(v, ui), v->hilbert);
+        pane_make(&v->pane[s], &from, v->colouring, v->age);
+    }
+    map_explain(v, ui);
+}
+
+static void map_view_draw(const void *state, const struct ui *ui, const struct area *a)
+{
+    map_draw(state, ui, a);
+}
+
+/* --- actions --- */
+
+static void moved(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    const struct map_pane *p = map_focus(v);
+    struct place place = { .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
+
+    if (v->focus == SPACE_GUEST)
+        place = (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
+                                .guest_off = p->at << ui->img->geo.cluster_bits };
+    request_moved(req, &place);
+}
+
+/* Opens what the cursor's cluster is: the entry that begins there, else its bytes. */
+static void open_cluster(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    const struct map_pane *p = map_focus(v);
+    struct place place = { .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
+    struct site site;
+
+    if (v->focus == SPACE_GUEST) {
+        place = (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
+                                .guest_off = p->at << ui->img->geo.cluster_bits };
+        request_go(req, &place, VIEW_TABLES);
+        return;
+    }
+    site_at(ui->img, ui->scan, NULL, p->at << ui->img->geo.cluster_bits, &site);
+    if (site.place.kind == PLACE_HEADER)
+        request_go(req, &site.place, VIEW_HEADER);
+    else if (site.place.kind != PLACE_NONE)
+        request_go(req, &site.place, VIEW_TABLES);
+    else
+        request_go(req, &place, VIEW_HEX);
+}
+
+static void zoom_message(const struct map_view *v, const struct ui *ui, struct request *req)
+{
+    const struct map_pane *p = &v->pane[v->focus];
+    unsigned bits = p->shift + ui->img->geo.cluster_bits;
+    char a[TEXT_NUM];
+    char b[TEXT_NUM];
+
+    request_message(req, "1 cell = %s cluster%s (%s)%s",
+                    text_group(a, UINT64_C(1) << p->shift), p->shift ? "s" : "",
+                    text_size(b, bits < 64 ? UINT64_C(1) << bits : UINT64_MAX),
+                    p->whole ? ", everything in sight" : "");
+}
+
+static void open_tile(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    if (map_focus(v)->shift == 0) {
+        open_cluster(v, ui, req);
+        return;
+    }
+    pane_zoom(map_focus(v), 1);
+    zoom_message(v, ui, req);
+}
+
+static void change_space(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    v->focus = v->focus == SPACE_FILE ? SPACE_GUEST : SPACE_FILE;
+    v->linked = false;
+    if (!v->survey.guest && !v->surveying.task)
+        v->surveying.tried = false;         /* it was stopped: once more */
+    moved(v, ui, req);
+}
+
+static void next_style(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    static const char *const names[N_STYLES] = {
+        [STYLE_HALF] = "half blocks, two cells in a character",
+        [STYLE_FULL] = "blocks, darker when less of the cell is in use",
+        [STYLE_LETTERS] = "letters",
+    };
+
+    v->style = (enum map_style)((style_of(v, ui) + 1) % N_STYLES);
+    v->style_chosen = true;
+    if (v->style == STYLE_HALF && style_of(v, ui) != STYLE_HALF)
+        v->style = STYLE_FULL;
+    request_message(req, "Style: %s", names[v->style]);
+}
+
+static void next_colouring(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    v->colouring = (enum map_colouring)((v->colouring + 1) % N_COLOURINGS);
+    request_message(req, "Coloured by %s%s", map_colouring_name(v->colouring),
+                    v->colouring == COLOUR_JUMPS ? ": how far it is to the next guest cluster"
+                    : v->colouring == COLOUR_ORDER ? ": where it is on the other side"
+                    : v->colouring == COLOUR_REFS ? ": the most in a sample of each cell" : "");
+    (void)ui;
+}
+
+/* Clicks count in the map they hit, and make it the one in front. */
+static void click(struct map_view *v, const struct ui *ui, const struct act_arg *arg,
+                  struct request *req)
+{
+    struct map_layout l;
+
+    map_layout(v, v->rows, v->cols, &l);
+    for (int s = 0; s < N_SPACES; s++) {
+        struct act_arg in = { arg->y - l.y, arg->x - l.x[s], arg->count };
+
+        if (in.y < 0 || in.y >= l.h || in.x < 0 || in.x >= l.w[s])
+            continue;
+        if ((enum map_space)s != v->focus) {
+            v->focus = (enum map_space)s;
+            v->linked = false;
+        }
+        if (pane_act(&v->pane[s], ACT_CLICK, &in) || arg->count != 2)
+            moved(v, ui, req);
+        else
+            open_tile(v, ui, req);
+    }
+}
+
+static void map_act(void *state, const struct ui *ui, enum action action,
+                    const struct act_arg *arg, struct request *req)
+{
+    struct map_view *v = state;
+    struct map_pane *p = map_focus(v);
+
+    switch (action) {
+    case ACT_ZOOM_IN: case ACT_ZOOM_OUT:
+        pane_zoom(p, action == ACT_ZOOM_IN ? 1 : -1);
+        zoom_message(v, ui, req);
+        break;
+    case ACT_ZOOM_ALL:
+        p->whole = true;
+        break;
+    case ACT_ZOOM_ONE:
+        pane_zoom_one(p);
+        break;
+    case ACT_SPACE: case ACT_PANE:
+        change_space(v, ui, req);
+        break;
+    case ACT_STYLE:
+        next_style(v, ui, req);
+        break;
+    case ACT_CURVE:
+        v->hilbert = !v->hilbert;
+        request_message(req, v->hilbert ? "Hilbert curve: what is near in the file is near here"
+                                        : "Rows");
+        break;
+    case ACT_COLOURING:
+        next_colouring(v, ui, req);
+        break;
+    case ACT_LEGEND:
+        v->legend = !v->legend;
+        break;
+    case ACT_OPEN:
+        open_tile(v, ui, req);
+        break;
+    case ACT_STOP:
+        lookup_stop(&v->lookup);
+        if (v->surveying.task)
+            task_cancel(v->surveying.task);
+        break;
+    case ACT_CLICK:
+        click(v, ui, arg, req);
+        break;
+    default:
+        if (pane_act(p, action, arg))
+            moved(v, ui, req);
+    }
+}
+
+static int map_waiting(const void *state)
+{
+    const struct map_view *v = state;
+
+    return v->surveying.task ? task_fd(v->surveying.task) : lookup_fd(&v->lookup);
+}
+
+static void map_search(void *state, const struct ui *ui, const char *text, int dir,
+                       struct request *req)
+{
+    map_find_text(state, ui, text, dir, req);
+}
+
+static void map_status(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct map_view *v = state;
+    const struct map_pane *p = &v->pane[v->focus];
+    char a[TEXT_NUM];
+
+    (void)ui;
+    if (p->shift)
+        buf_printf(out, "%s clusters a cell", text_group(a, UINT64_C(1) << p->shift));
+    else
+        buf_puts(out, "1:1");
+}
+
+static void map_teach(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct geometry *geo = &ui->img->geo;
+    const struct scan_stats *st = ui->scan ? &ui->scan->stats : NULL;
+    char a[TEXT_NUM];
+    char b[TEXT_NUM];
+
+    (void)state;
+    buf_printf(out, "A qcow2 file is cut into clusters of one size, here %s. Each of the %s "
+               "clusters of this file is one thing only: the header, a part of a table, guest "
+               "data, or free. The map shows them all, from the first to the last.\n\n",
+               text_size(a, geo->cluster_size), text_group(b, geo->n_clusters));
+    buf_puts(out, "Nothing in a cluster says what it is. It is what somebody refers to it as: "
+                  "the header names the L1 table and the refcount table, those name L2 tables "
+                  "and refcount blocks, and L2 entries name the data. So the scan follows every "
+                  "reference from the header on and notes in each cluster who came by. What "
+                  "nobody came to is leaked when its refcount says it is in use, else vacant. "
+                  "What came to be two things at once is a conflict.\n\n");
+    buf_puts(out, "A cell has the colour of most of its clusters that are in use. A problem "
+                  "inside wins, however many clusters the cell has.\n\n");
+    buf_printf(out, "The guest sees another order. Its disk of %s has %s clusters, and the "
+               "tables place each of them anywhere in the file, in the order in which the guest "
+               "wrote them first. t shows the disk from that side. Colouring by fragmentation "
+               "shows how far one must jump from one guest cluster to the next; colouring by "
+               "guest order shows the order itself: an even blend from one end to the other is a "
+               "disk written from start to end.\n\n",
+               text_size(a, geo->size), text_group(b, geo->guest_clusters));
+    if (st && st->data_steps)
+        buf_printf(out, "In this image %s of %s steps to the next guest cluster jump, and the "
+                   "longest piece in one run is %s.\n",
+                   text_group(a, st->data_breaks), text_group(b, st->data_steps),
+                   text_size((char[TEXT_NUM]){ 0 }, st->largest_extent * geo->cluster_size));
+}
+
+const struct view_class view_map = {
+    .name = "Map",
+    .title = "Map of the file and of the guest disk",
+    .create = map_create,
+    .destroy = map_destroy,
+    .show = map_show,
+    .scanned = map_scanned,
+    .prepare = map_prepare,
+    .draw = map_view_draw,
+    .act = map_act,
+    .search = map_search,
+    .teach = map_teach,
+    .waiting = map_waiting,
+    .status = map_status,
+};

@@ -55,6 +55,11 @@ void table_read(const struct ui *ui, const struct marks *marks, const struct tab
 uint64_t table_entry_off(const struct image *img, const struct table *t, uint64_t index);
 uint64_t table_entry_size(const struct image *img, const struct table *t);
 
+/* The entries [*first, *last] of this table that a problem concerns; false: none. Nothing is
+ * read. */
+bool table_problem_rows(const struct image *img, const struct table *t,
+                        const struct problem *p, uint64_t *first, uint64_t *last);
+
 /* Indices of the entries that are in use, as a new array (caller frees). False without
  * memory, on I/O errors, or when the table has more than TABLE_FILTER_MAX entries. */
 #define TABLE_FILTER_MAX (UINT64_C(1) << 24)

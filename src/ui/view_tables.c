@@ -25,7 +25,9 @@ struct tables_view {
     struct table_row *row;      /* owned, ROWS_MAX; as read by prepare */
     size_t n_row;
     bool stale;                 /* the rows are of another table or another time */
-    bool moved_table;           /* `used` is of another table */
+    bool bar_stale;             /* ... or the list is another */
+    int bar_h;
+    bool bar[ROWS_MAX];         /* scroll bar: a problem in this part of the list */
     char fault[200];            /* why rows are not filtered; "" : nothing */
 };
 
@@ -43,7 +45,7 @@ static bool tables_create(const struct ui *ui, void **state)
     v->table = (struct table){ .kind = TABLE_L1 };
     table_resolve(ui->img, &v->table);
     list_fit(&v->list, v->table.n, 1);
-    v->stale = v->moved_table = true;
+    v->stale = v->bar_stale = true;
     *state = v;
     return true;
 }
@@ -102,7 +104,7 @@ static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t ind
     v->used = NULL;
     v->n_used = 0;
     v->fault[0] = '\0';
-    v->moved_table = false;
+    v->bar_stale = true;
     if (v->hide_unused && !is_list(v) && v->table.off != NO_ADDRESS &&
         !table_used(ui->img, &v->table, &v->used, &v->n_used, &err))
         snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
@@ -145,7 +147,7 @@ static void tables_scanned(void *state, const struct ui *ui)
     struct tables_view *v = state;
 
     marks_build(&v->marks, ui->scan);
-    v->stale = true;
+    v->stale = v->bar_stale = true;
 }
 
 static int detail_rows(int rows)
@@ -166,6 +168,29 @@ static const struct table_row *row_read(const struct table_row *row, size_t n, u
     return NULL;
 }
 
+/* Where in the list the problems are, for the scroll bar. */
+static void find_problems(struct tables_view *v, const struct ui *ui)
+{
+    uint64_t first;
+    uint64_t last;
+
+    if (!v->bar_stale && v->bar_h == v->list.h)
+        return;
+    v->bar_stale = false;
+    v->bar_h = v->list.h;
+    memset(v->bar, 0, sizeof v->bar);
+    if (!ui->scan || v->list.n == 0)
+        return;
+    for (size_t i = 0; i < ui->scan->problems.n; i++) {
+        if (!table_problem_rows(ui->img, &v->table, &ui->scan->problems.list[i], &first, &last))
+            continue;
+        first = row_of_index(v, first) * (uint64_t)v->list.h / v->list.n;
+        last = row_of_index(v, last) * (uint64_t)v->list.h / v->list.n;
+        for (uint64_t y = first; y <= last && y < ROWS_MAX; y++)
+            v->bar[y] = true;
+    }
+}
+
 static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct tables_view *v = state;
@@ -174,6 +199,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 
     (void)cols;
     list_fit(&v->list, filtered(v) ? v->n_used : v->table.n, h > ROWS_MAX ? ROWS_MAX : h);
+    find_problems(v, ui);
     if (!next)
         return;
     if (v->stale)
@@ -256,7 +282,7 @@ static void draw_head(const struct tables_view *v, const struct ui *ui, const st
     draw_cut(&line, 0, x + 1, line.w - x - 1, ROLE_HEADING, buf_str(&text));
     buf_free(&text);
     if (head_rows(a->h) > 1) {
-        line = area_part(a, 1, 1, 1, -1);
+        line = area_part(a, 1, 1, 1, -2);
         table_draw_heads(&look, &line);
     }
 }
@@ -290,6 +316,26 @@ static void draw_detail(const struct tables_view *v, const struct ui *ui, const 
     buf_free(&text);
 }
 
+/* The scroll bar: which part of the list is shown, and ! where it holds problems. */
+static void draw_scroll_bar(const struct tables_view *v, const struct area *rows)
+{
+    uint64_t h = (uint64_t)v->list.h;
+
+    if (v->list.n <= h)
+        return;
+    for (uint64_t y = 0; y < h; y++) {
+        bool shown = y >= v->list.top * h / v->list.n &&
+                     y <= (v->list.top + h - 1) * h / v->list.n;
+
+        if (v->bar[y])
+            draw_cell(rows, (int)y, rows->w - 1, '!', ROLE_SEV + SEV_CORRUPTION, NO_BACK,
+                      shown ? ATTR_REVERSE : 0);
+        else
+            draw_cell(rows, (int)y, rows->w - 1, shown ? CH_FULL : CH_VLINE, ROLE_FRAME, NO_BACK,
+                      0);
+    }
+}
+
 static void tables_draw(const void *state, const struct ui *ui, const struct area *a)
 {
     const struct tables_view *v = state;
@@ -301,14 +347,15 @@ static void tables_draw(const void *state, const struct ui *ui, const struct are
         draw_cut(&rows, rows.h > 2, 2, rows.w - 2, ROLE_DIM,
                  filtered(v) ? "No entry is in use." : v->table.why ? v->table.why : "");
     for (size_t i = 0; i < v->n_row; i++) {
-        struct area line = area_part(&rows, (int)i, 1, 1, -1);
+        struct area line = area_part(&rows, (int)i, 1, 1, -2);
 
         table_draw_row(&look, &line, &v->row[i]);
         if (v->list.top + i == v->list.at) {
-            draw_restyle(&rows, (int)i, 0, rows.w, N_ROLES, ATTR_REVERSE);
+            draw_restyle(&rows, (int)i, 0, rows.w - 1, N_ROLES, ATTR_REVERSE);
             draw_cursor(&rows, (int)i, 0);
         }
     }
+    draw_scroll_bar(v, &rows);
     if (detail_rows(a->h)) {
         struct area below = area_part(a, a->h - detail_rows(a->h), 0, detail_rows(a->h), -1);
 

@@ -25,7 +25,7 @@ enum block_state {
     BLOCK_NONE,             /* no block: refcounts 0 */
     BLOCK_SIMPLE,           /* holds nothing but 0 and 1: the flag of a cell says it all */
     BLOCK_MIXED,            /* holds other values: read it again to compare */
-    BLOCK_BAD,              /* pointer not aligned: refcounts cannot be read */
+    BLOCK_BAD,              /* pointer not aligned or past all that can be read */
     BLOCK_UNREADABLE,       /* I/O error */
 };
 

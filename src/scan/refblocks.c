@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 /* Refcount table entries handed to a worker at a time. */
 #define BLOCKS_PER_GRAB 16
 
@@ -148,7 +150,8 @@ static void first_worker(void *ctx, unsigned worker)
 
                 if (!at)
                     continue;
-                if (at & (e->geo->cluster_size - 1)) {
+                if (at & (e->geo->cluster_size - 1) ||
+                    at > READ_OFFSET_MAX - e->geo->cluster_size) {
                     e->block[i] = BLOCK_BAD;
                 } else if (at >= e->geo->file_len) {
                     e->block[i] = BLOCK_SIMPLE;         /* past the end: zeros */

@@ -219,7 +219,7 @@ def l2_wiped():
 
 def header():
     s = plain("header")
-    s.poke(l1_size=2, incompatible_features=1 << 40, refcount_table_clusters=0x8000)
+    s.poke(l1_size=2, incompatible_features=1 << 40, crypt_method=9)
     s.change(("poke", s.get("header_length"), 4, 0x6803F857),
              ("poke", s.get("header_length") + 4, 4, 0x10000))
 

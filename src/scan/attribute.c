@@ -93,7 +93,7 @@ static void truncated_tail(struct engine *e, const struct attributed *a)
 {
     const struct geometry *geo = e->geo;
     uint64_t cl = geo->n_clusters - 1, start = cl << geo->cluster_bits;
-    uint64_t there = geo->file_len - start, needed = geo->cluster_size;
+    uint64_t there = geo->file_size - start, needed = geo->cluster_size;
     const struct referrer *r = &a->last_kind;
     struct place place = { PLACE_CLUSTER, 0, cl, 0, start, NO_ADDRESS };
     struct problem p = { .kind = PROBLEM_TAIL_TRUNCATED, .place = place, .count = 1,
@@ -132,7 +132,7 @@ static uint32_t tail_owner_bits(const struct engine *e)
 {
     uint32_t owners;
 
-    if (!(e->geo->file_len & (e->geo->cluster_size - 1)))
+    if (!(e->geo->file_size & (e->geo->cluster_size - 1)))
         return 0;
     owners = cells_get(e->cells, e->geo->n_clusters - 1, NULL).owners & OWNER_KINDS;
     return owners & ~(uint32_t)(OWNER_HEADER | OWNER_COMPRESSED | OWNER_ZERO | OWNER_VMSTATE);

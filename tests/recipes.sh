@@ -1,0 +1,7 @@
+#!/bin/sh
+# Known damages: figures as written down, as qemu-img gives them, and as qcheck does.
+PYTHON=${PYTHON:-/usr/bin/python3}
+for tool in qemu-img qemu-io "$PYTHON"; do
+    command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
+done
+exec "$PYTHON" -B "$top_srcdir/tests/oracle/recipes.py"

@@ -124,9 +124,9 @@ static const struct command commands[] = {
       "Shows the header, features, extensions, snapshots, bitmaps, encryption, the chain of "
       "backing files and what the file system knows. Only small tables are read.",
       VALUES_FILES, { &info, &image, &general }, cmd_info },
-    { "dump", "header|l1|l2|refcounts|snapshots|bitmaps|ranges [OPTION]... IMAGE",
-      "print a table of an image",
-      "Prints one kind of table entry by entry, with what each entry says and what the scan "
+    { "dump", "TABLE [OPTION]... IMAGE", "print a table of an image",
+      "TABLE is header, l1, l2, refcounts, snapshots, bitmaps or ranges. "
+      "Prints that kind of table entry by entry, with what each entry says and what the scan "
       "found wrong about it, and figures for each table at its end.",
       "header|l1|l2|refcounts|snapshots|bitmaps|ranges", { &dump, &image, &scan, &general },
       cmd_dump },

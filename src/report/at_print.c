@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "report/at.h"
+#include "report/names.h"
 
 static void referrers_text(const struct referrers *r, struct out *out)
 {
@@ -158,7 +159,7 @@ void at_json(const struct at *at, const struct image *img, struct jw *j)
         jw_address(j, "host-offset", at->hit.host_off);
     }
     if (at->has_entry) {
-        jw_text(j, "entry", l2_type_name(at->entry.type));
+        jw_text(j, "entry", l2_type_id(at->entry.type));
         jw_hex(j, "l2-entry", at->entry.raw);
         jw_bool(j, "copied", at->entry.copied);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "report/dump.h"
+#include "report/names.h"
 
 struct l2_stats {
     uint64_t tables, unallocated, zero_plain, zero_alloc, normal, compressed;
@@ -114,7 +115,7 @@ static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest, const struct
     jw_hex(jw, "raw", e->raw);
     if (w->d->img->geo.extended_l2)
         jw_hex(jw, "subclusters", e->bitmap);
-    jw_text(jw, "entry", l2_type_name(e->type));
+    jw_text(jw, "entry", l2_type_id(e->type));
     if (has_host(e)) {
         jw_u64(jw, "host-offset", e->host_off);
         if (e->type == L2_COMPRESSED)

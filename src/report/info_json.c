@@ -1,7 +1,9 @@
 /* The JSON form of info. */
+#include <stdio.h>
 #include <string.h>
 
 #include "qcow2/field.h"
+#include "qcow2/luks.h"
 #include "report/check_json.h"
 #include "report/info.h"
 #include "report/jw.h"
@@ -55,6 +57,62 @@ static void bitmaps(struct jw *j, const struct bitmaps *list)
     jw_close(j);
 }
 
+/* "xts-plain64" is two things, "cbc-essiv:sha256" three. */
+static void luks_mode(struct jw *j, const struct luks *l)
+{
+    const char *iv = strchr(l->mode, '-'), *hash = strchr(l->mode, ':');
+
+    if (!iv) {
+        jw_text(j, "cipher-mode", l->mode);
+        return;
+    }
+    jw_bytes(j, "cipher-mode", l->mode, (size_t)(iv - l->mode));
+    iv++;
+    jw_bytes(j, "ivgen-alg", iv, hash > iv ? (size_t)(hash - iv) : strlen(iv));
+    if (hash > iv)
+        jw_text(j, "ivgen-hash-alg", hash + 1);
+}
+
+static void luks_header(struct jw *j, const struct luks *l)
+{
+    bool xts = strncmp(l->mode, "xts", 3) == 0;     /* two keys in one */
+    char cipher[64];
+
+    snprintf(cipher, sizeof cipher, "%s-%u", l->cipher, l->key_bytes * 8 / (xts ? 2 : 1));
+    jw_text(j, "cipher-alg", cipher);
+    luks_mode(j, l);
+    jw_text(j, "hash-alg", l->hash);
+    jw_text(j, "uuid", l->uuid);
+    jw_u64(j, "payload-offset", l->payload_offset);
+    jw_u64(j, "master-key-iters", l->master_key_iterations);
+    jw_array(j, "slots");
+    for (size_t i = 0; i < LUKS_SLOTS; i++) {
+        const struct luks_slot *s = &l->slot[i];
+
+        jw_object(j, NULL);
+        jw_bool(j, "active", s->active);
+        if (s->active) {
+            jw_u64(j, "iters", s->iterations);
+            jw_u64(j, "stripes", s->stripes);
+        }
+        jw_u64(j, "key-offset", s->key_offset);
+        jw_close(j);
+    }
+    jw_close(j);
+}
+
+static void encryption(struct jw *j, const struct image *img)
+{
+    struct luks luks;
+
+    jw_object(j, "encrypt");
+    jw_text(j, "format", img->hdr.crypt_method == CRYPT_LUKS ? "luks" : "aes");
+    if (img->hdr.crypt_method == CRYPT_LUKS && img->ext.has_crypto &&
+        luks_read(img->src, img->ext.crypto.offset, &luks))
+        luks_header(j, &luks);
+    jw_close(j);
+}
+
 static void format_specific(struct jw *j, const struct image *img)
 {
     const struct header *h = &img->hdr;
@@ -79,11 +137,8 @@ static void format_specific(struct jw *j, const struct image *img)
             jw_text(j, "data-file", img->data_file);
         jw_bool(j, "data-file-raw", h->autoclear_features & AUTOCLEAR_DATA_FILE_RAW);
     }
-    if (h->crypt_method == CRYPT_AES || h->crypt_method == CRYPT_LUKS) {
-        jw_object(j, "encrypt");
-        jw_text(j, "format", h->crypt_method == CRYPT_LUKS ? "luks" : "aes");
-        jw_close(j);
-    }
+    if (h->crypt_method == CRYPT_AES || h->crypt_method == CRYPT_LUKS)
+        encryption(j, img);
     jw_close(j);
     jw_close(j);
 }

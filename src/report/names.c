@@ -18,6 +18,17 @@ size_t bitmap_name_len(const struct bitmap *b)
     return strlen(b->name);
 }
 
+const char *l2_type_id(enum l2_type type)
+{
+    static const char *const id[] = {
+        [L2_UNALLOCATED] = "unallocated", [L2_ZERO_PLAIN] = "zero",
+        [L2_ZERO_ALLOC] = "zero-allocated", [L2_NORMAL] = "data",
+        [L2_COMPRESSED] = "compressed",
+    };
+
+    return id[type];
+}
+
 bool snapshot_find(const struct image *img, const char *text, size_t *out)
 {
     for (size_t i = 0; i < img->snaps.n; i++) {

@@ -34,6 +34,7 @@ struct space {
     const struct scan_result *scan;
     const struct guest_map *guest;      /* NULL: host space */
     uint64_t clusters, per_cell;
+    bool marked;                        /* a problem mark was drawn */
 };
 
 /* The class with most clusters; vacant ones and what nobody knows count last, so that a
@@ -54,7 +55,8 @@ static struct cell host_cell(const struct space *s, uint64_t first)
             c.colour = class_colour[k];
         }
     }
-    c.problem = h.problems != 0;
+    /* A leaked cluster says so by its class. */
+    c.problem = h.problems > h.n[CLASS_LEAKED];
     return c;
 }
 
@@ -90,7 +92,7 @@ static void put_cell(const struct picture *p, const struct cell *c, struct out *
                    c->problem ? '!' : c->letter);
 }
 
-static bool cells(const struct space *s, const struct picture *p, struct out *out,
+static bool cells(struct space *s, const struct picture *p, struct out *out,
                   struct error *err)
 {
     uint64_t row = s->per_cell * p->columns;
@@ -106,6 +108,7 @@ static bool cells(const struct space *s, const struct picture *p, struct out *ou
                 c = host_cell(s, first);
             else if (!guest_cell(s, first, &c, err))
                 return false;
+            s->marked = s->marked || c.problem;
             put_cell(p, &c, out);
         }
         out_puts(out, p->colour ? "\033[0m\n" : "\n");
@@ -131,6 +134,10 @@ static bool legend(const struct space *s, const struct picture *p, struct out *o
     struct guest_hist h;
 
     out_puts(out, "\n");
+    if (s->marked && p->colour)
+        out_printf(out, "  \033[38;5;%dm!\033[0m a problem lies here\n", PROBLEM_COLOUR);
+    else if (s->marked)
+        out_puts(out, "  ! a problem lies here\n");
     if (s->guest) {
         if (!guest_map_cells(s->guest, 0, s->clusters, 1, &h, err))
             return false;
@@ -149,9 +156,6 @@ static bool legend(const struct space *s, const struct picture *p, struct out *o
         if (n)
             legend_entry(p, out, c->letter, class_colour[k], c->name, n);
     }
-    if (problems_of_severity(&s->scan->problems, SEV_CORRUPTION))
-        out_puts(out, p->colour ? "  \033[38;5;196m!\033[0m a problem lies here\n"
-                                : "  ! a problem lies here\n");
     return true;
 }
 

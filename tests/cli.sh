@@ -1,0 +1,176 @@
+#!/bin/sh
+# Exit statuses, messages, filters and manners of the commands.
+set -u
+samples=$(cd "$top_srcdir/data/samples" && pwd)
+QCHECK_SAMPLES=$samples; export QCHECK_SAMPLES
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 99
+bad=0
+complain() { echo "$*"; bad=1; }
+
+# status WANTED COMMAND...: runs it; output in files out and err.
+status() {
+    wanted=$1; shift
+    "$QCHECK" "$@" > out 2> err
+    got=$?
+    [ $got -eq "$wanted" ] || complain "qcheck $*: exit status $got, not $wanted: $(cat err)"
+}
+out_has() { grep -q -- "$1" out || complain "no '$1' on standard output of: $2"; }
+out_lacks() { grep -q -- "$1" out && complain "'$1' on standard output of: $2"; :; }
+err_has() { grep -q -- "$1" err || complain "no '$1' on standard error of: $2"; }
+silent() { [ ! -s out ] && [ ! -s err ] || complain "not silent: $1: $(cat out err)"; }
+
+s=$samples
+
+# --- exit status ---
+status 0 check $s/healthy.qcow2
+out_has 'qcheck: OK, 0 problems' "check healthy"
+status 3 check $s/leak.qcow2
+status 2 check $s/double-data.qcow2
+status 2 check $s/healthy.qcow2 $s/leak.qcow2 $s/double-data.qcow2
+status 3 check $s/leak.qcow2 $s/healthy.qcow2
+status 1 check no-such-file
+err_has 'no-such-file: ' "check no-such-file"
+status 2 check $s/leak.qcow2 no-such-file $s/double-data.qcow2
+status 1 check $s/leak.qcow2 no-such-file
+status 1 check
+status 1
+status 1 check --no-such-option x
+status 1 check -M $s/healthy.qcow2
+status 1 dump nonsense $s/healthy.qcow2
+status 1 explain no-such-problem
+status 1 check .
+status 0 --version
+out_has '^qcheck [0-9]' "--version"
+status 0 check --version
+status 0 --help
+status 0 $s/healthy.qcow2
+out_has 'qcheck: OK, 0 problems' "qcheck IMAGE without a terminal"
+status 3 -q $s/leak.qcow2
+printf 'this is a text, not an image' > text
+status 1 check text
+err_has 'text: ' "check of a text"
+
+# --- samples and a file that is called like a command ---
+status 3 check --sample leak
+status 1 check --sample nothing
+status 1 check --sample ../leak
+status 0 check --sample=list
+out_has '^leak ' "--sample=list"
+cp $s/leak.qcow2 check
+status 3 ./check
+status 3 check check
+
+# --- presets and filters ---
+status 3 check -s $s/leak.qcow2; silent "-s"
+status 1 check -s no-such-file; silent "-s no-such-file"
+status 3 check -q $s/leak.qcow2; silent "-q"
+status 1 check -q no-such-file; err_has 'no-such-file' "-q no-such-file"
+status 3 check -b $s/leak.qcow2
+cp out basic
+status 3 check $s/leak.qcow2
+cmp -s out basic || complain "-b is not the default"
+for text in '== Header ==' 'cluster_bits' 'L2 table at' 'refcount block at' \
+            'Reference count analysis: 7 problems found' 'qcheck: 7 problems'; do
+    out_has "$text" "-b"
+done
+for text in '^leak: ' '^ok: ' '\[0\]\[0\] guest' '== Metadata =='; do
+    out_lacks "$text" "-b"
+done
+status 3 check -v $s/leak.qcow2
+out_has '^leak: .*(6)' "-v"
+out_has '^ok: ' "-v"
+status 3 check -x $s/leak.qcow2
+for text in '\[0\]\[0\] guest' '== Metadata ==' '== Guest data ==' '== Vacant ==' \
+            '== Leaked ==' '== Allocated ==' '== Unallocated ==' '== File map ==' \
+            'refcount 1/1' 'refcount 2/1'; do
+    out_has "$text" "-x"
+done
+grep -q 'debug:' err && complain "-x has debugging messages"
+status 3 check -xd $s/leak.qcow2; err_has 'debug:' "-xd"
+status 3 check -s -l s $s/leak.qcow2
+out_has 'qcheck: 7 problems' "-s -l s"; out_lacks '== ' "-s -l s"
+status 3 check -s --log=F $s/leak.qcow2
+[ "$(cat out)" = "0x000004c00 - 0x0000057ff  (6 clusters)
+6 clusters" ] || complain "-s -l F: $(cat out)"
+status 3 check -s -lp $s/leak.qcow2
+[ "$(wc -l < out)" -eq 2 ] || complain "-s -l p: $(cat out)"
+status 3 check -s -l 2 $s/leak.qcow2
+[ "$(cat out)" = "  cluster 8  refcount 2/1  data  ! refcount-too-high" ] ||
+    complain "-s -l 2: $(cat out)"
+status 3 check -s -l 0 $s/leak.qcow2
+out_lacks 'refcount [12]/' "-s -l 0"
+status 3 check -b -e HLR $s/leak.qcow2
+out_lacks 'cluster_bits' "-b -e HLR"; out_has '== Header ==' "-b -e HLR"
+status 3 check -l p -e p $s/leak.qcow2; out_lacks '^leak: ' "-l p -e p"
+status 3 check -e p -l p $s/leak.qcow2; out_has '^leak: ' "-e p -l p"
+status 3 check -l p -q $s/leak.qcow2; silent "-l p -q"
+status 1 check -l z $s/leak.qcow2; err_has "no filter 'z'" "-l z"
+status 2 check -q $s/dirty.qcow2; err_has 'not closed in order' "-q dirty"
+[ ! -s out ] || complain "-q writes to standard output"
+for letter in f w s h i p c d H L l R 2 1 0 M D V F A U E; do
+    status 3 check -s -l $letter $s/leak.qcow2
+done
+
+# --- JSON ---
+status 3 check --output=json $s/leak.qcow2
+out_has '"leaks": 7' "json"; out_lacks '"corruptions"' "json"
+status 3 check -q --output=json $s/leak.qcow2; silent "-q json"
+status 3 check --output json --progress $s/leak.qcow2
+err_has '"permille": 1000' "--progress"
+status 2 check --output=json $s/header.qcow2
+out_has '"refused"' "json of a refused image"
+status 1 check --output=xml $s/leak.qcow2
+
+# --- forced values ---
+status 0 check --cluster-size 512 $s/healthy.qcow2
+status 1 check --cluster-size 500 $s/healthy.qcow2
+status 2 check --l1-offset 0x800 $s/healthy.qcow2
+dd if=$s/healthy.qcow2 of=nomagic bs=4 skip=1 seek=1 2>/dev/null
+status 1 check nomagic
+status 1 check --force nomagic
+out_has 'L2 table at' "check --force"
+
+# --- dump, map, at ---
+status 0 dump l2 --used --from 0x600 --to 0xa00 $s/leak.qcow2
+[ "$(grep -c 'guest' out)" -eq 2 ] || complain "dump l2 --from --to: $(cat out)"
+status 0 dump ranges --from 3c --to 5c $s/leak.qcow2
+[ "$(wc -l < out)" -eq 2 ] || complain "dump ranges 3c to 5c: $(cat out)"
+status 0 dump l1 --snapshot=installed $s/snapshots.qcow2; out_has 'installed' "by name"
+status 0 dump l1 --snapshot=2 $s/snapshots.qcow2; out_has 'before-upgrade' "by id"
+status 1 dump l1 --snapshot=3 $s/snapshots.qcow2
+status 1 dump ranges --snapshot=2 $s/snapshots.qcow2
+status 0 map --output=ansi --columns=10 $s/leak.qcow2
+out_has 'xxx' "the picture"
+grep -q "$(printf '\033')" out && complain "colours although it is no terminal"
+CLICOLOR_FORCE=1 "$QCHECK" map --output=ansi $s/leak.qcow2 | grep -q "$(printf '\033')" ||
+    complain "no colours with CLICOLOR_FORCE"
+NO_COLOR=1 CLICOLOR_FORCE=1 "$QCHECK" map --output=ansi $s/leak.qcow2 |
+    grep -q "$(printf '\033')" && complain "colours with NO_COLOR"
+status 0 at 'L2[0][3]' 8c $s/leak.qcow2
+out_has 'refcount-too-high' "at"; out_has 'referred to by L1\[0\] L2\[3\]' "at"
+status 1 at nonsense $s/leak.qcow2
+status 1 at $s/leak.qcow2
+
+# --- manners ---
+"$QCHECK" dump l2 $s/many.qcow2 2> err | head -1 > out
+[ ! -s err ] || complain "a closed pipe is not quiet: $(cat err)"
+"$QCHECK" check -x --output=text $s/many.qcow2 2> err | true
+grep -q 'write\|pipe' err && complain "a closed pipe is not quiet: $(cat err)"
+if [ -c /dev/full ]; then
+    "$QCHECK" info $s/healthy.qcow2 > /dev/full 2> err
+    [ $? -eq 1 ] || complain "a full device is no failure"
+    err_has 'cannot write' "a full device"
+fi
+name=$(printf 'a\033[31mb\nc')
+cp $s/healthy.qcow2 "$name"
+status 0 check "$name"
+grep -q "$(printf '\033')" out err && complain "the name of an image reaches the terminal raw"
+status 0 check --output=json "$name"
+out_has '\\u001B\[31mb\\nc' "json of an odd name"
+cksum < $s/leak.qcow2 > before
+status 3 check -x $s/leak.qcow2
+cksum < $s/leak.qcow2 | cmp -s - before || complain "the image was changed"
+
+exit $bad

@@ -1,0 +1,75 @@
+#!/bin/sh
+# --help, manual page and completions name the same commands, options, problems and keys,
+# and are sound in their own languages.
+set -u
+build=$(dirname "$QCHECK")
+bad=0
+complain() { echo "$*"; bad=1; }
+
+man=$build/man/qcheck.1
+bash=$build/data/completions/qcheck
+zsh=$build/data/completions/_qcheck
+fish=$build/data/completions/qcheck.fish
+
+plain=$(sed 's/\\-/-/g; s/\\e/\\/g' "$man")
+commands=$("$QCHECK" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+[ "$(echo "$commands" | wc -w)" -ge 7 ] || complain "--help names too few commands: $commands"
+
+for c in $commands; do
+    "$QCHECK" "$c" --help > help.$$ || complain "$c --help fails"
+    awk 'length > 80' help.$$ | grep . && complain "$c --help has lines over 80 columns"
+    section=$(echo "$plain" | awk -v c="$c" '
+        $1 == ".SS" { on = ($0 ~ "\"qcheck " c "\"") } $1 == ".SH" { on = 0 } on')
+    [ -n "$section" ] || complain "the manual has no section for $c"
+    grep -q "^complete -c qcheck .* -a $c " "$fish" || complain "fish does not know $c"
+    grep -q "^        '$c:" "$zsh" || complain "zsh does not know $c"
+    options=$(sed -n 's/^ \{2,6\}\(-[A-Za-z], \)*--\([a-z0-9-]*\).*/\2/p' help.$$ | sort)
+    [ -n "$options" ] || complain "$c --help shows no options"
+    for o in $options; do
+        echo "$section" | grep -q -- "^\.B.* --$o\($\|[=[]\)\|^\.B --$o\($\|[=[]\)" ||
+            complain "the manual does not tell of $c --$o"
+        sed -n "s/^        $c) options=\"\(.*\)\" ;;/ \1 /p" "$bash" |
+            grep -q -- " --$o[ =]" || complain "bash does not know $c --$o"
+        awk -v c="    $c)" 'index($0, c) == 1 { on = 1 } on; /;;$/ { on = 0 }' "$zsh" |
+            grep -q -- "'--$o[=[]" || complain "zsh does not know $c --$o"
+        grep -q -- "__qcheck_in $c'.* -l $o " "$fish" || complain "fish does not know $c --$o"
+    done
+    # ... and nothing else has slipped in.
+    n=$(echo "$options" | wc -l)
+    [ "$(echo "$section" | grep -c '^\.TP')" -eq "$n" ] ||
+        complain "the manual has options of $c that --help does not show"
+    [ "$(grep -c "__qcheck_in $c'.* -l " "$fish")" -eq "$n" ] ||
+        complain "fish has options of $c that --help does not show"
+done
+rm -f help.$$
+
+for id in $("$QCHECK" explain --output=json | sed -n 's/.*"id": "\(.*\)",/\1/p'); do
+    echo "$plain" | grep -qx -- ".B $id" || complain "the manual does not explain $id"
+    grep -q -- "[\" ]$id[\" ]" "$bash" || complain "bash does not know the problem $id"
+    "$QCHECK" explain | grep -q "^  $id " || complain "explain does not list $id"
+    "$QCHECK" explain "$id" | grep -q "What to do" || complain "explain $id says too little"
+done
+
+if command -v mandoc >/dev/null; then
+    for page in "$man" "$top_srcdir/man/qcheck-json.5"; do
+        mandoc -Tlint -Werror "$page" || complain "mandoc does not like $page"
+    done
+fi
+command -v bash >/dev/null && { bash -n "$bash" || complain "bash completion does not parse"; }
+command -v zsh >/dev/null && { zsh -n "$zsh" || complain "zsh completion does not parse"; }
+command -v fish >/dev/null && { fish -n "$fish" || complain "fish completion does not parse"; }
+
+# What bash offers after some words.
+offers() {
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }
+             _qcheck; printf "%s\n" "${COMPREPLY[@]}"' - "$bash" "$@"
+}
+if command -v bash >/dev/null; then
+    offers qcheck ch | grep -qx check || complain "bash does not complete ch to check"
+    offers qcheck check --met | grep -qx -- --metadata || complain "no --metadata after check"
+    offers qcheck check --output = j | grep -qx json || complain "no json after --output="
+    offers qcheck dump bit | grep -qx bitmaps || complain "no bitmaps after dump"
+    offers qcheck explain dirty | grep -qx dirty-bit || complain "no dirty-bit after explain"
+    offers qcheck at --met | grep -q . && complain "--metadata after at"
+fi
+exit $bad

@@ -23,10 +23,15 @@ static const struct key_row table[] = {
     /* problems */
     { IN(VIEW_PROBLEMS), "f", ACT_FILTER, "filter", 60,
       "Show corruptions only, leaks only, warnings only, or all" },
+    { IN(VIEW_PROBLEMS), "F", ACT_FILTER_NONE, NULL, 0, "Show all problems again" },
+    { IN(VIEW_PROBLEMS), "/", ACT_SEARCH, "find", 55,
+      "Show only those with a text, or of a guest range: guest 1G-2G" },
     { IN(VIEW_PROBLEMS), "s", ACT_SORT, "sort", 50,
       "Sort by file offset, guest offset or severity" },
     { IN(VIEW_PROBLEMS), "Enter", ACT_OPEN, "go there", 90,
       "Go to the place of the problem, in the view that fits" },
+    /* who points here */
+    { IN(VIEW_REFERRERS), "Enter", ACT_OPEN, "go there", 90, "Go to the place that points here" },
     /* tables */
     { IN(VIEW_TABLES), "Enter", ACT_OPEN, "open", 90,
       "Open the table or cluster this entry points to" },

@@ -7,10 +7,13 @@
 const struct view_class *view_class(enum view_id id)
 {
     static const struct view_class *const classes[N_VIEWS] = {
+        [VIEW_OVERVIEW] = &view_overview,
         [VIEW_MAP] = &view_map,
+        [VIEW_PROBLEMS] = &view_problems,
         [VIEW_HEADER] = &view_header,
         [VIEW_HEX] = &view_hex,
         [VIEW_TABLES] = &view_tables,
+        [VIEW_REFERRERS] = &view_referrers,
         [VIEW_HELP] = &view_help,
     };
 

@@ -1,0 +1,44 @@
+/* Which problems of a scan are listed, and in which order. */
+#ifndef QCHECK_UI_PROBLEM_PICK_H
+#define QCHECK_UI_PROBLEM_PICK_H
+
+#include "scan/scan.h"
+
+enum problem_order { ORDER_FILE, ORDER_GUEST, ORDER_SEVERITY, N_PROBLEM_ORDERS };
+
+struct problem_filter {
+    enum severity severity;         /* N_SEVERITIES: all */
+    char text[128];                 /* in id, title or the words of a record; "": any */
+    bool guest;                     /* only those that concern guest [start, end) */
+    uint64_t guest_start, guest_end;
+};
+
+/* What is listed of one problem record: itself, or one of the owners it names. */
+enum pick_part { PICK_RECORD, PICK_OWNER, PICK_OTHER };
+struct pick_row { size_t problem; enum pick_part part; };
+
+struct problem_pick {
+    struct pick_row *row;           /* owned */
+    size_t n;
+    size_t records;                 /* rows that are records */
+    /* Per kind, whatever kind the rows are of: what passes the filter. */
+    size_t kept[N_PROBLEMS];        /* records */
+    uint64_t count[N_PROBLEMS];     /* problems: exact as far as the filter can be, that is
+                                       of a severity; with text or a guest range of the
+                                       records kept */
+};
+
+/* Rows of `kind` (N_PROBLEMS: of all). Without memory there are none. */
+void pick_make(struct problem_pick *p, const struct scan_result *scan,
+               const struct problem_filter *filter, enum problem_kind kind,
+               enum problem_order order);
+void pick_free(struct problem_pick *p);
+
+/* Reads what a person typed: "guest 1G-2G", "guest 1.5G" (a point), else a text. False: it
+ * begins like a guest range but is none. */
+bool filter_parse(const char *typed, struct problem_filter *f);
+bool filter_is_open(const struct problem_filter *f);        /* lets everything pass */
+
+const char *problem_order_name(enum problem_order o);
+
+#endif

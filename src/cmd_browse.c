@@ -21,7 +21,7 @@ static int inspect(const struct settings *s)
     struct ui_options opt = {
         .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
         .mono = colours_unwanted(), .threads = s->threads,
-        .problems_kept = s->problems_kept,
+        .problems_kept = s->problems_kept, .sandbox = !s->no_sandbox,
     };
     struct buf name = BUF_INIT;
     struct image *img = NULL;
@@ -32,7 +32,8 @@ static int inspect(const struct settings *s)
         theme_by_name(s->theme, &opt.theme);
     if (!image_name(s, 0, &name, &err))
         message("", err.text);
-    else if (!open_image(s, buf_str(&name), &img, &err) || !ui_run(img, &opt, &signo, &err))
+    else if (!open_image_only(s, buf_str(&name), &img, &err) ||
+             !ui_run(img, &opt, &signo, &err))
         message_error(buf_str(&name), &err);
     else
         status = STATUS_CLEAN;

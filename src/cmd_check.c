@@ -28,8 +28,9 @@ static bool write_json(const struct settings *s, const char *name,
     return check_json_write(&c, out, err);
 }
 
-static int check_one(const struct settings *s, const char *name, struct out *out)
+static int check_one(const struct settings *s, struct sources *list, int i, struct out *out)
 {
+    const char *name = list->slot[i].name;
     struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
                               .name = name, .stats = s->stats };
     struct image *img = NULL;
@@ -37,7 +38,7 @@ static int check_one(const struct settings *s, const char *name, struct out *out
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
+    if (!sources_take(s, list, i, &img, &err) || !scan_image(s, img, &scan, &err))
         goto failed;
     if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
                                  : !classic_report(&report, scan, &err))
@@ -56,19 +57,17 @@ out:
 int check_images(const struct settings *s)
 {
     struct out out = { stdout, 0 };
-    struct buf name = BUF_INIT;
+    struct sources list;
     struct error err;
     int status = STATUS_CLEAN;
 
-    for (int i = 0; i < image_count(s); i++) {
-        if (!image_name(s, i, &name, &err)) {
-            message("", err.text);
-            status = STATUS_FAILED;
-            break;
-        }
-        status = worst(status, check_one(s, buf_str(&name), &out));
+    if (!sources_open(s, &list, &err)) {
+        message("", err.text);
+        return STATUS_FAILED;
     }
-    buf_free(&name);
+    for (int i = 0; i < list.n; i++)
+        status = worst(status, check_one(s, &list, i, &out));
+    sources_close(&list);
     return finish(&out, status);
 }
 

@@ -19,9 +19,31 @@ int usage_error(const struct command *cmd, const char *what);
  * A reader that went away is no failure. */
 int finish(struct out *out, int status);
 
-/* Opens the image `name` with the values the person forces. */
+/* Opens the image `name` with the values the person forces, for a command that opens nothing
+ * else: the process is in the sandbox (base/sandbox.h) before a byte is looked at. */
 bool open_image(const struct settings *s, const char *name, struct image **out,
                 struct error *err);
+
+/* The same without the sandbox, which the caller enters when all is open that it needs. */
+bool open_image_only(const struct settings *s, const char *name, struct image **out,
+                     struct error *err);
+void enter_sandbox(const struct settings *s);
+
+/* The images of a command that works on several: all are opened before the first is looked
+ * at, and the sandbox entered, so that no image can do anything to another. */
+struct sources {
+    struct source_slot {
+        char *name;             /* owned */
+        struct source *src;     /* owned; NULL: could not be opened, see err */
+        struct error err;
+    } *slot;                    /* owned */
+    int n;
+};
+bool sources_open(const struct settings *s, struct sources *out, struct error *err);
+/* Hands out number i as an image. */
+bool sources_take(const struct settings *s, struct sources *list, int i, struct image **out,
+                  struct error *err);
+void sources_close(struct sources *list);
 
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
  * false with a message when the sample does not exist. */

@@ -12,7 +12,8 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
     struct info info;
     int status = STATUS_FAILED;
 
-    if (!open_image(s, name, &img, &err) || !info_gather(name, img, &chain, &info, &err)) {
+    if (!open_image_only(s, name, &img, &err) ||
+        !info_gather(name, img, &chain, &info, &err)) {
         message_error(name, &err);
         goto out;
     }

@@ -27,6 +27,8 @@ static const struct opt image_opts[] = {
       "take this place, and size, of the refcount table" },
     { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
       "go on although the file does not begin with the magic of qcow2" },
+    { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
+      "keep access to files and the network once the image is open, for debuggers" },
 };
 static const struct opt_group image = { "Image, and values to force on a damaged header",
                                         ROWS(image_opts) };

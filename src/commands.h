@@ -33,6 +33,7 @@ struct settings {
     unsigned columns;           /* 0: as wide as the terminal, or 80 */
     const char *theme;          /* NULL: the default */
     bool ascii, no_mouse;
+    bool no_sandbox;            /* --no-sandbox */
     char **operand;             /* what is left, n_operands words; borrowed from argv */
     int n_operands;
 };

@@ -163,6 +163,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_ASCII:
         s->ascii = true;
         return true;
+    case OPT_NO_SANDBOX:
+        s->no_sandbox = true;
+        return true;
     case OPT_NO_MOUSE:
         s->no_mouse = true;
         return true;

@@ -32,7 +32,7 @@ until_true() {
         sleep 0.05
     done
 }
-screen_has() { in_tmux capture-pane -t case -p | grep -qF -- "$1"; }
+screen_has() { in_tmux capture-pane -t case -p -J | grep -qF -- "$1"; }
 shows() { until_true screen_has "$1" || failed "\"$1\" does not appear"; }
 is() { [ "$(in_tmux display-message -t case -p "#{$1}")" = "$2" ]; }
 file_there() { [ -s "$dir/$1" ]; }

@@ -1,0 +1,119 @@
+#!/bin/sh
+# No command writes: not to the image, not anywhere but standard output, standard error and
+# the terminal; nothing is opened for writing; and all work on a read-only file system and
+# for people who may only read. Seen with strace, and by the image itself.
+set -u
+samples=${top_srcdir:-.}/data/samples
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+bad=0
+wrong() { echo "readonly: $*"; bad=1; }
+
+command -v strace >/dev/null 2>&1 || { echo "strace is not installed"; exit 77; }
+strace -o "$tmp/trace" true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+chmod 755 "$tmp"
+
+# Everything by which a file or its attributes could change.
+calls=open,openat,openat2,creat,write,writev,pwrite64,pwritev,pwritev2,sendfile,splice
+calls=$calls,copy_file_range,fallocate,truncate,ftruncate,rename,renameat,renameat2,link
+calls=$calls,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,mknod,mknodat
+calls=$calls,chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,utime,utimes,utimensat
+calls=$calls,futimesat,setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr
+calls=$calls,flock,mount,umount2,execve,execveat
+
+# Prints the calls of a trace that are none of: an open for reading, a write to standard
+# output or error, to a terminal, or to a pipe or event of the program's own.
+suspicious() {
+    grep -vE ' (exit|\+\+\+|---)' "$1" |
+        grep -vE '^[0-9]+ +open(at|at2)?\(.*O_RDONLY' |
+        grep -vE '^[0-9]+ +writev?\((1|2)<' |
+        grep -vE '^[0-9]+ +writev?\([0-9]+<(pipe:|anon_inode:|/dev/pts/|/dev/tty|socket:|UNIX)' |
+        grep -vE '^[0-9]+ +open(at)?\([^,]*,? ?"/dev/tty"' |
+        grep -vE '^[0-9]+ +execve\("[^"]*qcheck"' |
+        grep -vE '^[0-9]+ +<\.\.\. [a-z0-9]+ resumed>' |
+        grep -vE '\+\+\+ exited'
+}
+
+facts() {
+    sha256sum <"$1"
+    stat -c '%s %Y %Z %a %U %b' "$1"
+    getfattr -d -m - "$1" 2>/dev/null
+}
+
+traced() {
+    strace -f -y -e trace="$calls" -o "$tmp/trace" "$QCHECK" "$@" >/dev/null 2>"$tmp/err"
+    grep -qE '^[0-9]+ +open.*\.qcow2' "$tmp/trace" || wrong "$*: the trace shows no image"
+    suspicious "$tmp/trace" >"$tmp/found"
+    [ ! -s "$tmp/found" ] || { wrong "$*:"; head -5 "$tmp/found"; }
+}
+
+run_all() {
+    image=$1
+    traced check "$image"
+    traced check -x -d "$image"
+    traced check --output=json -M --stats --progress=json "$image"
+    traced check --no-sandbox "$image" "$image"
+    traced info "$image"
+    traced info --output=json "$image"
+    for what in header l1 l2 refcounts snapshots bitmaps ranges; do
+        traced dump "$what" "$image"
+    done
+    traced map --space host "$image"
+    traced map --space guest --output=json "$image"
+    traced map --output=ansi "$image"
+    traced at 0x200 'L1[0]' "$image"
+}
+
+for name in healthy many overlay; do
+    cp "$samples/$name.qcow2" "$tmp/$name.qcow2"
+    touch -d '2001-02-03 04:05:06' "$tmp/$name.qcow2"
+    facts "$tmp/$name.qcow2" >"$tmp/before"
+    run_all "$tmp/$name.qcow2"
+    facts "$tmp/$name.qcow2" >"$tmp/after"
+    cmp -s "$tmp/before" "$tmp/after" || { wrong "$name has changed"; diff "$tmp/before" "$tmp/after"; }
+done
+
+# Waits until a command succeeds; thirty seconds is for ever.
+until_true() {
+    n=0
+    while ! "$@"; do
+        n=$((n + 1))
+        [ "$n" -lt 600 ] || return 1
+        sleep 0.05
+    done
+}
+on_screen() { tmux -S "$tmp/tmux" capture-pane -p 2>/dev/null | grep -qF -- "$1"; }
+
+# The inspector, in a terminal of its own.
+if command -v tmux >/dev/null 2>&1; then
+    image=$tmp/many.qcow2
+    facts "$image" >"$tmp/before"
+    tmux -S "$tmp/tmux" -f /dev/null new-session -d -x 80 -y 24 \
+        "strace -f -y -e trace=$calls -o $tmp/trace $QCHECK $image; echo > $tmp/ended"
+    until_true on_screen READ-ONLY || wrong "the inspector shows nothing"
+    tmux -S "$tmp/tmux" send-keys 2 + 3 4 5 6 n n r q
+    until_true [ -e "$tmp/ended" ] || wrong "the inspector does not end"
+    tmux -S "$tmp/tmux" kill-server 2>/dev/null
+    suspicious "$tmp/trace" >"$tmp/found"
+    [ ! -s "$tmp/found" ] || { wrong "inspector:"; head -5 "$tmp/found"; }
+    facts "$image" >"$tmp/after"
+    cmp -s "$tmp/before" "$tmp/after" || wrong "the inspector has changed the image"
+fi
+
+# Somebody who may only read, and has no rights at all.
+chmod 444 "$tmp"/*.qcow2
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
+    cp "$QCHECK" "$tmp/program" && chmod 755 "$tmp/program"
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$tmp/program" check \
+        "$tmp/healthy.qcow2" >/dev/null 2>"$tmp/err" || { wrong "as nobody:"; cat "$tmp/err"; }
+else
+    "$QCHECK" check "$tmp/healthy.qcow2" >/dev/null || wrong "of a file that may only be read"
+fi
+
+# A read-only file system, where this person may make one.
+if unshare -m true 2>/dev/null; then
+    unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 0
+        "$2" check "$1/healthy.qcow2" >/dev/null' sh "$tmp" "$QCHECK" ||
+        wrong "on a read-only file system"
+fi
+exit $bad

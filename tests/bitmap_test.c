@@ -150,7 +150,8 @@ static void assert_fault(struct builder *b, const char *word)
 
 static void each_constraint_on_an_entry_is_judged(void **state)
 {
-    static const struct { const char *field; uint64_t value; const char *word; } broken[] = {
+    static const struct { const char *field; uint64_t value; const char *word; }
+    broken[] = {
         { "bitmap_table_size", 0, "no entries" },
         { "bitmap_table_offset", 0, "no offset" },
         { "bitmap_table_offset", 0x200, "aligned" },

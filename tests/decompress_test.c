@@ -81,7 +81,7 @@ static void broken_streams_are_refused_with_a_reason(void **state)
     assert_broken(b, e.host_off, 5, "only");                /* cut short */
     assert_broken(b, e.host_off, 0, "no length");
     byte = (uint8_t)builder_peek(b, e.host_off, 1);
-    builder_poke(b, e.host_off, 1, 0x07);                   /* a block type that is none */
+    builder_poke(b, e.host_off, 1, 0x07);               /* a block type that is none */
     assert_broken(b, e.host_off, e.host_len, "damaged");
     builder_poke(b, e.host_off, 1, byte);
     assert_broken(b, b->len, 512, "after the end");

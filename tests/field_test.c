@@ -124,7 +124,8 @@ static void compressed_descriptors_agree_with_the_decoder(void **state)
         assert_true(geometry_init(&h, 0, &g, NULL));
         l2_decode(&g, bytes, &e);
         assert_int_equal(e.raw, raw);
-        assert_int_equal(field_value(t, field_named(t, "host_offset"), bytes, 8), e.host_off);
+        assert_int_equal(field_value(t, field_named(t, "host_offset"), bytes, 8),
+                         e.host_off);
         sectors = field_value(t, field_named(t, "additional_sectors"), bytes, 8);
         assert_int_equal((sectors + 1) * 512 - (e.host_off & 511), e.host_len);
     }
@@ -325,7 +326,8 @@ static void snapshot_entries_are_cut_into_parts(void **state)
     part = part_named(&p, "snapshot", "l1_table_offset", 1);
     assert_int_equal(part->off, at);
     assert_int_equal(part->value, b->snapshot[1].l1_off);
-    assert_int_equal(part_named(&p, "snapshot-extra", "disk_size", 1)->value, b->opt.size);
+    assert_int_equal(part_named(&p, "snapshot-extra", "disk_size", 1)->value,
+                     b->opt.size);
     part = part_named(&p, "snapshot", "id_str", 1);
     assert_int_equal(part->off, at + 64);
     assert_int_equal(part->len, 2);

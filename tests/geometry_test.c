@@ -103,7 +103,8 @@ static void every_refcount_width_has_its_maximum_and_block_size(void **state)
         h.refcount_order = order;
         g = make(&h, 1 << 20);
         assert_int_equal(g.refcount_bits, bits);
-        assert_int_equal(g.refcount_max, bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1);
+        assert_int_equal(g.refcount_max,
+                         bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1);
         assert_int_equal(g.refblock_entries, 65536 * 8 / bits);
         assert_int_equal(UINT64_C(1) << g.refblock_bits, g.refblock_entries);
     }

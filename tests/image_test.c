@@ -215,10 +215,11 @@ static void random_headers_never_break_anything(void **state)
         memcpy(bytes, b->bytes, b->len);
         for (int k = 0; k < 4; k++) {
             static const uint8_t values[] = { 0, 1, 2, 0x7f, 0x80, 0xff };
+            size_t at;
 
             seed = seed * 1664525 + 1013904223;
-            bytes[8 + (seed >> 8) % (round % 2 ? 192 : b->len - 8)] = values[seed >> 28 & 3
-                                                                       ? seed >> 30 : 5];
+            at = 8 + (seed >> 8) % (round % 2 ? 192 : b->len - 8);
+            bytes[at] = values[(seed >> 28) % 6];
         }
         assert_true(source_open_memory(bytes, b->len, "random", &src, NULL));
         if (image_open(src, NULL, &img, NULL)) {
@@ -314,7 +315,7 @@ static void bad_refcount_blocks_are_told_apart(void **state)
     img = builder_open(b);
     assert_int_equal(image_stored_refcount(img, 0, &count), STORED_BAD_BLOCK);
     image_close(img);
-    builder_poke(b, b->reftable_off, 8, block | 0x1ff);        /* reserved bits are masked */
+    builder_poke(b, b->reftable_off, 8, block | 0x1ff);     /* reserved bits are masked */
     img = builder_open(b);
     assert_int_equal(image_stored_refcount(img, 0, &count), STORED_OK);
     assert_int_equal(count, 1);

@@ -40,7 +40,8 @@ static void assert_refused(const struct builder *b, const char *id, const char *
     assert_refused_with(b, NULL, id, word, false);
 }
 
-static void assert_check_refused(const struct builder *b, const char *id, const char *word)
+static void assert_check_refused(const struct builder *b, const char *id,
+                                 const char *word)
 {
     assert_refused_with(b, NULL, id, word, true);
 }
@@ -567,7 +568,8 @@ static void an_unreadable_refcount_table_is_refused(void **state)
     struct image *img = NULL;
 
     (void)state;
-    assert_true(source_open_failing(builder_source(b), b->reftable_off + 64, 1, &src, NULL));
+    assert_true(source_open_failing(builder_source(b), b->reftable_off + 64, 1, &src,
+                                    NULL));
     assert_true(image_open(src, NULL, &img, NULL));
     assert_true(img->reftable_unreadable);
     assert_string_equal(img->refused.id, "reftable-unreadable");

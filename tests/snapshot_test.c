@@ -54,7 +54,8 @@ static void extra_data_counts_only_as_far_as_it_reaches(void **state)
 
     (void)state;
     builder_poke_field(b, "snapshot", at, "vm_state_size", 1000);
-    builder_poke_field(b, "snapshot-extra", at + 40, "vm_state_size_large", UINT64_C(5) << 32);
+    builder_poke_field(b, "snapshot-extra", at + 40, "vm_state_size_large",
+                       UINT64_C(5) << 32);
     builder_poke_field(b, "snapshot-extra", at + 40, "disk_size", 77);
     builder_poke_field(b, "snapshot-extra", at + 40, "icount", 88);
     img = builder_open(b);
@@ -98,7 +99,8 @@ static void announced_snapshots_past_the_file_are_counted_not_kept(void **state)
     builder_poke_field(b, "header", 0, "nb_snapshots", SNAPSHOTS_MAX);
     img = builder_open(b);
     assert_int_equal(img->snaps.end, SNAPSHOTS_PAST_FILE);
-    /* The table is the last cluster: 40 bytes for each zero entry in what is left of it. */
+    /* The table is the last cluster: 40 bytes for each zero entry in what is left of
+     * it. */
     assert_true(img->snaps.n > 2 && img->snaps.n < 4096 / 40 + 2);
     assert_int_equal(img->snaps.announced, SNAPSHOTS_MAX);
     assert_int_equal(img->snaps.list[2].l1_size, 0);

@@ -167,9 +167,10 @@ static void check_many(struct source *src, size_t len)
         }
         source_read_many(src, req, N);
         for (size_t i = 0; i < N; i++) {
-            size_t there = req[i].off < len ? (size_t)u64_min(req[i].len, len - req[i].off)
-                                            : 0;
+            size_t there = 0;
 
+            if (req[i].off < len)
+                there = (size_t)u64_min(req[i].len, len - req[i].off);
             assert_int_equal(req[i].error, 0);
             assert_int_equal(req[i].got, there);
             assert_bytes(out[i], req[i].off, there);
@@ -411,7 +412,7 @@ static void holes_are_skipped_and_data_is_found(void **state)
     close(fd);
 }
 
-static void a_write_lock_of_qemu_is_seen_and_its_read_lock_is_not(void **state)
+static void only_the_write_lock_of_qemu_is_seen(void **state)
 {
 #ifdef F_OFD_SETLK
     struct fixture *f = *state;
@@ -482,7 +483,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_reads_zeros_past_its_end),
-        cmocka_unit_test_setup_teardown(files_read_zeros_past_their_end, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(files_read_zeros_past_their_end, make_dir,
+                                        drop_dir),
         cmocka_unit_test_setup_teardown(files_give_the_same_bytes_in_batches_of_any_order,
                                         make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(neighbouring_requests_become_one_read, make_dir,
@@ -494,15 +496,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused_by_name, make_dir,
                                         drop_dir),
         cmocka_unit_test(a_name_in_a_message_cannot_act_on_the_terminal),
-        cmocka_unit_test_setup_teardown(writing_to_the_file_is_noticed, make_dir, drop_dir),
-        cmocka_unit_test_setup_teardown(a_file_cut_short_while_open_reads_as_zeros, make_dir,
+        cmocka_unit_test_setup_teardown(writing_to_the_file_is_noticed, make_dir,
                                         drop_dir),
+        cmocka_unit_test_setup_teardown(a_file_cut_short_while_open_reads_as_zeros,
+                                        make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(holes_are_skipped_and_data_is_found, make_dir,
                                         drop_dir),
-        cmocka_unit_test_setup_teardown(a_write_lock_of_qemu_is_seen_and_its_read_lock_is_not,
+        cmocka_unit_test_setup_teardown(only_the_write_lock_of_qemu_is_seen,
                                         make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(the_open_file_holds_no_lock, make_dir, drop_dir),
-        cmocka_unit_test_setup_teardown(info_tells_kind_size_and_name, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(info_tells_kind_size_and_name, make_dir,
+                                        drop_dir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,8 +107,8 @@ static void sizes_are_read_as_people_type_them(void **state)
 static void what_is_no_size_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "k", "B", "-1", "+1", " 1", "1 ", "0x", "0xg", "0x1k", "1x", "1.5", "1.5B",
-        "1.", "1.K", ".5K", "1..5K", "1kk", "1ki", "1kib1", "1  k", "16E",
+        "", " ", "k", "B", "-1", "+1", " 1", "1 ", "0x", "0xg", "0x1k", "1x", "1.5",
+        "1.5B", "1.", "1.K", ".5K", "1..5K", "1kk", "1ki", "1kib1", "1  k", "16E",
         "18446744073709551616", "0x10000000000000000", "99999999999999999999", "1,000",
         "64 KiB ", "nan", "1e3", "\xc2\xb2",
     };

@@ -18,7 +18,8 @@ struct buf {
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);
-void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 void buf_reset(struct buf *b);              /* empty again, keeps the memory */
 void buf_free(struct buf *b);
 const char *buf_str(const struct buf *b);   /* never NULL */

@@ -25,7 +25,8 @@ struct error {
     char text[400];         /* one line, no newline, safe to print */
 };
 
-/* Fills *err (when not NULL) and returns false, so that `return err_set(...)` reads well. */
+/* Fills *err (when not NULL) and returns false, so that `return err_set(...)` reads
+ * well. */
 bool err_set(struct error *err, enum error_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

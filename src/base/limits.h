@@ -17,11 +17,11 @@
 #define BITMAPS_MAX             65535
 #define BITMAP_DIR_MAX          UINT64_C(67107840)          /* bytes */
 #define BITMAP_NAME_MAX         1023
-#define BITMAP_TABLE_BYTES_MAX  (UINT64_C(512) << 20)       /* bytes of bitmap data a table may span */
+#define BITMAP_TABLE_BYTES_MAX  (UINT64_C(512) << 20)       /* of bits a table spans */
 #define BACKING_NAME_MAX        1023
 #define BACKING_FORMAT_MAX      15
-#define READ_OFFSET_MAX         UINT64_C(0x7fffffffc0000000) /* QEMU reads nothing at or past it */
-#define CHECK_CLUSTERS_MAX      UINT64_C(0x7fffffff)        /* QEMU checks no longer files */
+#define READ_OFFSET_MAX         UINT64_C(0x7fffffffc0000000) /* QEMU reads none past it */
+#define CHECK_CLUSTERS_MAX      UINT64_C(0x7fffffff)    /* QEMU checks no longer files */
 
 /* --- our own --- */
 #define EXTENSIONS_MAX          1024        /* header extensions kept */
@@ -30,8 +30,8 @@
 #define PROBLEMS_KEPT_PER_TABLE 256         /* ... and of each kind in one L2 table */
 #define THREADS_MAX             64
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
-#define SOURCE_RETRIES_MAX      256         /* failed reads inside one request before it is given up */
-#define NBD_SILENCE_MAX         60          /* seconds without a byte while answers are due */
-#define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables read when opening */
+#define SOURCE_RETRIES_MAX      256         /* failed reads of one request */
+#define NBD_SILENCE_MAX         60          /* seconds in vain for due answers */
+#define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */
 
 #endif

@@ -19,7 +19,8 @@ static inline uint64_t be_load(const void *at, size_t width)
     return v;
 }
 
-/* The three widths of the hot loops; compilers turn each into one load and a byte swap. */
+/* The three widths of the hot loops; compilers turn each into one load and a byte
+ * swap. */
 static inline uint64_t be64(const void *at)
 {
     uint64_t v;

@@ -65,7 +65,8 @@ void source_read_many(struct source *src, struct source_req *req, size_t n)
     src->ops->read_many(src, req, n);
 }
 
-bool source_read(struct source *src, uint64_t off, void *dst, size_t len, struct error *err)
+bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
+                 struct error *err)
 {
     struct source_req req = { .off = off, .len = len, .dst = dst };
 

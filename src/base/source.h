@@ -1,6 +1,6 @@
-/* Where the bytes of an image come from. Read-only by construction: there is no call that
- * writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), an NBD server, memory, and
- * a failing wrapper for tests.
+/* Where the bytes of an image come from. Read-only by construction: there is no call
+ * that writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), an NBD server,
+ * memory, and a failing wrapper for tests.
  *
  * All reading functions may be called from several threads at once. */
 #ifndef QCHECK_BASE_SOURCE_H
@@ -32,7 +32,7 @@ struct source_info {
     const char *name;       /* as given by the person; borrowed from the source */
     uint64_t size;          /* bytes */
     uint64_t allocated;     /* bytes on disk (st_blocks * 512); = size where unknown */
-    const char *fs_type;    /* host file system ("ext4", "xfs", ...); NULL where unknown */
+    const char *fs_type;    /* host file system ("ext4", "xfs", ...); NULL: unknown */
     bool in_use;            /* another process holds QEMU's write permission lock on it */
     size_t batch_bytes;     /* reads of one batch should add up to about this */
     size_t batch_reqs;      /* ... or this many requests */
@@ -46,8 +46,9 @@ bool source_open_file(const char *path, struct source **out, struct error *err);
  * where the program was built without libnbd or the library is not there. */
 bool source_open_nbd(const char *uri, struct source **out, struct error *err);
 
-/* What a person named: an NBD address, else a file. A file whose name looks like an address
- * is named with its folder ("./nbd://..."). Never used for names found in an image. */
+/* What a person named: an NBD address, else a file. A file whose name looks like an
+ * address is named with its folder ("./nbd://..."). Never used for names found in an
+ * image. */
 bool source_open(const char *name, struct source **out, struct error *err);
 bool source_name_is_nbd(const char *name);
 
@@ -69,7 +70,8 @@ uint64_t source_size(const struct source *src);
 void source_read_many(struct source *src, struct source_req *req, size_t n);
 
 /* One read; false for an I/O error only (the bytes that failed are zeros then). */
-bool source_read(struct source *src, uint64_t off, void *dst, size_t len, struct error *err);
+bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
+                 struct error *err);
 
 /* Says that this range will be read soon. Costs nothing where it means nothing. */
 void source_advise(struct source *src, uint64_t off, uint64_t len);

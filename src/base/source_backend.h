@@ -13,9 +13,9 @@
 struct source_ops {
     void (*close)(struct source *src);              /* frees everything, src included */
     void (*info)(struct source *src, struct source_info *out);  /* all zeros before */
-    /* Each request has got <= len already set to the bytes inside the source, which are to
-     * be read; the rest of dst is zeros and error is 0. A backend lowers got where the
-     * source proves shorter, and zeroes what it does not fill. */
+    /* Each request has got <= len already set to the bytes inside the source, which
+     * are to be read; the rest of dst is zeros and error is 0. A backend lowers got
+     * where the source proves shorter, and zeroes what it does not fill. */
     void (*read_many)(struct source *src, struct source_req *req, size_t n);
     void (*advise)(struct source *src, uint64_t off, uint64_t len);     /* may be NULL */
     /* from < size; may be NULL: no holes known */

@@ -22,7 +22,8 @@ static void failing_info(struct source *src, struct source_info *out)
 }
 
 /* Fails as a whole when it touches the bad range, as a disk does. */
-static ssize_t failing_readv(struct source *src, const struct iovec *iov, int n, uint64_t off)
+static ssize_t failing_readv(struct source *src, const struct iovec *iov, int n,
+                             uint64_t off)
 {
     struct failing *f = (struct failing *)src;
     uint64_t total = 0;

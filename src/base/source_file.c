@@ -44,7 +44,8 @@ static void file_info(struct source *src, struct source_info *out)
     out->batch_reqs = 64;
 }
 
-static ssize_t file_readv(struct source *src, const struct iovec *iov, int n, uint64_t off)
+static ssize_t file_readv(struct source *src, const struct iovec *iov, int n,
+                          uint64_t off)
 {
     ssize_t got = preadv(((struct file *)src)->fd, iov, n, (off_t)off);
 
@@ -63,7 +64,8 @@ static void file_advise(struct source *src, uint64_t off, uint64_t len)
 }
 
 /* lseek moves the file position, which nothing here uses: pread names its own. */
-static bool file_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end)
+static bool file_next_data(struct source *src, uint64_t from, uint64_t *start,
+                           uint64_t *end)
 {
 #if defined SEEK_DATA && defined SEEK_HOLE
     const struct file *f = (const struct file *)src;
@@ -188,9 +190,9 @@ static const char *fs_type_of(int fd)
     return NULL;
 }
 
-/* Does somebody hold one of QEMU's locks for a permission that changes the file? QEMU marks
- * permission p by a lock on byte 100 + p; write, write-unchanged and resize are 1, 2, 3.
- * Only asks: no lock is taken at any time. */
+/* Does somebody hold one of QEMU's locks for a permission that changes the file? QEMU
+ * marks permission p by a lock on byte 100 + p; write, write-unchanged and resize are
+ * 1, 2, 3. Only asks: no lock is taken at any time. */
 static bool write_locked(int fd)
 {
 #ifdef F_OFD_GETLK

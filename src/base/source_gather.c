@@ -7,12 +7,13 @@
 #include "base/source_backend.h"
 
 #define GROUP_MAX   64                  /* requests looked at together */
-#define GAP_MAX     8192                /* bytes between two that are read and thrown away */
+#define GAP_MAX     8192                /* bytes between two, thrown away */
 #define JOINED_MAX  (4u << 20)          /* bytes of one joined read */
 #define SECTOR      512
 
-/* Reads all of iov, however often the storage stops early. *done: bytes filled. Returns 0,
- * or an errno; less than everything and 0 means the source ended. Uses iov up. */
+/* Reads all of iov, however often the storage stops early. *done: bytes filled.
+ * Returns 0, or an errno; less than everything and 0 means the source ended. Uses iov
+ * up. */
 static int readv_all(struct source *src, source_readv_fn *readv, struct iovec *iov, int n,
                      uint64_t off, uint64_t *done)
 {
@@ -47,7 +48,7 @@ struct isolation {
     source_readv_fn *readv;
     struct source_req *req;
     unsigned failures;
-    size_t end;                         /* bytes of the request before which the source ended */
+    size_t end;                         /* bytes of the request: here the source ends */
 };
 
 /* Reads [at, at+len) of the request. Depth is bounded by log2(len / SECTOR). */
@@ -93,8 +94,8 @@ static void read_alone(struct source *src, source_readv_fn *readv, struct source
 }
 
 /* Reads n requests, sorted by offset and without overlaps, as one. */
-static void read_joined(struct source *src, source_readv_fn *readv, struct source_req **req,
-                        size_t n)
+static void read_joined(struct source *src, source_readv_fn *readv,
+                        struct source_req **req, size_t n)
 {
     uint8_t gap[GAP_MAX];
     struct iovec iov[2 * GROUP_MAX];

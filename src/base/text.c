@@ -163,8 +163,8 @@ bool text_parse_size(const char *text, uint64_t *out)
     }
     if (*p == ' ' && p[1])
         p++;
-    if (!parse_unit(p, &shift) || (frac && !shift) || !u64_mul(whole, UINT64_C(1) << shift,
-                                                               &whole))
+    if (!parse_unit(p, &shift) || (frac && !shift) ||
+        !u64_mul(whole, UINT64_C(1) << shift, &whole))
         return false;
     /* From the last digit to the first: exact, however many there are. */
     for (const char *d = frac_end; frac && d > frac; d--)
@@ -205,8 +205,8 @@ static bool hidden(uint32_t cp)
     return false;
 }
 
-/* Length of the well-formed UTF-8 sequence at p (at most `left` bytes), 0 if there is none:
- * no overlong forms, no surrogates, nothing past U+10FFFF. */
+/* Length of the well-formed UTF-8 sequence at p (at most `left` bytes), 0 if there is
+ * none: no overlong forms, no surrogates, nothing past U+10FFFF. */
 static size_t utf8_sequence(const uint8_t *p, size_t left, uint32_t *cp)
 {
     size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;

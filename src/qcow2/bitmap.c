@@ -61,7 +61,8 @@ static const char *fault_of(const struct bitmap *b, const struct geometry *geo)
     return NULL;
 }
 
-static void decode_fixed(const uint8_t *bytes, const struct geometry *geo, struct bitmap *b)
+static void decode_fixed(const uint8_t *bytes, const struct geometry *geo,
+                         struct bitmap *b)
 {
     b->table_offset = get("bitmap_table_offset", bytes);
     b->table_size = get("bitmap_table_size", bytes);
@@ -142,8 +143,9 @@ static bool decode_dir(const uint8_t *dir, uint64_t dir_len, uint64_t announced,
     return true;
 }
 
-bool bitmaps_read(struct source *src, const struct header *hdr, const struct geometry *geo,
-                  const struct extensions *ext, struct bitmaps *out, struct error *err)
+bool bitmaps_read(struct source *src, const struct header *hdr,
+                  const struct geometry *geo, const struct extensions *ext,
+                  struct bitmaps *out, struct error *err)
 {
     struct bitmaps b = { .end = BITMAPS_COMPLETE };
     uint8_t *dir = NULL;

@@ -12,7 +12,7 @@
 #include "qcow2/header.h"
 
 struct bitmap {
-    uint64_t entry_off, entry_len;  /* directory entry in the file, bytes, without padding */
+    uint64_t entry_off, entry_len;  /* of the directory entry, bytes, without padding */
     uint64_t table_offset;          /* bytes */
     uint64_t table_size;            /* entries */
     uint32_t flags;                 /* BITMAP_IN_USE, BITMAP_AUTO, ... */
@@ -20,7 +20,7 @@ struct bitmap {
     uint32_t granularity_bits;
     uint64_t name_size, extra_data_size;
     char *name;                     /* owned; name_size raw bytes plus a NUL */
-    bool sound;                     /* meets the constraints QEMU demands (A.5), name aside */
+    bool sound;                     /* meets the demands of QEMU, name aside */
     const char *fault;              /* NULL, or which constraint it breaks, in words */
 };
 
@@ -41,13 +41,14 @@ struct bitmaps {
     size_t n;
     uint64_t dir_off, dir_size;     /* bytes */
     enum bitmaps_end end;
-    bool consistent;                /* autoclear bit 0 set: the extension is to be believed */
+    bool consistent;                /* autoclear bit 0: the extension can be believed */
 };
 
 /* Reads the directory as far as it can be read; with the autoclear bit clear as well
  * (`consistent` is false then). False only when memory runs out. */
-bool bitmaps_read(struct source *src, const struct header *hdr, const struct geometry *geo,
-                  const struct extensions *ext, struct bitmaps *out, struct error *err);
+bool bitmaps_read(struct source *src, const struct header *hdr,
+                  const struct geometry *geo, const struct extensions *ext,
+                  struct bitmaps *out, struct error *err);
 void bitmaps_free(struct bitmaps *b);
 
 /* Bitmap table entries the guest disk needs: ceil(S / cluster_size), S as in QEMU. */

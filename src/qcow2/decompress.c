@@ -9,10 +9,10 @@
 #include <zstd.h>
 #endif
 
-/* Raw deflate with a window of 4 KiB, as QEMU writes it; larger windows are taken too. The
- * stream may end before its sectors do, and has to fill the cluster exactly. */
-static bool inflate_cluster(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len,
-                            struct error *err)
+/* Raw deflate with a window of 4 KiB, as QEMU writes it; larger windows are taken too.
+ * The stream may end before its sectors do, and has to fill the cluster exactly. */
+static bool inflate_cluster(const uint8_t *in, size_t in_len, uint8_t *out,
+                            size_t out_len, struct error *err)
 {
     z_stream z;
     int status;
@@ -32,9 +32,11 @@ static bool inflate_cluster(const uint8_t *in, size_t in_len, uint8_t *out, size
     if (made == out_len && (status == Z_STREAM_END || status == Z_BUF_ERROR))
         return true;
     if (status == Z_STREAM_END || status == Z_BUF_ERROR)
-        return err_set(err, ERR_FORMAT, "the compressed data makes only %llu of %llu bytes",
+        return err_set(err, ERR_FORMAT,
+                       "the compressed data makes only %llu of %llu bytes",
                        (unsigned long long)made, (unsigned long long)out_len);
-    return err_set(err, ERR_FORMAT, "the compressed data is damaged after %llu of %llu bytes",
+    return err_set(err, ERR_FORMAT,
+                   "the compressed data is damaged after %llu of %llu bytes",
                    (unsigned long long)made, (unsigned long long)out_len);
 }
 
@@ -60,11 +62,12 @@ static bool unzstd_cluster(const uint8_t *in, size_t in_len, uint8_t *out, size_
     }
     ZSTD_freeDCtx(ctx);
     if (ZSTD_isError(status))
-        return err_set(err, ERR_FORMAT, "the compressed data is damaged after %llu of %llu "
-                       "bytes: %s", (unsigned long long)to.pos, (unsigned long long)out_len,
-                       ZSTD_getErrorName(status));
+        return err_set(err, ERR_FORMAT, "the compressed data is damaged after %llu of "
+                       "%llu bytes: %s", (unsigned long long)to.pos,
+                       (unsigned long long)out_len, ZSTD_getErrorName(status));
     if (to.pos < to.size)
-        return err_set(err, ERR_FORMAT, "the compressed data makes only %llu of %llu bytes",
+        return err_set(err, ERR_FORMAT,
+                       "the compressed data makes only %llu of %llu bytes",
                        (unsigned long long)to.pos, (unsigned long long)out_len);
     if (status)
         return err_set(err, ERR_FORMAT, "the compressed data makes more than %llu bytes",

@@ -21,15 +21,16 @@ enum l2_type {
 /* One decoded L2 entry. */
 struct l2_entry {
     uint64_t raw;           /* the 64-bit descriptor */
-    uint64_t bitmap;        /* extended L2: high 32 bits "reads as zeros", low 32 "allocated" */
+    uint64_t bitmap;        /* extended L2: high half "reads as zeros", low "allocated" */
     enum l2_type type;
     bool copied;            /* bit 63 */
     uint64_t host_off;      /* bytes; compressed: where the stream starts; 0 where none */
-    uint64_t host_len;      /* bytes: cluster_size; compressed: up to the end of its sectors */
+    uint64_t host_len;      /* bytes: cluster_size; compressed: to its sectors' end */
 };
 
-/* The type QEMU sees (order of tests as there): compressed, zero flag (not with extended
- * entries), no offset, normal. With an external data file, offset 0 and COPIED is normal. */
+/* The type QEMU sees (order of tests as there): compressed, zero flag (not with
+ * extended entries), no offset, normal. With an external data file, offset 0 and
+ * COPIED is normal. */
 static inline enum l2_type l2_type_of(const struct geometry *geo, uint64_t e)
 {
     uint64_t off = e & ENTRY_OFFSET_MASK;
@@ -58,9 +59,11 @@ static inline uint64_t compressed_len(const struct geometry *geo, uint64_t e)
 /* Decodes the entry at `p` (geo->l2_entry_size bytes). */
 void l2_decode(const struct geometry *geo, const uint8_t *p, struct l2_entry *out);
 
-/* Stored refcount number j of the refcount block at `block` (a whole cluster). Widths of 8
- * to 64 bits are big endian; narrower ones fill each byte from its lowest bits up. */
-static inline uint64_t refblock_get(const uint8_t *block, uint32_t refcount_order, uint64_t j)
+/* Stored refcount number j of the refcount block at `block` (a whole cluster). Widths
+ * of 8 to 64 bits are big endian; narrower ones fill each byte from its lowest bits
+ * up. */
+static inline uint64_t refblock_get(const uint8_t *block, uint32_t refcount_order,
+                                    uint64_t j)
 {
     switch (refcount_order) {
     case 0: return block[j / 8] >> (j % 8) & 1;

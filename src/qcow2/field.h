@@ -22,7 +22,7 @@ enum field_kind {
     FIELD_MAGIC,
     FIELD_TIME,             /* seconds since 1970 */
     FIELD_NSEC,
-    FIELD_TEXT,             /* bytes of a name; width 0: length comes from another field */
+    FIELD_TEXT,             /* bytes of a name; width 0: another field has its length */
     FIELD_RESERVED,         /* must be zero */
     FIELD_FLAG,             /* one bit, in bit tables */
 };
@@ -64,18 +64,19 @@ struct field_table {
 const struct field_table *field_table(const char *id);      /* NULL: no such table */
 const struct field_table *field_table_at(size_t i);         /* NULL past the last */
 
-/* The compressed-descriptor table for clusters of 2^cluster_bits bytes (9 to 21): the border
- * between offset and size moves with it. field_table() has that of 64 KiB clusters. */
+/* The compressed-descriptor table for clusters of 2^cluster_bits bytes (9 to 21): the
+ * border between offset and size moves with it. field_table() has that of 64 KiB
+ * clusters. */
 const struct field_table *field_table_compressed(uint32_t cluster_bits);
 
 /* Value of a field in the bytes of its structure (bit tables: of its word); bytes that
- * `len` does not reach count as 0. Wider than 8 bytes or width 0: 0. Offsets in bit tables
- * are byte offsets: they stand where they are, unshifted. */
+ * `len` does not reach count as 0. Wider than 8 bytes or width 0: 0. Offsets in bit
+ * tables are byte offsets: they stand where they are, unshifted. */
 uint64_t field_value(const struct field_table *t, const struct field *f,
                      const uint8_t *bytes, size_t len);
 
-/* Value in words: "16 (64 KiB)", "0x30000 (196608)", "dirty, extended L2 entries"... Bytes
- * of text (FIELD_TEXT) are not a value: show them with text_visible. */
+/* Value in words: "16 (64 KiB)", "0x30000 (196608)", "dirty, extended L2 entries"...
+ * Bytes of text (FIELD_TEXT) are not a value: show them with text_visible. */
 void field_describe(const struct field *f, uint64_t value, struct buf *out);
 
 /* Field of a table that covers byte `at` of the structure (bit tables: that bit of the
@@ -97,9 +98,10 @@ struct part {
 struct parts { struct part *list; size_t n; };              /* owned */
 
 struct image;
-/* Parts of the whole header area: header fields, every extension with its fields, and the
- * backing file name, by rising offset but for the last. `index` counts the extensions, and
- * the records of a feature name table. False when memory runs out. Free with parts_free. */
+/* Parts of the whole header area: header fields, every extension with its fields, and
+ * the backing file name, by rising offset but for the last. `index` counts the
+ * extensions, and the records of a feature name table. False when memory runs out.
+ * Free with parts_free. */
 bool parts_of_header(const struct image *img, struct parts *out);
 /* Parts of the entry of snapshot / bitmap number i. */
 bool parts_of_snapshot(const struct image *img, size_t i, struct parts *out);

@@ -4,9 +4,9 @@
 static const struct field SNAPSHOT[] = {
     { "l1_table_offset", 0, 8, FIELD_OFFSET, 2, TARGET_L1_TABLE, NULL,
       "Where the L1 table of this snapshot starts; cluster aligned.",
-      "Taking a snapshot copies the L1 table and raises the refcount of all that it leads "
-      "to. From then on active layer and snapshot share L2 tables and data until one of "
-      "them is written to." },
+      "Taking a snapshot copies the L1 table and raises the refcount of all that it "
+      "leads to. From then on active layer and snapshot share L2 tables and data until "
+      "one of them is written to." },
     { "l1_size", 8, 4, FIELD_COUNT, 2, TARGET_NONE, NULL,
       "Number of entries in that L1 table.",
       "It covers the disk as it was when the snapshot was taken, and the saved state of "
@@ -23,13 +23,15 @@ static const struct field SNAPSHOT[] = {
       "How long the guest had been running.", NULL },
     { "vm_state_size", 32, 4, FIELD_BYTES, 2, TARGET_NONE, NULL,
       "Size of the saved machine state; 0: only the disk was saved.",
-      "The state, mostly guest memory, is stored like guest data at offsets after the end "
-      "of the disk. Sizes of 4 GiB and more need the 64-bit field in the extra data." },
+      "The state, mostly guest memory, is stored like guest data at offsets after the "
+      "end of the disk. Sizes of 4 GiB and more need the 64-bit field in the extra "
+      "data." },
     { "extra_data_size", 36, 4, FIELD_BYTES, 2, TARGET_NONE, NULL,
       "Length of the extra data, which follows this field.",
       "Version 3 requires at least 16 bytes: the 64-bit state size and the disk size." },
     { "extra_data", 40, 0, FIELD_TEXT, 2, TARGET_NONE, NULL,
-      "Fields that were added later; a program leaves those it does not know alone.", NULL },
+      "Fields that were added later; a program leaves those it does not know alone.",
+      NULL },
     { "id_str", 40, 0, FIELD_TEXT, 2, TARGET_NONE, NULL,
       "The id, unique in this image; not NUL-terminated.", NULL },
     { "name", 40, 0, FIELD_TEXT, 2, TARGET_NONE, NULL,
@@ -74,8 +76,8 @@ static const struct field_name BITMAP_TYPES[] = {
 static const struct field BITMAP_DIR_ENTRY[] = {
     { "bitmap_table_offset", 0, 8, FIELD_OFFSET, 2, TARGET_BITMAP_TABLE, NULL,
       "Where the table of this bitmap starts; cluster aligned.",
-      "The table points to the clusters that hold the bits, as an L2 table points to guest "
-      "data." },
+      "The table points to the clusters that hold the bits, as an L2 table points to "
+      "guest data." },
     { "bitmap_table_size", 8, 4, FIELD_COUNT, 2, TARGET_NONE, NULL,
       "Number of entries in that table.",
       "It follows from the size of the disk and the granularity; any other number makes "

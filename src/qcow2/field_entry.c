@@ -24,12 +24,13 @@ const struct field_table FIELDS_L1_ENTRY = {
 static const struct field L2_ENTRY[] = {
     { "copied", 63, 1, FIELD_FLAG, 2, TARGET_NONE, NULL,
       "Set when the refcount of the cluster is exactly 1.",
-      "Set wrongly, a write goes to a cluster that a snapshot or another entry still uses, "
-      "and damages it silently. Clear wrongly, it only costs a copy." },
+      "Set wrongly, a write goes to a cluster that a snapshot or another entry still "
+      "uses, and damages it silently. Clear wrongly, it only costs a copy." },
     { "compressed", 62, 1, FIELD_FLAG, 2, TARGET_NONE, NULL,
       "Clear here: a standard cluster.",
       "When it is set, the rest of the word is a compressed cluster descriptor." },
-    { "reserved_high", 56, 6, FIELD_RESERVED, 2, TARGET_NONE, NULL, "Must be zero.", NULL },
+    { "reserved_high", 56, 6, FIELD_RESERVED, 2, TARGET_NONE, NULL,
+      "Must be zero.", NULL },
     { "host_offset", 9, 47, FIELD_OFFSET, 2, TARGET_DATA, NULL,
       "Where the data lies; cluster aligned. 0: no cluster is allocated.",
       "What is not allocated is read from the backing file, or as zeros where there is "
@@ -37,8 +38,8 @@ static const struct field L2_ENTRY[] = {
     { "reserved", 1, 8, FIELD_RESERVED, 2, TARGET_NONE, NULL, "Must be zero.", NULL },
     { "zero", 0, 1, FIELD_FLAG, 3, TARGET_NONE, NULL,
       "The cluster reads as zeros, whatever is stored.",
-      "With an offset the space is kept for later, without one there is none. In version 2 "
-      "and with extended entries this bit has no meaning and must be zero." },
+      "With an offset the space is kept for later, without one there is none. In version "
+      "2 and with extended entries this bit has no meaning and must be zero." },
 };
 
 const struct field_table FIELDS_L2_ENTRY = {
@@ -50,14 +51,14 @@ static const struct field L2_BITMAP[] = {
       "One bit for each of 32 subclusters: it reads as zeros.", NULL },
     { "allocated", 0, 32, FIELD_MASK, 3, TARGET_NONE, NULL,
       "One bit for each of 32 subclusters: its data lies in the host cluster.",
-      "A subcluster with neither bit is read from the backing file. Both bits at once are "
-      "an error, and so is an allocated subcluster of an entry without a cluster. In "
+      "A subcluster with neither bit is read from the backing file. Both bits at once "
+      "are an error, and so is an allocated subcluster of an entry without a cluster. In "
       "compressed clusters the whole bitmap is zero." },
 };
 
 const struct field_table FIELDS_L2_ENTRY_EXTENDED = {
-    "l2-entry-extended", "Subcluster bitmap of an extended L2 entry", "Extended L2 Entries",
-    true, 8, FIELDS(L2_BITMAP),
+    "l2-entry-extended", "Subcluster bitmap of an extended L2 entry",
+    "Extended L2 Entries", true, 8, FIELDS(L2_BITMAP),
 };
 
 /* The border between offset and size for clusters of 2^cb bytes. */
@@ -90,16 +91,16 @@ static const struct field COMPRESSED[][COMPRESSED_FIELDS] = {
 
 const struct field_table FIELDS_COMPRESSED[] = {
     COMPRESSED_TABLE(9), COMPRESSED_TABLE(10), COMPRESSED_TABLE(11), COMPRESSED_TABLE(12),
-    COMPRESSED_TABLE(13), COMPRESSED_TABLE(14), COMPRESSED_TABLE(15), COMPRESSED_TABLE(16),
-    COMPRESSED_TABLE(17), COMPRESSED_TABLE(18), COMPRESSED_TABLE(19), COMPRESSED_TABLE(20),
-    COMPRESSED_TABLE(21),
+    COMPRESSED_TABLE(13), COMPRESSED_TABLE(14), COMPRESSED_TABLE(15),
+    COMPRESSED_TABLE(16), COMPRESSED_TABLE(17), COMPRESSED_TABLE(18),
+    COMPRESSED_TABLE(19), COMPRESSED_TABLE(20), COMPRESSED_TABLE(21),
 };
 
 static const struct field REFTABLE_ENTRY[] = {
     { "refblock_offset", 9, 55, FIELD_OFFSET, 2, TARGET_REFBLOCK, NULL,
-      "Where the refcount block starts; 0: all clusters it would describe have refcount 0.",
-      "A refcount block fills one cluster. With clusters of 64 KiB and 16-bit refcounts it "
-      "describes 32768 clusters, 2 GiB of the file." },
+      "Where the refcount block starts; 0: none, its clusters have refcount 0.",
+      "A refcount block fills one cluster. With clusters of 64 KiB and 16-bit refcounts "
+      "it describes 32768 clusters, 2 GiB of the file." },
     { "reserved", 0, 9, FIELD_RESERVED, 2, TARGET_NONE, NULL, "Must be zero.", NULL },
 };
 
@@ -109,7 +110,8 @@ const struct field_table FIELDS_REFTABLE_ENTRY = {
 };
 
 static const struct field BITMAP_TABLE_ENTRY[] = {
-    { "reserved_high", 56, 8, FIELD_RESERVED, 2, TARGET_NONE, NULL, "Must be zero.", NULL },
+    { "reserved_high", 56, 8, FIELD_RESERVED, 2, TARGET_NONE, NULL,
+      "Must be zero.", NULL },
     { "host_offset", 9, 47, FIELD_OFFSET, 2, TARGET_BITMAP_DATA, NULL,
       "Where this cluster of the bitmap lies; 0: not stored, see all_ones.", NULL },
     { "reserved", 1, 8, FIELD_RESERVED, 2, TARGET_NONE, NULL, "Must be zero.", NULL },

@@ -43,8 +43,8 @@ static const struct field FEATURE_NAME[] = {
       "Number of the bit in that mask.", NULL },
     { "name", 2, 46, FIELD_TEXT, 3, TARGET_NONE, NULL,
       "Name of the feature, padded with zeros.",
-      "With it an old program can tell which feature it lacks, although it has never heard "
-      "of it." },
+      "With it an old program can tell which feature it lacks, although it has never "
+      "heard of it." },
 };
 
 const struct field_table FIELDS_FEATURE_NAME = {
@@ -60,24 +60,26 @@ static const struct field BITMAPS_EXT[] = {
       "Size of the bitmap directory: all its entries together.", NULL },
     { "bitmap_directory_offset", 16, 8, FIELD_OFFSET, 2, TARGET_BITMAP_DIR, NULL,
       "Where the bitmap directory starts; cluster aligned.",
-      "It may be believed only while autoclear feature bit 0 is set: a program that knows "
-      "nothing of bitmaps clears the bit when it writes to the image." },
+      "It may be believed only while autoclear feature bit 0 is set: a program that "
+      "knows nothing of bitmaps clears the bit when it writes to the image." },
 };
 
 const struct field_table FIELDS_BITMAPS_EXT = {
-    "bitmaps-ext", "Bitmaps extension", "Bitmaps extension", false, 0, FIELDS(BITMAPS_EXT),
+    "bitmaps-ext", "Bitmaps extension", "Bitmaps extension", false, 0,
+    FIELDS(BITMAPS_EXT),
 };
 
 static const struct field CRYPTO_EXT[] = {
     { "offset", 0, 8, FIELD_OFFSET, 2, TARGET_CRYPTO_HEADER, NULL,
       "Where the LUKS header lies in this file; cluster aligned.",
       "The LUKS header holds the key slots: the key of the disk, locked with each of the "
-      "passphrases. When it is lost, the guest data is lost with it, whatever one knows." },
+      "passphrases. When it is lost, the guest data is lost with it, whatever one "
+      "knows." },
     { "length", 8, 8, FIELD_BYTES, 2, TARGET_NONE, NULL,
       "Length of the LUKS header and its key material.", NULL },
 };
 
 const struct field_table FIELDS_CRYPTO_EXT = {
-    "crypto-ext", "Encryption header pointer", "Full disk encryption header pointer", false,
-    0, FIELDS(CRYPTO_EXT),
+    "crypto-ext", "Encryption header pointer", "Full disk encryption header pointer",
+    false, 0, FIELDS(CRYPTO_EXT),
 };

@@ -44,13 +44,13 @@ static const struct field HEADER[] = {
     { "version", 4, 4, FIELD_NUMBER, 2, TARGET_NONE, NULL,
       "Format version: 2 (compat 0.10) or 3 (compat 1.1).",
       "Version 3 lengthened the header by feature masks, the refcount width and its own "
-      "length, and gave L2 entries a flag for clusters that read as zeros. Version 1 is the "
-      "older format qcow, laid out differently." },
+      "length, and gave L2 entries a flag for clusters that read as zeros. Version 1 is "
+      "the older format qcow, laid out differently." },
     { "backing_file_offset", 8, 8, FIELD_OFFSET, 2, TARGET_TEXT, NULL,
       "Where the name of the backing file is stored; 0: there is none.",
       "Guest clusters that this image does not hold are read from the backing file. Its "
-      "name lies in the first cluster, behind the header extensions, and also marks where "
-      "the extensions must end." },
+      "name lies in the first cluster, behind the header extensions, and also marks "
+      "where the extensions must end." },
     { "backing_file_size", 16, 4, FIELD_BYTES, 2, TARGET_NONE, NULL,
       "Length of the backing file name, at most 1023.",
       "The name has no NUL at its end; this is the only way to know how long it is. "
@@ -58,8 +58,8 @@ static const struct field HEADER[] = {
     { "cluster_bits", 20, 4, FIELD_LOG2, 2, TARGET_NONE, NULL,
       "Size of a cluster as a power of two: 9 (512 bytes) to 21 (2 MiB).",
       "The cluster is the unit of everything: the file is divided into clusters, tables "
-      "fill whole clusters, and one table entry stands for one cluster of the guest disk. "
-      "With a wrong value no offset in the image can be understood." },
+      "fill whole clusters, and one table entry stands for one cluster of the guest "
+      "disk. With a wrong value no offset in the image can be understood." },
     { "size", 24, 8, FIELD_BYTES, 2, TARGET_NONE, NULL,
       "Size of the disk that the guest sees.",
       "This is independent of the length of the file: clusters are added when the guest "
@@ -67,8 +67,8 @@ static const struct field HEADER[] = {
     { "crypt_method", 32, 4, FIELD_ENUM, 2, TARGET_NONE, CRYPT_METHODS,
       "How guest data is encrypted.",
       "Only guest data is encrypted, never the tables, so that an encrypted image can be "
-      "checked without the key. LUKS keeps its own header in clusters of the image, which "
-      "a header extension points to." },
+      "checked without the key. LUKS keeps its own header in clusters of the image, "
+      "which a header extension points to." },
     { "l1_size", 36, 4, FIELD_COUNT, 2, TARGET_NONE, NULL,
       "Number of entries in the active L1 table.",
       "There may be more entries than the disk needs: QEMU keeps the saved state of a "
@@ -77,16 +77,17 @@ static const struct field HEADER[] = {
     { "l1_table_offset", 40, 8, FIELD_OFFSET, 2, TARGET_L1_TABLE, NULL,
       "Where the active L1 table starts; cluster aligned.",
       "The L1 table is the root of the two-level map from guest offsets to clusters of "
-      "the file. Each entry points to an L2 table; without it guest data is only a heap of "
-      "clusters in unknown order." },
+      "the file. Each entry points to an L2 table; without it guest data is only a heap "
+      "of clusters in unknown order." },
     { "refcount_table_offset", 48, 8, FIELD_OFFSET, 2, TARGET_REFTABLE, NULL,
       "Where the refcount table starts; cluster aligned.",
       "The refcount table points to refcount blocks, which say for each cluster of the "
-      "file how often it is used. All of it could be computed again from the other tables." },
+      "file how often it is used. All of it could be computed again from the other "
+      "tables." },
     { "refcount_table_clusters", 56, 4, FIELD_COUNT, 2, TARGET_NONE, NULL,
       "Length of the refcount table in clusters.",
-      "QEMU takes at most 8 MiB. Length 0 makes QEMU refuse to open the image, except for "
-      "its own check." },
+      "QEMU takes at most 8 MiB. Length 0 makes QEMU refuse to open the image, except "
+      "for its own check." },
     { "nb_snapshots", 60, 4, FIELD_COUNT, 2, TARGET_NONE, NULL,
       "Number of internal snapshots, at most 65536.",
       "Each snapshot has an entry in the snapshot table and an L1 table of its own." },
@@ -104,16 +105,17 @@ static const struct field HEADER[] = {
       "set meanwhile. That saves writes and costs a repair after a crash." },
     { "autoclear_features", 88, 8, FIELD_MASK, 3, TARGET_NONE, AUTOCLEAR,
       "Features whose bits a program that does not know them must clear when it writes.",
-      "A cleared bit tells that the data of the feature may be stale. With the bitmaps bit "
-      "clear, the bitmaps in the image no longer agree with the disk and are ignored." },
+      "A cleared bit tells that the data of the feature may be stale. With the bitmaps "
+      "bit clear, the bitmaps in the image no longer agree with the disk and are "
+      "ignored." },
     { "refcount_order", 96, 4, FIELD_LOG2_BITS, 3, TARGET_NONE, NULL,
       "Width of a refcount in bits as a power of two: 0 (1 bit) to 6 (64 bits).",
-      "4, that is 16 bits, is usual and the only width in version 2. A narrow width bounds "
-      "how many snapshots can share a cluster: 1 bit allows none." },
+      "4, that is 16 bits, is usual and the only width in version 2. A narrow width "
+      "bounds how many snapshots can share a cluster: 1 bit allows none." },
     { "header_length", 100, 4, FIELD_BYTES, 3, TARGET_NONE, NULL,
       "Length of this header; the header extensions begin behind it.",
-      "At least 104, a multiple of 8. Fields past this length do not exist and have their "
-      "default values." },
+      "At least 104, a multiple of 8. Fields past this length do not exist and have "
+      "their default values." },
     { "compression_type", 104, 1, FIELD_ENUM, 3, TARGET_NONE, COMPRESSION_TYPES,
       "How compressed clusters are compressed.",
       "It exists when header_length is more than 104; otherwise zlib is meant. Anything "

@@ -9,11 +9,11 @@
 /* field_header.c */
 extern const struct field_table FIELDS_HEADER;
 /* field_ext.c */
-extern const struct field_table FIELDS_HEADER_EXT, FIELDS_FEATURE_NAME, FIELDS_BITMAPS_EXT,
-    FIELDS_CRYPTO_EXT;
+extern const struct field_table FIELDS_HEADER_EXT, FIELDS_FEATURE_NAME,
+    FIELDS_BITMAPS_EXT, FIELDS_CRYPTO_EXT;
 /* field_entry.c */
-extern const struct field_table FIELDS_L1_ENTRY, FIELDS_L2_ENTRY, FIELDS_L2_ENTRY_EXTENDED,
-    FIELDS_REFTABLE_ENTRY, FIELDS_BITMAP_TABLE_ENTRY;
+extern const struct field_table FIELDS_L1_ENTRY, FIELDS_L2_ENTRY,
+    FIELDS_L2_ENTRY_EXTENDED, FIELDS_REFTABLE_ENTRY, FIELDS_BITMAP_TABLE_ENTRY;
 extern const struct field_table FIELDS_COMPRESSED[];    /* [cluster_bits - 9] */
 /* field_dir.c */
 extern const struct field_table FIELDS_SNAPSHOT, FIELDS_SNAPSHOT_EXTRA,

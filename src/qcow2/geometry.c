@@ -8,9 +8,10 @@ bool geometry_init(const struct header *hdr, uint64_t file_size, struct geometry
     struct geometry g = { 0 };
 
     if (hdr->cluster_bits < CLUSTER_BITS_MIN || hdr->cluster_bits > CLUSTER_BITS_MAX)
-        return err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters "
-                       "have %d (512 bytes) to %d (2 MiB) bits, so nothing after the header "
-                       "can be found. Give the cluster size to go on; 64 KiB is usual",
+        return err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; "
+                       "clusters have %d (512 bytes) to %d (2 MiB) bits, so nothing "
+                       "after the header can be found. Give the cluster size to go on; "
+                       "64 KiB is usual",
                        (unsigned long long)hdr->cluster_bits, CLUSTER_BITS_MIN,
                        CLUSTER_BITS_MAX);
     g.version = hdr->version == 2 ? 2 : 3;
@@ -34,8 +35,9 @@ bool geometry_init(const struct header *hdr, uint64_t file_size, struct geometry
     g.vm_state_l1 = g.l1_needed;
     g.l1_entries = u64_min(hdr->l1_size, L1_ENTRIES_MAX);
 
-    g.refcount_order = hdr->refcount_order > REFCOUNT_ORDER_MAX ? 4
-                                                                : (uint32_t)hdr->refcount_order;
+    g.refcount_order = 4;
+    if (hdr->refcount_order <= REFCOUNT_ORDER_MAX)
+        g.refcount_order = (uint32_t)hdr->refcount_order;
     g.refcount_bits = 1u << g.refcount_order;
     g.refcount_max = UINT64_MAX >> (64 - g.refcount_bits);
     g.refblock_bits = g.cluster_bits + 3 - g.refcount_order;

@@ -34,8 +34,8 @@ struct header {
     uint64_t compression_type;          /* absent: 0 */
 };
 
-/* Decodes from the first `len` bytes of the file (missing bytes count as zeros). A version
- * other than 2 is read by the rules of version 3. */
+/* Decodes from the first `len` bytes of the file (missing bytes count as zeros). A
+ * version other than 2 is read by the rules of version 3. */
 void header_decode(const uint8_t *bytes, size_t len, struct header *out);
 
 struct field;
@@ -46,24 +46,24 @@ bool header_has_field(const struct field *f, uint64_t version, uint64_t header_l
 struct header_ext {
     uint32_t type;
     uint32_t length;                    /* bytes of data, without padding */
-    uint64_t data_off;                  /* host byte of its data (entry starts 8 before) */
+    uint64_t data_off;                  /* host byte of its data, 8 after its start */
 };
 
 enum ext_end {                          /* how the list of extensions ended */
     EXT_ENDED_MARK,                     /* a type 0 entry */
     EXT_ENDED_AREA,                     /* the area was used up */
-    EXT_ENDED_TOO_LONG,                 /* an extension reaches past the area (rule A.4) */
+    EXT_ENDED_TOO_LONG,                 /* an extension reaches past the area */
     EXT_ENDED_OUR_LIMIT,                /* EXTENSIONS_MAX */
 };
 
 struct bitmaps_ext { uint64_t nb_bitmaps, reserved, directory_size, directory_offset; };
-struct crypto_ext { uint64_t offset, length; };         /* of the LUKS header area, bytes */
+struct crypto_ext { uint64_t offset, length; };     /* of the LUKS header area, bytes */
 
 struct extensions {
     struct header_ext *list;            /* owned, in file order */
     size_t n;
     enum ext_end end;
-    uint64_t end_off;                   /* host byte of the entry where reading stopped: the
+    uint64_t end_off;                   /* host byte of the entry where it stopped: the
                                            end mark, or the one too long or too many */
     /* The last one of each known kind, NULL where there is none (points into list). */
     const struct header_ext *backing_format, *feature_names, *bitmaps_at, *crypto_at,
@@ -89,7 +89,8 @@ bool extension_next(const uint8_t *bytes, size_t len, uint64_t area_end, uint64_
 void extensions_area(const struct header *hdr, uint64_t cluster_size, uint64_t *start,
                      uint64_t *end);
 
-/* Name of an extension type ("bitmaps", "feature name table", ...), "unknown" otherwise. */
+/* Name of an extension type ("bitmaps", "feature name table", ...), "unknown"
+ * otherwise. */
 const char *extension_name(uint32_t type);
 
 /* Name of one feature bit: what the specification says, else what the image's own feature

@@ -9,8 +9,8 @@
 
 #define PROBE 512                       /* bytes of the file read before all else */
 
-/* Do these bytes look like a qcow2 header whose version field was damaged, rather than one
- * of the older format qcow (version 1), which has other things in these places? */
+/* Do these bytes look like a qcow2 header whose version field was damaged, rather than
+ * one of the older format qcow (version 1), which has other things in these places? */
 static bool plausible_qcow2(const struct header *h)
 {
     uint64_t mask;
@@ -39,8 +39,8 @@ static bool check_magic(struct source *src, const struct header *hdr, bool force
         buf_printf(&why, "it has the magic but ends after %llu bytes, inside the header",
                    (unsigned long long)source_size(src));
     else if (magic)
-        buf_puts(&why, "it has the magic, but the version is 0 and the rest of the header "
-                       "makes no sense");
+        buf_puts(&why, "it has the magic, but the version is 0 and the rest of the "
+                       "header makes no sense");
     else
         sniff_describe(src, &why);
     text_visible(&name, info.name, strlen(info.name));
@@ -205,7 +205,8 @@ void image_close(struct image *img)
 }
 
 /* The place of entry `first` of a table; false when it lies past all files. */
-static bool entry_off(uint64_t table_off, uint64_t first, uint64_t entry_size, uint64_t *out)
+static bool entry_off(uint64_t table_off, uint64_t first, uint64_t entry_size,
+                      uint64_t *out)
 {
     uint64_t bytes;
 
@@ -261,6 +262,7 @@ enum stored_status image_stored_refcount(const struct image *img, uint64_t clust
     const struct geometry *geo = &img->geo;
     uint64_t i = cluster >> geo->refblock_bits, block, j, bit;
     uint8_t bytes[8] = { 0 };
+    size_t len;
 
     *out = 0;
     if (i >= img->reftable_n)
@@ -275,8 +277,8 @@ enum stored_status image_stored_refcount(const struct image *img, uint64_t clust
     /* Only the bytes that hold it: the entry, or for narrow ones the byte it is in. */
     j = cluster & (geo->refblock_entries - 1);
     bit = j << geo->refcount_order;
-    if (!source_read(img->src, block + bit / 8, bytes, geo->refcount_bits < 8
-                                                           ? 1 : geo->refcount_bits / 8, NULL))
+    len = geo->refcount_bits < 8 ? 1 : geo->refcount_bits / 8;
+    if (!source_read(img->src, block + bit / 8, bytes, len, NULL))
         return STORED_UNREADABLE;
     *out = refblock_get(bytes, geo->refcount_order, (bit & 7) >> geo->refcount_order);
     return STORED_OK;

@@ -20,7 +20,7 @@
 struct refusal {
     const char *id;             /* stable, e.g. "l1-too-large"; NULL: QEMU opens it */
     char text[240];             /* what is wrong, in words, with the numbers */
-    bool at_check;              /* opens, but the check gives up (snapshot table, length ...) */
+    bool at_check;              /* opens, but the check gives up (snapshot table, ...) */
 };
 
 /* Values that a person forces where the header is damaged. */
@@ -36,7 +36,7 @@ struct image {
     uint8_t *head;              /* owned: first cluster of the file, zeros past its end */
     size_t head_len;            /* = cluster_size */
     size_t head_got;            /* bytes of it that lie inside the file */
-    bool head_unreadable;       /* I/O error in it, after the header (those bytes are 0) */
+    bool head_unreadable;       /* I/O error in it, after the header: those bytes are 0 */
     struct geometry geo;
     struct extensions ext;
     struct snapshots snaps;

@@ -36,7 +36,8 @@ static void add(struct making *m, const struct field_table *t, const struct fiel
         m->cap = more;
     }
     p = &m->out.list[m->out.n++];
-    *p = (struct part){ .table = t, .field = f, .off = off, .len = len, .index = m->index };
+    *p = (struct part){ .table = t, .field = f, .off = off, .len = len,
+                        .index = m->index };
     if (f->width && f->width <= 8 && off - m->bytes_off < m->bytes_len) {
         size_t at = (size_t)(off - m->bytes_off);
 
@@ -145,8 +146,9 @@ bool parts_of_header(const struct image *img, struct parts *out)
 }
 
 /* Reads `fixed` bytes of a directory entry into `bytes` and cuts its fields. */
-static void begin_entry(const struct image *img, const struct field_table *t, uint64_t off,
-                        uint64_t fixed, uint32_t index, uint8_t *bytes, struct making *m)
+static void begin_entry(const struct image *img, const struct field_table *t,
+                        uint64_t off, uint64_t fixed, uint32_t index, uint8_t *bytes,
+                        struct making *m)
 {
     *m = (struct making){ .bytes = bytes, .bytes_off = off, .bytes_len = (size_t)fixed,
                           .index = index };
@@ -164,9 +166,11 @@ bool parts_of_snapshot(const struct image *img, size_t i, struct parts *out)
     assert(i < img->snaps.n);
     s = &img->snaps.list[i];
     at = s->entry_off + 40;
-    begin_entry(img, &FIELDS_SNAPSHOT, s->entry_off, sizeof bytes, (uint32_t)i, bytes, &m);
+    begin_entry(img, &FIELDS_SNAPSHOT, s->entry_off, sizeof bytes, (uint32_t)i, bytes,
+                &m);
     known = add_fixed(&m, &FIELDS_SNAPSHOT_EXTRA, at, u64_min(s->extra_data_size, 24));
-    add_named(&m, &FIELDS_SNAPSHOT_EXTRA, "unknown", at + known, s->extra_data_size - known);
+    add_named(&m, &FIELDS_SNAPSHOT_EXTRA, "unknown", at + known,
+              s->extra_data_size - known);
     at += s->extra_data_size;
     add_named(&m, &FIELDS_SNAPSHOT, "id_str", at, s->id_size);
     at += s->id_size;

@@ -37,18 +37,19 @@ static bool snapshot_table(const struct judged *j, struct refusal *out)
         return refuse(out, "snapshots-too-many", "%llu snapshots are announced; %d are "
                       "allowed", (ull)s->announced, SNAPSHOTS_MAX);
     case SNAPSHOTS_BAD_OFFSET:
-        return refuse(out, "snapshot-table-offset", "the snapshot table offset 0x%llx is not "
-                      "a multiple of the cluster size or too large%s", (ull)s->table_off,
+        return refuse(out, "snapshot-table-offset", "the snapshot table offset 0x%llx is "
+                      "not a multiple of the cluster size or too large%s",
+                      (ull)s->table_off,
                       s->announced ? "" : " (although there are no snapshots)");
     case SNAPSHOTS_EXTRA_TOO_LARGE:
-        return refuse(out, "snapshot-extra-data", "snapshot %llu has more than %d bytes of "
-                      "extra data", (ull)s->n + 1, SNAPSHOT_EXTRA_MAX);
+        return refuse(out, "snapshot-extra-data", "snapshot %llu has more than %d bytes "
+                      "of extra data", (ull)s->n + 1, SNAPSHOT_EXTRA_MAX);
     case SNAPSHOTS_TABLE_TOO_LARGE:
-        return refuse(out, "snapshot-table-too-large", "the snapshot table is longer than "
-                      "64 MiB");
+        return refuse(out, "snapshot-table-too-large", "the snapshot table is longer "
+                      "than 64 MiB");
     case SNAPSHOTS_UNREADABLE:
-        return refuse(out, "snapshot-table-unreadable", "the entry of snapshot %llu cannot be "
-                      "read", (ull)s->n + 1);
+        return refuse(out, "snapshot-table-unreadable", "the entry of snapshot %llu "
+                      "cannot be read", (ull)s->n + 1);
     case SNAPSHOTS_COMPLETE:
     case SNAPSHOTS_PAST_FILE:
         break;
@@ -56,16 +57,16 @@ static bool snapshot_table(const struct judged *j, struct refusal *out)
     /* Zeros are what QEMU reads after the end of the file, but not so far away. */
     if (s->whole_len && (s->table_off > READ_OFFSET_MAX ||
                          s->whole_len > READ_OFFSET_MAX - s->table_off))
-        return refuse(out, "snapshot-table-unreadable", "the snapshot table at 0x%llx lies "
-                      "past all that can be read", (ull)s->table_off);
+        return refuse(out, "snapshot-table-unreadable", "the snapshot table at 0x%llx "
+                      "lies past all that can be read", (ull)s->table_off);
     return false;
 }
 
 static bool file_length(const struct judged *j, struct refusal *out)
 {
     return j->img->geo.n_clusters > CHECK_CLUSTERS_MAX &&
-           refuse(out, "file-too-large", "the file has %llu clusters; QEMU checks no more "
-                  "than %llu", (ull)j->img->geo.n_clusters, (ull)CHECK_CLUSTERS_MAX);
+           refuse(out, "file-too-large", "the file has %llu clusters; QEMU checks no "
+                  "more than %llu", (ull)j->img->geo.n_clusters, (ull)CHECK_CLUSTERS_MAX);
 }
 
 void refusal_judge(const struct image *img, struct refusal *out)

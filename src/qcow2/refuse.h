@@ -1,4 +1,5 @@
-/* The parts of refusal_judge. Each rule returns true when it refuses, with *out filled. */
+/* The parts of refusal_judge. Each rule returns true when it refuses, with *out
+ * filled. */
 #ifndef QCHECK_QCOW2_REFUSE_H
 #define QCHECK_QCOW2_REFUSE_H
 
@@ -15,9 +16,9 @@ struct judged {
 bool refuse(struct refusal *out, const char *id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-bool refuse_header(const struct judged *j, struct refusal *out);        /* refuse_header.c */
-bool refuse_extensions(const struct judged *j, struct refusal *out);    /* refuse_ext.c */
-bool refuse_bitmaps(const struct judged *j, struct refusal *out);       /* refuse_bitmap.c */
+bool refuse_header(const struct judged *j, struct refusal *out);    /* refuse_header.c */
+bool refuse_extensions(const struct judged *j, struct refusal *out);  /* refuse_ext.c */
+bool refuse_bitmaps(const struct judged *j, struct refusal *out);   /* refuse_bitmap.c */
 /* A bitmap flagged as in use is loaded without its table; the check reads it and gives up
  * at a bad entry. */
 bool refuse_bitmaps_in_use(const struct judged *j, struct refusal *out);

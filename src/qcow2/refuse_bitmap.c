@@ -51,10 +51,10 @@ static bool entry_invalid(const struct geometry *geo, uint64_t e)
            (off && (e & BITMAP_ENTRY_ALL_ONES || off & (geo->cluster_size - 1)));
 }
 
-/* Looks for a bad entry in the part of the table that lies in the file; zeros past its end
- * are good ones. *budget: bytes that may still be read. */
-static bool table_invalid(const struct image *img, const struct bitmap *b, uint64_t *budget,
-                          uint64_t *index)
+/* Looks for a bad entry in the part of the table that lies in the file; zeros past its
+ * end are good ones. *budget: bytes that may still be read. */
+static bool table_invalid(const struct image *img, const struct bitmap *b,
+                          uint64_t *budget, uint64_t *index)
 {
     uint8_t bytes[4096];
     uint64_t size = img->geo.file_size;
@@ -97,14 +97,15 @@ static bool load_one(const struct judged *j, const struct bitmap *b, const char 
     uint64_t needed = bitmap_table_needed(&j->img->geo, b->granularity_bits), index = 0;
 
     if (past_reading(b))
-        return refuse(out, "bitmap-table-unreadable", "the table of bitmap '%s' lies past "
-                      "all that can be read", name);
+        return refuse(out, "bitmap-table-unreadable", "the table of bitmap '%s' lies "
+                      "past all that can be read", name);
     if (table_invalid(j->img, b, budget, &index))
-        return refuse(out, "bitmap-table-entry", "entry %llu of the table of bitmap '%s' is "
-                      "not valid", (ull)index, name);
+        return refuse(out, "bitmap-table-entry", "entry %llu of the table of bitmap '%s' "
+                      "is not valid", (ull)index, name);
     if (b->table_size != needed)
-        return refuse(out, "bitmap-table-size", "the table of bitmap '%s' has %llu entries; "
-                      "the disk needs %llu", name, (ull)b->table_size, (ull)needed);
+        return refuse(out, "bitmap-table-size", "the table of bitmap '%s' has %llu "
+                      "entries; the disk needs %llu", name, (ull)b->table_size,
+                      (ull)needed);
     return false;
 }
 
@@ -117,17 +118,19 @@ static bool judge_dir(const struct judged *j, struct refusal *out)
     if (b->end == BITMAPS_DIR_EMPTY)
         return refuse(out, "bitmap-dir-empty", "the bitmap directory has size 0");
     if (b->end == BITMAPS_BAD_OFFSET)
-        return refuse(out, "bitmap-dir-past-end", "the bitmap directory at 0x%llx lies after "
-                      "the end of the file", (ull)b->dir_off);
+        return refuse(out, "bitmap-dir-past-end", "the bitmap directory at 0x%llx lies "
+                      "after the end of the file", (ull)b->dir_off);
     if (b->end == BITMAPS_UNREADABLE)
-        return refuse(out, "bitmap-dir-unreadable", "the bitmap directory cannot be read");
+        return refuse(out, "bitmap-dir-unreadable",
+                      "the bitmap directory cannot be read");
     for (size_t i = 0; i < b->n; i++) {
         struct buf name = BUF_INIT;
         const struct bitmap *e = &b->list[i];
 
         if (e->extra_data_size)
-            return refuse(out, "bitmap-extra-data", "bitmap %llu has %llu bytes of extra data",
-                          (ull)i + 1, (ull)e->extra_data_size);
+            return refuse(out, "bitmap-extra-data",
+                          "bitmap %llu has %llu bytes of extra data", (ull)i + 1,
+                          (ull)e->extra_data_size);
         if (e->sound)
             continue;
         shown_name(e, &name);
@@ -136,11 +139,11 @@ static bool judge_dir(const struct judged *j, struct refusal *out)
         return true;
     }
     if (b->end == BITMAPS_BROKEN)
-        return refuse(out, "bitmap-dir-broken", "an entry of the bitmap directory reaches "
-                      "past its end");
+        return refuse(out, "bitmap-dir-broken", "an entry of the bitmap directory "
+                      "reaches past its end");
     if (b->end == BITMAPS_MORE || b->end == BITMAPS_LESS)
-        return refuse(out, "bitmap-dir-count", "the bitmap directory has %s entries than the "
-                      "%llu announced", b->end == BITMAPS_MORE ? "more" : "fewer",
+        return refuse(out, "bitmap-dir-count", "the bitmap directory has %s entries than "
+                      "the %llu announced", b->end == BITMAPS_MORE ? "more" : "fewer",
                       (ull)j->img->ext.bitmaps.nb_bitmaps);
     return false;
 }
@@ -183,11 +186,11 @@ bool refuse_bitmaps_in_use(const struct judged *j, struct refusal *out)
         const struct bitmap *e = &b->list[i];
 
         if (past_reading(e))
-            return refuse(out, "bitmap-table-unreadable", "the table of bitmap %llu lies past "
-                          "all that can be read", (ull)i + 1);
+            return refuse(out, "bitmap-table-unreadable", "the table of bitmap %llu lies "
+                          "past all that can be read", (ull)i + 1);
         if (table_invalid(j->img, e, &budget, &index))
-            return refuse(out, "bitmap-table-entry", "entry %llu of the table of bitmap %llu, "
-                          "which is flagged as in use, is not valid", (ull)index,
+            return refuse(out, "bitmap-table-entry", "entry %llu of the table of bitmap "
+                          "%llu, which is flagged as in use, is not valid", (ull)index,
                           (ull)i + 1);
     }
     return false;

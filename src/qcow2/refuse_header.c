@@ -37,8 +37,9 @@ static bool lengths(const struct judged *j, struct refusal *out)
         return refuse(out, "header-too-short", "header_length is %llu; version 3 has at "
                       "least %d", (ull)h->header_length, HEADER_V3_LEN);
     if (h->header_length > cluster_size(j))
-        return refuse(out, "header-too-long", "header_length is %llu, more than a cluster "
-                      "of %llu bytes", (ull)h->header_length, (ull)cluster_size(j));
+        return refuse(out, "header-too-long", "header_length is %llu, more than a "
+                      "cluster of %llu bytes", (ull)h->header_length,
+                      (ull)cluster_size(j));
     if (h->backing_file_offset > cluster_size(j))
         return refuse(out, "backing-offset", "backing_file_offset is 0x%llx, outside the "
                       "first cluster", (ull)h->backing_file_offset);
@@ -66,7 +67,8 @@ static bool features(const struct judged *j, struct refusal *out)
                       "(zlib) and 1 (zstd)", (ull)h->compression_type);
     if (bit != (h->compression_type != COMPRESSION_ZLIB))
         return refuse(out, "compression-bit", "compression_type is %llu but incompatible "
-                      "feature bit 3 is %s", (ull)h->compression_type, bit ? "set" : "clear");
+                      "feature bit 3 is %s", (ull)h->compression_type,
+                      bit ? "set" : "clear");
     if (h->incompatible_features & ~INCOMPAT_KNOWN) {
         struct buf names = BUF_INIT;
 
@@ -77,8 +79,8 @@ static bool features(const struct judged *j, struct refusal *out)
         return true;
     }
     if (h->incompatible_features & INCOMPAT_EXTENDED_L2 && h->cluster_bits < 14)
-        return refuse(out, "subcluster-size", "extended L2 entries need clusters of 16 KiB, "
-                      "these have %llu bytes", (ull)cluster_size(j));
+        return refuse(out, "subcluster-size", "extended L2 entries need clusters of 16 "
+                      "KiB, these have %llu bytes", (ull)cluster_size(j));
     if (h->refcount_order > REFCOUNT_ORDER_MAX)
         return refuse(out, "refcount-order", "refcount_order is %llu; refcounts have at "
                       "most 64 bits (6)", (ull)h->refcount_order);
@@ -114,25 +116,27 @@ static bool tables(const struct judged *j, struct refusal *out)
     uint64_t needed = l1_needed(j);
 
     if (h->refcount_table_clusters > reftable_max)
-        return refuse(out, "reftable-too-large", "the refcount table has %llu clusters; %llu "
-                      "are allowed (8 MiB)", (ull)h->refcount_table_clusters,
+        return refuse(out, "reftable-too-large", "the refcount table has %llu clusters; "
+                      "%llu are allowed (8 MiB)", (ull)h->refcount_table_clusters,
                       (ull)reftable_max);
     if (misplaced(j, h->refcount_table_offset, reftable_len))
         return refuse(out, "reftable-offset", "the refcount table offset 0x%llx is not a "
                       "multiple of the cluster size or too large",
                       (ull)h->refcount_table_offset);
     if (h->l1_size > L1_ENTRIES_MAX)
-        return refuse(out, "l1-too-large", "the active L1 table has %llu entries; %llu are "
-                      "allowed (32 MiB)", (ull)h->l1_size, (ull)L1_ENTRIES_MAX);
+        return refuse(out, "l1-too-large", "the active L1 table has %llu entries; %llu "
+                      "are allowed (32 MiB)", (ull)h->l1_size, (ull)L1_ENTRIES_MAX);
     if (misplaced(j, h->l1_table_offset, h->l1_size * 8))
-        return refuse(out, "l1-offset", "the active L1 table offset 0x%llx is not a multiple "
-                      "of the cluster size or too large", (ull)h->l1_table_offset);
+        return refuse(out, "l1-offset", "the active L1 table offset 0x%llx is not a "
+                      "multiple of the cluster size or too large",
+                      (ull)h->l1_table_offset);
     if (needed > INT32_MAX)
         return refuse(out, "disk-too-large", "a disk of %llu bytes needs %llu L1 entries",
                       (ull)h->size, (ull)needed);
     if (h->l1_size < needed)
-        return refuse(out, "l1-too-small", "the active L1 table has %llu entries; a disk of "
-                      "%llu bytes needs %llu", (ull)h->l1_size, (ull)h->size, (ull)needed);
+        return refuse(out, "l1-too-small", "the active L1 table has %llu entries; a disk "
+                      "of %llu bytes needs %llu", (ull)h->l1_size, (ull)h->size,
+                      (ull)needed);
     if (past_reading(h->l1_table_offset, h->l1_size * 8))
         return refuse(out, "l1-unreadable", "the active L1 table at 0x%llx lies past all "
                       "that can be read", (ull)h->l1_table_offset);
@@ -140,8 +144,8 @@ static bool tables(const struct judged *j, struct refusal *out)
         return refuse(out, "crypt-method", "crypt_method is %llu; 0 to 2 are known",
                       (ull)h->crypt_method);
     if (past_reading(h->refcount_table_offset, reftable_len))
-        return refuse(out, "reftable-unreadable", "the refcount table at 0x%llx lies past "
-                      "all that can be read", (ull)h->refcount_table_offset);
+        return refuse(out, "reftable-unreadable", "the refcount table at 0x%llx lies "
+                      "past all that can be read", (ull)h->refcount_table_offset);
     if (j->img->reftable_unreadable)
         return refuse(out, "reftable-unreadable", "reading the refcount table at 0x%llx "
                       "fails", (ull)h->refcount_table_offset);

@@ -10,7 +10,8 @@
 #define EXTRA_KNOWN 24                  /* bytes of extra data that have a meaning */
 #define ALIGNMENT   8                   /* entries start at multiples of this */
 
-static uint64_t get(const char *table, const char *field, const uint8_t *bytes, size_t len)
+static uint64_t get(const char *table, const char *field, const uint8_t *bytes,
+                    size_t len)
 {
     const struct field_table *t = field_table(table);
 

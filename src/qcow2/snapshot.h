@@ -20,18 +20,18 @@ struct snapshot {
     uint64_t vm_clock_nsec;
     uint64_t vm_state_size;         /* bytes; the 64-bit one where present, else 32-bit */
     uint64_t extra_data_size;       /* bytes */
-    uint64_t disk_size;             /* bytes; the image's size where the extra data lacks it */
+    uint64_t disk_size;             /* bytes; where it is missing, the image's */
     uint64_t icount;                /* UINT64_MAX: absent */
-    char *id, *name;                /* owned; raw bytes plus a NUL, id_size / name_size long
+    char *id, *name;                /* owned; raw bytes and a NUL, of the sizes above
                                        (cut where the table or the file was cut) */
     bool id_cut;                    /* id or name reach past the end of the file */
 };
 
 enum snapshots_end {
     SNAPSHOTS_COMPLETE,
-    SNAPSHOTS_TOO_MANY,             /* nb_snapshots > SNAPSHOTS_MAX: none beyond are read */
+    SNAPSHOTS_TOO_MANY,             /* nb_snapshots > SNAPSHOTS_MAX: none are read */
     SNAPSHOTS_BAD_OFFSET,           /* not cluster aligned, or past 2^63: none are read */
-    SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `n` has more than SNAPSHOT_EXTRA_MAX extra data */
+    SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `n` has more than SNAPSHOT_EXTRA_MAX */
     SNAPSHOTS_TABLE_TOO_LARGE,      /* entry `n` would end after SNAPSHOT_TABLE_MAX */
     SNAPSHOTS_PAST_FILE,            /* entry `n` starts at or after the end of the file */
     SNAPSHOTS_UNREADABLE,           /* I/O error in entry `n` */
@@ -43,8 +43,8 @@ struct snapshots {
     uint64_t announced;             /* nb_snapshots */
     uint64_t table_off;             /* bytes */
     uint64_t table_len;             /* bytes up to the end of the last decoded entry */
-    uint64_t whole_len;             /* the same with the all-zero entries past the end of the
-                                       file that are announced but not kept */
+    uint64_t whole_len;             /* the same with the all-zero entries past the
+                                       end of the file, announced but not kept */
     enum snapshots_end end;
 };
 

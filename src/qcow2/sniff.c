@@ -17,7 +17,7 @@ static const char *const ADVICE[] = {
 };
 
 struct signature {
-    uint64_t off;                       /* bytes from the start; from the end if from_end */
+    uint64_t off;                       /* bytes from the start, or the end if from_end */
     bool from_end;
     uint8_t len;
     const char *bytes;
@@ -102,8 +102,8 @@ static void describe_head(const uint8_t *head, size_t len, struct buf *out)
     buf_puts(out, "it begins with the bytes");
     for (size_t i = 0; i < len && i < 8; i++)
         buf_printf(out, " %02x", head[i]);
-    buf_puts(out, " instead of 51 46 49 fb. If it was a qcow2 image its header is destroyed; "
-                  "the program can be told to go on without the magic");
+    buf_puts(out, " instead of 51 46 49 fb. If it was a qcow2 image its header is "
+                  "destroyed; the program can be told to go on without the magic");
 }
 
 void sniff_describe(struct source *src, struct buf *out)
@@ -123,15 +123,16 @@ void sniff_describe(struct source *src, struct buf *out)
     }
     for (size_t i = 0; i < sizeof SIGNATURES / sizeof SIGNATURES[0]; i++)
         if (matches(src, &SIGNATURES[i], head, got)) {
-            buf_printf(out, "it is %s%s", SIGNATURES[i].what, ADVICE[SIGNATURES[i].advice]);
+            buf_printf(out, "it is %s%s", SIGNATURES[i].what,
+                       ADVICE[SIGNATURES[i].advice]);
             return;
         }
     if (size < 72)
         buf_printf(out, "it has only %llu byte%s, and the shortest header has 72",
                    (unsigned long long)size, size == 1 ? "" : "s");
     else if (all_zero(head, got))
-        buf_printf(out, "its first %s are zeros: a raw disk never written to, or an image "
-                   "whose header was wiped", text_size(text, got));
+        buf_printf(out, "its first %s are zeros: a raw disk never written to, or an "
+                   "image whose header was wiped", text_size(text, got));
     else
         describe_head(head, got, out);
 }

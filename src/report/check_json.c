@@ -114,7 +114,7 @@ static void problems(struct jw *j, const struct scan_result *r)
     for (size_t i = 0; i < list->n && out_ok(j->out); i++)
         problem(j, r->img, &list->list[i]);
     jw_close(j);
-    jw_u64(j, "problems-dropped", list->dropped);
+    jw_bool(j, "problems-complete", problems_complete(list));
 }
 
 static void classes(struct jw *j, const struct scan_stats *st)

@@ -239,9 +239,9 @@ static void last_words(struct report *r)
     if (scan->refused.id)
         say(r->c, STREAM_NONFATAL, "warning: QEMU would not %s this image: %s\n",
             scan->refused.at_check ? "check" : "open", scan->refused.text);
-    if (scan->problems.dropped)
-        say(r->c, STREAM_NONFATAL, "warning: %" PRIu64 " records of problems were not kept "
-            "(--max-problems)\n", scan->problems.dropped);
+    if (!problems_complete(&scan->problems))
+        say(r->c, STREAM_NONFATAL, "warning: not all records of problems were kept "
+            "(--max-problems); the counts are exact\n");
     say(r->c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,
         n == 1 ? "" : "s");
     scan_verdict(scan, &verdict);

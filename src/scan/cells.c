@@ -49,8 +49,15 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
     if (n <= CELLS_FLAT_MAX) {
         c->flat = map_zeros(c->n_chunks * CHUNK_CELLS);
         c->touched = map_zeros(c->touched_stride * parts);
-        if (c->flat && c->touched)
+        if (c->flat && c->touched) {
+#ifdef MADV_HUGEPAGE
+            /* Clusters come in random order: large pages save most of the misses. In a
+             * longer book that is mostly empty they would waste memory. */
+            if (n <= CELLS_HUGE_MAX)
+                madvise(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS), MADV_HUGEPAGE);
+#endif
             return true;
+        }
         if (c->flat)
             munmap(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS));
         if (c->touched)

@@ -29,7 +29,8 @@
 #define STATE_SIDE      127         /* this cluster's state is in the side table */
 #define STATES_MAX      127
 #define STEP_UNKNOWN    255
-#define CELLS_FLAT_MAX  (UINT64_C(1) << 34)
+#define CELLS_FLAT_MAX  (UINT64_C(1) << 34)     /* a longer book is a sparse one */
+#define CELLS_HUGE_MAX  (UINT64_C(1) << 28)     /* large pages up to this length */
 
 struct state {
     uint32_t owners;                /* enum owner */

@@ -101,41 +101,70 @@ struct guest_map {
 };
 
 /* Reads one L2 table after the other; keeps the last one. */
+#define L1_CACHED 1024
+
 struct table_reader {
     const struct image *img;
+    uint64_t l1_off, l1_size;       /* of the layer */
+    uint64_t l1[L1_CACHED];         /* entries from l1_first on */
+    uint64_t l1_first;              /* UINT64_MAX: none read */
+    bool l1_damaged;                /* ... could not be read */
     uint8_t *bytes;
     uint64_t l1_index;              /* UINT64_MAX: none */
     enum { TABLE_NONE, TABLE_READ, TABLE_DAMAGED } state;
 };
 
-static bool table_open(struct table_reader *t, const struct image *img)
+static bool table_open(struct table_reader *t, const struct image *img, uint32_t table)
 {
-    *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX };
+    *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX, .l1_first = UINT64_MAX };
+    if (!layer_of(img, table, &t->l1_off, &t->l1_size))
+        t->l1_size = 0;
     t->bytes = malloc((size_t)img->geo.cluster_size);
     return t->bytes != NULL;
 }
 
-static void table_load(struct table_reader *t, uint64_t l1_off, uint64_t l1_size,
-                       uint64_t l1_index)
+/* Entry i (< l1_size) of the L1 table. */
+static uint64_t l1_entry(struct table_reader *t, uint64_t i)
+{
+    uint64_t first = i / L1_CACHED * L1_CACHED;
+
+    if (t->l1_first != first) {
+        t->l1_first = first;
+        t->l1_damaged = !image_read_l1(t->img, t->l1_off, first,
+                                       (size_t)u64_min(L1_CACHED, t->l1_size - first), t->l1,
+                                       NULL);
+    }
+    return t->l1[i - first];
+}
+
+/* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */
+static uint64_t next_used(struct table_reader *t, uint64_t from, uint64_t to)
+{
+    for (; from < to && from < t->l1_size; from++) {
+        if (l1_entry(t, from) || t->l1_damaged)
+            return from;
+    }
+    return to;
+}
+
+static void table_load(struct table_reader *t, uint64_t l1_index)
 {
     const struct geometry *geo = &t->img->geo;
-    uint64_t entry = 0, off;
+    uint64_t entry, off;
 
     if (t->l1_index == l1_index)
         return;
     t->l1_index = l1_index;
     t->state = TABLE_NONE;
-    if (l1_index >= l1_size)
+    if (l1_index >= t->l1_size)
         return;
-    if (!image_read_l1(t->img, l1_off, l1_index, 1, &entry, NULL)) {
-        t->state = TABLE_DAMAGED;
-        return;
-    }
+    entry = l1_entry(t, l1_index);
     off = entry & ENTRY_OFFSET_MASK;
-    if (!off)
+    if (!off && !t->l1_damaged)
         return;
     t->state = TABLE_DAMAGED;
-    if ((entry & L1_RESERVED_MASK) || (off & (geo->cluster_size - 1)) || off >= geo->file_len)
+    if (t->l1_damaged || (entry & L1_RESERVED_MASK) || (off & (geo->cluster_size - 1))
+        || off >= geo->file_len)
         return;
     if (source_read(t->img->src, off, t->bytes, (size_t)geo->cluster_size, NULL))
         t->state = TABLE_READ;
@@ -154,7 +183,7 @@ static void survey_table(const struct guest_map *g, struct table_reader *t, uint
     const struct geometry *geo = &img->geo;
     uint64_t expect = 0;
 
-    table_load(t, img->hdr.l1_table_offset, geo->l1_entries, first >> geo->l2_bits);
+    table_load(t, first >> geo->l2_bits);
     if (t->state != TABLE_READ) {
         add_to(h, t->state == TABLE_DAMAGED ? GUEST_DAMAGED
                : img->backing_file ? GUEST_BACKING : GUEST_UNALLOCATED, end - first);
@@ -179,17 +208,19 @@ static void survey_table(const struct guest_map *g, struct table_reader *t, uint
 static void survey_range(const struct guest_map *g, struct table_reader *t, uint64_t first,
                          uint64_t end, struct guest_hist *h)
 {
-    const struct geometry *geo = &g->scan->img->geo;
-    uint64_t entries = geo->l2_entries;
+    const struct image *img = g->scan->img;
+    unsigned bits = img->geo.l2_bits;
 
     while (first < end) {
-        uint64_t stop = u64_min(end, (first / entries + 1) * entries);
+        uint64_t used = next_used(t, first >> bits, ((end - 1) >> bits) + 1), stop;
 
-        /* Beyond the L1 table there is nothing, however large the disk claims to be. */
-        if (first >> geo->l2_bits >= geo->l1_entries)
-            stop = end;
-
-        survey_table(g, t, first, stop, h);
+        if (used > first >> bits) {
+            stop = u64_min(end, used << bits);
+            add_to(h, img->backing_file ? GUEST_BACKING : GUEST_UNALLOCATED, stop - first);
+        } else {
+            stop = u64_min(end, (used + 1) << bits);
+            survey_table(g, t, first, stop, h);
+        }
         first = stop;
     }
 }
@@ -209,7 +240,7 @@ static void survey_worker(void *ctx, unsigned number)
     struct table_reader t;
 
     (void)number;
-    if (!table_open(&t, g->scan->img)) {
+    if (!table_open(&t, g->scan->img, TABLE_ACTIVE)) {
         sv->failed = true;
         return;
     }
@@ -282,7 +313,7 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
     uint64_t bin_len = UINT64_C(1) << g->bin_bits;
     struct table_reader t;
 
-    if (!table_open(&t, g->scan->img))
+    if (!table_open(&t, g->scan->img, TABLE_ACTIVE))
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < n_cells; i++) {
         uint64_t at = first, end;
@@ -316,7 +347,7 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
 
 struct guest_walk {
     const struct image *img;
-    uint64_t l1_off, l1_size, at, end;
+    uint64_t at, end;               /* guest bytes */
     struct table_reader table;
     bool pending;
     struct guest_extent next;       /* read already, not merged with the one before */
@@ -327,14 +358,14 @@ bool guest_walk_open(const struct image *img, uint32_t table, uint64_t from, uin
 {
     struct guest_walk *w = calloc(1, sizeof *w);
 
-    if (!w || !table_open(&w->table, img)) {
+    if (!w || !table_open(&w->table, img, table)) {
         free(w);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     w->img = img;
     w->at = from;
     w->end = to;
-    if (!layer_of(img, table, &w->l1_off, &w->l1_size)) {
+    if (table > img->snaps.n) {
         guest_walk_free(w);
         return err_set(err, ERR_USAGE, "there is no snapshot %u", table);
     }
@@ -387,21 +418,31 @@ static void extended_piece(const struct guest_walk *w, const struct judged *jd,
     }
 }
 
-/* What stands at guest byte w->at: at most one cluster, or the rest of a missing table. */
+/* What stands at guest byte w->at: at most one cluster, or all up to the next table. */
 static void piece(struct guest_walk *w, struct guest_extent *x)
 {
     const struct geometry *geo = &w->img->geo;
     uint64_t cluster = w->at >> geo->cluster_bits, in = w->at & (geo->cluster_size - 1);
-    uint64_t raw, bitmap;
+    uint64_t raw, bitmap, l1, last, used;
     const uint8_t *p;
     struct judged jd;
 
     *x = (struct guest_extent){ .start = w->at, .type = L2_UNALLOCATED, .zero = true,
                                 .host_off = NO_ADDRESS };
-    table_load(&w->table, w->l1_off, w->l1_size, cluster >> geo->l2_bits);
+    l1 = cluster >> geo->l2_bits;
+    last = (w->end - 1) >> geo->cluster_bits >> geo->l2_bits;
+    used = next_used(&w->table, l1, last + 1);
+    if (used > l1) {
+        x->length = (u64_min(used, last) - l1) * geo->l2_span;
+        if (used > last)
+            x->length = w->end - w->at;
+        else
+            x->length -= w->at & (geo->l2_span - 1);
+        return;
+    }
+    table_load(&w->table, l1);
     if (w->table.state != TABLE_READ) {
-        x->length = cluster >> geo->l2_bits < w->l1_size
-            ? geo->l2_span - (w->at & (geo->l2_span - 1)) : w->end - w->at;
+        x->length = geo->l2_span - (w->at & (geo->l2_span - 1));
         x->damaged = w->table.state == TABLE_DAMAGED;
         return;
     }

@@ -37,6 +37,7 @@ struct l2_worker {
     struct reader reader;
     uint64_t *off;                      /* of the tables of a batch */
     struct item_list *list[2];          /* per partition */
+    uint64_t **tail;                    /* per partition */
     struct cached_step cache[STEP_CACHE];
     unsigned n_cached, next_cached;
     struct layer_stats active;
@@ -61,7 +62,7 @@ struct l2_pass {
 struct decode {
     struct l2_pass *pass;
     struct l2_worker *w;
-    struct item_list *list;
+    uint64_t **tail;                    /* per partition: where the next item goes */
     const struct l2_table *table;
     unsigned part_mask;
     bool suspect;
@@ -93,12 +94,13 @@ static bool list_reserve(struct item_list *l, size_t items)
 static inline void emit(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind,
                         uint64_t copied)
 {
+    const uint64_t flags = (uint64_t)kind << 13 | copied << 12;
+
     while (len) {
         uint64_t in_chunk = CHUNK_CELLS - (cl & (CHUNK_CELLS - 1));
         uint64_t n = len < in_chunk ? len : in_chunk;
-        struct item_list *l = &d->list[(cl >> CHUNK_BITS) & d->part_mask];
 
-        l->item[l->n++] = cl << 15 | (uint64_t)kind << 13 | copied << 12 | (n - 1);
+        *d->tail[(cl >> CHUNK_BITS) & d->part_mask]++ = cl << 15 | flags | (n - 1);
         cl += n;
         len -= n;
     }
@@ -273,27 +275,30 @@ static void decode_table(struct l2_pass *pass, struct l2_worker *w, unsigned buf
     struct engine *e = pass->e;
     const struct geometry *geo = e->geo;
     const struct l2_table *t = &e->l2.list[index];
+    struct item_list *list = w->list[buffer];
     struct decode d = {
-        .pass = pass, .w = w, .list = w->list[buffer], .table = t,
+        .pass = pass, .w = w, .tail = w->tail, .table = t,
         .part_mask = e->cells->parts - 1, .suspect = error != 0,
     };
     struct layer_stats before = w->active;
 
     for (unsigned p = 0; p < e->cells->parts; p++) {
         /* An entry makes at most two items, or one run of two clusters in two chunks. */
-        if (!list_reserve(&d.list[p], (size_t)geo->l2_entries * 2 + 2)) {
+        if (!list_reserve(&list[p], (size_t)geo->l2_entries * 2 + 2)) {
             pass->failed = true;
             return;
         }
+        w->tail[p] = list[p].item + list[p].n;
     }
     if (geo->extended_l2 || geo->data_file)
         decode_judged(&d, bytes, geo->l2_entries);
     else
         decode_standard(&d, bytes, geo->l2_entries);
     for (unsigned p = 0; p < e->cells->parts; p++) {
-        struct item_list *l = &d.list[p];
-        size_t from = l->n_segments ? l->segment[l->n_segments - 1].end : 0;
+        struct item_list *l = &list[p];
+        size_t from = l->n;
 
+        l->n = (size_t)(w->tail[p] - l->item);
         if (l->n > from)
             l->segment[l->n_segments++] = (struct segment){ (uint32_t)index, (uint32_t)l->n };
         if (e->progress && e->progress->want_preview)
@@ -350,39 +355,44 @@ static void steps_of_table(const struct engine *e, struct l2_worker *w,
     step[ITEM_COMPRESSED] = step_for(w, OWNER_COMPRESSED | layers, weight);
 }
 
+/* The inner loop of entering: items [i, end) of one table. Returns whether COPIED and a
+ * stored refcount disagree somewhere. */
+static bool enter_items(struct cells *c, const struct item_list *l, size_t i, size_t end,
+                        struct step *const step[N_ITEM_KINDS])
+{
+    uint64_t wrong = 0;
+
+    for (; i < end; i++) {
+        uint64_t item = l->item[i], cl = item >> 15, copied = item >> 12 & 1;
+        unsigned kind = item >> 13 & 3, len = (item & 0xfff) + 1;
+        uint64_t rule = kind != ITEM_COMPRESSED;
+
+        if (c->flat && i + PREFETCH < l->n)
+            __builtin_prefetch(c->flat + (l->item[i + PREFETCH] >> 15), 1);
+        if (len == 1) {
+            wrong |= rule & ((cells_bump(c, cl, step[kind]) >> 7) ^ copied);
+        } else {
+            unsigned seen = cells_bump_run(c, cl, len, step[kind]);
+
+            wrong |= rule & (copied ? seen >> 6 & 1 : seen >> 7);
+        }
+    }
+    return wrong;
+}
+
 static void enter_list(struct l2_pass *pass, struct l2_worker *w, const struct item_list *l)
 {
     struct engine *e = pass->e;
-    struct cells *c = e->cells;
-    uint8_t *flat = c->flat;
     size_t i = 0;
 
     for (size_t s = 0; s < l->n_segments; s++) {
         const struct l2_table *t = &e->l2.list[l->segment[s].table];
         struct step *step[N_ITEM_KINDS];
-        uint64_t wrong = 0;
-        size_t end = l->segment[s].end;
 
         steps_of_table(e, w, t, step);
-        for (; i < end; i++) {
-            uint64_t item = l->item[i], cl = item >> 15, copied = item >> 12 & 1;
-            unsigned kind = item >> 13 & 3, len = (item & 0xfff) + 1;
-            uint64_t rule = kind != ITEM_COMPRESSED;
-
-            if (flat && i + PREFETCH < l->n)
-                __builtin_prefetch(flat + (l->item[i + PREFETCH] >> 15), 1);
-            if (len == 1) {
-                uint8_t was = cells_bump(c, cl, step[kind]);
-
-                wrong |= rule & ((was >> 7) ^ copied);
-            } else {
-                unsigned seen = cells_bump_run(c, cl, len, step[kind]);
-
-                wrong |= rule & (copied ? seen >> 6 & 1 : seen >> 7);
-            }
-        }
-        if (wrong && t->n_active)
+        if (enter_items(e->cells, l, i, l->segment[s].end, step) && t->n_active)
             e->suspect[l->segment[s].table] = SUSPECT_YES;
+        i = l->segment[s].end;
     }
 }
 
@@ -432,6 +442,7 @@ static void worker_free(struct l2_worker *w, unsigned parts)
 {
     reader_free(&w->reader);
     free(w->off);
+    free(w->tail);
     for (int b = 0; b < 2; b++) {
         for (unsigned p = 0; w->list[b] && p < parts; p++) {
             free(w->list[b][p].item);
@@ -491,9 +502,10 @@ bool pass_l2(struct engine *e, struct error *err)
         struct l2_worker *w = &pass.worker[i];
 
         w->off = calloc(batch, sizeof *w->off);
+        w->tail = calloc(e->cells->parts, sizeof *w->tail);
         w->list[0] = calloc(e->cells->parts, sizeof *w->list[0]);
         w->list[1] = calloc(e->cells->parts, sizeof *w->list[1]);
-        if (!w->off || !w->list[0] || !w->list[1]
+        if (!w->off || !w->tail || !w->list[0] || !w->list[1]
             || !reader_init(&w->reader, e->img, table_bytes)) {
             err_set(err, ERR_NOMEM, "out of memory");
             goto out;

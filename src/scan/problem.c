@@ -51,7 +51,7 @@ static bool room_for_one(struct problems *list, enum problem_kind kind)
     struct problem *bigger;
     size_t cap;
 
-    if (list->kept[kind] >= list->kept_max)
+    if (!problems_room(list, kind))
         return false;
     if (list->n < list->cap)
         return true;
@@ -79,7 +79,7 @@ static void keep(struct problems *list, const struct problem *p)
         return;
     }
     if (!room_for_one(list, p->kind)) {
-        list->dropped++;
+        list->cut[p->kind] = true;
         free(p->note);
         return;
     }
@@ -93,6 +93,23 @@ void problems_add(struct problems *list, const struct problem *p)
     list->count[p->kind] += p->count;
     list->qemu_count[p->kind] += p->qemu_count;
     keep(list, p);
+}
+
+void problems_count(struct problems *list, enum problem_kind kind, uint64_t count,
+                    uint64_t qemu_count)
+{
+    list->cut[kind] = true;
+    list->count[kind] += count;
+    list->qemu_count[kind] += qemu_count;
+}
+
+bool problems_complete(const struct problems *list)
+{
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        if (list->cut[k])
+            return false;
+    }
+    return true;
 }
 
 void problem_note(struct problems *list, enum problem_kind kind, const struct place *place,
@@ -120,10 +137,10 @@ void problems_append(struct problems *to, struct problems *from)
     for (size_t i = 0; i < from->n; i++)
         keep(to, &from->list[i]);
     for (int k = 0; k < N_PROBLEMS; k++) {
+        to->cut[k] |= from->cut[k];
         to->count[k] += from->count[k];
         to->qemu_count[k] += from->qemu_count[k];
     }
-    to->dropped += from->dropped;
     from->n = 0;                            /* the notes have moved */
     problems_free(from);
 }

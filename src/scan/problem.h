@@ -133,7 +133,7 @@ struct problems {
     struct problem *list;       /* owned */
     size_t n, cap;
     size_t kept_max;            /* records kept of each kind; more are only counted */
-    uint64_t dropped;           /* records not kept */
+    bool cut[N_PROBLEMS];               /* not all records of this kind are in the list */
     size_t kept[N_PROBLEMS];            /* records of each kind in the list */
     size_t last[N_PROBLEMS];            /* the last of them; SIZE_MAX: none */
     uint64_t count[N_PROBLEMS];         /* exact, distinct places */
@@ -155,6 +155,19 @@ void problem_note(struct problems *list, enum problem_kind kind, const struct pl
 
 /* Appends `from` to `to` in order (moves the records), as if added one by one. */
 void problems_append(struct problems *to, struct problems *from);
+
+/* Counts `count` problems of a kind that has no room left, without a record. */
+void problems_count(struct problems *list, enum problem_kind kind, uint64_t count,
+                    uint64_t qemu_count);
+
+/* Can a record of this kind still be kept? If not, problems_count will do. */
+static inline bool problems_room(const struct problems *list, enum problem_kind kind)
+{
+    return list->kept[kind] < list->kept_max;
+}
+
+/* Are all records in the list? */
+bool problems_complete(const struct problems *list);
 
 /* Sorts by kind, then by place in the file. */
 void problems_sort(struct problems *list);

@@ -144,8 +144,8 @@ void builder_free(struct builder *b)
 
 /* --- snapshots --- */
 
-/* One reference more to the cluster or clusters of each entry of an L2 table that is about
- * to be shared; nothing in it may be written in place any longer. */
+/* One reference more to the cluster or clusters of each entry of an L2 table that is
+ * about to be shared; nothing in it may be written in place any longer. */
 static void share_l2(struct builder *b, uint64_t l2_off)
 {
     for (uint64_t j = 0; j < b->geo.l2_entries; j++) {
@@ -204,7 +204,8 @@ size_t builder_add_snapshot(struct builder *b, const char *id, const char *name)
     struct builder_snapshot *s = &b->snapshot[b->n_snapshots];
     uint64_t l1_clusters = u64_max(1, clusters_for(b, b->l1_size * 8)), len = 0;
 
-    DEMAND(b->n_snapshots < sizeof b->snapshot / sizeof b->snapshot[0] && !b->opt.data_file);
+    DEMAND(b->n_snapshots < sizeof b->snapshot / sizeof b->snapshot[0] &&
+           !b->opt.data_file);
     *s = (struct builder_snapshot){ dup_text(id), dup_text(name), 0, b->l1_size };
     s->l1_off = builder_alloc(b, l1_clusters);
     for (uint64_t i = 0; i < b->l1_size; i++) {

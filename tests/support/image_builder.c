@@ -288,8 +288,8 @@ uint64_t builder_map_compressed(struct builder *b, uint64_t guest_cluster)
     memcpy(b->bytes + off, plain + cs, len);
     b->packed += len;
     sectors = ((off & 511) + len - 1) / 512;
-    builder_set_l2(b, guest_cluster, OFLAG_COMPRESSED | sectors << b->geo.csize_shift | off,
-                   0);
+    builder_set_l2(b, guest_cluster,
+                   OFLAG_COMPRESSED | sectors << b->geo.csize_shift | off, 0);
     free(plain);
     return off;
 }

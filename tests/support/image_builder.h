@@ -1,5 +1,6 @@
-/* Makes qcow2 images in memory for tests: sound ones, which the test then damages by field
- * name or byte. Everything that goes wrong in here is a fault of the test and aborts.
+/* Makes qcow2 images in memory for tests: sound ones, which the test then damages by
+ * field name or byte. Everything that goes wrong in here is a fault of the test and
+ * aborts.
  *
  *     struct builder *b = builder_new(BUILDER_DEFAULTS);
  *     uint64_t data = builder_map(b, 3);                      guest cluster 3
@@ -8,7 +9,7 @@
  *     ...
  *     image_close(img);
  *     builder_free(b);
- */
+ * */
 #ifndef QCHECK_TESTS_IMAGE_BUILDER_H
 #define QCHECK_TESTS_IMAGE_BUILDER_H
 
@@ -25,7 +26,7 @@ struct builder_options {
     uint64_t size;                  /* bytes of guest disk */
     uint64_t l1_size;               /* entries; 0: as many as the disk needs */
     bool extended_l2;
-    bool zstd;                      /* compression type in the header; nothing compresses */
+    bool zstd;                      /* compression type in the header only */
     const char *data_file;          /* name of an external data file; NULL: none */
     const char *backing_file;       /* NULL: none */
     uint64_t crypto_len;            /* bytes of a LUKS header area; 0: no encryption */
@@ -42,7 +43,7 @@ struct builder_bitmap { char *name; uint32_t granularity_bits, flags; uint64_t t
 
 struct builder {
     struct builder_options opt;
-    struct geometry geo;            /* file_size and n_clusters are those of an empty file */
+    struct geometry geo;            /* file_size and n_clusters: of an empty file */
     uint8_t *bytes;                 /* the image */
     size_t len;                     /* bytes */
     uint64_t l1_off, l1_size;       /* active L1: host byte, entries */
@@ -68,7 +69,8 @@ void builder_free(struct builder *b);
 uint64_t builder_map(struct builder *b, uint64_t guest_cluster);
 /* An entry that reads as zeros; alloc: with a host cluster (returned), else returns 0. */
 uint64_t builder_map_zero(struct builder *b, uint64_t guest_cluster, bool alloc);
-/* Deflates a pattern into the packed area; returns the host byte where the data starts. */
+/* Deflates a pattern into the packed area; returns the host byte where the data
+ * starts. */
 uint64_t builder_map_compressed(struct builder *b, uint64_t guest_cluster);
 /* Writes a raw entry (and bitmap where entries are extended), refcounts untouched; makes
  * the L2 table when there is none. */
@@ -101,8 +103,9 @@ uint64_t builder_bitmap_off(const struct builder *b, size_t i);
 /* --- damage --- */
 uint64_t builder_peek(const struct builder *b, uint64_t off, size_t width);
 void builder_poke(struct builder *b, uint64_t off, size_t width, uint64_t value);
-/* Writes a field by its name in the field tables, into the structure at host byte `at`. In
- * bit tables offsets are given as they are, and fields are cut to their width. */
+/* Writes a field by its name in the field tables, into the structure at host byte
+ * `at`. In bit tables offsets are given as they are, and fields are cut to their
+ * width. */
 void builder_poke_field(struct builder *b, const char *table, uint64_t at,
                         const char *field, uint64_t value);
 /* Shortens or lengthens (with zeros) the file. */
@@ -110,7 +113,7 @@ void builder_truncate(struct builder *b, size_t len);
 
 /* --- use --- */
 struct source *builder_source(const struct builder *b);    /* borrows the bytes */
-struct image *builder_open(const struct builder *b);        /* aborts when it cannot open */
+struct image *builder_open(const struct builder *b);       /* aborts when it cannot */
 void builder_save(const struct builder *b, const char *path);
 
 #endif

@@ -1,0 +1,171 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "scan/cells.h"
+
+static void bump(struct cells *c, uint64_t cl, uint32_t owners, uint64_t weight)
+{
+    struct step s;
+
+    step_init(&s, owners, weight);
+    cells_bump(c, cl, &s);
+}
+
+static void counts_and_owners_add_up(void **state)
+{
+    struct cells c;
+    struct state s;
+
+    (void)state;
+    assert_true(cells_init(&c, 10000, 1, NULL));
+    bump(&c, 17, OWNER_DATA | OWNER_IN_SNAPSHOT, 3);
+    bump(&c, 17, OWNER_L2, 1);
+    s = cells_get(&c, 17, NULL);
+    assert_int_equal(s.count, 4);
+    assert_int_equal(s.owners, OWNER_DATA | OWNER_IN_SNAPSHOT | OWNER_L2);
+    assert_int_equal(cells_get(&c, 18, NULL).count, 0);
+    cells_free(&c);
+}
+
+static void the_flag_survives_counting(void **state)
+{
+    struct cells c;
+    bool flag = false;
+
+    (void)state;
+    assert_true(cells_init(&c, 100, 1, NULL));
+    cells_chunk_touch(&c, 0)[5] |= CELL_FLAG;
+    bump(&c, 5, OWNER_HEADER, 1);
+    assert_int_equal(cells_get(&c, 5, &flag).count, 1);
+    assert_true(flag);
+    cells_get(&c, 6, &flag);
+    assert_false(flag);
+    cells_free(&c);
+}
+
+/* More pairs of owners and count than there are codes: the side table keeps the rest. */
+static void rare_states_are_kept_beside(void **state)
+{
+    struct cells c;
+
+    (void)state;
+    assert_true(cells_init(&c, 5000, 1, NULL));
+    for (uint64_t cl = 0; cl < 5000; cl++)
+        bump(&c, cl, OWNER_DATA, cl + 1);
+    for (uint64_t cl = 0; cl < 5000; cl += 7)
+        bump(&c, cl, OWNER_ZERO, 10);
+    for (uint64_t cl = 0; cl < 5000; cl++) {
+        struct state s = cells_get(&c, cl, NULL);
+
+        assert_int_equal(s.count, cl + 1 + (cl % 7 ? 0 : 10));
+        assert_int_equal(s.owners, OWNER_DATA | (cl % 7 ? 0u : OWNER_ZERO));
+    }
+    cells_free(&c);
+}
+
+static void second_active_use_is_noticed(void **state)
+{
+    struct cells c;
+
+    (void)state;
+    assert_true(cells_init(&c, 10, 1, NULL));
+    bump(&c, 1, OWNER_DATA | OWNER_IN_ACTIVE, 1);
+    bump(&c, 1, OWNER_DATA | OWNER_IN_SNAPSHOT, 1);
+    assert_false(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
+    bump(&c, 1, OWNER_ZERO | OWNER_IN_ACTIVE, 1);
+    assert_true(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
+    bump(&c, 2, OWNER_COMPRESSED | OWNER_IN_ACTIVE, 1);
+    bump(&c, 2, OWNER_COMPRESSED | OWNER_IN_ACTIVE, 1);
+    assert_false(cells_get(&c, 2, NULL).owners & OWNER_TWICE_ACTIVE);
+    cells_free(&c);
+}
+
+static void runs_equal_single_steps(void **state)
+{
+    struct cells a, b;
+    struct step s;
+
+    (void)state;
+    assert_true(cells_init(&a, 4096, 1, NULL));
+    assert_true(cells_init(&b, 4096, 1, NULL));
+    for (int round = 0; round < 40; round++) {
+        uint64_t first = (uint64_t)round * 37 % 4000;
+        unsigned len = (unsigned)(round * 13 % 96) + 1;
+
+        step_init(&s, 1u << (round % 14), (uint64_t)round % 3 + 1);
+        cells_bump_run(&a, first, len, &s);
+        for (unsigned k = 0; k < len; k++)
+            bump(&b, first + k, 1u << (round % 14), (uint64_t)round % 3 + 1);
+    }
+    for (uint64_t cl = 0; cl < 4096; cl++) {
+        assert_int_equal(cells_get(&a, cl, NULL).count, cells_get(&b, cl, NULL).count);
+        assert_int_equal(cells_get(&a, cl, NULL).owners, cells_get(&b, cl, NULL).owners);
+    }
+    cells_free(&a);
+    cells_free(&b);
+}
+
+static void run_tells_which_flags_it_met(void **state)
+{
+    struct cells c;
+    struct step s;
+
+    (void)state;
+    assert_true(cells_init(&c, 100, 1, NULL));
+    step_init(&s, OWNER_DATA, 1);
+    assert_int_equal(cells_bump_run(&c, 0, 40, &s), CELL_FLAG >> 1);
+    cells_chunk_touch(&c, 0)[10] |= CELL_FLAG;
+    assert_int_equal(cells_bump_run(&c, 0, 40, &s), CELL_FLAG | CELL_FLAG >> 1);
+    assert_int_equal(cells_bump_run(&c, 10, 1, &s), CELL_FLAG);
+    cells_free(&c);
+}
+
+/* A book too long for one piece of memory costs what is touched. */
+static void sparse_book_counts_as_well(void **state)
+{
+    uint64_t n = UINT64_C(1) << 50, far = n - 5;
+    struct cells c;
+    uint64_t chunk;
+
+    (void)state;
+    assert_int_equal(cells_parts(n, 8), 1);
+    assert_true(cells_init(&c, n, 1, NULL));
+    assert_null(c.flat);
+    for (uint64_t i = 0; i < 1000; i++)
+        bump(&c, i * 99991 * 4096, OWNER_DATA, 2);
+    bump(&c, far, OWNER_L2, 1);
+    assert_int_equal(cells_get(&c, far, NULL).owners, OWNER_L2);
+    assert_int_equal(cells_get(&c, far - 1, NULL).count, 0);
+    assert_int_equal(cells_get(&c, 99991 * 4096, NULL).count, 2);
+    assert_true(cells_next_touched(&c, 99991 * 999 + 1, &chunk));
+    assert_int_equal(chunk, far >> CHUNK_BITS);
+    cells_free(&c);
+}
+
+static void parts_are_a_power_of_two(void **state)
+{
+    (void)state;
+    assert_int_equal(cells_parts(1000, 1), 1);
+    assert_int_equal(cells_parts(1000, 2), 2);
+    assert_int_equal(cells_parts(1000, 4), 4);
+    assert_int_equal(cells_parts(1000, 3), 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_and_owners_add_up),
+        cmocka_unit_test(the_flag_survives_counting),
+        cmocka_unit_test(rare_states_are_kept_beside),
+        cmocka_unit_test(second_active_use_is_noticed),
+        cmocka_unit_test(runs_equal_single_steps),
+        cmocka_unit_test(run_tells_which_flags_it_met),
+        cmocka_unit_test(sparse_book_counts_as_well),
+        cmocka_unit_test(parts_are_a_power_of_two),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

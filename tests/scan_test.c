@@ -1,0 +1,419 @@
+/* The scan as a whole: figures, threads, cancelling, map, referrers, guest side. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "scan/guest.h"
+#include "scan/job.h"
+#include "scan/referrers.h"
+#include "scan/scan.h"
+#include "support/image_builder.h"
+
+static struct scan_result *scan_with(const struct image *img, unsigned threads, size_t kept)
+{
+    struct scan_options opt = { threads, kept };
+    struct scan_result *r;
+    struct error err = { 0 };
+
+    if (!scan_run(img, &opt, NULL, &r, &err))
+        fail_msg("scan: %s", err.text);
+    return r;
+}
+
+/* A few hundred tables of small clusters, with snapshots and damage of many kinds. */
+static struct builder *damaged(unsigned seed, bool extended)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.cluster_bits = extended ? 14 : 9;
+    opt.extended_l2 = extended;
+    opt.size = extended ? UINT64_C(32) << 20 : UINT64_C(2) << 20;
+    b = builder_new(opt);
+    srand(seed);
+    for (int i = 0; i < 600; i++) {
+        uint64_t g = (uint64_t)rand() % b->geo.guest_clusters;
+
+        if (i % 50 == 7)
+            builder_map_compressed(b, g);
+        else if (i % 50 == 9)
+            builder_map_zero(b, g, i & 1);
+        else
+            builder_map(b, g);
+        if (i == 200 || i == 300)
+            builder_add_snapshot(b, i == 200 ? "1" : "2", "s");
+    }
+    for (int i = 0; i < 300; i++) {
+        uint64_t at = 512 + (uint64_t)rand() % (b->len - 1024);
+
+        builder_poke(b, at & ~UINT64_C(7), 8, (uint64_t)rand() << (rand() % 33));
+    }
+    return b;
+}
+
+static void same_records(const struct scan_result *a, const struct scan_result *b)
+{
+    assert_int_equal(a->problems.n, b->problems.n);
+    assert_memory_equal(a->problems.count, b->problems.count, sizeof a->problems.count);
+    assert_memory_equal(a->problems.qemu_count, b->problems.qemu_count,
+                        sizeof a->problems.qemu_count);
+    assert_memory_equal(&a->qemu, &b->qemu, sizeof a->qemu);
+    assert_memory_equal(a->stats.class_clusters, b->stats.class_clusters,
+                        sizeof a->stats.class_clusters);
+    for (size_t i = 0; i < a->problems.n; i++) {
+        struct buf x = BUF_INIT, y = BUF_INIT;
+
+        problem_text(&a->problems.list[i], a->img, &x);
+        problem_text(&b->problems.list[i], b->img, &y);
+        assert_string_equal(buf_str(&x), buf_str(&y));
+        buf_free(&x);
+        buf_free(&y);
+    }
+}
+
+static void threads_do_not_change_the_result(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 12; seed++) {
+        struct builder *b = damaged(seed, seed % 3 == 0);
+        struct image *img = builder_open(b);
+        struct scan_result *one = scan_with(img, 1, seed % 2 ? 5 : 0);
+
+        for (unsigned threads = 2; threads <= 5; threads++) {
+            struct scan_result *more = scan_with(img, threads, seed % 2 ? 5 : 0);
+
+            same_records(one, more);
+            scan_free(more);
+        }
+        scan_free(one);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
+static void fewer_records_keep_exact_counts(void **state)
+{
+    struct builder *b = damaged(77, false);
+    struct image *img = builder_open(b);
+    struct scan_result *all = scan_with(img, 2, 100000), *few = scan_with(img, 2, 3);
+
+    (void)state;
+    assert_true(problems_complete(&all->problems));
+    assert_false(problems_complete(&few->problems));
+    assert_true(few->problems.n < all->problems.n);
+    assert_memory_equal(all->problems.count, few->problems.count, sizeof few->problems.count);
+    assert_memory_equal(&all->qemu, &few->qemu, sizeof all->qemu);
+    scan_free(all);
+    scan_free(few);
+    image_close(img);
+    builder_free(b);
+}
+
+static void cancelled_scan_is_partial(void **state)
+{
+    struct builder *b = damaged(5, false);
+    struct image *img = builder_open(b);
+    struct scan_progress progress = { .cancel = true };
+    struct scan_result *r;
+    struct buf verdict = BUF_INIT;
+
+    (void)state;
+    assert_true(scan_run(img, NULL, &progress, &r, NULL));
+    assert_true(r->partial);
+    assert_int_equal(scan_exit_status(r), 1);
+    scan_verdict(r, &verdict);
+    assert_non_null(strstr(buf_str(&verdict), "stopped"));
+    assert_int_equal(r->stats.class_clusters[CLASS_LEAKED], 0);
+    buf_free(&verdict);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+static void job_hands_over_what_a_scan_finds(void **state)
+{
+    struct builder *b = damaged(6, false);
+    struct image *img = builder_open(b);
+    struct scan_result *plain = scan_with(img, 2, 0), *r;
+    struct job *job;
+
+    (void)state;
+    assert_true(job_start(img, &(struct scan_options){ .threads = 2 }, &job, NULL));
+    r = job_take(job, NULL);
+    assert_non_null(r);
+    assert_true(job_ended(job));
+    same_records(plain, r);
+    assert_int_equal(job_progress(job)->overall, 1000);
+    scan_free(r);
+    job_free(job);
+    assert_true(job_start(img, NULL, &job, NULL));
+    job_free(job);                              /* while it may still run */
+    scan_free(plain);
+    image_close(img);
+    builder_free(b);
+}
+
+/* --- the map --- */
+
+static void map_answers_agree_with_each_other(void **state)
+{
+    struct builder *b = damaged(9, false);
+    struct image *img = builder_open(b);
+    struct scan_result *r = scan_with(img, 2, 0);
+    uint64_t n = map_clusters(r->map), at = 0, found;
+    struct map_hist whole, part, sum;
+    struct map_run run;
+
+    (void)state;
+    assert_int_equal(n, img->geo.n_clusters);
+    memset(&sum, 0, sizeof sum);
+    map_histogram(r->map, 0, UINT64_MAX, &whole);
+    while (map_run_at(r->map, at, &run)) {
+        assert_int_equal(run.first, at);
+        for (uint64_t cl = at; cl < at + run.n; cl++) {
+            struct map_cell c;
+
+            map_get(r->map, cl, &c);
+            assert_int_equal(c.cls, run.cell.cls);
+            assert_int_equal(c.counted, run.cell.counted);
+            assert_int_equal(c.problem, run.cell.problem);
+        }
+        sum.n[run.cell.cls] += run.n;
+        sum.problems += run.cell.problem ? run.n : 0;
+        map_histogram(r->map, at, run.n, &part);
+        assert_int_equal(part.n[run.cell.cls], run.n);
+        at += run.n;
+    }
+    assert_int_equal(at, n);
+    assert_memory_equal(&sum, &whole, sizeof sum);
+    for (int c = 0; c <= N_CLASSES; c++) {
+        uint64_t forth = 0, back = 0, expected = c == N_CLASSES ? whole.problems : whole.n[c];
+        struct map_cell first;
+
+        map_get(r->map, 0, &first);
+        forth = c == N_CLASSES ? first.problem : first.cls == (enum cluster_class)c;
+        for (at = 0; map_find(r->map, at, 1, (enum cluster_class)c, &found); at = found) {
+            assert_true(found > at);
+            forth++;
+        }
+        for (at = n; map_find(r->map, at, -1, (enum cluster_class)c, &found); at = found) {
+            assert_true(found < at);
+            back++;
+        }
+        if (c != CLASS_BEYOND) {
+            assert_int_equal(forth, expected);
+            assert_int_equal(back, expected);
+        }
+    }
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+/* --- who points here --- */
+
+static void referrers_add_up_to_the_counted_references(void **state)
+{
+    (void)state;
+    for (unsigned seed = 20; seed < 24; seed++) {
+        struct builder *b = damaged(seed, seed == 23);
+        struct image *img = builder_open(b);
+        struct scan_result *r = scan_with(img, 2, 0);
+
+        for (uint64_t cl = 0; cl < map_clusters(r->map); cl += 3) {
+            struct referrers with, without;
+            struct map_cell cell;
+            uint64_t sum = 0;
+
+            map_get(r->map, cl, &cell);
+            assert_true(referrers_find(img, r, cl, 1, 1000, 2, NULL, &with, NULL));
+            assert_true(referrers_find(img, NULL, cl, 1, 1000, 1, NULL, &without, NULL));
+            assert_int_equal(with.n, without.n);
+            for (size_t i = 0; i < with.n; i++) {
+                sum += with.list[i].walks;
+                assert_true(with.list[i].owner & cell.owners);
+                assert_true(place_equal(&with.list[i].place, &without.list[i].place));
+            }
+            if (sum != cell.counted)
+                fail_msg("cluster %llu: %llu by walking, %llu counted",
+                         (unsigned long long)cl, (unsigned long long)sum,
+                         (unsigned long long)cell.counted);
+            referrers_free(&with);
+            referrers_free(&without);
+        }
+        scan_free(r);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
+static void referrers_over_the_limit_are_counted(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t data = builder_map(b, 0);
+    struct image *img;
+    struct referrers found;
+
+    (void)state;
+    for (uint64_t g = 1; g < 50; g++)
+        builder_set_l2(b, g, data, 0);
+    img = builder_open(b);
+    assert_true(referrers_find(img, NULL, data >> 12, 1, 4, 2, NULL, &found, NULL));
+    assert_int_equal(found.n, 4);
+    assert_int_equal(found.total, 50);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(found.list[i].place.j, i);
+    referrers_free(&found);
+    image_close(img);
+    builder_free(b);
+}
+
+static void overlaps_name_both_owners(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct scan_result *r;
+    bool told = false;
+
+    (void)state;
+    builder_map(b, 0);
+    builder_set_l2(b, 9, OFLAG_COPIED | b->reftable_off, 0);
+    img = builder_open(b);
+    r = scan_with(img, 2, 0);
+    for (size_t i = 0; i < r->problems.n; i++) {
+        const struct problem *p = &r->problems.list[i];
+
+        if (p->kind != PROBLEM_OVERLAP)
+            continue;
+        told = true;
+        assert_int_equal(p->owner.kind, PLACE_HEADER);
+        assert_int_equal(p->owner.i, 48);
+        assert_int_equal(p->other.kind, PLACE_L2);
+        assert_int_equal(p->other.j, 9);
+        assert_int_equal(p->guest_off, 9 * 4096);
+    }
+    assert_true(told);
+    assert_int_equal(scan_guest_bytes_damaged(r), 4096);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+/* --- the guest side --- */
+
+static void guest_survey_agrees_with_single_lookups(void **state)
+{
+    struct builder *b = damaged(31, false);
+    struct image *img = builder_open(b);
+    struct scan_result *r = scan_with(img, 2, 0);
+    struct guest_hist whole, sum = { { 0 }, 0, 0 };
+    struct guest_map *g;
+    uint64_t n;
+
+    (void)state;
+    assert_true(guest_map_build(r, NULL, &g, NULL));
+    n = guest_map_clusters(g);
+    assert_int_equal(n, img->geo.guest_clusters);
+    assert_true(guest_map_cells(g, 0, n, 1, &whole, NULL));
+    for (uint64_t cl = 0; cl < n; cl++) {
+        struct guest_hist one;
+        struct guest_hit hit;
+
+        assert_true(guest_map_cells(g, cl, 1, 1, &one, NULL));
+        assert_true(guest_lookup(img, TABLE_ACTIVE, cl << 9, &hit, NULL));
+        for (int c = 0; c < N_GUEST_CLASSES; c++)
+            sum.n[c] += one.n[c];
+        if (one.n[GUEST_COMPRESSED])
+            assert_int_equal(hit.entry.type, L2_COMPRESSED);
+        if (one.n[GUEST_SHARED])
+            assert_int_equal(hit.entry.type, L2_NORMAL);
+    }
+    assert_memory_equal(sum.n, whole.n, sizeof sum.n);
+    guest_map_free(g);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+static void extents_cover_the_disk_without_gaps(void **state)
+{
+    (void)state;
+    for (unsigned seed = 40; seed < 46; seed++) {
+        struct builder *b = damaged(seed, seed & 1);
+        struct image *img = builder_open(b);
+        struct guest_walk *w;
+        struct guest_extent x, last = { .type = L2_UNALLOCATED };
+        uint64_t at = 0;
+
+        assert_true(guest_walk_open(img, TABLE_ACTIVE, 0, b->opt.size, &w, NULL));
+        while (guest_walk_next(w, &x, NULL)) {
+            assert_int_equal(x.start, at);
+            assert_true(x.length > 0);
+            if (at && x.type == last.type && x.mapped == last.mapped && !x.compressed
+                && x.damaged == last.damaged && x.host_off == NO_ADDRESS
+                && last.host_off == NO_ADDRESS)
+                assert_int_not_equal(x.zero, last.zero);
+            at += x.length;
+            last = x;
+        }
+        assert_int_equal(at, b->opt.size);
+        guest_walk_free(w);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
+/* A disk of nearly 2^63 bytes has 2^48 tables of small clusters: skipping is a must. */
+static void huge_empty_disks_are_walked_at_once(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct scan_result *r;
+    struct guest_walk *w;
+    struct guest_extent x;
+    struct guest_map *g;
+    struct guest_hist h;
+
+    (void)state;
+    builder_map(b, 0);
+    builder_poke_field(b, "header", 0, "size", INT64_MAX - 511);
+    img = builder_open(b);
+    r = scan_with(img, 2, 0);
+    assert_true(guest_map_build(r, NULL, &g, NULL));
+    assert_true(guest_map_cells(g, 0, guest_map_clusters(g), 1, &h, NULL));
+    assert_int_equal(h.n[GUEST_DATA], 1);
+    assert_true(guest_walk_open(img, TABLE_ACTIVE, 0, img->geo.size, &w, NULL));
+    assert_true(guest_walk_next(w, &x, NULL));
+    assert_int_equal(x.length, 4096);
+    assert_true(guest_walk_next(w, &x, NULL));
+    assert_int_equal(x.start + x.length, img->geo.size);
+    assert_false(guest_walk_next(w, &x, NULL));
+    guest_walk_free(w);
+    guest_map_free(g);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_do_not_change_the_result),
+        cmocka_unit_test(fewer_records_keep_exact_counts),
+        cmocka_unit_test(cancelled_scan_is_partial),
+        cmocka_unit_test(job_hands_over_what_a_scan_finds),
+        cmocka_unit_test(map_answers_agree_with_each_other),
+        cmocka_unit_test(referrers_add_up_to_the_counted_references),
+        cmocka_unit_test(referrers_over_the_limit_are_counted),
+        cmocka_unit_test(overlaps_name_both_owners),
+        cmocka_unit_test(guest_survey_agrees_with_single_lookups),
+        cmocka_unit_test(extents_cover_the_disk_without_gaps),
+        cmocka_unit_test(huge_empty_disks_are_walked_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

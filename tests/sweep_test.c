@@ -1,0 +1,111 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "scan/sweep.h"
+
+#define LINE 200
+
+struct drawing { uint32_t active[LINE], snapshot[LINE], first[LINE]; uint64_t reached; };
+
+static bool draw(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
+                 uint32_t n_snapshot, const struct span *first)
+{
+    struct drawing *d = ctx;
+
+    assert_true(start >= d->reached && start < end && end <= LINE);
+    d->reached = end;
+    for (uint64_t i = start; i < end; i++) {
+        d->active[i] = n_active;
+        d->snapshot[i] = n_snapshot;
+        d->first[i] = first->table;
+        assert_true(first->start <= i && i < first->end);
+    }
+    return true;
+}
+
+/* Against the simple way: one position after the other. */
+static void pieces_say_what_every_position_has(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed < 300; seed++) {
+        struct span span[12], copy[12];
+        struct drawing d = { .reached = 0 };
+        size_t n = seed % 12 + 1;
+
+        srand(seed);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t a = (uint64_t)(rand() % LINE), b = (uint64_t)(rand() % LINE);
+
+            span[i] = (struct span){ a < b ? a : b, (a < b ? b : a) + 1,
+                                     (uint32_t)(rand() % 5 ? i + 1 : 0) };
+            if (span[i].end > LINE)
+                span[i].end = LINE;
+            copy[i] = span[i];
+        }
+        assert_true(sweep_spans(span, n, draw, &d));
+        for (uint64_t at = 0; at < LINE; at++) {
+            uint32_t active = 0, snapshot = 0, first = UINT32_MAX;
+
+            for (size_t i = 0; i < n; i++) {
+                if (at < copy[i].start || at >= copy[i].end)
+                    continue;
+                active += copy[i].table == 0;
+                snapshot += copy[i].table != 0;
+                if (copy[i].table < first)
+                    first = copy[i].table;
+            }
+            assert_int_equal(d.active[at], active);
+            assert_int_equal(d.snapshot[at], snapshot);
+            if (active + snapshot)
+                assert_int_equal(d.first[at], first);
+        }
+    }
+}
+
+static bool count_pieces(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
+                         uint32_t n_snapshot, const struct span *first)
+{
+    (void)start;
+    (void)end;
+    (void)n_active;
+    (void)n_snapshot;
+    (void)first;
+    return ++*(unsigned *)ctx < 3;
+}
+
+static void sweep_stops_when_told(void **state)
+{
+    struct span span[] = { { 0, 10, 1 }, { 1, 10, 2 }, { 2, 10, 3 }, { 3, 10, 4 } };
+    unsigned n = 0;
+
+    (void)state;
+    assert_false(sweep_spans(span, 4, count_pieces, &n));
+    assert_int_equal(n, 3);
+}
+
+static void equal_spans_are_one_piece(void **state)
+{
+    struct span span[1000];
+    unsigned n = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++)
+        span[i] = (struct span){ 5, 50, i };
+    assert_true(sweep_spans(span, 1000, count_pieces, &n));
+    assert_int_equal(n, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_say_what_every_position_has),
+        cmocka_unit_test(sweep_stops_when_told),
+        cmocka_unit_test(equal_spans_are_one_piece),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -345,7 +345,7 @@ static void draw_places(const struct problems_view *v, const struct ui *ui, cons
     char text[160];
 
     if (title) {
-        if (v->scan->problems.dropped)
+        if (!problems_complete(&v->scan->problems))
             snprintf(text, sizeof text, " Places: %s runs; counts are exact, some places are "
                      "not kept ", text_group(n, v->pick.records));
         else

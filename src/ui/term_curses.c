@@ -292,8 +292,8 @@ static void term_next(struct terminal *base, int wake_fd, int timeout_ms, struct
         return;
     }
     if (fds[0].revents & POLLIN) {
-        if (ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting == 0)
-            out->kind = EVENT_END;      /* end of file */
+        if (ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0 || waiting == 0)
+            out->kind = EVENT_END;      /* end of file, or the terminal is gone */
         else
             key_event(out);
     } else if (fds[0].revents) {

@@ -310,6 +310,22 @@ void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step 
     *cell = (uint8_t)(flag | next);
 }
 
+uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s)
+{
+    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, was, next;
+
+    if (!chunk)
+        return 0;
+    cell = chunk + (cl & (CHUNK_CELLS - 1));
+    was = *cell;
+    next = s->next[was & CELL_CODE];
+    if (next < STATE_SIDE)
+        *cell = (uint8_t)((was & CELL_FLAG) | next);
+    else
+        cells_bump_slowly(c, cl, cell, s);
+    return was;
+}
+
 unsigned cells_equal(const uint8_t *p, unsigned n)
 {
     uint64_t pattern = p[0] * UINT64_C(0x0101010101010101), word;

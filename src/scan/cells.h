@@ -91,30 +91,7 @@ void step_init(struct step *s, uint32_t owners, uint64_t weight);
 void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s);
 
 /* One reference of kind `s` to cluster `cl` (< n). Returns the cell as it was. */
-static inline uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s)
-{
-    uint8_t *cell, was, next;
-
-    if (c->flat) {
-        uint8_t *mark = &c->touched[touched_at(c, cl >> CHUNK_BITS)];
-
-        if (!*mark)
-            *mark = 1;
-        cell = c->flat + cl;
-    } else {
-        cell = cells_chunk_touch(c, cl >> CHUNK_BITS);
-        if (!cell)
-            return 0;
-        cell += cl & (CHUNK_CELLS - 1);
-    }
-    was = *cell;
-    next = s->next[was & CELL_CODE];
-    if (next < STATE_SIDE)
-        *cell = (uint8_t)((was & CELL_FLAG) | next);
-    else
-        cells_bump_slowly(c, cl, cell, s);
-    return was;
-}
+uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s);
 
 /* Same for clusters [cl, cl+len), which lie in one chunk. Returns the OR of all flags that
  * were set in bit 7 and, in bit 6, the OR of all that were not. */

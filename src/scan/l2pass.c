@@ -355,22 +355,39 @@ static void steps_of_table(const struct engine *e, struct l2_worker *w,
     step[ITEM_COMPRESSED] = step_for(w, OWNER_COMPRESSED | layers, weight);
 }
 
-/* The inner loop of entering: items [i, end) of one table. Returns whether COPIED and a
- * stored refcount disagree somewhere. */
+/* The inner loop of entering: items [i, end) of one table, all of partition `part`. Returns
+ * whether COPIED and a stored refcount disagree somewhere. The members of the book are
+ * copied first: to the compiler, a store to a cell might change any of them. */
 static bool enter_items(struct cells *c, const struct item_list *l, size_t i, size_t end,
-                        struct step *const step[N_ITEM_KINDS])
+                        unsigned part, struct step *const step[N_ITEM_KINDS])
 {
+    const uint64_t *const all = l->item;
+    const size_t last = l->n - 1;
+    uint8_t *const flat = c->flat;
+    uint8_t *const touched = flat ? c->touched + part * c->touched_stride : NULL;
+    const unsigned shift = CHUNK_BITS + c->parts_bits;
     uint64_t wrong = 0;
 
     for (; i < end; i++) {
-        uint64_t item = l->item[i], cl = item >> 15, copied = item >> 12 & 1;
+        uint64_t item = all[i], cl = item >> 15, copied = item >> 12 & 1;
         unsigned kind = item >> 13 & 3, len = (item & 0xfff) + 1;
         uint64_t rule = kind != ITEM_COMPRESSED;
 
-        if (c->flat && i + PREFETCH < l->n)
-            __builtin_prefetch(c->flat + (l->item[i + PREFETCH] >> 15), 1);
-        if (len == 1) {
-            wrong |= rule & ((cells_bump(c, cl, step[kind]) >> 7) ^ copied);
+        if (len == 1 && flat) {
+            struct step *st = step[kind];
+            uint8_t was, next;
+
+            __builtin_prefetch(flat + (all[i + PREFETCH < last ? i + PREFETCH : last] >> 15),
+                               1);
+            if (!touched[cl >> shift])
+                touched[cl >> shift] = 1;
+            was = flat[cl];
+            next = st->next[was & CELL_CODE];
+            if (next < STATE_SIDE)
+                flat[cl] = (uint8_t)((was & CELL_FLAG) | next);
+            else
+                cells_bump_slowly(c, cl, flat + cl, st);
+            wrong |= rule & ((was >> 7) ^ copied);
         } else {
             unsigned seen = cells_bump_run(c, cl, len, step[kind]);
 
@@ -380,7 +397,8 @@ static bool enter_items(struct cells *c, const struct item_list *l, size_t i, si
     return wrong;
 }
 
-static void enter_list(struct l2_pass *pass, struct l2_worker *w, const struct item_list *l)
+static void enter_list(struct l2_pass *pass, struct l2_worker *w, unsigned part,
+                       const struct item_list *l)
 {
     struct engine *e = pass->e;
     size_t i = 0;
@@ -390,7 +408,7 @@ static void enter_list(struct l2_pass *pass, struct l2_worker *w, const struct i
         struct step *step[N_ITEM_KINDS];
 
         steps_of_table(e, w, t, step);
-        if (enter_items(e->cells, l, i, l->segment[s].end, step) && t->n_active)
+        if (enter_items(e->cells, l, i, l->segment[s].end, part, step) && t->n_active)
             e->suspect[l->segment[s].table] = SUSPECT_YES;
         i = l->segment[s].end;
     }
@@ -431,7 +449,7 @@ static void l2_worker_main(void *ctx, unsigned number)
         pthread_barrier_wait(&pass->barrier);
         for (unsigned p = number; p < e->cells->parts; p += pass->n_workers) {
             for (unsigned k = 0; k < pass->n_workers; k++)
-                enter_list(pass, w, &pass->worker[k].list[buffer][p]);
+                enter_list(pass, w, p, &pass->worker[k].list[buffer][p]);
         }
         if (pass->stop[buffer])
             break;

@@ -1,74 +1,13 @@
 /* Each rule by which QEMU refuses an image, at its border: once just accepted, once just
- * refused. */
-#include "qcow2/image.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <string.h>
-
+ * refused. Those about bitmaps are in refuse_bitmap_test.c. */
 #include "base/limits.h"
-#include "support/image_builder.h"
-
-/* Is the image refused by rule `id` (NULL: by none), with `word` in the message? */
-static void assert_refused_with(const struct builder *b, const struct image_options *opt,
-                                const char *id, const char *word, bool at_check)
-{
-    struct image *img = NULL;
-    struct error err;
-
-    if (!image_open(builder_source(b), opt, &img, &err))
-        fail_msg("%s", err.text);
-    if (!id) {
-        if (img->refused.id)
-            fail_msg("refused by %s: %s", img->refused.id, img->refused.text);
-        image_close(img);
-        return;
-    }
-    if (!img->refused.id)
-        fail_msg("accepted, but %s was expected", id);
-    assert_string_equal(img->refused.id, id);
-    if (!strstr(img->refused.text, word))
-        fail_msg("'%s' does not say '%s'", img->refused.text, word);
-    assert_int_equal(img->refused.at_check, at_check);
-    image_close(img);
-}
-
-static void assert_refused(const struct builder *b, const char *id, const char *word)
-{
-    assert_refused_with(b, NULL, id, word, false);
-}
-
-static void assert_check_refused(const struct builder *b, const char *id,
-                                 const char *word)
-{
-    assert_refused_with(b, NULL, id, word, true);
-}
-
-static void assert_accepted(const struct builder *b)
-{
-    assert_refused_with(b, NULL, NULL, NULL, false);
-}
-
-static void set(struct builder *b, const char *field, uint64_t value)
-{
-    builder_poke_field(b, "header", 0, field, value);
-}
+#include "support/refusal.h"
 
 static uint64_t put_ext(struct builder *b, uint64_t at, uint32_t type, uint32_t length)
 {
     builder_poke(b, at, 4, type);
     builder_poke(b, at + 4, 4, length);
     return at + 8;
-}
-
-static struct builder *plain(void)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-
-    builder_map(b, 0);
-    return b;
 }
 
 static struct builder *with_options(struct builder_options o)
@@ -384,131 +323,6 @@ static void an_external_data_file_needs_a_name_and_raw_needs_the_file(void **sta
     builder_free(b);
 }
 
-static void set_bitmaps(struct builder *b, const char *field, uint64_t value)
-{
-    builder_poke_field(b, "bitmaps-ext", b->bitmaps_ext_off, field, value);
-}
-
-static struct builder *with_bitmap(void)
-{
-    struct builder *b = plain();
-
-    builder_add_bitmap(b, "bm", 12, 0);
-    return b;
-}
-
-static void the_bitmaps_extension_is_judged(void **state)
-{
-    struct builder *b = with_bitmap();
-
-    (void)state;
-    set_bitmaps(b, "reserved", 1);
-    assert_refused(b, "bitmaps-ext-reserved", "reserved");
-    set(b, "autoclear_features", 0);                    /* then it is ignored ... */
-    assert_accepted(b);
-    builder_poke(b, b->bitmaps_ext_off - 4, 4, 32);
-    assert_refused(b, "bitmaps-ext-length", "32");      /* ... but for its length */
-    builder_poke(b, b->bitmaps_ext_off - 4, 4, 24);
-    set(b, "autoclear_features", 1);
-    set_bitmaps(b, "reserved", 0);
-    set_bitmaps(b, "nb_bitmaps", 0);
-    assert_refused(b, "bitmaps-none", "no bitmap");
-    set_bitmaps(b, "nb_bitmaps", BITMAPS_MAX + 1);
-    assert_refused(b, "bitmaps-too-many", "65536");
-    set_bitmaps(b, "nb_bitmaps", 1);
-    set_bitmaps(b, "bitmap_directory_offset", b->bitmap_dir_off + 512);
-    assert_refused(b, "bitmap-dir-offset", "aligned");
-    set_bitmaps(b, "bitmap_directory_offset", b->bitmap_dir_off);
-    set_bitmaps(b, "bitmap_directory_size", BITMAP_DIR_MAX + 1);
-    assert_refused(b, "bitmap-dir-too-large", "67107841");
-    builder_free(b);
-}
-
-static void the_bitmap_directory_is_judged(void **state)
-{
-    struct builder *b = with_bitmap();
-
-    (void)state;
-    set_bitmaps(b, "bitmap_directory_size", 0);
-    assert_refused(b, "bitmap-dir-empty", "size 0");
-    set_bitmaps(b, "bitmap_directory_size", 31);
-    assert_refused(b, "bitmap-dir-broken", "past its end");
-    set_bitmaps(b, "bitmap_directory_size", 32);
-    set_bitmaps(b, "nb_bitmaps", 2);
-    assert_refused(b, "bitmap-dir-count", "fewer");
-    set_bitmaps(b, "nb_bitmaps", 1);
-    set_bitmaps(b, "bitmap_directory_size", 64);
-    assert_refused(b, "bitmap-dir-count", "more");
-    set_bitmaps(b, "bitmap_directory_size", 32);
-    set_bitmaps(b, "bitmap_directory_offset", UINT64_C(1) << 40);
-    assert_refused(b, "bitmap-dir-past-end", "0x10000000000");
-    builder_free(b);
-}
-
-static void bitmap_entries_are_judged(void **state)
-{
-    struct builder *b = with_bitmap();
-    uint64_t at = builder_bitmap_off(b, 0);
-
-    (void)state;
-    builder_poke_field(b, "bitmap-dir-entry", at, "type", 7);
-    assert_refused(b, "bitmap-constraints", "bitmap 'bm': its type");
-    builder_poke_field(b, "bitmap-dir-entry", at, "type", 1);
-    builder_poke_field(b, "bitmap-dir-entry", at, "extra_data_size", 1);
-    assert_refused(b, "bitmap-extra-data", "1 bytes");
-    builder_poke_field(b, "bitmap-dir-entry", at, "extra_data_size", 0);
-    builder_poke_field(b, "bitmap-dir-entry", at, "bitmap_table_size", 2);
-    assert_refused(b, "bitmap-table-size", "2 entries; the disk needs 1");
-    builder_poke_field(b, "bitmap-dir-entry", at, "flags", BITMAP_IN_USE);
-    assert_accepted(b);                                 /* not looked at when in use */
-    builder_free(b);
-}
-
-static void bitmap_table_entries_are_judged(void **state)
-{
-    static const uint64_t bad[] = { 2, UINT64_C(1) << 56, 0x5001, 0x5200 };
-    struct builder *b = with_bitmap();
-    uint64_t table = b->bitmap[0].table_off, at = builder_bitmap_off(b, 0);
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        builder_poke(b, table, 8, bad[i]);
-        builder_poke_field(b, "bitmap-dir-entry", at, "flags", 0);
-        assert_refused(b, "bitmap-table-entry", "'bm'");
-        builder_poke_field(b, "bitmap-dir-entry", at, "flags", BITMAP_IN_USE);
-        assert_check_refused(b, "bitmap-table-entry", "in use");
-    }
-    builder_poke(b, table, 8, 1);                       /* all ones */
-    assert_check_refused(b, NULL, NULL);
-    builder_poke_field(b, "bitmap-dir-entry", at, "flags", 0);
-    assert_accepted(b);
-    builder_poke_field(b, "bitmap-dir-entry", at, "bitmap_table_offset", READ_OFFSET_MAX);
-    assert_refused(b, "bitmap-table-unreadable", "past all");
-    builder_poke_field(b, "bitmap-dir-entry", at, "bitmap_table_offset",
-                       READ_OFFSET_MAX - 4096);
-    assert_accepted(b);
-    builder_free(b);
-}
-
-static void a_bitmap_name_may_come_twice_only_when_the_later_is_in_use(void **state)
-{
-    struct builder *b = with_bitmap();
-    uint64_t at;
-
-    (void)state;
-    builder_add_bitmap(b, "bm", 12, 0);
-    at = builder_bitmap_off(b, 1);
-    assert_refused(b, "bitmap-name-twice", "'bm'");
-    builder_poke_field(b, "bitmap-dir-entry", at, "flags", BITMAP_IN_USE);
-    assert_accepted(b);
-    builder_poke_field(b, "bitmap-dir-entry", at, "flags", 0);
-    builder_poke(b, at + 25, 1, 0);                     /* "b\0": names end at a NUL */
-    assert_accepted(b);
-    builder_poke(b, builder_bitmap_off(b, 0) + 25, 1, 0);
-    assert_refused(b, "bitmap-name-twice", "'b\\x00'");
-    builder_free(b);
-}
-
 static void disk_sizes_past_all_addresses_are_refused(void **state)
 {
     struct builder *b = plain();
@@ -596,11 +410,6 @@ int main(void)
         cmocka_unit_test(extensions_have_to_fit_and_the_format_name_is_short),
         cmocka_unit_test(extensions_past_our_own_limit_are_judged_as_well),
         cmocka_unit_test(an_external_data_file_needs_a_name_and_raw_needs_the_file),
-        cmocka_unit_test(the_bitmaps_extension_is_judged),
-        cmocka_unit_test(the_bitmap_directory_is_judged),
-        cmocka_unit_test(bitmap_entries_are_judged),
-        cmocka_unit_test(bitmap_table_entries_are_judged),
-        cmocka_unit_test(a_bitmap_name_may_come_twice_only_when_the_later_is_in_use),
         cmocka_unit_test(disk_sizes_past_all_addresses_are_refused),
         cmocka_unit_test(the_snapshot_table_is_judged_by_the_check),
         cmocka_unit_test(opening_rules_come_before_those_of_the_check),

@@ -7,16 +7,6 @@
 #include "report/classic.h"
 #include "report/streams.h"
 
-/* The worst of two results: corruptions, then failures, then leaks, then clean. */
-static int worst(int a, int b)
-{
-    static const int rank[] = {
-        [STATUS_CLEAN] = 0, [STATUS_LEAKS] = 1, [STATUS_FAILED] = 2, [STATUS_CORRUPT] = 3,
-    };
-
-    return rank[a] >= rank[b] ? a : b;
-}
-
 static bool write_json(const struct settings *s, const char *name,
                        const struct scan_result *scan, struct out *out, struct error *err)
 {
@@ -28,9 +18,8 @@ static bool write_json(const struct settings *s, const char *name,
     return check_json_write(&c, out, err);
 }
 
-static int check_one(const struct settings *s, struct sources *list, int i, struct out *out)
+static int check_one(const struct settings *s, const char *name, struct out *out)
 {
-    const char *name = list->slot[i].name;
     struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
                               .name = name, .stats = s->stats };
     struct image *img = NULL;
@@ -38,7 +27,7 @@ static int check_one(const struct settings *s, struct sources *list, int i, stru
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!sources_take(s, list, i, &img, &err) || !scan_image(s, img, &scan, &err))
+    if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
         goto failed;
     if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
                                  : !classic_report(&report, scan, &err))
@@ -56,19 +45,7 @@ out:
 
 int check_images(const struct settings *s)
 {
-    struct out out = { stdout, 0 };
-    struct sources list;
-    struct error err;
-    int status = STATUS_CLEAN;
-
-    if (!sources_open(s, &list, &err)) {
-        message("", err.text);
-        return STATUS_FAILED;
-    }
-    for (int i = 0; i < list.n; i++)
-        status = worst(status, check_one(s, &list, i, &out));
-    sources_close(&list);
-    return finish(&out, status);
+    return each_image(s, check_one);
 }
 
 int cmd_check(const struct command *cmd, int argc, char **argv)

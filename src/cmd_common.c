@@ -92,57 +92,15 @@ bool open_image(const struct settings *s, const char *name, struct image **out,
     return image_from(s, src, out, err);
 }
 
-bool sources_open(const struct settings *s, struct sources *out, struct error *err)
+bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,
+                          struct chain *chain, struct error *err)
 {
-    struct buf name = BUF_INIT;
-    bool ok = false;
-
-    *out = (struct sources){ calloc((size_t)image_count(s) + 1, sizeof *out->slot), 0 };
-    if (!out->slot)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    for (int i = 0; i < image_count(s); i++) {
-        struct source_slot *slot = &out->slot[i];
-
-        if (!image_name(s, i, &name, err))
-            goto out;
-        slot->name = buf_take(&name);
-        if (!slot->name) {
-            err_set(err, ERR_NOMEM, "out of memory");
-            goto out;
-        }
-        out->n++;
-        if (!source_open(slot->name, &slot->src, &slot->err))
-            slot->src = NULL;
-    }
+    if (!s->backing)
+        return open_image(s, name, out, err) && chain_open(name, *out, false, chain, err);
+    if (!open_image_only(s, name, out, err) || !chain_open(name, *out, true, chain, err))
+        return false;
     enter_sandbox(s);
-    ok = true;
-out:
-    if (!ok)
-        sources_close(out);
-    buf_free(&name);
-    return ok;
-}
-
-bool sources_take(const struct settings *s, struct sources *list, int i, struct image **out,
-                  struct error *err)
-{
-    struct source *src = list->slot[i].src;
-
-    list->slot[i].src = NULL;
-    if (src)
-        return image_from(s, src, out, err);
-    *err = list->slot[i].err;
-    return false;
-}
-
-void sources_close(struct sources *list)
-{
-    for (int i = 0; i < list->n; i++) {
-        source_close(list->slot[i].src);
-        free(list->slot[i].name);
-    }
-    free(list->slot);
-    *list = (struct sources){ NULL, 0 };
+    return true;
 }
 
 int image_count(const struct settings *s)

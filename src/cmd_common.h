@@ -3,6 +3,7 @@
 #define QCHECK_CMD_COMMON_H
 
 #include "commands.h"
+#include "report/chain.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -29,26 +30,24 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
                      struct error *err);
 void enter_sandbox(const struct settings *s);
 
-/* The images of a command that works on several: all are opened before the first is looked
- * at, and the sandbox entered, so that no image can do anything to another. */
-struct sources {
-    struct source_slot {
-        char *name;             /* owned */
-        struct source *src;     /* owned; NULL: could not be opened, see err */
-        struct error err;
-    } *slot;                    /* owned */
-    int n;
-};
-bool sources_open(const struct settings *s, struct sources *out, struct error *err);
-/* Hands out number i as an image. */
-bool sources_take(const struct settings *s, struct sources *list, int i, struct image **out,
-                  struct error *err);
-void sources_close(struct sources *list);
+/* The image and, where --backing asks for it, the chain of files below it; then the
+ * sandbox. Without --backing nothing that the image names is touched. */
+bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,
+                          struct chain *chain, struct error *err);
 
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
  * false with a message when the sample does not exist. */
 int image_count(const struct settings *s);
 bool image_name(const struct settings *s, int i, struct buf *out, struct error *err);
+
+/* Work on one image; returns the exit status. */
+typedef int image_fn(const struct settings *s, const char *name, struct out *out);
+
+/* Does `one` for all images of the settings; the worst status, after ending the output. */
+int each_image(const struct settings *s, image_fn *one);
+
+/* The worse of two: corruptions, then failures, then references outside, then leaks. */
+int status_worst(int a, int b);
 
 /* Scans, with progress on standard error as the settings say. */
 bool scan_image(const struct settings *s, const struct image *img,

@@ -54,12 +54,11 @@ static int map_image(const struct settings *s, const char *name)
     bool list_guest = s->guest && s->output != OUTPUT_ANSI, ok;
     int status = STATUS_FAILED;
 
-    ok = list_guest ? open_image_only(s, name, &img, &err) : open_image(s, name, &img, &err);
+    ok = list_guest ? open_image_and_chain(s, name, &img, &chain, &err)
+                    : open_image(s, name, &img, &err);
     if (ok && list_guest) {
-        ok = chain_open(name, img, &chain, &err);
-        enter_sandbox(s);
         tell_missing(&chain);
-        ok = ok && map_guest(img, &chain, s->output == OUTPUT_JSON, &out, &err);
+        ok = map_guest(img, &chain, s->output == OUTPUT_JSON, &out, &err);
     } else if (ok) {
         ok = scan_image(s, img, &scan, &err);
         if (ok && s->output == OUTPUT_ANSI)

@@ -1,8 +1,11 @@
 /* The option tables, and the list of commands. */
+#include "config.h"
+
 #include "commands.h"
 
 #include <string.h>
 
+#include "base/sandbox.h"
 #include "options.h"
 
 #define ROWS(a) a, sizeof(a) / sizeof((a)[0])
@@ -79,7 +82,17 @@ static const struct opt browse_opts[] = {
 };
 static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 
-static const struct opt info_opts[] = { OUTPUT_ROW };
+#define BACKING_ROW \
+    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
+      "open the backing files that the image names; without this nothing an image names is " \
+      "ever opened" }
+
+static const struct opt info_opts[] = {
+    OUTPUT_ROW,
+    BACKING_ROW,
+    { OPT_UNTRUSTED, "untrusted", ARG_NONE, NULL, NULL,
+      "exit with status 4 when the image refers to anything outside itself" },
+};
 static const struct opt_group info = { "Info", ROWS(info_opts) };
 
 static const struct opt dump_opts[] = {
@@ -100,6 +113,7 @@ static const struct opt map_opts[] = {
       "host: clusters of the file (default); guest: offsets of the guest disk" },
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi",
       "text (default), json, or ansi: a picture in colours" },
+    BACKING_ROW,
     { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture" },
 };
 static const struct opt_group map = { "Map", ROWS(map_opts) };
@@ -166,6 +180,27 @@ const struct command *command_by_name(const char *name)
 const struct command *command_default(void)
 {
     return &commands[0];
+}
+
+void version_text(struct buf *out)
+{
+    struct sandbox sandbox;
+
+    buf_puts(out, PACKAGE_STRING "\n");
+#ifdef HAVE_ZSTD
+    buf_puts(out, "zstd clusters: yes\n");
+#else
+    buf_puts(out, "zstd clusters: no\n");
+#endif
+#ifdef HAVE_LIBNBD
+    buf_puts(out, "nbd:// addresses: yes\n");
+#else
+    buf_puts(out, "nbd:// addresses: no\n");
+#endif
+    sandbox_probe(&sandbox);
+    buf_puts(out, "sandbox: ");
+    sandbox_text(&sandbox, out);
+    buf_puts(out, "\nLicence GPL-2.0-or-later. There is no warranty.\n");
 }
 
 void commands_help(struct buf *out)

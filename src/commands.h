@@ -8,8 +8,8 @@
 #include "opt.h"
 #include "qcow2/image.h"
 
-/* Exit status, as qemu-img check. */
-enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS };
+/* Exit status, as qemu-img check; the last one is that of info --untrusted. */
+enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS, STATUS_OUTSIDE };
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI };
 enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
@@ -17,6 +17,8 @@ enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 /* Everything the options of all commands can say; a command looks at what its table has. */
 struct settings {
     struct image_options image;
+    bool backing;               /* --backing: open the files that an image names */
+    bool untrusted;             /* --untrusted */
     const char *sample;         /* --sample: name of a sample image, or NULL */
     unsigned threads;           /* 0: as many as there are cores */
     size_t problems_kept;       /* 0: the default */
@@ -47,6 +49,9 @@ const struct command *command_default(void);
  * --help or --version was answered, or a message printed; *status is set then. */
 bool settings_parse(struct settings *s, const struct command *cmd, int argc, char **argv,
                     int *status);
+
+/* Version, and what this build and this kernel can do. */
+void version_text(struct buf *out);
 
 /* Top-level help: all commands. */
 void commands_help(struct buf *out);

@@ -1,5 +1,3 @@
-#include "config.h"
-
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +14,7 @@ static bool answer(const char *word)
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         commands_help(&text);
     else if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
-        buf_puts(&text, PACKAGE_STRING "\n");
+        version_text(&text);
     else
         return false;
     fputs(buf_str(&text), stdout);

@@ -117,6 +117,15 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_FORCE:
         s->image.force_magic = true;
         return true;
+    case OPT_NO_SANDBOX:
+        s->no_sandbox = true;
+        return true;
+    case OPT_BACKING:
+        s->backing = true;
+        return true;
+    case OPT_UNTRUSTED:
+        s->untrusted = true;
+        return true;
     case OPT_THREADS:
         if (!number("threads", arg, 1, THREADS_MAX, &n, err))
             return false;
@@ -163,9 +172,6 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_ASCII:
         s->ascii = true;
         return true;
-    case OPT_NO_SANDBOX:
-        s->no_sandbox = true;
-        return true;
     case OPT_NO_MOUSE:
         s->no_mouse = true;
         return true;
@@ -182,7 +188,7 @@ static bool answered(const struct command *cmd, int id)
     if (id == 'h')
         opt_help(cmd, &text);
     else if (id == 'V')
-        buf_puts(&text, PACKAGE_STRING "\n");
+        version_text(&text);
     else
         return false;
     fputs(buf_str(&text), stdout);

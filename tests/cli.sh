@@ -107,7 +107,7 @@ status 3 check -l p -e p $s/leak.qcow2; out_lacks '^leak: ' "-l p -e p"
 status 3 check -e p -l p $s/leak.qcow2; out_has '^leak: ' "-e p -l p"
 status 3 check -l p -q $s/leak.qcow2; silent "-l p -q"
 status 1 check -l z $s/leak.qcow2; err_has "no filter 'z'" "-l z"
-status 2 check -q $s/dirty.qcow2; err_has 'not closed in order' "-q dirty"
+status 2 check -q $s/dirty.qcow2; err_has 'dirty.qcow2: warning: .*not closed in order' "-q dirty"
 [ ! -s out ] || complain "-q writes to standard output"
 for letter in f w s h i p c d H L l R 2 1 0 M D V F A U E; do
     status 3 check -s -l $letter $s/leak.qcow2
@@ -152,6 +152,19 @@ status 0 at 'L2[0][3]' 8c $s/leak.qcow2
 out_has 'refcount-too-high' "at"; out_has 'referred to by L1\[0\] L2\[3\]' "at"
 status 1 at nonsense $s/leak.qcow2
 status 1 at $s/leak.qcow2
+
+# --- what an image names is not opened ---
+status 0 info $s/overlay.qcow2; out_has 'not opened' "info without --backing"
+status 0 info --backing $s/overlay.qcow2; out_has 'qcow2, 96 KiB' "info --backing"
+status 4 info --untrusted $s/overlay.qcow2
+status 0 info --untrusted $s/healthy.qcow2
+status 4 info --untrusted $s/healthy.qcow2 $s/overlay.qcow2
+cp $s/overlay.qcow2 alone.qcow2
+status 0 info --backing alone.qcow2; out_has 'No such file' "info --backing of a lost one"
+status 0 map --space=guest alone.qcow2; err_has 'healthy.qcow2: not looked into' "map"
+status 0 map --space=guest --backing $s/overlay.qcow2; [ ! -s err ] || complain "$(cat err)"
+status 3 check --no-sandbox $s/leak.qcow2
+status 0 --version; out_has '^sandbox: ' "--version"
 
 # --- manners ---
 "$QCHECK" dump l2 $s/many.qcow2 2> err | head -1 > out

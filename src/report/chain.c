@@ -97,12 +97,12 @@ static bool open_layer(struct chain_layer *l, const char *format, struct error *
     return true;
 }
 
-bool chain_open(const char *filename, const struct image *img, struct chain *out,
-                struct error *err)
+bool chain_open(const char *filename, const struct image *img, bool allowed,
+                struct chain *out, struct error *err)
 {
     struct identity seen[CHAIN_MAX + 1];
     const char *above = filename;
-    size_t n_seen = identify(filename, &seen[0]) ? 1 : 0;
+    size_t n_seen = allowed && identify(filename, &seen[0]) ? 1 : 0;
 
     *out = (struct chain){ NULL, 0 };
     while (img && img->backing_file && img->backing_file_len) {
@@ -111,14 +111,18 @@ bool chain_open(const char *filename, const struct image *img, struct chain *out
 
         if (!l)
             goto nomem;
-        if (out->n == CHAIN_MAX) {
+        if (!is_protocol(l->name)) {
+            l->path = path_of(above, l->name);
+            if (!l->path)
+                goto nomem;
+        }
+        if (!allowed) {
+            ok = fault(l, "not opened: --backing would do it", err);
+        } else if (out->n == CHAIN_MAX) {
             ok = fault(l, "not opened: the chain is too long", err);
         } else if (is_protocol(l->name)) {
             ok = fault(l, "not opened: not the name of a file", err);
         } else {
-            l->path = path_of(above, l->name);
-            if (!l->path)
-                goto nomem;
             if (identify(l->path, &seen[n_seen])) {
                 for (size_t i = 0; i < n_seen; i++)
                     again = again || (seen[i].dev == seen[n_seen].dev &&

@@ -27,10 +27,11 @@ struct chain {
     size_t n;
 };
 
-/* Follows the chain of `img`, whose own file is `filename`. False only when memory runs
- * out: what is missing is told in the layers. */
-bool chain_open(const char *filename, const struct image *img, struct chain *out,
-                struct error *err);
+/* Follows the chain of `img`, whose own file is `filename`, when the person allows to open
+ * the files that it names; else the first layer is named and not touched. False only when
+ * memory runs out: what is missing is told in the layers. */
+bool chain_open(const char *filename, const struct image *img, bool allowed,
+                struct chain *out, struct error *err);
 void chain_close(struct chain *chain);
 
 #endif

@@ -23,21 +23,44 @@ static bool on(const struct classic *c, enum stream s)
     return c->streams >> s & 1;
 }
 
+static void say_args(struct classic *c, enum stream s, const char *fmt, va_list ap)
+{
+    char line[1024];
+
+    vsnprintf(line, sizeof line, fmt, ap);
+    out_puts(stream_info(s)->to_stderr ? &c->err : c->out, line);
+}
+
 static void say(struct classic *c, enum stream s, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void say(struct classic *c, enum stream s, const char *fmt, ...)
 {
-    struct out *out = stream_info(s)->to_stderr ? &c->err : c->out;
-    char line[1024];
     va_list ap;
 
     if (!on(c, s))
         return;
     va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
+    say_args(c, s, fmt, ap);
     va_end(ap);
-    out_puts(out, line);
+}
+
+static void warn(struct classic *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* On the stream of nonfatal errors, with the name of the image. */
+static void warn(struct classic *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!on(c, STREAM_NONFATAL))
+        return;
+    out_puts(&c->err, "qcheck: ");
+    out_visible(&c->err, c->name, strlen(c->name));
+    out_puts(&c->err, ": ");
+    va_start(ap, fmt);
+    say_args(c, STREAM_NONFATAL, fmt, ap);
+    va_end(ap);
 }
 
 static void heading(struct classic *c, const char *title)
@@ -106,8 +129,8 @@ static void warnings(struct report *r, enum section s)
 
         if (list->count[k] && section_of_problem((enum problem_kind)k) == s &&
             (info->severity == SEV_WARNING || info->severity == SEV_ERROR))
-            say(r->c, STREAM_NONFATAL, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity),
-                info->title, list->count[k]);
+            warn(r->c, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity), info->title,
+                 list->count[k]);
     }
 }
 
@@ -237,11 +260,11 @@ static void last_words(struct report *r)
     for (int s = 0; s < N_SECTIONS; s++)
         n += section_problems(&scan->problems, (enum section)s);
     if (scan->refused.id)
-        say(r->c, STREAM_NONFATAL, "warning: QEMU would not %s this image: %s\n",
-            scan->refused.at_check ? "check" : "open", scan->refused.text);
+        warn(r->c, "warning: QEMU would not %s this image: %s\n",
+             scan->refused.at_check ? "check" : "open", scan->refused.text);
     if (!problems_complete(&scan->problems))
-        say(r->c, STREAM_NONFATAL, "warning: not all records of problems were kept "
-            "(--max-problems); the counts are exact\n");
+        warn(r->c, "warning: not all records of problems were kept (--max-problems); the "
+             "counts are exact\n");
     say(r->c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,
         n == 1 ? "" : "s");
     scan_verdict(scan, &verdict);

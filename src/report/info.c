@@ -10,11 +10,9 @@
 #include "report/names.h"
 #include "report/prealloc.h"
 
-bool info_gather(const char *filename, const struct image *img, struct chain *chain,
-                 struct info *out, struct error *err)
+void info_gather(const char *filename, const struct image *img, const struct chain *chain,
+                 struct info *out)
 {
-    if (!chain_open(filename, img, chain, err))
-        return false;
     *out = (struct info){
         .filename = filename,
         .img = img,
@@ -23,7 +21,6 @@ bool info_gather(const char *filename, const struct image *img, struct chain *ch
         .preallocation = preallocation_mode(img),
         .end = image_end_by_refcounts(img),
     };
-    return true;
 }
 
 static void line(struct out *out, const char *label, const char *text)
@@ -75,9 +72,25 @@ static void chain_lines(const struct info *info, struct out *out)
 
         name_line(out, i ? "  then" : "backing file", l->name, l->name_len);
         if (l->fault)
-            out_printf(out, "%-16s   missing: %s\n", "", l->fault);
+            out_printf(out, "%-16s   %s\n", "", l->fault);
         else
             out_printf(out, "%-16s   %s, %s\n", "", l->format, text_size(size, l->size));
+    }
+}
+
+static void outside_lines(const struct info *info, struct out *out)
+{
+    struct outside ref[OUTSIDE_MAX];
+    size_t n = outside_references(info->img, ref);
+
+    for (size_t i = 0; i < n; i++) {
+        out_printf(out, "%-16s ", "refers to");
+        out_printf(out, "%s ", ref[i].what);
+        out_visible(out, ref[i].name, ref[i].len);
+        out_printf(out, "%s%s%s%s\n", ref[i].absolute ? "  (an absolute path)" : "",
+                   ref[i].parent ? "  (leads upwards: ..)" : "",
+                   ref[i].protocol ? "  (not a plain file)" : "",
+                   ref[i].json ? "  (json: can name anything)" : "");
     }
 }
 
@@ -184,8 +197,7 @@ void info_text(const struct info *info, struct out *out)
     if (info->file.fs_type)
         line(out, "file system", info->file.fs_type);
     line(out, "lock", info->file.in_use ? "another process may write to it now" : "free");
-    if (img->data_file)
-        name_line(out, "data file", img->data_file, strlen(img->data_file));
+    outside_lines(info, out);
     feature_lines(info, out);
     chain_lines(info, out);
     snapshot_lines(info, out);

@@ -7,6 +7,7 @@
 #include "qcow2/image.h"
 #include "report/chain.h"
 #include "report/out.h"
+#include "report/outside.h"
 
 struct info {
     const char *filename;           /* as the person gave it */
@@ -17,9 +18,9 @@ struct info {
     uint64_t end;                   /* byte after the last cluster with a refcount */
 };
 
-/* Fills the members that need reading. The chain is the caller's, to free. */
-bool info_gather(const char *filename, const struct image *img, struct chain *chain,
-                 struct info *out, struct error *err);
+/* Fills *out, reading what it needs; everything given is borrowed. */
+void info_gather(const char *filename, const struct image *img, const struct chain *chain,
+                 struct info *out);
 
 void info_text(const struct info *info, struct out *out);
 void info_json(const struct info *info, struct out *out);

@@ -261,6 +261,25 @@ static void chain(struct jw *j, const struct chain *c)
     jw_close(j);
 }
 
+static void outside(struct jw *j, const struct image *img)
+{
+    struct outside ref[OUTSIDE_MAX];
+    size_t n = outside_references(img, ref);
+
+    jw_array(j, "untrusted-references");
+    for (size_t i = 0; i < n; i++) {
+        jw_object_flat(j, NULL);
+        jw_text(j, "kind", ref[i].what);
+        jw_bytes(j, "name", ref[i].name, ref[i].len);
+        jw_bool(j, "absolute", ref[i].absolute);
+        jw_bool(j, "parent", ref[i].parent);
+        jw_bool(j, "protocol", ref[i].protocol);
+        jw_bool(j, "json", ref[i].json);
+        jw_close(j);
+    }
+    jw_close(j);
+}
+
 static void own_object(struct jw *j, const struct info *info)
 {
     static const char *const kind[] = {
@@ -289,6 +308,7 @@ static void own_object(struct jw *j, const struct info *info)
     jw_u64(j, "snapshots-read", img->snaps.n);
     features(j, img);
     extensions(j, &img->ext);
+    outside(j, img);
     chain(j, info->chain);
     header_fields(j, img);
     jw_close(j);

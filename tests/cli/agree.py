@@ -100,7 +100,7 @@ def dump(image, *args):
 
 def compare_info(image):
     status, out, _ = run("qemu-img", "info", "--output=json", image)
-    got = ours(image, "info", "--output=json")
+    got = ours(image, "info", "--backing", "--output=json")
     if got is None:
         return
     mine = json.loads(got)
@@ -134,7 +134,7 @@ def normal(extents):
 
 
 def compare_map(image):
-    got = ours(image, "map", "--space=guest", "--output=json")
+    got = ours(image, "map", "--space=guest", "--backing", "--output=json")
     if got is None:
         return None
     mine = json.loads(got)

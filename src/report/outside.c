@@ -1,0 +1,45 @@
+#include "report/outside.h"
+
+#include <string.h>
+
+/* Is ".." one of the parts between slashes? */
+static bool has_parent(const char *name, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len) {
+        const char *slash = memchr(name + at, '/', len - at);
+        size_t end = slash ? (size_t)(slash - name) : len;
+
+        if (end - at == 2 && memcmp(name + at, "..", 2) == 0)
+            return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+static void judge(struct outside *o, const char *what, const char *name, size_t len)
+{
+    size_t word = 0;
+
+    *o = (struct outside){ .what = what, .name = name, .len = len };
+    while (word < len && name[word] != ':' && name[word] != '/')
+        word++;
+    if (word < len && name[word] == ':') {
+        o->json = word == 4 && memcmp(name, "json", 4) == 0;
+        o->protocol = !o->json;
+    }
+    o->absolute = name[0] == '/';
+    o->parent = has_parent(name, len);
+}
+
+size_t outside_references(const struct image *img, struct outside out[OUTSIDE_MAX])
+{
+    size_t n = 0;
+
+    if (img->backing_file && img->backing_file_len)
+        judge(&out[n++], "backing file", img->backing_file, img->backing_file_len);
+    if (img->data_file && *img->data_file)
+        judge(&out[n++], "data file", img->data_file, strlen(img->data_file));
+    return n;
+}

@@ -120,6 +120,15 @@ for variant in TERM=xterm-256color TERM=screen TERM=linux TERM=vt100 TERM=xterm-
     ended 0
 done
 
+# Keys come from the terminal also when standard input is something else.
+case_name=redirected
+in_tmux kill-session -t case 2>/dev/null
+in_tmux new-session -d -s case -x 80 -y 24 \
+    "env LC_ALL=C.UTF-8 '$QCHECK' '$image' < /dev/null; echo status=\$?; cat"
+shows READ-ONLY
+in_tmux send-keys -t case q
+shows status=0
+
 # A terminal that cannot place the cursor is refused in words.
 start dumb 80x24 TERM=dumb
 until_true file_there status || failed "does not end"

@@ -30,6 +30,7 @@ struct pair { int fg, bg; };
 struct curses_term {
     struct terminal base;
     SCREEN *screen;
+    FILE *in;                       /* standard input, or the terminal itself */
     enum theme_id theme;
     bool mouse;
     struct cell *drawn;             /* cells on the screen; NULL: draw everything */
@@ -273,7 +274,7 @@ static bool signal_event(struct terminal *base, struct event *out)
 
 static void term_next(struct terminal *base, int wake_fd, int timeout_ms, struct event *out)
 {
-    struct pollfd fds[2] = { { STDIN_FILENO, POLLIN, 0 }, { wake_fd, POLLIN, 0 } };
+    struct pollfd fds[2] = { { fileno(self(base)->in), POLLIN, 0 }, { wake_fd, POLLIN, 0 } };
     int waiting = 0;
     int n;
 
@@ -292,7 +293,7 @@ static void term_next(struct terminal *base, int wake_fd, int timeout_ms, struct
         return;
     }
     if (fds[0].revents & POLLIN) {
-        if (ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0 || waiting == 0)
+        if (ioctl(fds[0].fd, FIONREAD, &waiting) != 0 || waiting == 0)
             out->kind = EVENT_END;      /* end of file, or the terminal is gone */
         else
             key_event(out);
@@ -305,6 +306,14 @@ static void term_next(struct terminal *base, int wake_fd, int timeout_ms, struct
 
 /* --- open and close --- */
 
+static void free_term(struct curses_term *t)
+{
+    if (t->in && t->in != stdin)
+        fclose(t->in);
+    free(t->drawn);
+    free(t);
+}
+
 static void term_close(struct terminal *base)
 {
     struct curses_term *t = self(base);
@@ -313,8 +322,7 @@ static void term_close(struct terminal *base)
     endwin();
     delscreen(t->screen);
     signals_restore();
-    free(t->drawn);
-    free(t);
+    free_term(t);
 }
 
 static const struct term_ops curses_ops = {
@@ -363,12 +371,17 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
     t = calloc(1, sizeof *t);
     if (!t)
         return err_set(err, ERR_NOMEM, "out of memory");
+    t->in = isatty(STDIN_FILENO) ? stdin : fopen("/dev/tty", "re");
+    if (!t->in) {
+        free_term(t);
+        return err_set(err, ERR_USAGE, "there is no terminal to read keys from");
+    }
     prepare_for_crash();
     signals_install();
-    t->screen = newterm(NULL, stdout, stdin);
+    t->screen = newterm(NULL, stdout, t->in);
     if (!t->screen) {
         signals_restore();
-        free(t);
+        free_term(t);
         return err_set(err, ERR_USAGE, "cannot use this \"%.40s\" terminal", name);
     }
     set_escdelay(50);

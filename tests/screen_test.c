@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/golden.h"
 #include "support/play.h"
 #include "ui/keys.h"
 
@@ -46,51 +47,6 @@ static const struct { const char *name, *sample; struct play play; } golden[] = 
       { .script = "wait 4 Enter ? shot:keys ? shot:teaching q shot:back" } },
 };
 
-static char *read_all(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    struct buf b = BUF_INIT;
-    char chunk[4096];
-    size_t n;
-
-    if (!f)
-        return NULL;
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        buf_add(&b, chunk, n);
-    fclose(f);
-    return buf_take(&b);
-}
-
-static void compare(const char *name, const char *got)
-{
-    char path[4096];
-    const char *top = getenv("top_srcdir");
-    char *want;
-
-    snprintf(path, sizeof path, "%s/tests/golden/%s.screen", top ? top : ".", name);
-    if (getenv("UPDATE_GOLDEN")) {
-        FILE *f = fopen(path, "wb");
-
-        assert_non_null(f);
-        fputs(got, f);
-        fclose(f);
-    }
-    want = read_all(path);
-    if (!want)
-        fail_msg("there is no %s", path);
-    if (strcmp(got, want) != 0) {
-        snprintf(path, sizeof path, "%s.screen.new", name);
-        FILE *f = fopen(path, "wb");
-
-        if (f) {
-            fputs(got, f);
-            fclose(f);
-        }
-        fail_msg("%s: the screens differ from the golden ones; see %s", name, path);
-    }
-    free(want);
-}
-
 static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
@@ -101,7 +57,7 @@ static void screens_are_the_golden_ones(void **state)
         if (!play.depth)
             play.depth = DEPTH_16;
         play_sample(golden[i].sample, &play, &got);
-        compare(golden[i].name, buf_str(&got));
+        golden_compare(golden[i].name, buf_str(&got));
         buf_free(&got);
     }
 }
@@ -280,15 +236,10 @@ static void a_scan_that_goes_on_can_be_browsed_and_stopped(void **state)
                   "Esc shot:stopping shot:open-gate wait shot:partial",
         .depth = DEPTH_16,
     };
-    struct source *file;
     struct buf got = BUF_INIT;
-    const char *top = getenv("top_srcdir");
-    char path[4096];
 
     (void)state;
-    snprintf(path, sizeof path, "%s/data/samples/snapshots.qcow2", top ? top : ".");
-    assert_true(source_open_file(path, &file, NULL));
-    play_source(gate_new(file, &play.gate), &play, &got);
+    play_gated("snapshots", &play, &got);
     assert_shows(buf_str(&got), "scanning 0%");
     assert_shows(strstr(buf_str(&got), "== l2"), "L2 table of L1[0]");
     assert_shows(strstr(buf_str(&got), "== n"), "when the scan has ended");

@@ -90,7 +90,7 @@ static enum guest_class class_of_entry(const struct scan_result *scan, uint64_t 
 
 /* --- the survey --- */
 
-struct bin { uint32_t n[N_GUEST_CLASSES], breaks, steps; };
+struct bin { uint64_t n[N_GUEST_CLASSES]; uint32_t breaks, steps; };
 
 struct guest_map {
     const struct scan_result *scan;
@@ -257,7 +257,7 @@ static void survey_worker(void *ctx, unsigned number)
             survey_range(g, &t, first,
                          u64_min(first + (UINT64_C(1) << g->bin_bits), g->n_clusters), &h);
             for (int c = 0; c < N_GUEST_CLASSES; c++)
-                g->bin[b].n[c] = (uint32_t)u64_min(h.n[c], UINT32_MAX);
+                g->bin[b].n[c] = h.n[c];
             g->bin[b].breaks = (uint32_t)u64_min(h.breaks, UINT32_MAX);
             g->bin[b].steps = (uint32_t)u64_min(h.steps, UINT32_MAX);
         }

@@ -32,6 +32,8 @@ static const struct key_row table[] = {
       "Go to the place of the problem, in the view that fits" },
     /* who points here */
     { IN(VIEW_REFERRERS), "Enter", ACT_OPEN, "go there", 90, "Go to the place that points here" },
+    { IN(VIEW_REFERRERS), "Tab", ACT_PANE, "other end", 60,
+      "Change between the cluster an entry is in and the one it points to" },
     /* tables */
     { IN(VIEW_TABLES), "Enter", ACT_OPEN, "open", 90,
       "Open the table or cluster this entry points to" },

@@ -59,6 +59,16 @@ const char *map_colouring_name(enum map_colouring c)
     return names[c];
 }
 
+/* What a map is coloured by: not everything exists on both sides. */
+static const char *colouring_in(const struct map_view *v, enum map_space space)
+{
+    if (space == SPACE_GUEST && v->colouring == COLOUR_ORDER)
+        return "file order";
+    if (space == SPACE_GUEST && v->colouring == COLOUR_REFS)
+        return map_colouring_name(COLOUR_CLASS);
+    return map_colouring_name(v->colouring);
+}
+
 static void draw_title(const struct map_view *v, const struct ui *ui, const struct area *a,
                        const struct map_layout *l, enum map_space space)
 {
@@ -70,16 +80,14 @@ static void draw_title(const struct map_view *v, const struct ui *ui, const stru
     char text[160];
     bool focused = space == v->focus;
 
-    if (p->shift == 0)
-        snprintf(count, sizeof count, "1 cluster");
-    else
-        snprintf(count, sizeof count, "%" PRIu64 " clusters", UINT64_C(1) << p->shift);
-    snprintf(text, sizeof text, " %s \u00b7 1 cell = %s (%s) \u00b7 by %s ",
-             space == SPACE_FILE ? "file" : "guest", count,
+    snprintf(text, sizeof text, " %s by %s \u00b7 1 cell = %s (%s cluster%s) ",
+             space == SPACE_FILE ? "file" : "guest", colouring_in(v, space),
              text_size(size, p->shift + bits < 64 ? UINT64_C(1) << (p->shift + bits)
                                                   : UINT64_MAX),
-             space == SPACE_GUEST && v->colouring == COLOUR_ORDER
-                 ? "file order" : map_colouring_name(v->colouring));
+             text_group(count, UINT64_C(1) << p->shift), p->shift ? "s" : "");
+    if ((v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER) && !v->survey.order)
+        snprintf(text, sizeof text, " %s by class: %s ", space == SPACE_FILE ? "file" : "guest",
+                 v->surveying.task ? "surveying the order ..." : "the order is not known");
     draw_hline(&line, 0, 0, line.w);
     draw_cut(&line, 0, 1, line.w - 2, focused ? ROLE_STRONG : ROLE_DIM, text);
 }
@@ -99,7 +107,7 @@ static void draw_pane(const struct map_view *v, const struct ui *ui, const struc
     if (space == SPACE_GUEST && !v->survey.guest)
         draw_text(&map, map.h / 2, 2, ROLE_MESSAGE,
                   !ui->scan ? " shown when the scan has ended "
-                            : v->surveying.tried && !v->surveying.task ? " could not be surveyed "
+                            : v->surveying.tried_guest && !v->surveying.task ? " could not be surveyed "
                                                                  : " surveying ... ");
     pane_cursor(p, &y, &x);
     if (!focused)

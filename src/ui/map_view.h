@@ -7,16 +7,17 @@
 #include "ui/marks.h"
 #include "ui/side.h"
 
-/* What a walk over the guest disk finds out, on a thread, once the scan has ended. */
+/* What walks over the guest disk find out, on a thread, once the scan has ended: first what
+ * is where, then, when a colouring asks for it, the order. */
 struct guest_survey {
     struct guest_map *guest;            /* owned; NULL: not yet, or it failed */
-    struct order *order;                /* owned; may be NULL beside a guest map */
+    struct order *order;                /* owned; the same */
     struct guest_hist total;            /* of the whole guest disk */
 };
 
 struct map_survey {
     struct task *task;
-    bool tried;
+    bool tried_guest, tried_order;
     const struct scan_result *scan;     /* what the thread works on ... */
     struct guest_survey work;           /* ... and has, until the task is finished */
 };

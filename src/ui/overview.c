@@ -149,13 +149,18 @@ static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds
 {
     const struct problems *p = &ui->scan->problems;
     struct overview_line *line;
+    uint64_t all = 0;
     int n = 0;
 
-    for (int k = 0; k < N_PROBLEMS; k++)
+    for (int k = 0; k < N_PROBLEMS; k++) {
         n += p->count[k] > 0;
+        all += p->count[k];
+    }
     if (n == 0)
         return;
-    add(o, SECTION_PROBLEMS, LOOK_HEADING, ui->scan->partial ? "Problems so far" : "Problems");
+    add(o, SECTION_PROBLEMS, LOOK_HEADING,
+        problems_of_severity(p, SEV_NOTE) == all ? "Notes"
+        : ui->scan->partial ? "Problems so far" : "Problems");
     add_guest_damage(o, ui);
     if (n <= OVERVIEW_KINDS + 1)
         all_kinds = true;

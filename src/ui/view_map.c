@@ -76,37 +76,58 @@ static void map_scanned(void *state, const struct ui *ui)
 
 /* --- the survey --- */
 
-static bool survey_work(void *arg, _Atomic bool *cancel, struct error *err)
+static bool survey_guest(void *arg, _Atomic bool *cancel, struct error *err)
 {
     struct map_survey *s = arg;
 
     return guest_map_build(s->scan, cancel, &s->work.guest, err) &&
-           guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err) &&
-           order_build(s->scan->img, cancel, &s->work.order, err);
+           guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err);
 }
 
-static bool survey_needed(const struct map_view *v, const struct map_layout *l)
+static bool survey_order(void *arg, _Atomic bool *cancel, struct error *err)
 {
-    return l->w[SPACE_GUEST] > 0 || v->colouring == COLOUR_JUMPS ||
-           v->colouring == COLOUR_ORDER;
+    struct map_survey *s = arg;
+
+    return order_build(s->scan->img, cancel, &s->work.order, err);
 }
 
-static void survey_poll(struct map_view *v, const struct ui *ui, bool needed)
+/* Takes what a walk that has ended found: either of the two, or nothing. */
+static void survey_take(struct map_view *v)
 {
     struct map_survey *s = &v->surveying;
 
-    if (s->task && task_ended(s->task)) {
-        task_finish(s->task, NULL);
-        s->task = NULL;
-        v->survey = s->work;            /* as much of it as there is */
-        s->work = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
-        v->age++;
-    } else if (!s->tried && needed && ui->scan) {
-        s->tried = true;
-        s->scan = ui->scan;
-        if (!task_start(survey_work, s, &s->task, NULL))
-            s->task = NULL;
+    task_finish(s->task, NULL);
+    s->task = NULL;
+    if (s->work.guest) {
+        v->survey.guest = s->work.guest;
+        v->survey.total = s->work.total;
     }
+    if (s->work.order)
+        v->survey.order = s->work.order;
+    s->work = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
+    v->age++;
+}
+
+static void survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight)
+{
+    struct map_survey *s = &v->surveying;
+    bool order = v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER;
+    task_work *work = NULL;
+
+    if (s->task && task_ended(s->task))
+        survey_take(v);
+    if (s->task || !ui->scan)
+        return;
+    if (guest_in_sight && !v->survey.guest && !s->tried_guest) {
+        s->tried_guest = true;
+        work = survey_guest;
+    } else if (order && !v->survey.order && !s->tried_order) {
+        s->tried_order = true;
+        work = survey_order;
+    }
+    s->scan = ui->scan;
+    if (work && !task_start(work, s, &s->task, NULL))
+        s->task = NULL;
 }
 
 /* --- the other map --- */
@@ -202,7 +223,7 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     v->cols = cols;
     v->legend_w = map_legend_columns(v, ui);
     map_layout(v, rows, cols, &l);
-    survey_poll(v, ui, survey_needed(v, &l));
+    survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
     link_maps(v, ui);
     if (!ui->scan)
         v->age++;                       /* the preview changes all the time */
@@ -283,8 +304,7 @@ static void change_space(struct map_view *v, const struct ui *ui, struct request
 {
     v->focus = v->focus == SPACE_FILE ? SPACE_GUEST : SPACE_FILE;
     v->linked = false;
-    if (!v->survey.guest && !v->surveying.task)
-        v->surveying.tried = false;         /* it was stopped: once more */
+    v->surveying.tried_guest = v->survey.guest != NULL;     /* if it was stopped: once more */
     moved(v, ui, req);
 }
 
@@ -306,6 +326,7 @@ static void next_style(struct map_view *v, const struct ui *ui, struct request *
 static void next_colouring(struct map_view *v, const struct ui *ui, struct request *req)
 {
     v->colouring = (enum map_colouring)((v->colouring + 1) % N_COLOURINGS);
+    v->surveying.tried_order = v->survey.order != NULL;
     request_message(req, "Coloured by %s%s", map_colouring_name(v->colouring),
                     v->colouring == COLOUR_JUMPS ? ": how far it is to the next guest cluster"
                     : v->colouring == COLOUR_ORDER ? ": where it is on the other side"

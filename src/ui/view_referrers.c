@@ -13,6 +13,8 @@
 struct referrers_view {
     bool any;                           /* there is a cluster */
     uint64_t cluster;
+    bool has_target;                    /* the place itself points somewhere ... */
+    uint64_t target;                    /* ... there; Tab changes between the two */
     struct lookup lookup;
     struct list list;
     struct site site;                   /* the entry under the cursor, as it is now */
@@ -37,18 +39,48 @@ static void referrers_destroy(void *state)
     free(v);
 }
 
+static void look_at(struct referrers_view *v, uint64_t cluster)
+{
+    lookup_forget(&v->lookup);
+    v->any = true;
+    v->cluster = cluster;
+    v->list = (struct list){ 0, 0, 0, 0 };
+}
+
+/* The cluster that the entry at a place points to. */
+static bool target_of(const struct ui *ui, const struct place *place, uint64_t *cluster)
+{
+    struct site site;
+    struct place to;
+    const char *why;
+
+    site_at(ui->img, ui->scan, place, place->file_off, &site);
+    return site.place.kind != PLACE_NONE && site_target(ui->img, &site, &to, &why) &&
+           where_cluster(ui, &to, cluster);
+}
+
 static void referrers_show(void *state, const struct ui *ui, const struct place *place)
 {
     struct referrers_view *v = state;
     uint64_t cluster;
-    bool any = where_cluster(ui, place, &cluster);
 
-    if (any && v->any && cluster == v->cluster && v->lookup.state != LOOKUP_STOPPED)
+    v->has_target = target_of(ui, place, &v->target);
+    if (!where_cluster(ui, place, &cluster))
+        v->any = false;
+    else if (!v->any || cluster != v->cluster || v->lookup.state == LOOKUP_STOPPED)
+        look_at(v, cluster);
+    if (v->has_target && v->target == v->cluster)
+        v->has_target = false;
+}
+
+static void other_cluster(struct referrers_view *v)
+{
+    uint64_t cluster = v->cluster;
+
+    if (!v->has_target)
         return;
-    lookup_forget(&v->lookup);
-    v->any = any;
-    v->cluster = any ? cluster : 0;
-    v->list = (struct list){ 0, 0, 0, 0 };
+    look_at(v, v->target);
+    v->target = cluster;
 }
 
 static const struct referrers *found(const struct referrers_view *v)
@@ -98,9 +130,15 @@ static void draw_target(const struct referrers_view *v, const struct ui *ui,
     };
     uint64_t off = v->cluster << ui->img->geo.cluster_bits;
     char n[TEXT_NUM];
-    struct map_cell cell;
+    struct map_cell cell = { .counted = 0 };
     int x;
 
+    if (v->has_target) {
+        char tab[80];
+
+        snprintf(tab, sizeof tab, "Tab: cluster %" PRIu64, v->target);
+        draw_right(a, 1, a->w - 1, ROLE_DIM, tab);
+    }
     x = draw_printf(a, 0, 1, ROLE_STRONG, "Cluster %s", text_group(n, v->cluster));
     x = draw_printf(a, 0, x, ROLE_TEXT, " \u00b7 file 0x%" PRIx64 " \u2013 0x%" PRIx64, off,
                     off + ui->img->geo.cluster_size - 1);
@@ -291,6 +329,9 @@ static void referrers_act(void *state, const struct ui *ui, enum action action,
         break;
     case ACT_LEFT:
         req->kind = REQ_BACK;
+        break;
+    case ACT_PANE:
+        other_cluster(v);
         break;
     case ACT_STOP:
         lookup_stop(&v->lookup);

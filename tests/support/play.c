@@ -93,7 +93,7 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
     struct fake_options fake = { .rows = p->rows ? p->rows : 24, .cols = p->cols ? p->cols : 80,
                                  .depth = p->depth, .ascii = p->ascii, .script = p->script,
                                  .shot = take_shot, .arg = &shots };
-    struct ui_options opt = { .start = p->start, .threads = 1 };
+    struct ui_options opt = { .start = p->start, .threads = 1, .theme = p->theme };
     struct terminal *term = term_fake_open(&fake);
     struct image *img;
     struct error err = { .text = "" };
@@ -114,17 +114,46 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
     return signo;
 }
 
-int play_sample(const char *name, const struct play *p, struct buf *out)
+/* A sample in memory: what the host says of a file (size on disk, file system) is no part
+ * of a screen. Freed by the caller once the source is closed. */
+static uint8_t *load_sample(const char *name, struct source **out)
 {
     const char *top = getenv("top_srcdir");
     char path[4096];
-    struct source *src;
-    struct error err;
+    uint8_t *bytes;
+    long len;
+    FILE *f;
 
     snprintf(path, sizeof path, "%s/data/samples/%s.qcow2", top ? top : ".", name);
-    if (!source_open_file(path, &src, &err)) {
-        fprintf(stderr, "%s\n", err.text);
+    f = fopen(path, "rb");
+    if (!f || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) <= 0) {
+        fprintf(stderr, "cannot read %s\n", path);
         abort();
     }
-    return play_source(src, p, out);
+    rewind(f);
+    bytes = malloc((size_t)len);
+    assert(bytes && fread(bytes, 1, (size_t)len, f) == (size_t)len);
+    fclose(f);
+    assert(source_open_memory(bytes, (size_t)len, path, out, NULL));
+    return bytes;
+}
+
+int play_sample(const char *name, const struct play *p, struct buf *out)
+{
+    struct source *src;
+    uint8_t *bytes = load_sample(name, &src);
+    int signo = play_source(src, p, out);
+
+    free(bytes);
+    return signo;
+}
+
+void play_gated(const char *name, const struct play *p, struct buf *out)
+{
+    struct play gated = *p;
+    struct source *src;
+    uint8_t *bytes = load_sample(name, &src);
+
+    play_source(gate_new(src, &gated.gate), &gated, out);
+    free(bytes);
 }

@@ -11,6 +11,7 @@ struct play {
     const char *script;         /* as in ui/term_fake.h */
     int cols, rows;             /* 0: 80x24 */
     enum depth depth;
+    enum theme_id theme;
     bool ascii;
     bool roles;                 /* screens with roles */
     const char *start;          /* as ui_options.start */
@@ -22,6 +23,9 @@ struct play {
 int play_source(struct source *src, const struct play *p, struct buf *out);
 /* The same on a sample of the tree. */
 int play_sample(const char *name, const struct play *p, struct buf *out);
+
+/* A sample behind a gate (below): the scan stands still until "shot:open-gate". */
+void play_gated(const char *name, const struct play *p, struct buf *out);
 
 /* A source that lets only the thread that made it read; others wait until the gate is open,
  * so that a scan stands still while a script plays. */

@@ -1,0 +1,298 @@
+/* Overview, map, problems and "who points here": golden screens at several sizes with and
+ * without colour, and behaviour that can be said in a sentence. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/golden.h"
+#include "support/play.h"
+
+#define EVERY_SIZE(keys) \
+    "wait " keys " wait shot:80x24 size:200x60 wait shot:200x60 size:40x10 shot:40x10 " \
+    "size:1x1 shot:1x1"
+
+static const struct { const char *name, *sample; struct play play; } golden[] = {
+    { "overview-dark", "many",
+      { .script = EVERY_SIZE("1"), .depth = DEPTH_256, .roles = true } },
+    { "overview-mono", "snapshots", { .script = EVERY_SIZE("1"), .theme = THEME_MONO } },
+    { "overview-wiped", "l2-wiped", { .script = "wait shot:leaks", .depth = DEPTH_16 } },
+    { "overview-refused", "header", { .script = "wait shot:refused", .depth = DEPTH_16 } },
+    { "map-dark", "many", { .script = EVERY_SIZE("2 j j l l"), .depth = DEPTH_256,
+                            .roles = true } },
+    { "map-mono", "many", { .script = EVERY_SIZE("2 j l"), .theme = THEME_MONO } },
+    { "map-ascii", "compressed", { .script = EVERY_SIZE("2 v"), .depth = DEPTH_8,
+                                   .ascii = true } },
+    { "map-guest", "many",
+      { .script = "wait 2 t wait l l shot:classes f wait shot:jumps f shot:references f "
+                  "shot:order f v v shot:letters + + shot:zoomed y shot:hilbert",
+        .depth = DEPTH_256 } },
+    { "problems-dark", "double-data",
+      { .script = EVERY_SIZE("3 j Enter"), .depth = DEPTH_16, .roles = true } },
+    { "problems-mono", "many", { .script = EVERY_SIZE("3 j j j"), .theme = THEME_MONO } },
+    { "referrers-dark", "snapshots",
+      { .script = EVERY_SIZE("g type:5c Enter r"), .depth = DEPTH_16, .roles = true } },
+    { "referrers-mono", "double-data",
+      { .script = EVERY_SIZE("4 g type:L2[1][4] Enter r wait Tab"), .theme = THEME_MONO } },
+};
+
+static void screens_are_the_golden_ones(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+        struct buf got = BUF_INIT;
+
+        play_sample(golden[i].sample, &golden[i].play, &got);
+        golden_compare(golden[i].name, buf_str(&got));
+        buf_free(&got);
+    }
+}
+
+static char *screens(const char *sample, const char *script)
+{
+    struct play play = { .script = script, .depth = DEPTH_MONO, .theme = THEME_MONO };
+    struct buf got = BUF_INIT;
+
+    play_sample(sample, &play, &got);
+    return buf_take(&got);
+}
+
+/* The screen called `name`, up to the next one. */
+static const char *shot(const char *screens, const char *name)
+{
+    char head[64];
+    const char *at;
+
+    snprintf(head, sizeof head, "== %s\n", name);
+    at = strstr(screens, head);
+    if (!at)
+        fail_msg("there is no shot %s", name);
+    return at;
+}
+
+static bool shows(const char *screen, const char *text)
+{
+    const char *end = strstr(screen + 1, "\n== ");
+    const char *at = strstr(screen, text);
+
+    return at && (!end || at < end);
+}
+
+static void assert_shows(const char *screen, const char *text)
+{
+    if (!shows(screen, text))
+        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
+}
+
+static void assert_shows_not(const char *screen, const char *text)
+{
+    if (shows(screen, text))
+        fail_msg("\"%s\" is on the screen:\n%s", text, screen);
+}
+
+/* --- overview --- */
+
+static void lines_of_the_overview_lead_to_their_places(void **state)
+{
+    char *got = screens("many", "wait Enter shot:guest Backspace j Enter shot:kind Backspace "
+                                "G k k k k Enter shot:later");
+
+    (void)state;
+    assert_shows(shot(got, "guest"), "L1[5] L2[0]");
+    assert_shows(shot(got, "kind"), "Data cluster lies after the end of the file (corruption)");
+    assert_shows_not(shot(got, "later"), "Corrupt:");
+    free(got);
+}
+
+static void classes_of_the_overview_lead_to_the_map(void **state)
+{
+    char *got = screens("leak", "wait shot:0 Enter Backspace j j j j j Enter shot:map");
+
+    (void)state;
+    assert_shows(shot(got, "map"), " by class");
+    free(got);
+}
+
+/* --- map --- */
+
+static void search_in_the_map_finds_the_next_of_a_class(void **state)
+{
+    char *got = screens("snapshots", "wait 2 / type:l Enter shot:first / Enter shot:second "
+                                     "\\ shot:back / type:snapshot_table Enter shot:name "
+                                     "/ type:nonsense Enter shot:none");
+
+    (void)state;
+    assert_shows(shot(got, "first"), "L2 table");
+    assert_shows(shot(got, "name"), "Names, times and L1 tables");
+    assert_shows(shot(got, "none"), "is no class");
+    free(got);
+}
+
+static void search_wraps_round_the_guest_disk(void **state)
+{
+    char *got = screens("many", "wait 2 t wait G / type:D Enter shot:first "
+                                "g g \\ shot:last / type:V Enter shot:none");
+
+    (void)state;
+    assert_shows(shot(got, "first"), "data");
+    assert_shows(shot(got, "last"), "data");
+    assert_shows(shot(got, "none"), "is no class");
+    free(got);
+}
+
+static void enter_zooms_and_at_one_to_one_opens(void **state)
+{
+    char *got = screens("many", "wait 2 t wait shot:wide Enter shot:zoomed t j j j Enter shot:open");
+
+    (void)state;
+    assert_shows(shot(got, "wide"), "2 KiB (4 clusters)");
+    assert_shows(shot(got, "zoomed"), "1 KiB (2 clusters)");
+    assert_shows_not(shot(got, "open"), " by class");
+    free(got);
+}
+
+static void zoom_keeps_the_cluster_under_the_cursor(void **state)
+{
+    char *got = screens("many", "wait 2 t wait g type:guest_0x28000 Enter shot:there + shot:in - - "
+                                "shot:out 0 shot:all");
+    static const char *const names[] = { "there", "in", "out", "all" };
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_shows(shot(got, names[i]), "guest 0x28000");
+    free(got);
+}
+
+static void cursors_of_both_maps_are_linked(void **state)
+{
+    struct play play = { .script = "wait 2 wait g type:9c Enter shot:file t j shot:guest",
+                         .cols = 130, .rows = 40, .theme = THEME_MONO, .roles = true };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_sample("double-data", &play, &got);
+    /* One host cluster, two guest clusters: both are named and marked. */
+    assert_shows(shot(buf_str(&got), "file"), "L1[0] L2[4]");
+    assert_shows(shot(buf_str(&got), "file"), "L1[1] L2[4]");
+    assert_shows(shot(buf_str(&got), "file"), "+reverse+underline");
+    assert_shows(shot(buf_str(&got), "guest"), "guest 0x");
+    buf_free(&got);
+}
+
+static void map_of_a_running_scan_is_hatched_and_can_be_walked(void **state)
+{
+    struct play play = {
+        .script = "shot:overview 2 shot:map j l + - 0 f f f f v y t shot:guest t r shot:look Esc "
+                  "shot:stopped 3 shot:problems 1 Esc shot:open-gate wait shot:partial 2 shot:rest",
+        .depth = DEPTH_16,
+    };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("many", &play, &got);
+    assert_shows(shot(buf_str(&got), "overview"), "Scanning: ");
+    assert_shows(shot(buf_str(&got), "map"), "?");
+    assert_shows(shot(buf_str(&got), "guest"), "when the scan has ended");
+    assert_shows(shot(buf_str(&got), "look"), "Esc stops");
+    assert_shows(shot(buf_str(&got), "stopped"), "Stopped.");
+    assert_shows(shot(buf_str(&got), "problems"), "The scan is running");
+    assert_shows(shot(buf_str(&got), "partial"), "Not finished");
+    assert_shows(shot(buf_str(&got), "rest"), "not scanned");
+    buf_free(&got);
+}
+
+/* --- problems --- */
+
+static void both_owners_of_a_cluster_are_links(void **state)
+{
+    char *got = screens("double-data", "wait 3 j j Enter j Enter shot:first Backspace j j "
+                                       "Enter shot:second");
+
+    (void)state;
+    assert_shows(shot(got, "first"), "L1[0] L2[4]");
+    assert_shows(shot(got, "second"), "L1[1] L2[4]");
+    free(got);
+}
+
+static void problems_are_filtered_by_severity_text_and_guest_range(void **state)
+{
+    char *got = screens("many", "wait 3 f shot:corruptions f shot:leaks F "
+                                "/ type:l2-reserved Enter shot:text F "
+                                "/ type:guest_0x28000-0x28200 Enter shot:guest F "
+                                "/ type:guest_x Enter shot:wrong shot:all");
+
+    (void)state;
+    assert_shows(shot(got, "corruptions"), "85  all kinds");
+    assert_shows(shot(got, "leaks"), "27  all kinds");
+    assert_shows_not(shot(got, "leaks"), "Compressed cluster lies");
+    assert_shows(shot(got, "text"), "25  all kinds");
+    assert_shows(shot(got, "guest"), "L1[5] L2[0]");
+    assert_shows_not(shot(got, "guest"), "L1[5] L2[1]:");
+    assert_shows(shot(got, "wrong"), "Not a guest range");
+    assert_shows(shot(got, "all"), "114  all kinds");
+    free(got);
+}
+
+static void next_problem_is_selected_in_the_list(void **state)
+{
+    char *got = screens("many", "wait 3 f f n shot:a n shot:b");
+
+    (void)state;
+    assert_shows(shot(got, "a"), "1 of ");
+    assert_shows(shot(got, "b"), "2 of ");
+    assert_shows_not(shot(got, "b"), "only]");      /* the filter would hide it */
+    free(got);
+}
+
+/* --- who points here --- */
+
+static void tab_changes_to_the_cluster_an_entry_points_to(void **state)
+{
+    char *got = screens("double-data", "wait 4 g type:L2[1][4] Enter r wait shot:table Tab wait "
+                                       "shot:data j Enter shot:there");
+
+    (void)state;
+    assert_shows(shot(got, "table"), "1 place points here");
+    assert_shows(shot(got, "data"), "2 places point here");
+    assert_shows(shot(got, "there"), "L2 table of L1[1]");
+    free(got);
+}
+
+static void nothing_points_to_a_leaked_cluster(void **state)
+{
+    char *got = screens("l2-overwritten", "wait g type:18c Enter r wait shot:x");
+
+    (void)state;
+    assert_shows(shot(got, "x"), "leaked");
+    free(got);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(screens_are_the_golden_ones),
+        cmocka_unit_test(lines_of_the_overview_lead_to_their_places),
+        cmocka_unit_test(classes_of_the_overview_lead_to_the_map),
+        cmocka_unit_test(search_in_the_map_finds_the_next_of_a_class),
+        cmocka_unit_test(search_wraps_round_the_guest_disk),
+        cmocka_unit_test(enter_zooms_and_at_one_to_one_opens),
+        cmocka_unit_test(zoom_keeps_the_cluster_under_the_cursor),
+        cmocka_unit_test(cursors_of_both_maps_are_linked),
+        cmocka_unit_test(map_of_a_running_scan_is_hatched_and_can_be_walked),
+        cmocka_unit_test(both_owners_of_a_cluster_are_links),
+        cmocka_unit_test(problems_are_filtered_by_severity_text_and_guest_range),
+        cmocka_unit_test(next_problem_is_selected_in_the_list),
+        cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
+        cmocka_unit_test(nothing_points_to_a_leaked_cluster),
+    };
+
+    setlocale(LC_ALL, "");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

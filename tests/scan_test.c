@@ -1,3 +1,5 @@
+#include "config.h"
+
 /* The scan as a whole: figures, threads, cancelling, map, referrers, guest side. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -5,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "scan/guest.h"
@@ -155,6 +158,50 @@ static void job_hands_over_what_a_scan_finds(void **state)
     scan_free(plain);
     image_close(img);
     builder_free(b);
+}
+
+/* Long tables are read around the holes of the file. */
+static void holes_in_tables_do_not_change_the_result(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+    char path[] = "scan_test_XXXXXX";
+    int fd = mkstemp(path);
+    struct image *dense, *sparse;
+    struct scan_result *a, *c;
+    struct source *src;
+
+    (void)state;
+    assert_true(fd >= 0);
+    opt.cluster_bits = 18;
+    opt.size = UINT64_C(20) << 30;
+    b = builder_new(opt);
+    for (uint64_t g = 0; g < 40; g++)
+        builder_map(b, g * 1999 + g % 3);
+    builder_set_l2(b, 5000, 0x10, 0);
+    builder_set_l2(b, 5001, OFLAG_COPIED | builder_map(b, 9999), 0);
+    assert_int_equal(ftruncate(fd, (off_t)b->len), 0);
+    for (size_t at = 0; at < b->len; at += 4096) {
+        static const uint8_t zeros[4096];
+
+        if (memcmp(b->bytes + at, zeros, sizeof zeros) != 0)
+            assert_int_equal(pwrite(fd, b->bytes + at, 4096, (off_t)at), 4096);
+    }
+    dense = builder_open(b);
+    assert_true(source_open_file(path, &src, NULL));
+    assert_true(image_open(src, &(struct image_options){ 0 }, &sparse, NULL));
+    a = scan_with(dense, 2, 0);
+    c = scan_with(sparse, 2, 0);
+    assert_true(a->problems.n > 0);
+    same_records(a, c);
+    assert_memory_equal(&a->stats.active, &c->stats.active, sizeof a->stats.active);
+    scan_free(a);
+    scan_free(c);
+    image_close(dense);
+    image_close(sparse);
+    builder_free(b);
+    close(fd);
+    unlink(path);
 }
 
 /* --- the map --- */
@@ -406,6 +453,7 @@ int main(void)
         cmocka_unit_test(fewer_records_keep_exact_counts),
         cmocka_unit_test(cancelled_scan_is_partial),
         cmocka_unit_test(job_hands_over_what_a_scan_finds),
+        cmocka_unit_test(holes_in_tables_do_not_change_the_result),
         cmocka_unit_test(map_answers_agree_with_each_other),
         cmocka_unit_test(referrers_add_up_to_the_counted_references),
         cmocka_unit_test(referrers_over_the_limit_are_counted),

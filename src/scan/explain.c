@@ -166,7 +166,7 @@ static void explain_worker(void *ctx, unsigned number)
             t = &e->l2.list[pass->suspect[first + k]];
             found_init(&pass->found[k], &e->res->problems);
             reader_fetch(&rd, &t->off, 1);
-            explain_table(e, t, reader_table(&rd, 0), reader_error(&rd, 0), &pass->found[k]);
+            explain_table(e, t, reader_table(&rd, 0), rd.error[0], &pass->found[k]);
         }
         pthread_barrier_wait(&pass->barrier);
         if (number == 0) {

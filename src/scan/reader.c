@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Two system calls per table pay off from this length on. */
+#define HOLES_WORTH_BYTES   (128u << 10)
+
 size_t reader_batch(const struct image *img, size_t table_bytes)
 {
     struct source_info info = source_get_info(img->src);
@@ -17,9 +20,14 @@ bool reader_init(struct reader *r, const struct image *img, size_t table_bytes)
 {
     *r = (struct reader){ .img = img, .table_bytes = table_bytes };
     r->max = reader_batch(img, table_bytes);
+    r->look_for_holes = table_bytes >= HOLES_WORTH_BYTES
+        && source_get_info(img->src).kind == SOURCE_FILE;
     r->bytes = malloc(r->max * table_bytes);
-    r->req = calloc(r->max, sizeof *r->req);
-    if (r->bytes && r->req)
+    r->req = calloc(r->max * (r->look_for_holes ? READER_EXTENTS : 1), sizeof *r->req);
+    r->extent = calloc(r->max * READER_EXTENTS, sizeof *r->extent);
+    r->n_extents = calloc(r->max, sizeof *r->n_extents);
+    r->error = calloc(r->max, sizeof *r->error);
+    if (r->bytes && r->req && r->extent && r->n_extents && r->error)
         return true;
     reader_free(r);
     return false;
@@ -29,15 +37,86 @@ void reader_free(struct reader *r)
 {
     free(r->bytes);
     free(r->req);
+    free(r->extent);
+    free(r->n_extents);
+    free(r->error);
     memset(r, 0, sizeof *r);
+}
+
+/* First range of data at or after `at`; asks only when the last answer does not say. */
+static bool next_data(struct reader *r, uint64_t at, uint64_t *start, uint64_t *stop)
+{
+    if (at < r->known_from || at >= r->known_stop) {
+        r->known_from = at;
+        if (!source_next_data(r->img->src, at, &r->known_start, &r->known_stop))
+            r->known_start = r->known_stop = UINT64_MAX;
+    }
+    *start = u64_max(at, r->known_start);
+    *stop = r->known_stop;
+    return r->known_start != UINT64_MAX;
+}
+
+/* Extents of table k at `off`; each begins and ends at a multiple of 16 bytes, so that no
+ * entry is cut. */
+static void find_extents(struct reader *r, uint64_t off, size_t k)
+{
+    struct reader_extent *x = r->extent + k * READER_EXTENTS;
+    uint64_t at = off, end = off + r->table_bytes, start, stop;
+    unsigned n = 0;
+
+    if (!r->look_for_holes) {
+        *x = (struct reader_extent){ 0, (uint32_t)r->table_bytes };
+        r->n_extents[k] = 1;
+        return;
+    }
+    while (at < end && next_data(r, at, &start, &stop) && start < end) {
+        start = (start - off) & ~UINT64_C(15);
+        stop = u64_min(round_up(u64_min(stop, end) - off, 16), r->table_bytes);
+        if (n == READER_EXTENTS || (n && start <= x[n - 1].end))
+            x[n - 1].end = (uint32_t)stop;
+        else
+            x[n++] = (struct reader_extent){ (uint32_t)start, (uint32_t)stop };
+        at = off + stop;
+    }
+    r->n_extents[k] = n;
+}
+
+static void clear_holes(struct reader *r, size_t k)
+{
+    const struct reader_extent *x = reader_extents(r, k);
+    uint8_t *table = r->bytes + k * r->table_bytes;
+    size_t at = 0;
+
+    for (unsigned i = 0; i < r->n_extents[k]; i++) {
+        memset(table + at, 0, x[i].start - at);
+        at = x[i].end;
+    }
+    memset(table + at, 0, r->table_bytes - at);
 }
 
 void reader_fetch(struct reader *r, const uint64_t *off, size_t n)
 {
+    size_t n_req = 0, q = 0;
+
     for (size_t k = 0; k < n; k++) {
-        r->req[k] = (struct source_req){
-            .off = off[k], .len = r->table_bytes, .dst = r->bytes + k * r->table_bytes,
-        };
+        find_extents(r, off[k], k);
+        for (unsigned i = 0; i < r->n_extents[k]; i++) {
+            const struct reader_extent *x = reader_extents(r, k) + i;
+
+            r->req[n_req++] = (struct source_req){
+                .off = off[k] + x->start, .len = x->end - x->start,
+                .dst = r->bytes + k * r->table_bytes + x->start,
+            };
+        }
     }
-    source_read_many(r->img->src, r->req, n);
+    source_read_many(r->img->src, r->req, n_req);
+    for (size_t k = 0; k < n; k++) {
+        r->error[k] = 0;
+        for (unsigned i = 0; i < r->n_extents[k]; i++, q++) {
+            if (r->req[q].error)
+                r->error[k] = r->req[q].error;
+        }
+        if (!r->leave_holes)
+            clear_holes(r, k);
+    }
 }

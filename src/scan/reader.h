@@ -10,19 +10,33 @@
 
 #include "qcow2/image.h"
 
+#define READER_EXTENTS 8        /* per table; a table with more holes is read with some */
+
+/* Bytes [start, end) of a table that may hold something. */
+struct reader_extent { uint32_t start, end; };
+
 struct reader {
     const struct image *img;
     size_t table_bytes;
     size_t max;                 /* tables in one batch */
+    bool leave_holes;           /* the caller looks at extents only: see reader_fetch */
+    bool look_for_holes;        /* tables are long enough to make it worth while */
     uint8_t *bytes;             /* owned: max * table_bytes */
-    struct source_req *req;     /* owned: max */
+    struct source_req *req;     /* owned */
+    struct reader_extent *extent;   /* owned: READER_EXTENTS per table */
+    unsigned *n_extents;        /* owned: per table */
+    /* The last answer about holes: first data at or after known_from. */
+    uint64_t known_from, known_start, known_stop;
+    int *error;                 /* owned: per table */
 };
 
 bool reader_init(struct reader *r, const struct image *img, size_t table_bytes);
 void reader_free(struct reader *r);
 
 /* Reads n (<= max) tables at these host offsets. Table k is then at reader_table(r, k),
- * zeros past the end of the file; reader_error(r, k) is 0 or the errno of a failure. */
+ * zeros past the end of the file; error[k] is 0 or the errno of a failure. Holes of the
+ * file are not read: extent[k * READER_EXTENTS + 0 ... n_extents[k]-1] says what is there,
+ * ascending. The rest of the table is zeros, or with leave_holes undefined. */
 void reader_fetch(struct reader *r, const uint64_t *off, size_t n);
 
 static inline const uint8_t *reader_table(const struct reader *r, size_t k)
@@ -30,9 +44,9 @@ static inline const uint8_t *reader_table(const struct reader *r, size_t k)
     return r->bytes + k * r->table_bytes;
 }
 
-static inline int reader_error(const struct reader *r, size_t k)
+static inline const struct reader_extent *reader_extents(const struct reader *r, size_t k)
 {
-    return r->req[k].error;
+    return r->extent + k * READER_EXTENTS;
 }
 
 /* Tables of this size that make a batch for this source. */

@@ -162,7 +162,7 @@ static void first_worker(void *ctx, unsigned worker)
             }
             reader_fetch(&rd, off, n);
             for (size_t k = 0; k < n; k++)
-                first_block(fp, index[k], reader_table(&rd, k), reader_error(&rd, k));
+                first_block(fp, index[k], reader_table(&rd, k), rd.error[k]);
             engine_done(e, n);
             n = 0;
         }

@@ -197,12 +197,15 @@ static void l2_reference(struct search *sr, const struct l2_table *t, uint64_t j
     reference(sr, owner, place, raw, jd.off, jd.len, (uint64_t)t->n_active + t->n_snapshot);
 }
 
-static void search_table(struct search *sr, const struct l2_table *t, const uint8_t *p)
+/* Entries [j, end) of a table. */
+static void search_entries(struct search *sr, const struct l2_table *t, const uint8_t *table,
+                           uint64_t j, uint64_t end)
 {
     const struct geometry *geo = sr->geo;
+    const uint8_t *p = table + j * geo->l2_entry_size;
     uint64_t odd = OFLAG_COMPRESSED | ((geo->cluster_size - 1) & ENTRY_OFFSET_MASK);
 
-    for (uint64_t j = 0; j < geo->l2_entries; j++, p += geo->l2_entry_size) {
+    for (; j < end; j++, p += geo->l2_entry_size) {
         uint64_t raw = be64(p);
 
         /* Most entries are plain and point elsewhere: one look is enough. */
@@ -224,6 +227,7 @@ static void search_worker(void *ctx, unsigned number)
         sr->failed = true;
         return;
     }
+    rd.leave_holes = true;
     off = calloc(rd.max, sizeof *off);
     if (!off)
         sr->failed = true;
@@ -236,8 +240,14 @@ static void search_worker(void *ctx, unsigned number)
         for (size_t k = 0; k < n; k++)
             off[k] = s->l2[at + k].off;
         reader_fetch(&rd, off, n);
-        for (size_t k = 0; k < n; k++)
-            search_table(sr, &s->l2[at + k], reader_table(&rd, k));
+        for (size_t k = 0; k < n; k++) {
+            const struct reader_extent *x = reader_extents(&rd, k);
+
+            for (unsigned i = 0; i < rd.n_extents[k]; i++)
+                search_entries(sr, &s->l2[at + k], reader_table(&rd, k),
+                               x[i].start / sr->geo->l2_entry_size,
+                               x[i].end / sr->geo->l2_entry_size);
+        }
         if (s->tables_done)
             atomic_fetch_add_explicit(s->tables_done, n, memory_order_relaxed);
     }

@@ -154,6 +154,20 @@ static uint64_t skip_missing(const struct dump *d, uint64_t k)
     return i < d->img->reftable_n ? i << d->img->geo.refblock_bits : UINT64_MAX;
 }
 
+/* First cluster after k that may differ from it. After the end of the file all clusters of
+ * a refcount block are alike where nothing of the block can be read. */
+static uint64_t alike_until(const struct dump *d, uint64_t k)
+{
+    const struct geometry *geo = &d->img->geo;
+    uint64_t i = k >> geo->refblock_bits;
+    uint64_t off = i < d->img->reftable_n ? d->img->reftable[i] & REFTABLE_OFFSET_MASK : 0;
+
+    if (k < map_clusters(d->scan->map) ||
+        (off && off < geo->file_size && !(off & (geo->cluster_size - 1))))
+        return k + 1;
+    return u64_min((i + 1) << geo->refblock_bits, found_next_cluster(d->found, k));
+}
+
 bool dump_refcounts(struct dump *d, struct error *err)
 {
     const struct geometry *geo = &d->img->geo;
@@ -164,15 +178,16 @@ bool dump_refcounts(struct dump *d, struct error *err)
 
     (void)err;
     run.first = run.end = geo_cluster_of(geo, d->from);
-    for (uint64_t k = run.first; k < end && out_ok(d->out); k++) {
+    for (uint64_t k = run.first; k < end && out_ok(d->out); k = next.end) {
         if (k >= map_clusters(d->scan->map) && skip_missing(d, k) != k) {
             k = skip_missing(d, k);
             if (k >= end)
                 break;
         }
         look_at(d, k, &next);
+        next.end = u64_min(alike_until(d, k), end);
         if (run.first != run.end && run.end == k && same(&run, &next)) {
-            run.end++;
+            run.end = next.end;
         } else {
             put_run(d, &run);
             run = next;

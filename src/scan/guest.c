@@ -111,7 +111,8 @@ struct table_reader {
     bool l1_damaged;                /* ... could not be read */
     uint8_t *bytes;
     uint64_t l1_index;              /* UINT64_MAX: none */
-    enum { TABLE_NONE, TABLE_READ, TABLE_DAMAGED } state;
+    /* TABLE_DOUBTFUL: read, as QEMU does, but its L1 entry has reserved bits. */
+    enum { TABLE_NONE, TABLE_READ, TABLE_DOUBTFUL, TABLE_DAMAGED } state;
 };
 
 static bool table_open(struct table_reader *t, const struct image *img, uint32_t table)
@@ -163,11 +164,10 @@ static void table_load(struct table_reader *t, uint64_t l1_index)
     if (!off && !t->l1_damaged)
         return;
     t->state = TABLE_DAMAGED;
-    if (t->l1_damaged || (entry & L1_RESERVED_MASK) || (off & (geo->cluster_size - 1))
-        || off >= geo->file_len)
+    if (t->l1_damaged || (off & (geo->cluster_size - 1)) || off >= geo->file_len)
         return;
     if (source_read(t->img->src, off, t->bytes, (size_t)geo->cluster_size, NULL))
-        t->state = TABLE_READ;
+        t->state = entry & L1_RESERVED_MASK ? TABLE_DOUBTFUL : TABLE_READ;
 }
 
 static void add_to(struct guest_hist *h, enum guest_class c, uint64_t n)
@@ -185,7 +185,7 @@ static void survey_table(const struct guest_map *g, struct table_reader *t, uint
 
     table_load(t, first >> geo->l2_bits);
     if (t->state != TABLE_READ) {
-        add_to(h, t->state == TABLE_DAMAGED ? GUEST_DAMAGED
+        add_to(h, t->state != TABLE_NONE ? GUEST_DAMAGED
                : img->backing_file ? GUEST_BACKING : GUEST_UNALLOCATED, end - first);
         return;
     }
@@ -441,7 +441,7 @@ static void piece(struct guest_walk *w, struct guest_extent *x)
         return;
     }
     table_load(&w->table, l1);
-    if (w->table.state != TABLE_READ) {
+    if (w->table.state == TABLE_NONE || w->table.state == TABLE_DAMAGED) {
         x->length = geo->l2_span - (w->at & (geo->l2_span - 1));
         x->damaged = w->table.state == TABLE_DAMAGED;
         return;
@@ -451,7 +451,7 @@ static void piece(struct guest_walk *w, struct guest_extent *x)
     bitmap = geo->extended_l2 ? be64(p + 8) : 0;
     l2_judge(geo, raw, bitmap, w->at - in, &jd);
     x->length = geo->cluster_size - in;
-    x->damaged = jd.faults & FAULTS_DAMAGE;
+    x->damaged = w->table.state == TABLE_DOUBTFUL || jd.faults & FAULTS_DAMAGE;
     x->type = jd.type;
     x->mapped = jd.type != L2_UNALLOCATED;
     if (geo->extended_l2 && jd.type != L2_COMPRESSED) {

@@ -107,9 +107,9 @@ bool guest_list_each(const struct image *img, const struct chain *chain,
                      bool (*each)(void *data, const struct mapped_extent *x), void *data,
                      struct error *err)
 {
-    struct layer layer[CHAIN_MAX + 1] = { { .img = img, .size = img->geo.size } };
+    uint64_t disk = img->geo.size & ~UINT64_C(511);     /* QEMU knows whole sectors only */
+    struct layer layer[CHAIN_MAX + 1] = { { .img = img, .size = disk } };
     struct mapped_extent held = { .length = 0 }, x;
-    uint64_t disk = img->geo.size;
     unsigned n = 1;
     bool ok = true, more = true;
 

@@ -91,7 +91,7 @@ static void short_count(uint64_t n, char out[16])
 
 static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out, size_t cap)
 {
-    const char *name = view_class(id) ? view_class(id)->name : "";
+    const char *name = view_class(id)->name;
 
     if (!names) {
         snprintf(out, cap, "%d", (int)id + 1);
@@ -122,8 +122,6 @@ static int tabs(const struct frame *f, const struct area *line, bool names, int 
         bool on = (enum view_id)id == f->view;
         int w;
 
-        if (!view_class((enum view_id)id))
-            continue;
         tab_text(f->ui, (enum view_id)id, names || on, text, sizeof text);
         w = (int)strlen(text);
         if (line && on) {
@@ -213,7 +211,7 @@ static void draw_place(const struct frame *f, const struct area *line)
     struct buf text = BUF_INIT;
     int end = line->w - 1;
 
-    if (class && class->status) {
+    if (class->status) {
         class->status(f->state, f->ui, &text);
         end -= text_columns(line, buf_str(&text)) + 1;
         if (end > line->w / 2)

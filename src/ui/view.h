@@ -46,6 +46,8 @@ struct ui {
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */
+    struct place owner;                     /* guest data at here: the L2 entry whose it is,
+                                               where that is known; else kind NONE */
     size_t problem;                         /* index in scan->problems.list of the problem
                                                last jumped to, or NO_PROBLEM */
     const char *search;                     /* last search text, "" at first */
@@ -120,7 +122,7 @@ struct view_class {
 extern const struct view_class view_overview, view_map, view_problems, view_tables,
     view_header, view_hex, view_referrers, view_help;
 
-/* The class of a view; NULL while the program has none for that number. */
+/* The class of a view (id < N_VIEWS). */
 const struct view_class *view_class(enum view_id id);
 
 #endif

@@ -7,29 +7,8 @@
 
 #include "base/text.h"
 #include "qcow2/spec.h"
-#include "ui/list.h"
-#include "ui/table.h"
-#include "ui/table_draw.h"
 #include "ui/table_moves.h"
-
-#define ROWS_MAX 512            /* rows read for one screen */
-
-struct tables_view {
-    struct table table;
-    struct list list;           /* of shown rows: all, or those in `used` */
-    bool hide_unused;
-    uint32_t *used;             /* owned; indices of used entries of `table`, NULL: none yet */
-    size_t n_used;
-    enum number_style numbers;
-    struct marks marks;
-    struct table_row *row;      /* owned, ROWS_MAX; as read by prepare */
-    size_t n_row;
-    bool stale;                 /* the rows are of another table or another time */
-    bool bar_stale;             /* ... or the list is another */
-    int bar_h;
-    bool bar[ROWS_MAX];         /* scroll bar: a problem in this part of the list */
-    char fault[200];            /* why rows are not filtered; "" : nothing */
-};
+#include "ui/tables_view.h"
 
 static bool tables_create(const struct ui *ui, void **state)
 {
@@ -62,14 +41,9 @@ static void tables_destroy(void *state)
 
 /* --- rows and indices --- */
 
-static bool filtered(const struct tables_view *v)
-{
-    return v->hide_unused && v->used;
-}
-
 static uint64_t index_of_row(const struct tables_view *v, uint64_t row)
 {
-    return filtered(v) ? (row < v->n_used ? v->used[row] : 0) : row;
+    return tables_filtered(v) ? (row < v->n_used ? v->used[row] : 0) : row;
 }
 
 /* The row that shows this entry, or the next one that is shown. */
@@ -78,7 +52,7 @@ static uint64_t row_of_index(const struct tables_view *v, uint64_t index)
     size_t low = 0;
     size_t high = v->n_used;
 
-    if (!filtered(v))
+    if (!tables_filtered(v))
         return index;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -91,11 +65,6 @@ static uint64_t row_of_index(const struct tables_view *v, uint64_t index)
     return low < v->n_used ? low : v->n_used ? v->n_used - 1 : 0;
 }
 
-static bool is_list(const struct tables_view *v)
-{
-    return v->table.kind == TABLE_SNAPSHOTS || v->table.kind == TABLE_BITMAPS;
-}
-
 static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t index)
 {
     struct error err;
@@ -105,10 +74,10 @@ static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t ind
     v->n_used = 0;
     v->fault[0] = '\0';
     v->bar_stale = true;
-    if (v->hide_unused && !is_list(v) && v->table.off != NO_ADDRESS &&
+    if (v->hide_unused && !tables_is_list(v) && v->table.off != NO_ADDRESS &&
         !table_used(ui->img, &v->table, &v->used, &v->n_used, &err))
         snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
-    v->list.n = filtered(v) ? v->n_used : v->table.n;
+    v->list.n = tables_filtered(v) ? v->n_used : v->table.n;
     list_go(&v->list, row_of_index(v, index));
 }
 
@@ -150,16 +119,6 @@ static void tables_scanned(void *state, const struct ui *ui)
     v->stale = v->bar_stale = true;
 }
 
-static int detail_rows(int rows)
-{
-    return rows >= 16 ? 3 : rows >= 9 ? 2 : 0;
-}
-
-static int head_rows(int rows)
-{
-    return rows >= 4 ? 2 : rows >= 3 ? 1 : 0;
-}
-
 static const struct table_row *row_read(const struct table_row *row, size_t n, uint64_t index)
 {
     for (size_t i = 0; i < n; i++)
@@ -194,11 +153,11 @@ static void find_problems(struct tables_view *v, const struct ui *ui)
 static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct tables_view *v = state;
-    int h = rows - detail_rows(rows) - head_rows(rows);
+    int h = rows - tables_detail_rows(rows) - tables_head_rows(rows);
     struct table_row *next = calloc(ROWS_MAX, sizeof *next);
 
     (void)cols;
-    list_fit(&v->list, filtered(v) ? v->n_used : v->table.n, h > ROWS_MAX ? ROWS_MAX : h);
+    list_fit(&v->list, tables_filtered(v) ? v->n_used : v->table.n, h > ROWS_MAX ? ROWS_MAX : h);
     find_problems(v, ui);
     if (!next)
         return;
@@ -217,150 +176,6 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
     v->n_row = (size_t)u64_min((uint64_t)v->list.h, v->list.n - v->list.top);
     free(v->row);
     v->row = next;
-}
-
-/* --- drawing --- */
-
-enum topic { TOPIC_MAPPING, TOPIC_REFCOUNTS, TOPIC_SNAPSHOTS, TOPIC_BITMAPS, N_TOPICS };
-
-static enum topic topic_of(const struct table *t)
-{
-    switch (t->kind) {
-    case TABLE_L1: case TABLE_L2: return TOPIC_MAPPING;
-    case TABLE_REFTABLE: case TABLE_REFBLOCK: return TOPIC_REFCOUNTS;
-    case TABLE_SNAPSHOTS: return TOPIC_SNAPSHOTS;
-    default: return TOPIC_BITMAPS;
-    }
-}
-
-/* Draws the topics (line NULL: does not); *hit is the one at column `at`. */
-static int draw_topics(const struct tables_view *v, const struct ui *ui,
-                       const struct area *line, int at, enum topic *hit)
-{
-    int x = 1;
-
-    for (int t = 0; t < N_TOPICS; t++) {
-        static const char *const name[N_TOPICS] = { "Mapping", "Refcounts", "Snapshots",
-                                                    "Bitmaps" };
-        char text[40];
-        int start = x;
-
-        if (t == TOPIC_SNAPSHOTS || t == TOPIC_BITMAPS)
-            snprintf(text, sizeof text, " %s %zu ", name[t],
-                     t == TOPIC_SNAPSHOTS ? ui->img->snaps.n : ui->img->bitmaps.n);
-        else
-            snprintf(text, sizeof text, " %s ", name[t]);
-        x += (int)strlen(text);
-        if (line)
-            draw_text(line, 0, start, (int)topic_of(&v->table) == t ? ROLE_TAB_ON : ROLE_TAB,
-                      text);
-        if (hit && at >= start && at < x)
-            *hit = (enum topic)t;
-    }
-    return x;
-}
-
-static void draw_head(const struct tables_view *v, const struct ui *ui, const struct area *a)
-{
-    struct table_look look = { ui, &v->table, v->numbers };
-    struct area line = area_part(a, 0, 0, 1, -1);
-    struct buf text = BUF_INIT;
-    char n[TEXT_NUM];
-    char used[TEXT_NUM];
-    int x;
-
-    if (head_rows(a->h) < 1)
-        return;
-    x = draw_topics(v, ui, &line, -1, NULL);
-    table_title(ui->img, &v->table, &text);
-    if (filtered(v))
-        buf_printf(&text, ", %s of %s used", text_group(used, v->n_used),
-                   text_group(n, v->table.n));
-    else if (v->table.off != NO_ADDRESS && !is_list(v))
-        buf_printf(&text, ", %s %s", text_group(n, v->table.n),
-                   v->table.n == 1 ? "entry" : "entries");
-    draw_cut(&line, 0, x + 1, line.w - x - 1, ROLE_HEADING, buf_str(&text));
-    buf_free(&text);
-    if (head_rows(a->h) > 1) {
-        line = area_part(a, 1, 1, 1, -2);
-        table_draw_heads(&look, &line);
-    }
-}
-
-static void draw_detail(const struct tables_view *v, const struct ui *ui, const struct area *a)
-{
-    struct table_look look = { ui, &v->table, v->numbers };
-    size_t at = (size_t)(v->list.at - v->list.top);
-    struct buf text = BUF_INIT;
-
-    draw_hline(a, 0, 0, a->w);
-    if (at < v->n_row) {
-        const struct table_row *r = &v->row[at];
-
-        if (r->problems && ui->scan && a->h == 2) {
-            problem_text(&ui->scan->problems.list[r->problem], ui->img, &text);
-            draw_cut(a, 1, 1, a->w - 1, ROLE_SEV + SEV_CORRUPTION, buf_str(&text));
-        } else {
-            table_row_text(&look, r, &text);
-            draw_cut(a, 1, 1, a->w - 1, ROLE_TEXT, buf_str(&text));
-            buf_reset(&text);
-            if (r->problems && ui->scan) {
-                const struct problem *p = &ui->scan->problems.list[r->problem];
-
-                problem_text(p, ui->img, &text);
-                draw_cut(a, 2, 1, a->w - 1, ROLE_SEV + problem_info(p->kind)->severity,
-                         buf_str(&text));
-            }
-        }
-    }
-    buf_free(&text);
-}
-
-/* The scroll bar: which part of the list is shown, and ! where it holds problems. */
-static void draw_scroll_bar(const struct tables_view *v, const struct area *rows)
-{
-    uint64_t h = (uint64_t)v->list.h;
-
-    if (v->list.n <= h)
-        return;
-    for (uint64_t y = 0; y < h; y++) {
-        bool shown = y >= v->list.top * h / v->list.n &&
-                     y <= (v->list.top + h - 1) * h / v->list.n;
-
-        if (v->bar[y])
-            draw_cell(rows, (int)y, rows->w - 1, '!', ROLE_SEV + SEV_CORRUPTION, NO_BACK,
-                      shown ? ATTR_REVERSE : 0);
-        else
-            draw_cell(rows, (int)y, rows->w - 1, shown ? CH_FULL : CH_VLINE, ROLE_FRAME, NO_BACK,
-                      0);
-    }
-}
-
-static void tables_draw(const void *state, const struct ui *ui, const struct area *a)
-{
-    const struct tables_view *v = state;
-    struct table_look look = { ui, &v->table, v->numbers };
-    struct area rows = area_part(a, head_rows(a->h), 0, v->list.h, -1);
-
-    draw_head(v, ui, a);
-    if (v->list.n == 0)
-        draw_cut(&rows, rows.h > 2, 2, rows.w - 2, ROLE_DIM,
-                 filtered(v) ? "No entry is in use." : v->table.why ? v->table.why : "");
-    for (size_t i = 0; i < v->n_row; i++) {
-        struct area line = area_part(&rows, (int)i, 1, 1, -2);
-
-        table_draw_row(&look, &line, &v->row[i]);
-        if (v->list.top + i == v->list.at) {
-            draw_restyle(&rows, (int)i, 0, rows.w - 1, N_ROLES, ATTR_REVERSE);
-            draw_cursor(&rows, (int)i, 0);
-        }
-    }
-    draw_scroll_bar(v, &rows);
-    if (detail_rows(a->h)) {
-        struct area below = area_part(a, a->h - detail_rows(a->h), 0, detail_rows(a->h), -1);
-
-        draw_detail(v, ui, &below);
-    }
 }
 
 static void go_topic(struct tables_view *v, const struct ui *ui, enum topic topic,
@@ -402,7 +217,7 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
         table_go_up(ui, &v->table, req);
         return;
     case ACT_NEXT_TOPIC: case ACT_PANE:
-        go_topic(v, ui, (enum topic)((topic_of(&v->table) + 1) % N_TOPICS), req);
+        go_topic(v, ui, (enum topic)((tables_topic(&v->table) + 1) % N_TOPICS), req);
         return;
     case ACT_PREV_TABLE:
         table_go_sibling(ui, &v->table, index_of_row(v, v->list.at), -1, req);
@@ -423,7 +238,7 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
         return;
     case ACT_CLICK:
         if (arg->y == 0 && head) {
-            draw_topics(v, ui, NULL, arg->x, &topic);
+            tables_draw_topics(v, ui, NULL, arg->x, &topic);
             if (topic != N_TOPICS)
                 go_topic(v, ui, topic, req);
             return;
@@ -472,7 +287,7 @@ static void tables_search(void *state, const struct ui *ui, const char *text, in
     struct place place;
     bool found;
 
-    if (is_list(v)) {
+    if (tables_is_list(v)) {
         found = find_listed(v, ui, text, dir, &index);
     } else if (text_parse_size(text, &wanted)) {
         found = table_find(ui->img, &v->table, wanted, dir, &index);

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* One line for each view the program has. */
 const struct view_class *view_class(enum view_id id)
 {
     static const struct view_class *const classes[N_VIEWS] = {
@@ -17,7 +16,7 @@ const struct view_class *view_class(enum view_id id)
         [VIEW_HELP] = &view_help,
     };
 
-    return (unsigned)id < N_VIEWS ? classes[id] : NULL;
+    return classes[id];
 }
 
 void request_moved(struct request *req, const struct place *place)

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "scan/guest.h"
+#include "scan/referrers.h"
 
 #define STEP " \u203a "
 
@@ -31,6 +32,28 @@ void where_complete(const struct image *img, struct place *p)
         img->geo.data_file)
         return;
     p->file_off = hit.entry.type == L2_COMPRESSED ? hit.entry.host_off : hit.host_off;
+}
+
+bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out)
+{
+    struct referrers found;
+    struct map_cell cell;
+    bool ok = false;
+
+    if (!ui->scan || cluster >= map_clusters(ui->scan->map) ||
+        ui->scan->n_l2 > WHERE_OWNER_MAX >> ui->img->geo.cluster_bits)
+        return false;
+    map_get(ui->scan->map, cluster, &cell);
+    if (!class_info(cell.cls)->guest ||
+        !referrers_find(ui->img, ui->scan, cluster, 1, 16, 1, NULL, &found, NULL))
+        return false;
+    for (size_t i = 0; i < found.n && !ok; i++) {
+        ok = found.list[i].place.kind == PLACE_L2;
+        if (ok)
+            *out = found.list[i].place;
+    }
+    referrers_free(&found);
+    return ok;
 }
 
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len)
@@ -106,7 +129,8 @@ void where_line(const struct ui *ui, int level, struct buf *out)
     if (level < 1)
         add_owner(ui, p, out);
     if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER || p->kind == PLACE_GUEST)
-        p = ui->site.place.kind != PLACE_NONE ? &ui->site.place : p;
+        p = ui->site.place.kind != PLACE_NONE ? &ui->site.place
+          : ui->owner.kind != PLACE_NONE ? &ui->owner : p;
     if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) {
         buf_puts(out, STEP);
         place_text(p, out);

@@ -13,6 +13,12 @@ bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster
  * Reads two table entries at most. */
 void where_complete(const struct image *img, struct place *p);
 
+/* Whose guest data lies in a host cluster: the first L2 entry that points there, as a
+ * completed place. Walks the tables, and so only where all of them together have at most
+ * WHERE_OWNER_MAX bytes and the scan has ended; else, or when nobody does, false. */
+#define WHERE_OWNER_MAX (UINT64_C(2) << 20)
+bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out);
+
 /* The guest range a place concerns, cut to the disk. False: none is known. */
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len);
 

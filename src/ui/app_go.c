@@ -1,0 +1,182 @@
+/* Going from place to place: history, problems, what is typed at the prompts. */
+#include <stdio.h>
+
+#include "ui/app_state.h"
+#include "ui/where.h"
+
+#define GG_MS 1000      /* "gg" then "u" within this time: "guest" is being typed */
+
+void app_say(struct app *app, bool alarm, const char *text)
+{
+    snprintf(app->message, sizeof app->message, "%s", text);
+    app->alarm = alarm;
+}
+
+/* --- going from place to place --- */
+
+void app_enter(struct app *app, enum view_id view, const struct place *place, size_t problem)
+{
+    app->view = view;
+    if (view != VIEW_HELP) {
+        app->ui.front = view;
+        app->ui.front_state = app->state[view];
+    }
+    app->ui.here = *place;
+    app->ui.problem = problem;
+    view_class(view)->show(app->state[view], &app->ui, place);
+}
+
+static struct stop current(const struct app *app)
+{
+    return (struct stop){ app->view, app->ui.here, app->ui.problem };
+}
+
+void app_go(struct app *app, enum view_id view, const struct place *to, size_t problem)
+{
+    struct stop from = current(app);
+    struct place place = *to;
+
+    where_complete(app->ui.img, &place);
+    if (from.view != view || !place_equal(&from.place, &place))
+        history_push(&app->back, &from);
+    history_clear(&app->forward);
+    app_enter(app, view, &place, problem);
+}
+
+void app_go_back(struct app *app, struct history *from, struct history *to)
+{
+    struct stop now = current(app);
+    struct stop then;
+
+    if (!history_pop(from, &then)) {
+        app_say(app, false, from == &app->back ? "Nothing to go back to" : "Nothing ahead");
+        return;
+    }
+    history_push(to, &now);
+    app_enter(app, then.view, &then.place, then.problem);
+}
+
+static void carry_out(struct app *app, const struct request *req)
+{
+    if (*req->message)
+        app_say(app, req->alarm, req->message);
+    switch (req->kind) {
+    case REQ_NONE:
+        break;
+    case REQ_MOVED:
+        app->ui.here = req->place;
+        where_complete(app->ui.img, &app->ui.here);
+        break;
+    case REQ_GO:
+        app_go(app, req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
+           &req->place, req->problem);
+        break;
+    case REQ_VIEW:
+        app_go(app, req->view, &app->ui.here, app->ui.problem);
+        break;
+    case REQ_BACK:
+        app_go_back(app, &app->back, &app->forward);
+        break;
+    }
+}
+
+void app_view_act(struct app *app, enum action action, const struct act_arg *arg)
+{
+    struct request req = { .kind = REQ_NONE, .problem = NO_PROBLEM };
+
+    view_class(app->view)->act(app->state[app->view], &app->ui, action, arg, &req);
+    carry_out(app, &req);
+}
+
+void app_step_problem(struct app *app, int dir)
+{
+    const struct problem *p;
+    struct buf text = BUF_INIT;
+    size_t at;
+    size_t index;
+
+    if (!app->result || !app->tour.order || app->result->problems.n == 0) {
+        app_say(app, false, app->job ? "Problems are known when the scan has ended"
+                                 : "No problems were found");
+        return;
+    }
+    at = tour_step(&app->tour, &app->ui.here, app->ui.problem, dir);
+    index = app->tour.order[at];
+    p = &app->result->problems.list[index];
+    buf_printf(&text, "%zu of %zu: ", at + 1, app->result->problems.n);
+    problem_text(p, app->ui.img, &text);
+    app_go(app, app->view == VIEW_PROBLEMS ? VIEW_PROBLEMS : where_best_view(&p->place, app->view),
+       &p->place, index);
+    app->ui.here = p->place;
+    app_say(app, false, buf_str(&text));
+    buf_free(&text);
+}
+
+/* --- prompts --- */
+
+void app_go_to_typed(struct app *app, const char *text)
+{
+    struct error err;
+    struct place place;
+
+    if (!*text)
+        return;
+    if (!place_parse(app->ui.img, text, &place, &err))
+        app_say(app, true, err.text);
+    else
+        app_go(app, where_best_view(&place, app->view), &place, NO_PROBLEM);
+}
+
+void app_search(struct app *app, int dir)
+{
+    struct request req = { .kind = REQ_NONE, .problem = NO_PROBLEM };
+    const struct view_class *class = view_class(app->view);
+
+    if (!class->search || !*app->search)
+        return;
+    class->search(app->state[app->view], &app->ui, app->search, dir, &req);
+    carry_out(app, &req);
+}
+
+void app_prompt_take(struct app *app, uint32_t key)
+{
+    enum prompt_kind kind = app->prompt.kind;
+
+    if (kind == PROMPT_GOTO && app->after_g && key == 'g' && app->prompt.len == 0) {
+        app->prompt.kind = PROMPT_CLOSED;
+        app->gg_ms = app->term->ops->now_ms(app->term);
+        app->gg_from = app->ui.here;
+        app_view_act(app, ACT_TOP, &(struct act_arg){ 0, 0, 1 });
+        return;
+    }
+    if (prompt_key(&app->prompt, key) != PROMPT_ENTERED)
+        return;
+    if (kind == PROMPT_GOTO) {
+        app_go_to_typed(app, app->prompt.text);
+    } else {
+        if (*app->prompt.text)
+            snprintf(app->search, sizeof app->search, "%s", app->prompt.text);
+        app_search(app, 1);
+    }
+}
+
+bool app_was_guest(struct app *app, uint32_t key)
+{
+    bool soon = app->gg_ms && app->term->ops->now_ms(app->term) - app->gg_ms < GG_MS;
+    char text[3] = { 'g', (char)key, '\0' };
+
+    app->gg_ms = 0;
+    if (!soon || (key != 'u' && !(key >= '0' && key <= '9')))
+        return false;
+    app_enter(app, app->view, &app->gg_from, app->ui.problem);
+    prompt_open(&app->prompt, PROMPT_GOTO, text);
+    return true;
+}
+
+void app_next_view(struct app *app, int dir)
+{
+    int id = app->view < N_NUMBERED_VIEWS ? (int)app->view : 0;
+
+    id = (id + dir + N_NUMBERED_VIEWS) % N_NUMBERED_VIEWS;
+    app_go(app, (enum view_id)id, &app->ui.here, app->ui.problem);
+}

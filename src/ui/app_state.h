@@ -1,0 +1,64 @@
+/* The application from inside: its state, and what app.c and app_go.c give each other. */
+#ifndef QCHECK_UI_APP_STATE_H
+#define QCHECK_UI_APP_STATE_H
+
+#include "scan/job.h"
+#include "ui/app.h"
+#include "ui/history.h"
+#include "ui/prompt.h"
+#include "ui/tour.h"
+#include "ui/view.h"
+
+struct app {
+    struct ui ui;
+    const struct ui_options *opt;
+    struct terminal *term;
+    struct grid grid;
+    enum theme_id theme;
+    bool mouse;
+    enum view_id view;
+    void *state[N_VIEWS];
+    struct history back, forward;
+    struct prompt prompt;
+    char search[256];
+    char message[sizeof ((struct error *)0)->text];
+    bool alarm;
+    struct job *job;                    /* NULL: no scan runs */
+    bool stopping;
+    struct scan_result *result;         /* owned; ui.scan is the same */
+    struct error scan_error;
+    struct tour tour;                   /* its problems in the order of the file */
+    uint64_t owned;                     /* host cluster that ui.owner is about */
+    bool after_g;                       /* the prompt was opened with g, not with : */
+    int64_t gg_ms;                      /* when "gg" was typed */
+    struct place gg_from;               /* ... and where */
+    int64_t click_ms;
+    int click_y, click_x;
+    bool leave;
+    int signo;
+};
+
+/* The last line, until the next key. */
+void app_say(struct app *app, bool alarm, const char *text);
+
+/* Puts a view in front at a place, without a trace in the history. */
+void app_enter(struct app *app, enum view_id view, const struct place *place, size_t problem);
+/* The same with one: Backspace returns. */
+void app_go(struct app *app, enum view_id view, const struct place *to, size_t problem);
+/* Back along one history; the way forward again goes into the other. */
+void app_go_back(struct app *app, struct history *from, struct history *to);
+void app_next_view(struct app *app, int dir);
+void app_step_problem(struct app *app, int dir);
+
+/* Hands an action to the view in front and carries out what it asks for. */
+void app_view_act(struct app *app, enum action action, const struct act_arg *arg);
+
+/* Searches in the view in front for what was typed last. */
+void app_search(struct app *app, int dir);
+void app_go_to_typed(struct app *app, const char *text);
+void app_prompt_take(struct app *app, uint32_t key);    /* a key while the prompt is open */
+/* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g. True
+ * when this key makes it the latter; the prompt is open again then. */
+bool app_was_guest(struct app *app, uint32_t key);
+
+#endif

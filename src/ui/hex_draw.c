@@ -1,0 +1,168 @@
+#include <inttypes.h>
+
+#include "base/text.h"
+#include "ui/hex_view.h"
+
+int hex_detail_rows(int rows)
+{
+    return rows >= 18 ? 5 : rows >= 8 ? 3 : 0;
+}
+
+bool hex_has_title(const struct hex_view *v, int rows)
+{
+    return v->plain && rows > 2;
+}
+
+int hex_column(const struct hex_view *v, int i)
+{
+    return 13 + i * 3 + (i >= v->per_line / 2 && v->per_line >= 8);
+}
+
+int hex_text_column(const struct hex_view *v, int i)
+{
+    return hex_column(v, v->per_line) + i;
+}
+
+static void draw_byte(const struct hex_view *v, const struct area *a, int y, int i, size_t at)
+{
+    uint8_t byte = v->data.bytes[at];
+    char hex[3] = { "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15], '\0' };
+    char text[2] = { byte >= 0x20 && byte < 0x7f ? (char)byte : '.', '\0' };
+    unsigned role = byte ? ROLE_TEXT : ROLE_DIM;
+
+    if (v->data.state[at] == BYTE_PAST_END)
+        return;
+    if (v->data.state[at] == BYTE_UNREADABLE) {
+        draw_text(a, y, hex_column(v, i), ROLE_SEV + SEV_ERROR, "??");
+        draw_text(a, y, hex_text_column(v, i), ROLE_SEV + SEV_ERROR, "?");
+        return;
+    }
+    draw_text(a, y, hex_column(v, i), role, hex);
+    draw_text(a, y, hex_text_column(v, i), text[0] == '.' ? ROLE_DIM : ROLE_TEXT, text);
+}
+
+/* Marks the field under the cursor and the cursor itself. */
+static void draw_marks(const struct hex_view *v, const struct ui *ui, const struct area *a)
+{
+    const struct site *site = &ui->site;
+
+    for (size_t at = 0; at < v->data.len; at++) {
+        uint64_t off = v->data.start + at;
+        int y = (int)(at / (size_t)v->per_line);
+        int i = (int)(at % (size_t)v->per_line);
+        bool field = !v->plain && site->place.kind != PLACE_NONE && off >= site->start &&
+                     off - site->start < site->len;
+
+        if (v->data.state[at] == BYTE_PAST_END)
+            continue;
+        if (field) {
+            bool joined = i + 1 < v->per_line && off + 1 < site->start + site->len;
+
+            draw_restyle(a, y, hex_column(v, i), joined ? 3 : 2, ROLE_MARK, 0);
+            draw_restyle(a, y, hex_text_column(v, i), 1, ROLE_MARK, 0);
+        }
+        if (off == v->at) {
+            draw_restyle(a, y, hex_column(v, i), 2, N_ROLES, ATTR_REVERSE);
+            draw_restyle(a, y, hex_text_column(v, i), 1, N_ROLES, ATTR_REVERSE);
+            draw_cursor(a, y, hex_column(v, i));
+        }
+    }
+}
+
+/* What lies here when it has no fields: the class of the cluster, the guest offset. */
+static void say_data(const struct hex_view *v, const struct ui *ui, struct buf *out)
+{
+    uint64_t cluster = geo_cluster_of(&ui->img->geo, v->at);
+    struct map_cell cell;
+
+    if (v->at >= v->data_off && v->at - v->data_off < v->data_len)
+        buf_printf(out, "guest data, guest offset 0x%" PRIx64,
+                   v->data_guest + (v->at - v->data_off));
+    else if (ui->owner.kind == PLACE_L2 && ui->owner.guest_off != NO_ADDRESS)
+        buf_printf(out, "guest data, guest cluster 0x%" PRIx64, ui->owner.guest_off);
+    else if (!ui->scan)
+        buf_puts(out, "what this is, the scan will tell");
+    if (ui->scan && cluster < map_clusters(ui->scan->map)) {
+        map_get(ui->scan->map, cluster, &cell);
+        buf_printf(out, "%s%s: %s", out->len ? " \u00b7 " : "", class_info(cell.cls)->name,
+                   class_info(cell.cls)->meaning);
+    }
+}
+
+static void draw_detail(const struct hex_view *v, const struct ui *ui, const struct area *a)
+{
+    const struct site *site = &ui->site;
+    struct buf text = BUF_INIT;
+    struct place to;
+    const char *why;
+    size_t problem;
+    int y = 1;
+
+    draw_hline(a, 0, 0, a->w);
+    if (v->plain) {
+        draw_printf(a, y, 1, ROLE_TEXT, "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
+                    v->stream.guest_off + v->at, v->at);
+        if (*v->fault)
+            draw_cut(a, y + 1, 1, a->w - 1, ROLE_ALARM, v->fault);
+        return;
+    }
+    if (site->place.kind == PLACE_NONE) {
+        say_data(v, ui, &text);
+        draw_wrapped(a, y, 1, a->w - 2, ROLE_TEXT, buf_str(&text), 0);
+        buf_free(&text);
+        return;
+    }
+    site_text(ui->img, site, &text);
+    y += draw_wrapped(a, 1, 1, a->w - 2, ROLE_STRONG, buf_str(&text), 0);
+    if (ui->scan && marks_of_bytes(&v->marks, &ui->scan->problems, site->start, site->len,
+                                   &problem)) {
+        const struct problem *p = &ui->scan->problems.list[problem];
+
+        buf_reset(&text);
+        problem_text(p, ui->img, &text);
+        draw_cut(a, y++, 1, a->w - 2, ROLE_SEV + problem_info(p->kind)->severity,
+                 buf_str(&text));
+    }
+    if (site_target(ui->img, site, &to, &why)) {
+        buf_reset(&text);
+        buf_puts(&text, "Enter: ");
+        if (to.kind == PLACE_FILE_OFFSET)
+            buf_puts(&text, "what it points to,");
+        else
+            place_text(&to, &text);
+        buf_printf(&text, " at 0x%" PRIx64, to.file_off);
+        draw_cut(a, y++, 1, a->w - 2, ROLE_LINK, buf_str(&text));
+    }
+    if (site->field)
+        draw_wrapped(a, y, 1, a->w - 2, ROLE_TEXT, site->field->meaning, 0);
+    buf_free(&text);
+}
+
+void hex_draw(const void *state, const struct ui *ui, const struct area *a)
+{
+    const struct hex_view *v = state;
+    int head = hex_has_title(v, a->h);
+    struct area lines = area_part(a, head, 0, v->lines, -1);
+    char size[TEXT_NUM];
+
+    if (head)
+        draw_printf(a, 0, 1, ROLE_HEADING,
+                    "decompressed: %s of guest disk from at most %" PRIu64
+                    " bytes at 0x%" PRIx64, text_size(size, ui->img->geo.cluster_size),
+                    v->stream.host_len, v->stream.host_off);
+    for (int y = 0; y < v->lines; y++) {
+        size_t first = (size_t)y * (size_t)v->per_line;
+
+        if (first >= v->data.len || v->data.state[first] == BYTE_PAST_END)
+            break;
+        draw_printf(&lines, y, 1, ROLE_NUMBER, "%010" PRIx64, v->data.start + first);
+        for (int i = 0; i < v->per_line && first + (size_t)i < v->data.len; i++)
+            draw_byte(v, &lines, y, i, first + (size_t)i);
+    }
+    draw_marks(v, ui, &lines);
+    if (hex_detail_rows(a->h)) {
+        struct area below = area_part(a, a->h - hex_detail_rows(a->h), 0, hex_detail_rows(a->h), -1);
+
+        draw_detail(v, ui, &below);
+    }
+}

@@ -1,0 +1,35 @@
+/* The hex view from inside: its state, which view_hex.c changes and hex_draw.c draws. */
+#ifndef QCHECK_UI_HEX_VIEW_H
+#define QCHECK_UI_HEX_VIEW_H
+
+#include "ui/hexdata.h"
+#include "ui/marks.h"
+#include "ui/view.h"
+
+struct hex_view {
+    uint64_t at;                /* byte under the cursor; file offset, or offset in `plain` */
+    uint64_t top;               /* first byte shown */
+    int per_line, lines;
+    struct hexdata data;
+    uint64_t data_off, data_len;    /* host range of which the guest offset is known */
+    uint64_t data_guest;        /* ... that of its first byte */
+    uint32_t data_table;
+    struct stream stream;       /* the compressed cluster shown in `plain` */
+    uint8_t *plain;             /* owned; NULL: the file is shown */
+    uint64_t file_at;           /* cursor to come back to from `plain` */
+    char fault[200];            /* of the decompression; "": none */
+    struct place said;          /* place reported last */
+    struct marks marks;
+};
+
+/* How a view of `rows` rows is divided: rows of explanation below, a title above. */
+int hex_detail_rows(int rows);
+bool hex_has_title(const struct hex_view *v, int rows);
+
+/* Columns of byte number i of a line: as hex, as a character. */
+int hex_column(const struct hex_view *v, int i);
+int hex_text_column(const struct hex_view *v, int i);
+
+void hex_draw(const void *state, const struct ui *ui, const struct area *a);
+
+#endif

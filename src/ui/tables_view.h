@@ -1,0 +1,45 @@
+/* The tables view from inside: its state, which view_tables.c changes and tables_draw.c
+ * draws. */
+#ifndef QCHECK_UI_TABLES_VIEW_H
+#define QCHECK_UI_TABLES_VIEW_H
+
+#include "ui/list.h"
+#include "ui/number.h"
+#include "ui/table.h"
+
+#define ROWS_MAX 512            /* rows read for one screen */
+
+struct tables_view {
+    struct table table;
+    struct list list;           /* of shown rows: all, or those in `used` */
+    bool hide_unused;
+    uint32_t *used;             /* owned; indices of used entries of `table`, NULL: none yet */
+    size_t n_used;
+    enum number_style numbers;
+    struct marks marks;
+    struct table_row *row;      /* owned, ROWS_MAX; as read by prepare */
+    size_t n_row;
+    bool stale;                 /* the rows are of another table or another time */
+    bool bar_stale;             /* ... or the list is another */
+    int bar_h;
+    bool bar[ROWS_MAX];         /* scroll bar: a problem in this part of the list */
+    char fault[200];            /* why rows are not filtered; "" : nothing */
+};
+
+enum topic { TOPIC_MAPPING, TOPIC_REFCOUNTS, TOPIC_SNAPSHOTS, TOPIC_BITMAPS, N_TOPICS };
+
+enum topic tables_topic(const struct table *t);
+bool tables_filtered(const struct tables_view *v);      /* only used entries are rows */
+bool tables_is_list(const struct tables_view *v);       /* snapshots or bitmaps */
+
+/* How a view of `rows` rows is divided: heads above, explanation below. */
+int tables_head_rows(int rows);
+int tables_detail_rows(int rows);
+
+/* Draws the topics into a line (NULL: does not) and returns the columns they take; *hit
+ * becomes the one at column `at`. */
+int tables_draw_topics(const struct tables_view *v, const struct ui *ui,
+                       const struct area *line, int at, enum topic *hit);
+void tables_draw(const void *state, const struct ui *ui, const struct area *a);
+
+#endif

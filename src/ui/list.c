@@ -14,7 +14,7 @@ void list_fit(struct list *l, uint64_t n, int h)
         l->top = l->at;
     if (l->at - l->top >= page)
         l->top = l->at - page + 1;
-    if (l->top + page > n)
+    if (n - u64_min(l->top, n) < page)
         l->top = n > page ? n - page : 0;
 }
 
@@ -25,6 +25,11 @@ void list_go(struct list *l, uint64_t row)
     l->at = row;
     if (row < l->top || row - l->top >= page)
         l->top = row > page / 2 ? row - page / 2 : 0;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -44,21 +49,21 @@ bool list_act(struct list *l, enum action action, const struct act_arg *arg)
         l->at = minus(l->at, 1);
         break;
     case ACT_DOWN:
-        l->at = u64_min(l->at + 1, last);
+        l->at = u64_min(plus(l->at, 1), last);
         break;
     case ACT_PAGE_UP:
         l->at = minus(l->at, page);
         l->top = minus(l->top, page);
         break;
     case ACT_PAGE_DOWN:
-        l->at = u64_min(l->at + page, last);
-        l->top = u64_min(l->top + page, minus(l->n, page));
+        l->at = u64_min(plus(l->at, page), last);
+        l->top = u64_min(plus(l->top, page), minus(l->n, page));
         break;
     case ACT_HALF_UP:
         l->at = minus(l->at, (page + 1) / 2);
         break;
     case ACT_HALF_DOWN:
-        l->at = u64_min(l->at + (page + 1) / 2, last);
+        l->at = u64_min(plus(l->at, (page + 1) / 2), last);
         break;
     case ACT_TOP:
         l->at = 0;
@@ -68,10 +73,10 @@ bool list_act(struct list *l, enum action action, const struct act_arg *arg)
         break;
     case ACT_SCROLL_UP:
         l->top = minus(l->top, by);
-        l->at = u64_min(l->at, l->top + page - 1);
+        l->at = u64_min(l->at, plus(l->top, page - 1));
         break;
     case ACT_SCROLL_DOWN:
-        l->top = u64_min(l->top + by, minus(l->n, page));
+        l->top = u64_min(plus(l->top, by), minus(l->n, page));
         l->at = u64_max(l->at, l->top);
         break;
     case ACT_CLICK:

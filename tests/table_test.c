@@ -1,0 +1,318 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/image_builder.h"
+#include "ui/table.h"
+#include "ui/where.h"
+
+static struct ui ui_of(const struct image *img, const struct scan_result *scan)
+{
+    return (struct ui){ .img = img, .scan = scan, .problem = NO_PROBLEM, .search = "" };
+}
+
+static void every_place_leads_to_its_row_and_back(void **state)
+{
+    static const char *const typed[] = {
+        "L1[1]", "L2[0][3]", "snap 1", "snap 1 L1[0]", "snap 1 L2[0][3]", "rt 0", "rb 0 3",
+        "bitmap 1",
+    };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct ui ui;
+
+    (void)state;
+    builder_map(b, 3);
+    builder_add_snapshot(b, "1", "before");
+    builder_add_bitmap(b, "daily", 16, 0);
+    img = builder_open(b);
+    ui = ui_of(img, NULL);
+    for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++) {
+        struct place place;
+        struct place again;
+        struct table t;
+        uint64_t row;
+        struct error err;
+
+        if (!place_parse(img, typed[i], &place, &err))
+            fail_msg("%s: %s", typed[i], err.text);
+        assert_true(table_of_place(&ui, &place, &t, &row));
+        again = table_place(img, &t, row);
+        if (!place_equal(&place, &again) || place.file_off != again.file_off)
+            fail_msg("%s does not come back", typed[i]);
+    }
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_guest_offset_without_table_leads_to_the_l1_row(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img = builder_open(b);
+    struct ui ui = ui_of(img, NULL);
+    struct place p = { .kind = PLACE_GUEST, .guest_off = 3 << 20, .file_off = NO_ADDRESS };
+    struct table t;
+    uint64_t row;
+
+    (void)state;
+    assert_true(table_of_place(&ui, &p, &t, &row));
+    assert_int_equal(t.kind, TABLE_L1);
+    assert_int_equal(row, 1);
+    image_close(img);
+    builder_free(b);
+}
+
+static void used_entries_are_found_and_no_others(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L2 };
+    struct image *img;
+    uint32_t *used;
+    size_t n;
+
+    (void)state;
+    builder_map(b, 1);
+    builder_map_zero(b, 200, false);
+    builder_map(b, 511);
+    img = builder_open(b);
+    table_resolve(img, &t);
+    assert_true(table_used(img, &t, &used, &n, NULL));
+    assert_int_equal(n, 3);
+    assert_int_equal(used[0], 1);
+    assert_int_equal(used[1], 200);
+    assert_int_equal(used[2], 511);
+    free(used);
+    image_close(img);
+    builder_free(b);
+}
+
+static void search_finds_what_points_to_an_offset_and_wraps(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L2 };
+    struct image *img;
+    uint64_t data;
+    uint64_t at = 0;
+
+    (void)state;
+    builder_map(b, 1);
+    data = builder_map(b, 40);
+    builder_set_l2(b, 90, data, 0);
+    img = builder_open(b);
+    table_resolve(img, &t);
+    assert_true(table_find(img, &t, data + 5, 1, &at));
+    assert_int_equal(at, 40);
+    assert_true(table_find(img, &t, data + 5, 1, &at));
+    assert_int_equal(at, 90);
+    assert_true(table_find(img, &t, data + 5, 1, &at));
+    assert_int_equal(at, 40);
+    assert_true(table_find(img, &t, data + 5, -1, &at));
+    assert_int_equal(at, 90);
+    assert_false(table_find(img, &t, 0x7ffffff000, 1, &at));
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_row_shows_stored_and_counted_refcounts(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L2 };
+    struct marks marks;
+    struct scan_result *scan;
+    struct image *img;
+    struct table_row row;
+    struct ui ui;
+    uint64_t data;
+    uint64_t index = 3;
+
+    (void)state;
+    data = builder_map(b, 3);
+    builder_set_refcount(b, data >> 12, 5);
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &scan, NULL));
+    marks_build(&marks, scan);
+    ui = ui_of(img, scan);
+    table_resolve(img, &t);
+    table_read(&ui, &marks, &t, &index, 1, &row);
+    assert_int_equal(row.type, L2_NORMAL);
+    assert_int_equal(row.target_off, data);
+    assert_int_equal(row.stored, 5);
+    assert_int_equal(row.counted, 1);
+    assert_true(row.problems > 0);
+    marks_free(&marks);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_strip_shows_where_an_l2_table_is_full(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L1 };
+    struct marks marks = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    struct image *img;
+    struct table_row row;
+    struct ui ui;
+    uint64_t index = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 32; i++)
+        builder_map_zero(b, i, false);
+    builder_map_zero(b, 511, false);
+    img = builder_open(b);
+    ui = ui_of(img, NULL);
+    table_resolve(img, &t);
+    table_read(&ui, &marks, &t, &index, 1, &row);
+    assert_true(row.has_strip);
+    assert_int_equal(row.strip[0], 8);
+    for (int i = 1; i < STRIP - 1; i++)
+        assert_int_equal(row.strip[i], 0);
+    assert_int_equal(row.strip[STRIP - 1], 1);      /* one entry is little, but not nothing */
+    image_close(img);
+    builder_free(b);
+}
+
+static void entries_that_cannot_be_read_say_so(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L1 };
+    struct marks marks = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    struct source *src;
+    struct image *img;
+    struct table_row row[2];
+    struct ui ui;
+    const uint64_t index[] = { 0, 1 };
+
+    (void)state;
+    builder_map(b, 0);
+    assert_true(source_open_failing(builder_source(b), b->l1_off, 8, &src, NULL));
+    assert_true(image_open(src, NULL, &img, NULL));
+    ui = ui_of(img, NULL);
+    table_resolve(img, &t);
+    table_read(&ui, &marks, &t, index, 2, row);
+    assert_true(row[0].unreadable);
+    assert_false(row[1].unreadable);
+    image_close(img);
+    builder_free(b);
+}
+
+static void tables_that_cannot_be_entered_say_why(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct table t;
+
+    (void)state;
+    builder_poke(b, builder_l1_entry_off(b, 1), 8, UINT64_C(0x8000007fffff0000));
+    img = builder_open(b);
+    t = (struct table){ .kind = TABLE_L2, .i = 0 };
+    table_resolve(img, &t);
+    assert_true(t.off == NO_ADDRESS);
+    assert_non_null(strstr(t.why, "empty"));
+    t = (struct table){ .kind = TABLE_L2, .i = 1 };
+    table_resolve(img, &t);
+    assert_non_null(strstr(t.why, "past the end"));
+    t = (struct table){ .kind = TABLE_L1, .layer = 7 };
+    table_resolve(img, &t);
+    assert_non_null(strstr(t.why, "no such snapshot"));
+    t = (struct table){ .kind = TABLE_REFBLOCK, .i = 1 };
+    table_resolve(img, &t);
+    assert_true(t.off == NO_ADDRESS);
+    image_close(img);
+    builder_free(b);
+}
+
+static void problems_are_marked_on_the_rows_they_concern(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table l1 = { .kind = TABLE_L1 };
+    struct table l2 = { .kind = TABLE_L2, .i = 1 };
+    struct table block = { .kind = TABLE_REFBLOCK };
+    struct scan_result *scan;
+    struct image *img;
+    uint64_t first;
+    uint64_t last;
+    size_t seen_l1 = 0;
+    size_t seen_l2 = 0;
+    size_t seen_block = 0;
+    uint64_t leak;
+
+    (void)state;
+    builder_map(b, 512 + 9);
+    builder_poke(b, builder_l2_entry_off(b, 512 + 20), 8, UINT64_C(0x80000000000010fe));
+    leak = builder_alloc(b, 2) >> 12;
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &scan, NULL));
+    table_resolve(img, &l1);
+    table_resolve(img, &l2);
+    table_resolve(img, &block);
+    for (size_t i = 0; i < scan->problems.n; i++) {
+        const struct problem *p = &scan->problems.list[i];
+
+        if (table_problem_rows(img, &l1, p, &first, &last)) {
+            assert_int_equal(first, 1);
+            seen_l1++;
+        }
+        if (table_problem_rows(img, &l2, p, &first, &last)) {
+            assert_int_equal(first, 20);
+            assert_int_equal(last, 20);
+            seen_l2++;
+        }
+        if (p->kind == PROBLEM_LEAKED && table_problem_rows(img, &block, p, &first, &last)) {
+            assert_int_equal(first, leak);
+            assert_int_equal(last, leak + 1);
+            seen_block++;
+        }
+    }
+    assert_true(seen_l1 > 0 && seen_l2 > 0);
+    assert_int_equal(seen_block, 1);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void the_owner_of_guest_data_is_found(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct scan_result *scan;
+    struct image *img;
+    struct place owner;
+    struct ui ui;
+    uint64_t data;
+
+    (void)state;
+    data = builder_map(b, 512 + 9);
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &scan, NULL));
+    ui = ui_of(img, scan);
+    assert_true(where_owner(&ui, data >> 12, &owner));
+    assert_int_equal(owner.i, 1);
+    assert_int_equal(owner.j, 9);
+    assert_false(where_owner(&ui, 0, &owner));
+    assert_false(where_owner(&ui, UINT64_MAX, &owner));
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_place_leads_to_its_row_and_back),
+        cmocka_unit_test(a_guest_offset_without_table_leads_to_the_l1_row),
+        cmocka_unit_test(used_entries_are_found_and_no_others),
+        cmocka_unit_test(search_finds_what_points_to_an_offset_and_wraps),
+        cmocka_unit_test(a_row_shows_stored_and_counted_refcounts),
+        cmocka_unit_test(a_strip_shows_where_an_l2_table_is_full),
+        cmocka_unit_test(entries_that_cannot_be_read_say_so),
+        cmocka_unit_test(tables_that_cannot_be_entered_say_why),
+        cmocka_unit_test(problems_are_marked_on_the_rows_they_concern),
+        cmocka_unit_test(the_owner_of_guest_data_is_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,15 +1,22 @@
 #include "ui/lookup.h"
 
+#include <time.h>
+
 static bool same(const struct lookup_wish *a, const struct lookup_wish *b)
 {
     return a->scan == b->scan && a->first == b->first && a->n == b->n;
 }
 
+#define NAP_MS 5
+
 static bool walk(void *arg, _Atomic bool *cancel, struct error *err)
 {
     struct lookup *l = arg;
     const struct lookup_wish *w = &l->walk;
+    const struct timespec nap = { 0, NAP_MS * 1000000 };
 
+    for (unsigned ms = 0; ms < w->rest_ms && !*cancel; ms += NAP_MS)
+        nanosleep(&nap, NULL);
     return referrers_find_watched(w->img, w->scan, w->first, w->n, w->max, w->threads, cancel,
                                   &l->tables_done, &l->result, err);
 }

@@ -22,6 +22,8 @@ struct lookup_wish {
     uint64_t first, n;              /* host clusters */
     size_t max;                     /* referrers kept */
     unsigned threads;
+    unsigned rest_ms;               /* begin when it has been the wish for so long: wishes
+                                       that follow a moving cursor cost nothing then */
 };
 
 struct lookup {

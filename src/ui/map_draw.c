@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ui/overview.h"
 
 #define SIDE_MIN    72      /* columns from which the explanation stands beside the map */
 #define BOTH_MIN    120     /* ... and from which both maps are shown */
@@ -150,6 +151,18 @@ static void item(struct flow *f, char letter, unsigned role, const char *text)
     f->x = draw_cut(f->a, f->y, f->x + 2, f->a->w - f->x - 2, ROLE_TEXT, text) + 2;
 }
 
+static void class_item(const struct ui *ui, struct flow *f, enum cluster_class c, uint64_t count)
+{
+    const struct class_info *info = class_info(c);
+    char text[100];
+    char n[TEXT_NUM];
+
+    if (count == 0)
+        return;
+    snprintf(text, sizeof text, "%s %s", info->name, text_group(n, count));
+    item(f, info->letter, ROLE_CLASS + (unsigned)c, ui->scan ? text : info->name);
+}
+
 static void class_legend(const struct map_view *v, const struct ui *ui, struct flow *f)
 {
     struct map_hist h = v->total;
@@ -163,14 +176,11 @@ static void class_legend(const struct map_view *v, const struct ui *ui, struct f
                  text_group(n, h.problems - h.n[CLASS_LEAKED]));
         item(f, '!', ROLE_CLASS + CLASS_MIXED, text);
     }
-    for (int c = 0; c < N_CLASSES; c++) {
-        const struct class_info *info = class_info((enum cluster_class)c);
-
-        if (h.n[c] == 0 || c == CLASS_MIXED)
-            continue;
-        snprintf(text, sizeof text, "%s %s", info->name, text_group(n, h.n[c]));
-        item(f, info->letter, ROLE_CLASS + (unsigned)c, ui->scan ? text : info->name);
-    }
+    /* What is wrong first, then in the order of the overview. */
+    class_item(ui, f, CLASS_LEAKED, h.n[CLASS_LEAKED]);
+    for (size_t i = 0; overview_class(i) != N_CLASSES; i++)
+        if (overview_class(i) != CLASS_LEAKED && overview_class(i) != CLASS_MIXED)
+            class_item(ui, f, overview_class(i), h.n[overview_class(i)]);
 }
 
 static void guest_legend(const struct map_view *v, struct flow *f)

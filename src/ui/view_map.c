@@ -6,6 +6,7 @@
 #include "ui/where.h"
 
 #define LOOKUP_KEPT     PANE_MARKS_MAX
+#define LOOKUP_REST_MS  50                      /* the cursor must rest before a walk */
 #define LOOKUP_AT_ONCE  (UINT64_C(2) << 20)     /* tables of that size are read in a frame */
 #define LOOKUP_UNASKED  (UINT64_C(256) << 20)   /* ... and on a thread, without being asked */
 
@@ -179,10 +180,12 @@ static void link_maps(struct map_view *v, const struct ui *ui)
     uint64_t cost = lookup_cost(ui);
 
     if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
-        struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1 };
+        bool at_once = cost <= LOOKUP_AT_ONCE &&
+                       source_get_info(ui->img->src).kind != SOURCE_NBD;
+        struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1,
+                                    at_once ? 0 : LOOKUP_REST_MS };
 
-        lookup_want(&v->lookup, &wish,
-                    cost <= LOOKUP_AT_ONCE && source_get_info(ui->img->src).kind != SOURCE_NBD);
+        lookup_want(&v->lookup, &wish, at_once);
     } else {
         lookup_poll(&v->lookup);
     }

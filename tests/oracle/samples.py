@@ -63,6 +63,13 @@ def check_index(folder):
             for name in sorted(named ^ there)]
 
 
+def check_readme(folder):
+    with open(os.path.join(folder, "..", "..", "README.md"), encoding="utf-8") as file:
+        lines = set(file.read().splitlines())
+    return [f"{name}: README.md has no row '{row}'" for name, title, lesson in index(folder)
+            for row in [f"| `{name}` | **{title}.** {lesson} |"] if row not in lines]
+
+
 def check_sizes(folder):
     sizes = {name: os.path.getsize(os.path.join(folder, name + ".qcow2"))
              for name, _, _ in index(folder)}
@@ -104,7 +111,8 @@ def main():
     if "QCHECK" in os.environ:
         os.environ["QCHECK"] = os.path.abspath(os.environ["QCHECK"])
     folder = os.path.abspath(sys.argv[1])
-    wrong = check_index(folder) + check_sizes(folder) + check_made_again(folder)
+    wrong = check_index(folder) + check_readme(folder) + check_sizes(folder)
+    wrong += check_made_again(folder)
     if "--qemu-only" not in sys.argv:
         wrong += check_findings(folder)
     print("\n".join(wrong) or "the samples are as written")

@@ -78,6 +78,7 @@ static bool tables(struct report *r, enum section s)
 
     d->all_layers = true;
     d->used = false;
+    d->no_usage = !on(c, STREAM_CONFIRM);
     d->hide_refcounts = hidden;
     switch (s) {
     case SECTION_HEADER:

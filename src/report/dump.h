@@ -21,6 +21,8 @@ struct dump {
     struct jw jw;
     bool json;
     bool used;                          /* leave out what is empty */
+    bool no_usage;                      /* snapshots: not what each holds and shares, which
+                                           takes a walk of all its tables */
     unsigned hide_refcounts;            /* bits: 1 for 0, 2 for 1, 4 for 2 and more */
     uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
     bool one_layer, all_layers;         /* neither: the active layer */

@@ -140,6 +140,8 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
                ", %" PRIu64 " entries; disk %s, VM state %s\n", s->entry_off, s->entry_len,
                s->l1_table_offset, s->l1_size, text_size(disk, s->disk_size),
                text_size(size, s->vm_state_size));
+    if (d->no_usage)
+        return;
     out_printf(d->out, "  %" PRIu64 " L2 tables (%" PRIu64 " unaligned, %" PRIu64
                " invalid L1 entries)\n", u->l2_tables, u->l2_unaligned, u->l1_invalid);
     out_printf(d->out, "  entries: unallocated %" PRIu64 ", zero %" PRIu64
@@ -155,12 +157,12 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
 
 bool dump_snapshots(struct dump *d, struct error *err)
 {
-    struct usage use;
+    struct usage use = { 0 };
 
     for (size_t i = 0; i < d->img->snaps.n && out_ok(d->out); i++) {
         if (d->one_layer && d->layer != i + 1)
             continue;
-        if (!usage_of_snapshot(d->scan, i, &use, err))
+        if (!d->no_usage && !usage_of_snapshot(d->scan, i, &use, err))
             return false;
         if (d->json)
             snapshot_json(d, i, &use);

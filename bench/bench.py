@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+from inspector import Inspector
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
 
@@ -33,6 +35,7 @@ IMAGES = {
     'scattered': '--size 1024P --cluster 2M --scatter 10000',
     'largest': '--size 2048P --cluster 2M --fill 0 --claim 9223372036854775296',
     'damaged': '--size 1T --order random --damage 1',
+    'few': '--size 1T --order random --damage 0.0001',
 }
 
 
@@ -214,6 +217,43 @@ class Bench:
             '%d threads: %s' % (n, seconds(statistics.median(w))) for n, w in walls.items()),
             os.cpu_count()))
 
+    def inspect(self, name):
+        """Lists of seconds of what a person does on an image, whose scan has ended."""
+        got = {'first': [], 'key': [], 'zoom': [], 'jump': [], 'who': []}
+        for _ in range(self.args.runs):
+            i = Inspector([self.args.qcheck, self.image(name)])
+            got['first'].append(i.first_frame)
+            i.quiet()
+            for view in (b'2', b'4', b'6'):
+                i.press(view)
+                for key in (b'j', b'l', b'j', b'\x1b[6~'):
+                    got['key'].append(i.press(key))
+            i.press(b'2')
+            for key in (b'+', b'+', b'+', b'-', b'+', b'0'):
+                got['zoom'].append(i.press(key))
+            for _ in range(5):
+                got['jump'].append(i.press(b'n'))
+            i.press(b'2')
+            got['who'].append(i.press(b'r', quiet=1))
+            i.end()
+        return {k: [x for x in v if x is not None] for k, v in got.items()}
+
+    def inspector(self):
+        got = self.inspect('few')
+        self.inspect_line('inspector, 1 TiB random: first frame', got['first'], 0.050)
+        self.inspect_line('inspector: key to frame', got['key'], 0.016)
+        self.inspect_line('inspector: zoom', got['zoom'], 0.016)
+        self.inspect_line('inspector: jump to a problem', got['jump'], 0.050)
+        scan = statistics.median(self.qcheck(self.image('few')).wall
+                                 for _ in range(self.args.runs))
+        self.inspect_line('inspector: who points here', got['who'], 1.5 * scan)
+
+    def inspect_line(self, title, times, limit):
+        median = statistics.median(times) if times else float('inf')
+        self.missed += median > limit
+        show(title, seconds(median), '-', '-', '-', seconds(limit), '-', '-',
+             'yes' if median <= limit else 'NO', '-')
+
     def all(self):
         print('%s, %d threads, median of %d rounds' %
               (self.version(), self.args.threads, self.args.runs))
@@ -226,6 +266,8 @@ class Bench:
                 continue
             if row.quick or not self.args.quick:
                 self.row(row)
+        if not self.args.only or 'inspector'.startswith(self.args.only):
+            self.inspector()
         if not self.args.only:
             print()
             self.threads()

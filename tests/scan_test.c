@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "scan/guest.h"
 #include "scan/job.h"
 #include "scan/referrers.h"
@@ -350,6 +351,63 @@ static void overlaps_name_both_owners(void **state)
     builder_free(b);
 }
 
+/* --- hostile layouts --- */
+
+/* Tables that lie on one another cost what the file holds, not what they claim. Each one
+ * counts all the same. */
+static void tables_on_one_another_are_walked_once(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t data, entry;
+    struct image *img;
+    struct scan_result *r;
+    struct map_cell cell;
+
+    (void)state;
+    data = builder_map(b, 0);
+    for (int i = 0; i < 9; i++)
+        builder_add_snapshot(b, "x", "y");
+    for (size_t i = 0; i < 9; i++) {
+        entry = builder_snapshot_off(b, i);
+        builder_poke_field(b, "snapshot", entry, "l1_table_offset", b->l1_off);
+    }
+    img = builder_open(b);
+    r = scan_with(img, 2, 0);
+    map_get(r->map, data >> 12, &cell);
+    assert_int_equal(cell.counted, 10);
+    map_get(r->map, b->l1_off >> 12, &cell);
+    assert_int_equal(cell.counted, 10);
+    assert_int_equal(cell.cls, CLASS_MIXED);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+static void too_many_misaligned_tables_are_left_out(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+    struct image *img;
+    struct scan_result *r;
+
+    (void)state;
+    opt.cluster_bits = 21;
+    opt.l1_size = 4000;
+    b = builder_new(opt);
+    builder_map(b, 0);
+    for (uint64_t i = 1; i < 4000; i++)
+        builder_poke(b, b->l1_off + i * 8, 8, b->l1_off + i * 512);
+    img = builder_open(b);
+    r = scan_with(img, 2, 0);
+    assert_string_equal(r->refused.id, "too-many-misaligned-tables");
+    assert_int_equal(r->problems.count[PROBLEM_L2_MISALIGNED], 3999);
+    assert_int_equal(scan_exit_status(r), 2);
+    assert_true(r->n_l2 * opt.cluster_bits < 4000);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
 /* --- the guest side --- */
 
 static void guest_survey_agrees_with_single_lookups(void **state)
@@ -458,6 +516,8 @@ int main(void)
         cmocka_unit_test(referrers_add_up_to_the_counted_references),
         cmocka_unit_test(referrers_over_the_limit_are_counted),
         cmocka_unit_test(overlaps_name_both_owners),
+        cmocka_unit_test(tables_on_one_another_are_walked_once),
+        cmocka_unit_test(too_many_misaligned_tables_are_left_out),
         cmocka_unit_test(guest_survey_agrees_with_single_lookups),
         cmocka_unit_test(extents_cover_the_disk_without_gaps),
         cmocka_unit_test(huge_empty_disks_are_walked_at_once),

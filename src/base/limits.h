@@ -29,6 +29,8 @@
                                                counts stay exact */
 #define PROBLEMS_KEPT_PER_TABLE 256         /* ... and of each kind in one L2 table */
 #define THREADS_MAX             64
+#define ODD_TABLE_BYTES_MAX     (UINT64_C(256) << 20)   /* of misaligned L2 tables read,
+                                               besides as much as the file is long */
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
 #define SOURCE_RETRIES_MAX      256         /* failed reads of one request */
 #define NBD_SILENCE_MAX         60          /* seconds in vain for due answers */

@@ -88,6 +88,10 @@ static inline void engine_preview(struct engine *e, uint64_t cl, enum cluster_cl
 bool engine_count(struct engine *e, uint64_t off, uint64_t len, uint32_t owners,
                   uint64_t weight);
 
+/* QEMU's check, or our own, gives up here: there are no counts to compare. The first
+ * reason is kept. */
+void engine_gives_up(struct engine *e, const char *id, const char *text);
+
 /* Header, refcount table, snapshot table, L1 tables, bitmaps, LUKS area. */
 bool pass_regions(struct engine *e, struct error *err);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "scan/judge.h"
 #include "scan/l1walk.h"
 
@@ -109,6 +110,28 @@ static void count_l2_tables(struct engine *e)
     }
 }
 
+/* Aligned tables cannot be longer together than the file. Misaligned ones overlap, each
+ * half a thousand bytes after the other: a small file could keep us busy for hours. Past a
+ * generous limit the rest is left out, and no counts are claimed. */
+static void limit_odd_tables(struct engine *e)
+{
+    uint64_t cs = e->geo->cluster_size, left = e->geo->file_len + ODD_TABLE_BYTES_MAX;
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->l2.n; i++) {
+        if (e->l2.list[i].off & (cs - 1)) {
+            if (left < cs) {
+                engine_gives_up(e, "too-many-misaligned-tables", "more misaligned L2 tables "
+                                "than can be read in reasonable time");
+                continue;
+            }
+            left -= cs;
+        }
+        e->l2.list[n++] = e->l2.list[i];
+    }
+    e->l2.n = n;
+}
+
 bool pass_l1(struct engine *e, struct error *err)
 {
     struct l1_walk walk = {
@@ -121,6 +144,7 @@ bool pass_l1(struct engine *e, struct error *err)
     if (!l1_walk_run(&walk) && !engine_cancelled(e))
         return err_set(err, ERR_NOMEM, "out of memory");
     l2_list_merge(&e->l2);
+    limit_odd_tables(e);
     l2_list_fit(&e->l2);
     count_l2_tables(e);
     return !e->cells->failed || err_set(err, ERR_NOMEM, "out of memory");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "scan/bitmapwalk.h"
 #include "scan/engine.h"
 #include "scan/judge.h"
 #include "scan/l1walk.h"
@@ -102,15 +103,25 @@ static void search_l1_regions(struct search *sr)
     }
 }
 
-static void search_bitmaps(struct search *sr)
+static void search_bitmap_word(void *ctx, const struct place *place, uint64_t word,
+                               uint64_t weight)
+{
+    struct search *sr = ctx;
+
+    if (word & ENTRY_OFFSET_MASK)
+        reference(sr, OWNER_BITMAP_DATA, *place, word, word & ENTRY_OFFSET_MASK,
+                  sr->geo->cluster_size, weight);
+}
+
+static bool search_bitmaps(struct search *sr)
 {
     const struct image *img = sr->img;
     const struct bitmaps *bm = &img->bitmaps;
-    uint64_t cs = sr->geo->cluster_size;
-    uint8_t bytes[4096];
+    struct bitmap_walk walk = { .img = img, .cancel = sr->s->cancel, .ctx = sr,
+                                .word = search_bitmap_word };
 
     if (!bm->consistent || !img->ext.bitmaps_at)
-        return;
+        return true;
     reference(sr, OWNER_BITMAP_DIR, header_place(img->ext.bitmaps_at->data_off + 16),
               bm->dir_off, bm->dir_off, bm->dir_size, 1);
     for (size_t i = 0; i < bm->n; i++) {
@@ -119,23 +130,8 @@ static void search_bitmaps(struct search *sr)
 
         reference(sr, OWNER_BITMAP_TABLE, place, b->table_offset, b->table_offset,
                   b->table_size * 8, 1);
-        for (uint64_t j = 0; j < b->table_size; j += sizeof bytes / 8) {
-            size_t n = (size_t)u64_min(sizeof bytes / 8, b->table_size - j);
-            uint64_t off = b->table_offset + j * 8;
-
-            if (off >= sr->geo->file_size)
-                break;
-            source_read(img->src, off, bytes, n * 8, NULL);
-            for (size_t k = 0; k < n; k++) {
-                uint64_t e = be64(bytes + k * 8), data = e & ENTRY_OFFSET_MASK;
-                struct place at = { PLACE_BITMAP_TABLE, 0, i, j + k, off + k * 8,
-                                    NO_ADDRESS };
-
-                if (data)
-                    reference(sr, OWNER_BITMAP_DATA, at, e, data, cs, 1);
-            }
-        }
     }
+    return bitmap_walk_run(&walk);
 }
 
 static bool search_l1_word(void *ctx, const struct l1_word *w)
@@ -164,7 +160,8 @@ static bool search_metadata(struct search *sr)
     if (h->crypt_method == CRYPT_LUKS && img->ext.has_crypto)
         reference(sr, OWNER_CRYPTO, header_place(img->ext.crypto_at->data_off),
                   img->ext.crypto.offset, img->ext.crypto.offset, img->ext.crypto.length, 1);
-    search_bitmaps(sr);
+    if (!search_bitmaps(sr))
+        return false;
     for (uint64_t i = 0; i < img->reftable_n; i++) {
         uint64_t e = img->reftable[i];
         struct place place = { PLACE_REFTABLE, 0, i, 0, h->refcount_table_offset + i * 8,

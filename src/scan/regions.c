@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "scan/bitmapwalk.h"
 #include "scan/judge.h"
 #include "scan/l1walk.h"
+#include "scan/sweep.h"
 
-/* QEMU opens the image, but its check gives up here: it prints no counts. */
-static void check_gives_up(struct engine *e, const char *id, const char *text)
+void engine_gives_up(struct engine *e, const char *id, const char *text)
 {
     struct refusal *r = &e->res->refused;
 
@@ -48,10 +49,10 @@ bool engine_count(struct engine *e, uint64_t off, uint64_t len, uint32_t owners,
 }
 
 static void past_end(struct engine *e, enum problem_kind kind, struct place place,
-                     uint64_t off, uint64_t len)
+                     uint64_t off, uint64_t len, uint64_t weight)
 {
     struct problem p = {
-        .kind = kind, .place = place, .count = 1, .qemu_count = 1, .host_off = off,
+        .kind = kind, .place = place, .count = 1, .qemu_count = weight, .host_off = off,
         .guest_off = NO_ADDRESS, .found = off + len, .expected = e->geo->file_size,
     };
 
@@ -68,82 +69,106 @@ static void count_header_region(struct engine *e, uint64_t field, uint64_t off, 
                                 uint32_t owners, enum problem_kind kind)
 {
     if (!engine_count(e, off, len, owners, 1))
-        past_end(e, kind, header_place(field), off, len);
+        past_end(e, kind, header_place(field), off, len, 1);
 }
 
-/* Bitmap table entries, read in slices. */
-static void count_bitmap_table(struct engine *e, size_t number)
+/* References to clusters [start, end), each of which QEMU's rule has accepted. */
+static void count_clusters(struct engine *e, uint64_t start, uint64_t end, uint32_t owners,
+                           uint64_t weight)
 {
-    const struct bitmap *b = &e->img->bitmaps.list[number];
-    uint64_t n = b->table_size, entry[512];
-    uint8_t bytes[sizeof entry];
+    uint64_t cs = e->geo->cluster_size, len = (end - start) * cs;
 
-    for (uint64_t j = 0; j < n; j += 512) {
-        size_t len = (size_t)u64_min(512, n - j) * 8;
-        uint64_t off = b->table_offset + j * 8;
-
-        if (off >= e->geo->file_len)
-            return;                         /* zeros: no reference */
-        if (engine_cancelled(e))
-            return;
-        if (!source_read(e->img->src, off, bytes, len, NULL)) {
-            struct place place = { PLACE_BITMAP_TABLE, 0, number, j, off, NO_ADDRESS };
-
-            problem_note(&e->res->problems, PROBLEM_UNREADABLE, &place, len, 0,
-                         "part of a bitmap table");
-        }
-        for (size_t k = 0; k < len / 8; k++) {
-            struct place place = { PLACE_BITMAP_TABLE, 0, number, j + k, off + k * 8,
-                                   NO_ADDRESS };
-            uint64_t data;
-
-            entry[k] = be64(bytes + k * 8);
-            data = entry[k] & ENTRY_OFFSET_MASK;
-            if ((entry[k] & BITMAP_ENTRY_RESERVED)
-                || (data && ((entry[k] & BITMAP_ENTRY_ALL_ONES)
-                             || (data & (e->geo->cluster_size - 1)))))
-                problem_note(&e->res->problems, PROBLEM_BITMAP_ENTRY, &place, entry[k], 0,
-                             NULL);
-            if (data && !engine_count(e, data, e->geo->cluster_size, OWNER_BITMAP_DATA, 1))
-                past_end(e, PROBLEM_BITMAP_PAST_END, place, data, e->geo->cluster_size);
-        }
-    }
+    /* The cluster after the last one counts as touched by its first byte. */
+    engine_count(e, start * cs, end > e->geo->n_clusters ? len - (cs - 1) : len, owners,
+                 weight);
 }
 
-static void count_bitmaps(struct engine *e)
+/* --- bitmaps --- */
+
+static void bitmap_word(void *ctx, const struct place *place, uint64_t word,
+                        uint64_t weight)
+{
+    struct engine *e = ctx;
+    uint64_t cs = e->geo->cluster_size, data = word & ENTRY_OFFSET_MASK;
+
+    if ((word & BITMAP_ENTRY_RESERVED)
+        || (data && ((word & BITMAP_ENTRY_ALL_ONES) || (data & (cs - 1)))))
+        problem_note(&e->res->problems, PROBLEM_BITMAP_ENTRY, place, word, 0, NULL);
+    if (data && !engine_count(e, data, cs, OWNER_BITMAP_DATA, weight))
+        past_end(e, PROBLEM_BITMAP_PAST_END, *place, data, cs, weight);
+}
+
+static void bitmap_unreadable(void *ctx, const struct place *place, uint64_t len)
+{
+    struct engine *e = ctx;
+
+    problem_note(&e->res->problems, PROBLEM_UNREADABLE, place, len, 0,
+                 "part of a bitmap table");
+}
+
+static bool count_bitmap_tables_piece(void *ctx, uint64_t start, uint64_t end, uint32_t none,
+                                      uint32_t weight, const struct span *first)
+{
+    (void)none;
+    (void)first;
+    count_clusters(ctx, start, end, OWNER_BITMAP_TABLE, weight);
+    return true;
+}
+
+/* Tables may lie on one another, so they are swept, like L1 tables. */
+static bool count_bitmaps(struct engine *e, struct error *err)
 {
     const struct bitmaps *bm = &e->img->bitmaps;
+    const struct geometry *geo = e->geo;
+    struct bitmap_walk walk = {
+        .img = e->img, .cancel = e->progress ? &e->progress->cancel : NULL, .ctx = e,
+        .word = bitmap_word, .unreadable = bitmap_unreadable,
+    };
+    struct span *span;
+    size_t n = 0;
+    bool ok;
 
     if (!bm->consistent || bm->end == BITMAPS_NONE)
-        return;
+        return true;
     if (!engine_count(e, bm->dir_off, bm->dir_size, OWNER_BITMAP_DIR, 1)) {
         struct place place = header_place(e->img->ext.bitmaps_at
                                           ? e->img->ext.bitmaps_at->data_off + 16 : 0);
 
-        past_end(e, PROBLEM_BITMAP_PAST_END, place, bm->dir_off, bm->dir_size);
+        past_end(e, PROBLEM_BITMAP_PAST_END, place, bm->dir_off, bm->dir_size, 1);
     }
+    span = calloc(bm->n + 1, sizeof *span);
+    if (!span)
+        return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < bm->n; i++) {
         const struct bitmap *b = &bm->list[i];
         struct place place = { PLACE_BITMAP, 0, i, 0, b->entry_off, NO_ADDRESS };
+        uint64_t len = b->table_size * 8;
 
-        if (!engine_count(e, b->table_offset, b->table_size * 8, OWNER_BITMAP_TABLE, 1))
-            past_end(e, PROBLEM_BITMAP_PAST_END, place, b->table_offset, b->table_size * 8);
-        count_bitmap_table(e, i);
+        if (!len)
+            continue;
+        if (b->table_offset > READ_OFFSET_MAX
+            || region_past_end(geo, b->table_offset, len))
+            past_end(e, PROBLEM_BITMAP_PAST_END, place, b->table_offset, len, 1);
+        else
+            span[n++] = (struct span){ geo_cluster_of(geo, b->table_offset),
+                                       geo_cluster_of(geo, b->table_offset + len - 1) + 1,
+                                       (uint32_t)i + 1 };
     }
+    ok = sweep_spans(span, n, count_bitmap_tables_piece, e);
+    ok = ok && (bitmap_walk_run(&walk) || engine_cancelled(e));
+    free(span);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
 }
 
 /* L1 regions: many snapshots may share clusters, so they are swept. */
 static bool count_l1_piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
                            uint32_t n_snapshot, const struct span *first)
 {
-    struct engine *e = ctx;
     uint32_t owners = (n_active ? OWNER_L1_ACTIVE : 0) | (n_snapshot ? OWNER_L1_SNAPSHOT : 0);
-    uint64_t cs = e->geo->cluster_size;
 
     (void)first;
-    engine_count(e, start * cs, (end - start) * cs - (end > e->geo->n_clusters ? cs - 1 : 0),
-                 owners, (uint64_t)n_active + n_snapshot);
-    return !engine_cancelled(e);
+    count_clusters(ctx, start, end, owners, (uint64_t)n_active + n_snapshot);
+    return !engine_cancelled(ctx);
 }
 
 static bool count_l1_tables(struct engine *e, struct error *err)
@@ -169,9 +194,9 @@ static bool count_l1_tables(struct engine *e, struct error *err)
             struct place place = { PLACE_SNAPSHOT, 0, i - 1, 0, s ? s->entry_off : 0,
                                    NO_ADDRESS };
 
-            past_end(e, PROBLEM_L1_PAST_END, s ? place : header_place(40), off, len);
+            past_end(e, PROBLEM_L1_PAST_END, s ? place : header_place(40), off, len, 1);
             if (off > READ_OFFSET_MAX - len)
-                check_gives_up(e, "snapshot-l1-offset", "a snapshot L1 table cannot be read");
+                engine_gives_up(e, "snapshot-l1-offset", "a snapshot L1 table cannot be read");
             continue;
         }
         span[n++] = (struct span){ geo_cluster_of(geo, off),
@@ -201,6 +226,5 @@ bool pass_regions(struct engine *e, struct error *err)
     if (h->crypt_method == CRYPT_LUKS && img->ext.has_crypto)
         count_header_region(e, img->ext.crypto_at->data_off, img->ext.crypto.offset,
                             img->ext.crypto.length, OWNER_CRYPTO, PROBLEM_CRYPTO_PAST_END);
-    count_bitmaps(e);
-    return true;
+    return count_bitmaps(e, err);
 }

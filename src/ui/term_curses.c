@@ -355,19 +355,34 @@ static void prepare_for_crash(void)
     signals_on_crash(STDOUT_FILENO, undo, sizeof undo / sizeof undo[0]);
 }
 
+/* Asks terminfo what this terminal is, and remembers how to undo what we do to it. */
+static bool look_up_terminal(const char *name, struct error *err)
+{
+    bool ok = false;
+    int status;
+
+    if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
+        return err_set(err, ERR_USAGE, "TERM is \"%.40s\": no such terminal is known", name);
+    if (capability("cup") && capability("clear")) {
+        prepare_for_crash();
+        ok = true;
+    } else {
+        err_set(err, ERR_USAGE, "a \"%.40s\" terminal cannot place the cursor", name);
+    }
+    del_curterm(cur_term);          /* newterm() makes its own */
+    return ok;
+}
+
 bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
                struct error *err)
 {
     struct curses_term *t;
     const char *name = getenv("TERM");
-    int status;
 
     if (!name || !*name)
         return err_set(err, ERR_USAGE, "TERM is not set: the terminal is unknown");
-    if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
-        return err_set(err, ERR_USAGE, "TERM is \"%.40s\": no such terminal is known", name);
-    if (!capability("cup") || !capability("clear"))
-        return err_set(err, ERR_USAGE, "a \"%.40s\" terminal cannot place the cursor", name);
+    if (!look_up_terminal(name, err))
+        return false;
     t = calloc(1, sizeof *t);
     if (!t)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -376,7 +391,6 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
         free_term(t);
         return err_set(err, ERR_USAGE, "there is no terminal to read keys from");
     }
-    prepare_for_crash();
     signals_install();
     t->screen = newterm(NULL, stdout, t->in);
     if (!t->screen) {

@@ -24,11 +24,16 @@ static bool look_entry(const struct scan_result *scan, struct at *at, uint64_t *
 {
     const struct image *img = scan->img;
     const struct place *p = &at->place;
+    struct error why;
 
     switch (p->kind) {
     case PLACE_GUEST:
-        if (!guest_lookup(img, p->table, p->guest_off, &at->hit, err))
-            return err && err->code == ERR_IO ? false : (at->exists = false, true);
+        if (!guest_lookup(img, p->table, p->guest_off, &at->hit, &why)) {
+            at->exists = false;
+            if (why.code == ERR_IO && err)
+                *err = why;
+            return why.code != ERR_IO;
+        }
         at->has_hit = at->has_entry = true;
         at->entry = at->hit.entry;
         break;

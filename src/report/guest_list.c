@@ -17,6 +17,8 @@ static uint64_t end_of(const struct guest_extent *x)
 /* Brings the walk of a qcow2 layer to the extent that holds `pos`. */
 static bool seek(struct layer *l, uint64_t pos, struct error *err)
 {
+    struct error why = { .code = ERR_NONE };
+
     if (l->at.length && pos >= l->at.start && pos < end_of(&l->at))
         return true;
     if (!l->walk || pos != end_of(&l->at)) {
@@ -25,9 +27,10 @@ static bool seek(struct layer *l, uint64_t pos, struct error *err)
         if (!guest_walk_open(l->img, TABLE_ACTIVE, pos, l->size, &l->walk, err))
             return false;
     }
-    err->code = ERR_NONE;
-    if (!guest_walk_next(l->walk, &l->at, err)) {
-        if (err->code != ERR_NONE)
+    if (!guest_walk_next(l->walk, &l->at, &why)) {
+        if (why.code != ERR_NONE && err)
+            *err = why;
+        if (why.code != ERR_NONE)
             return false;
         /* Nothing follows: the rest of the disk is unallocated. */
         l->at = (struct guest_extent){ .start = pos, .length = l->size - pos, .zero = true,

@@ -1,0 +1,106 @@
+/* Runs the fuzz target on files, without libFuzzer: replay [--mutate N] FILE|FOLDER...
+ * With --mutate each file is also damaged in N ways that are the same in every run. */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fuzz.h"
+
+#define SIZE_MAX_INPUT  (128u << 10)    /* bytes of a damaged file */
+
+struct totals { unsigned mutations; size_t files, runs; };
+
+/* Any byte may become any other; good enough beside the mutator that knows the format. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
+{
+    (void)max_size;
+    if (size)
+        data[size / 3] ^= (uint8_t)(1 + data[size / 2] % 255);
+    return size;
+}
+
+static uint8_t *load(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *bytes = malloc(SIZE_MAX_INPUT);
+
+    if (!f || !bytes) {
+        fprintf(stderr, "replay: %s: %s\n", path, strerror(errno));
+        exit(1);
+    }
+    *len = fread(bytes, 1, SIZE_MAX_INPUT, f);
+    fclose(f);
+    return bytes;
+}
+
+/* A copy of exactly that length, so that a sanitizer sees each byte past its end. */
+static void run(const uint8_t *bytes, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+
+    assert(copy);
+    memcpy(copy, bytes, len);
+    LLVMFuzzerTestOneInput(copy, len);
+    free(copy);
+}
+
+static void replay_file(const char *path, struct totals *t)
+{
+    size_t len;
+    uint8_t *bytes = load(path, &len);
+
+    fprintf(stderr, "%s\n", path);          /* the last one named is the guilty one */
+    run(bytes, len);
+    for (unsigned i = 1; i <= t->mutations; i++) {
+        len = LLVMFuzzerCustomMutator(bytes, len, SIZE_MAX_INPUT, i * 2654435761u);
+        run(bytes, len);
+    }
+    t->files++;
+    t->runs += 1 + t->mutations;
+    free(bytes);
+}
+
+static int no_dots(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+static void replay(const char *path, struct totals *t)
+{
+    struct dirent **list;
+    struct stat st;
+    int n;
+
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        replay_file(path, t);
+        return;
+    }
+    n = scandir(path, &list, no_dots, alphasort);
+    for (int i = 0; i < n; i++) {
+        char name[4096];
+
+        snprintf(name, sizeof name, "%s/%s", path, list[i]->d_name);
+        replay_file(name, t);
+        free(list[i]);
+    }
+    free(list);
+}
+
+int main(int argc, char **argv)
+{
+    struct totals t = { 0 };
+    int first = 1;
+
+    if (argc > 2 && strcmp(argv[1], "--mutate") == 0) {
+        t.mutations = (unsigned)atoi(argv[2]);
+        first = 3;
+    }
+    for (int i = first; i < argc; i++)
+        replay(argv[i], &t);
+    printf("%zu files, %zu images\n", t.files, t.runs);
+    return t.files ? 0 : 1;
+}

@@ -33,8 +33,11 @@ static int tear_down(void **state)
 
 static struct lookup_wish wish_for(const struct setting *s, uint64_t off)
 {
-    return (struct lookup_wish){ .img = s->img, .first = geo_cluster_of(&s->img->geo, off),
-                                 .n = 1, .max = 10, .threads = 1 };
+    return (struct lookup_wish){ .img = s->img,
+                                 .first = geo_cluster_of(&s->img->geo, off),
+                                 .n = 1,
+                                 .max = 10,
+                                 .threads = 1 };
 }
 
 static void await(struct lookup *l)
@@ -120,9 +123,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(newest_wish_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wish_given_up_and_made_again_is_fulfilled, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(stopped_wish_stays_stopped_until_forgotten, set_up,
+        cmocka_unit_test_setup_teardown(stopped_wish_stays_stopped_until_forgotten,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(waited_for_wish_is_there_on_return, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(waited_for_wish_is_there_on_return, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

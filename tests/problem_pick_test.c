@@ -12,11 +12,14 @@ static const struct problem_filter open_filter = { .severity = N_SEVERITIES };
 
 static void guest_ranges_are_read_as_people_type_them(void **state)
 {
-    static const struct { const char *typed; bool ok; uint64_t start, end; } row[] = {
+    static const struct { const char *typed; bool ok; uint64_t start, end;
+    } row[] = {
         { "guest 1G-2G", true, UINT64_C(1) << 30, UINT64_C(2) << 30 },
         { "  Guest 0x1000 - 8k", true, 4096, 8192 },
         { "guest 1.5G", true, UINT64_C(3) << 29, (UINT64_C(3) << 29) + 1 },
-        { "guest 2G-1G", false, 0, 0 }, { "guest x", false, 0, 0 }, { "guest ", false, 0, 0 },
+        { "guest 2G-1G", false, 0, 0 },
+        { "guest x", false, 0, 0 },
+        { "guest ", false, 0, 0 },
         { "guest 1G-", false, 0, 0 },
     };
 
@@ -70,7 +73,7 @@ static void rows_name_the_owners_under_their_record(void **state)
     assert_int_equal(pick.n, 3);
     assert_int_equal(pick.row[1].part, PICK_OWNER);
     assert_int_equal(pick.row[2].part, PICK_OTHER);
-    assert_int_equal(pick.count[PROBLEM_LEAKED], 2);        /* counted whatever is listed */
+    assert_int_equal(pick.count[PROBLEM_LEAKED], 2); /* counted whatever is listed */
     pick_free(&pick);
     scan_free(scan);
     image_close(img);
@@ -97,8 +100,9 @@ static void filters_and_orders_agree_with_the_records(void **state)
     assert_int_equal(pick.records, 0);
     pick_make(&pick, scan, &open_filter, N_PROBLEMS, ORDER_SEVERITY);
     for (size_t i = 1; i < pick.n; i++)
-        assert_true(problem_info(scan->problems.list[pick.row[i - 1].problem].kind)->severity <=
-                    problem_info(scan->problems.list[pick.row[i].problem].kind)->severity);
+        assert_true(
+            problem_info(scan->problems.list[pick.row[i - 1].problem].kind)->severity <=
+            problem_info(scan->problems.list[pick.row[i].problem].kind)->severity);
     pick_free(&pick);
     scan_free(scan);
     image_close(img);

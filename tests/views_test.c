@@ -19,28 +19,39 @@
     "wait " keys " wait shot:80x24 size:200x60 wait shot:200x60 size:40x10 shot:40x10 " \
     "size:1x1 shot:1x1"
 
-static const struct { const char *name, *sample; struct play play; } golden[] = {
-    { "overview-dark", "many",
+static const struct { const char *name, *sample; struct play play;
+} golden[] = {
+    { "overview-dark",
+      "many",
       { .script = EVERY_SIZE("1"), .depth = DEPTH_256, .roles = true } },
     { "overview-mono", "snapshots", { .script = EVERY_SIZE("1"), .theme = THEME_MONO } },
     { "overview-wiped", "l2-wiped", { .script = "wait shot:leaks", .depth = DEPTH_16 } },
-    { "overview-refused", "header", { .script = "wait shot:refused", .depth = DEPTH_16 } },
-    { "map-dark", "many", { .script = EVERY_SIZE("2 j j l l"), .depth = DEPTH_256,
-                            .roles = true } },
+    { "overview-refused",
+      "header",
+      { .script = "wait shot:refused", .depth = DEPTH_16 } },
+    { "map-dark",
+      "many",
+      { .script = EVERY_SIZE("2 j j l l"), .depth = DEPTH_256, .roles = true } },
     { "map-mono", "many", { .script = EVERY_SIZE("2 j l"), .theme = THEME_MONO } },
-    { "map-ascii", "compressed", { .script = EVERY_SIZE("2 v"), .depth = DEPTH_8,
-                                   .ascii = true } },
-    { "map-guest", "many",
+    { "map-ascii",
+      "compressed",
+      { .script = EVERY_SIZE("2 v"), .depth = DEPTH_8, .ascii = true } },
+    { "map-guest",
+      "many",
       { .script = "wait 2 t wait l l shot:classes f wait shot:jumps f shot:references f "
                   "shot:order f v v shot:letters + + shot:zoomed y shot:hilbert",
         .depth = DEPTH_256 } },
-    { "problems-dark", "double-data",
+    { "problems-dark",
+      "double-data",
       { .script = EVERY_SIZE("3 j Enter"), .depth = DEPTH_16, .roles = true } },
     { "problems-mono", "many", { .script = EVERY_SIZE("3 j j j"), .theme = THEME_MONO } },
-    { "referrers-dark", "snapshots",
+    { "referrers-dark",
+      "snapshots",
       { .script = EVERY_SIZE("g type:5c Enter r"), .depth = DEPTH_16, .roles = true } },
-    { "referrers-mono", "double-data",
-      { .script = EVERY_SIZE("4 g type:L2[1][4] Enter r wait Tab"), .theme = THEME_MONO } },
+    { "referrers-mono",
+      "double-data",
+      { .script = EVERY_SIZE("4 g type:L2[1][4] Enter r wait Tab"),
+        .theme = THEME_MONO } },
 };
 
 static void screens_are_the_golden_ones(void **state)
@@ -101,12 +112,14 @@ static void assert_shows_not(const char *screen, const char *text)
 
 static void lines_of_the_overview_lead_to_their_places(void **state)
 {
-    char *got = screens("many", "wait Enter shot:guest Backspace j Enter shot:kind Backspace "
-                                "G k k k k Enter shot:later");
+    char *got =
+        screens("many", "wait Enter shot:guest Backspace j Enter shot:kind Backspace "
+                        "G k k k k Enter shot:later");
 
     (void)state;
     assert_shows(shot(got, "guest"), "L1[5] L2[0]");
-    assert_shows(shot(got, "kind"), "Data cluster lies after the end of the file (corruption)");
+    assert_shows(shot(got, "kind"),
+                 "Data cluster lies after the end of the file (corruption)");
     assert_shows_not(shot(got, "later"), "Corrupt:");
     free(got);
 }
@@ -124,9 +137,10 @@ static void classes_of_the_overview_lead_to_the_map(void **state)
 
 static void search_in_the_map_finds_the_next_of_a_class(void **state)
 {
-    char *got = screens("snapshots", "wait 2 / type:l Enter shot:first / Enter shot:second "
-                                     "\\ shot:back / type:snapshot_table Enter shot:name "
-                                     "/ type:nonsense Enter shot:none");
+    char *got =
+        screens("snapshots", "wait 2 / type:l Enter shot:first / Enter shot:second "
+                             "\\ shot:back / type:snapshot_table Enter shot:name "
+                             "/ type:nonsense Enter shot:none");
 
     (void)state;
     assert_shows(shot(got, "first"), "L2 table");
@@ -149,7 +163,8 @@ static void search_wraps_round_the_guest_disk(void **state)
 
 static void enter_zooms_and_at_one_to_one_opens(void **state)
 {
-    char *got = screens("many", "wait 2 t wait shot:wide Enter shot:zoomed t j j j Enter shot:open");
+    char *got = screens(
+        "many", "wait 2 t wait shot:wide Enter shot:zoomed t j j j Enter shot:open");
 
     (void)state;
     assert_shows(shot(got, "wide"), "2 KiB (4 clusters)");
@@ -160,8 +175,9 @@ static void enter_zooms_and_at_one_to_one_opens(void **state)
 
 static void zoom_keeps_the_cluster_under_the_cursor(void **state)
 {
-    char *got = screens("many", "wait 2 t wait g type:guest_0x28000 Enter shot:there + shot:in - - "
-                                "shot:out 0 shot:all");
+    char *got = screens(
+        "many", "wait 2 t wait g type:guest_0x28000 Enter shot:there + shot:in - - "
+                "shot:out 0 shot:all");
     static const char *const names[] = { "there", "in", "out", "all" };
 
     (void)state;
@@ -189,8 +205,10 @@ static void cursors_of_both_maps_are_linked(void **state)
 static void map_of_a_running_scan_is_hatched_and_can_be_walked(void **state)
 {
     struct play play = {
-        .script = "shot:overview 2 shot:map j l + - 0 f f f f v y t shot:guest t r shot:look Esc "
-                  "shot:stopped 3 shot:problems 1 Esc shot:open-gate wait shot:partial 2 shot:rest",
+        .script = "shot:overview 2 shot:map j l + - 0 f f f f v y t shot:guest t r "
+                  "shot:look Esc "
+                  "shot:stopped 3 shot:problems 1 Esc shot:open-gate wait shot:partial 2 "
+                  "shot:rest",
         .depth = DEPTH_16,
     };
     struct buf got = BUF_INIT;
@@ -212,8 +230,9 @@ static void map_of_a_running_scan_is_hatched_and_can_be_walked(void **state)
 
 static void both_owners_of_a_cluster_are_links(void **state)
 {
-    char *got = screens("double-data", "wait 3 j j Enter j Enter shot:first Backspace j j "
-                                       "Enter shot:second");
+    char *got =
+        screens("double-data", "wait 3 j j Enter j Enter shot:first Backspace j j "
+                               "Enter shot:second");
 
     (void)state;
     assert_shows(shot(got, "first"), "L1[0] L2[4]");
@@ -255,8 +274,9 @@ static void next_problem_is_selected_in_the_list(void **state)
 
 static void tab_changes_to_the_cluster_an_entry_points_to(void **state)
 {
-    char *got = screens("double-data", "wait 4 g type:L2[1][4] Enter r wait shot:table Tab wait "
-                                       "shot:data j Enter shot:there");
+    char *got =
+        screens("double-data", "wait 4 g type:L2[1][4] Enter r wait shot:table Tab wait "
+                               "shot:data j Enter shot:there");
 
     (void)state;
     assert_shows(shot(got, "table"), "1 place points here");

@@ -60,11 +60,12 @@ static bool push_table(void *ctx, const struct l1_word *w)
     return l2_list_push(ctx, &t);
 }
 
-bool referrers_find(const struct image *img, const struct scan_result *scan, uint64_t first,
-                    uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
-                    struct referrers *out, struct error *err)
+bool referrers_find(const struct image *img, const struct scan_result *scan,
+                    uint64_t first, uint64_t n, size_t max, unsigned threads,
+                    _Atomic bool *cancel, struct referrers *out, struct error *err)
 {
-    return referrers_find_watched(img, scan, first, n, max, threads, cancel, NULL, out, err);
+    return referrers_find_watched(img, scan, first, n, max, threads, cancel, NULL, out,
+                                  err);
 }
 
 bool referrers_find_watched(const struct image *img, const struct scan_result *scan,

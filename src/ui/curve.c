@@ -62,7 +62,7 @@ static struct vec half(struct vec v)
 }
 
 /* Fills the rectangle spanned by `along` and `across` from the corner `at`; ends in the
- * corner at the other end of `along`. The depth grows with the logarithm of the screen. */
+ * corner at the other end of `along`. The depth is the logarithm of the screen. */
 static void fill(struct walk *w, struct vec at, struct vec along, struct vec across)
 {
     struct vec a = half(along);

@@ -1,5 +1,5 @@
-/* The path on which a map lays its cells: rows, or a Hilbert curve that fills any rectangle
- * and keeps neighbours in the file near each other on the screen. */
+/* The path on which a map lays its cells: rows, or a Hilbert curve that fills any
+ * rectangle and keeps neighbours in the file near each other on the screen. */
 #ifndef QCHECK_UI_CURVE_H
 #define QCHECK_UI_CURVE_H
 
@@ -14,8 +14,8 @@ struct curve {
     uint32_t *step;         /* owned; the other way round */
 };
 
-/* Makes the path for a rectangle; does nothing when it is that one already. Without memory
- * it becomes rows. */
+/* Makes the path for a rectangle; does nothing when it is that one already. Without
+ * memory it becomes rows. */
 void curve_fit(struct curve *c, int rows, int cols, bool hilbert);
 void curve_free(struct curve *c);
 

@@ -17,8 +17,8 @@ static bool walk(void *arg, _Atomic bool *cancel, struct error *err)
 
     for (unsigned ms = 0; ms < w->rest_ms && !*cancel; ms += NAP_MS)
         nanosleep(&nap, NULL);
-    return referrers_find_watched(w->img, w->scan, w->first, w->n, w->max, w->threads, cancel,
-                                  &l->tables_done, &l->result, err);
+    return referrers_find_watched(w->img, w->scan, w->first, w->n, w->max, w->threads,
+                                  cancel, &l->tables_done, &l->result, err);
 }
 
 /* Waits for the walk and takes its outcome where that is still wanted. */

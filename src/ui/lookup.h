@@ -39,12 +39,12 @@ struct lookup {
     _Atomic uint64_t tables_done;
 };
 
-/* Nothing happens when that is the wish already. wait: the answer is there on return (small
- * images only). */
+/* Nothing happens when that is the wish already. wait: the answer is there on return
+ * (small images only). */
 void lookup_want(struct lookup *l, const struct lookup_wish *wish, bool wait);
-/* Takes the outcome of a walk that has ended and begins the next one. Call in prepare(). */
+/* Takes the outcome of a walk that has ended, begins the next one. Call in prepare(). */
 void lookup_poll(struct lookup *l);
-void lookup_stop(struct lookup *l);             /* gives the wish up; poll until it ends */
+void lookup_stop(struct lookup *l); /* gives the wish up; poll until it ends */
 void lookup_forget(struct lookup *l);           /* the same wish will be walked again */
 int lookup_fd(const struct lookup *l);          /* of the walk going on; -1: none */
 void lookup_free(struct lookup *l);             /* stops and waits */

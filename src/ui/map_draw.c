@@ -70,8 +70,9 @@ static const char *colouring_in(const struct map_view *v, enum map_space space)
     return map_colouring_name(v->colouring);
 }
 
-static void draw_title(const struct map_view *v, const struct ui *ui, const struct area *a,
-                       const struct map_layout *l, enum map_space space)
+static void draw_title(const struct map_view *v, const struct ui *ui,
+                       const struct area *a, const struct map_layout *l,
+                       enum map_space space)
 {
     const struct map_pane *p = &v->pane[space];
     unsigned bits = ui->img->geo.cluster_bits;
@@ -86,9 +87,12 @@ static void draw_title(const struct map_view *v, const struct ui *ui, const stru
              text_size(size, p->shift + bits < 64 ? UINT64_C(1) << (p->shift + bits)
                                                   : UINT64_MAX),
              text_group(count, UINT64_C(1) << p->shift), p->shift ? "s" : "");
-    if ((v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER) && !v->survey.order)
-        snprintf(text, sizeof text, " %s by class: %s ", space == SPACE_FILE ? "file" : "guest",
-                 v->surveying.task ? "surveying the order ..." : "the order is not known");
+    if ((v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER) &&
+        !v->survey.order)
+        snprintf(text, sizeof text, " %s by class: %s ",
+                 space == SPACE_FILE ? "file" : "guest",
+                 v->surveying.task ? "surveying the order ..."
+                                   : "the order is not known");
     draw_hline(&line, 0, 0, line.w);
     draw_cut(&line, 0, 1, line.w - 2, focused ? ROLE_STRONG : ROLE_DIM, text);
 }
@@ -108,8 +112,9 @@ static void draw_pane(const struct map_view *v, const struct ui *ui, const struc
     if (space == SPACE_GUEST && !v->survey.guest)
         draw_text(&map, map.h / 2, 2, ROLE_MESSAGE,
                   !ui->scan ? " shown when the scan has ended "
-                            : v->surveying.tried_guest && !v->surveying.task ? " could not be surveyed "
-                                                                 : " surveying ... ");
+                  : v->surveying.tried_guest && !v->surveying.task
+                      ? " could not be surveyed "
+                      : " surveying ... ");
     pane_cursor(p, &y, &x);
     if (!focused)
         return;
@@ -140,7 +145,8 @@ static void item(struct flow *f, char letter, unsigned role, const char *text)
     w = text_columns(f->a, text) + 2;
     if (f->x > 0 && f->x + w > f->a->w) {
         if (f->y + 1 >= f->a->h) {
-            draw_text(f->a, f->y, f->x < f->a->w ? f->x : f->a->w - 1, ROLE_DIM, "\u2026");
+            draw_text(f->a, f->y, f->x < f->a->w ? f->x : f->a->w - 1, ROLE_DIM,
+                      "\u2026");
             f->full = true;
             return;
         }
@@ -151,7 +157,8 @@ static void item(struct flow *f, char letter, unsigned role, const char *text)
     f->x = draw_cut(f->a, f->y, f->x + 2, f->a->w - f->x - 2, ROLE_TEXT, text) + 2;
 }
 
-static void class_item(const struct ui *ui, struct flow *f, enum cluster_class c, uint64_t count)
+static void class_item(const struct ui *ui, struct flow *f, enum cluster_class c,
+                       uint64_t count)
 {
     const struct class_info *info = class_info(c);
     char text[100];
@@ -193,8 +200,10 @@ static void guest_legend(const struct map_view *v, struct flow *f)
 
         if (v->survey.guest && v->survey.total.n[c] == 0)
             continue;
-        snprintf(text, sizeof text, "%s %s", info->name, text_group(n, v->survey.total.n[c]));
-        item(f, info->letter, ROLE_GUEST + (unsigned)c, v->survey.guest ? text : info->name);
+        snprintf(text, sizeof text, "%s %s", info->name,
+                 text_group(n, v->survey.total.n[c]));
+        item(f, info->letter, ROLE_GUEST + (unsigned)c,
+             v->survey.guest ? text : info->name);
     }
 }
 
@@ -204,9 +213,10 @@ static void ramp_legend(const struct map_view *v, struct flow *f)
         "next to its neighbour", "<8 clusters away", "<64", "<512", "<4,096", "<32,768",
         "<262,144", "farther"
     };
-    static const char *const refs[RAMP_STEPS] = {
-        "none", "1", "2", "3", "4\u20135", "6\u20139", "10\u201319", "20 or more references"
-    };
+    static const char *const refs[RAMP_STEPS] = { "none",       "1",
+                                                  "2",          "3",
+                                                  "4\u20135",   "6\u20139",
+                                                  "10\u201319", "20 references or more" };
     static const char *const order[RAMP_STEPS] = {
         "first eighth", "2nd", "3rd", "4th", "5th", "6th", "7th", "last eighth"
     };
@@ -216,7 +226,8 @@ static void ramp_legend(const struct map_view *v, struct flow *f)
     for (unsigned i = 0; i < RAMP_STEPS; i++)
         item(f, (char)('0' + i), ROLE_RAMP + i, name[i]);
     if (v->colouring == COLOUR_ORDER)
-        item(f, ' ', ROLE_TEXT, v->focus == SPACE_FILE ? "of the guest disk" : "of the file");
+        item(f, ' ', ROLE_TEXT,
+             v->focus == SPACE_FILE ? "of the guest disk" : "of the file");
 }
 
 static void legend(const struct map_view *v, const struct ui *ui, struct flow *f)

@@ -51,8 +51,8 @@ static bool guest_class_named(const char *text, enum guest_class *out)
 
 /* Looks through n cells from cluster `first` on, n at most FIND_BATCH; the cell that has
  * the class, or n. */
-static size_t find_cell(const struct guest_map *g, uint64_t first, uint64_t cell, size_t n,
-                        int dir, enum guest_class cls)
+static size_t find_cell(const struct guest_map *g, uint64_t first, uint64_t cell,
+                        size_t n, int dir, enum guest_class cls)
 {
     struct guest_hist hist[FIND_BATCH];
 
@@ -106,7 +106,8 @@ static bool find_guest(const struct guest_map *g, uint64_t first, uint64_t end, 
     }
 }
 
-static bool in_guest(const struct map_view *v, enum guest_class cls, int dir, uint64_t *out)
+static bool in_guest(const struct map_view *v, enum guest_class cls, int dir,
+                     uint64_t *out)
 {
     const struct map_pane *p = &v->pane[SPACE_GUEST];
     uint64_t first;
@@ -114,15 +115,16 @@ static bool in_guest(const struct map_view *v, enum guest_class cls, int dir, ui
 
     pane_here(p, &first, &n);
     if (dir > 0)
-        return (first + n < p->n && find_guest(v->survey.guest, first + n, p->n, 1, cls, out)) ||
+        return (first + n < p->n &&
+                find_guest(v->survey.guest, first + n, p->n, 1, cls, out)) ||
                find_guest(v->survey.guest, 0, first + n, 1, cls, out);
     return (first > 0 && find_guest(v->survey.guest, 0, first, -1, cls, out)) ||
            find_guest(v->survey.guest, first, p->n, -1, cls, out);
 }
 
 /* Next cluster after the cell under the cursor, so that every step moves; wraps round. */
-static bool in_file(const struct map_view *v, const struct map *map, enum cluster_class cls,
-                    int dir, uint64_t *out)
+static bool in_file(const struct map_view *v, const struct map *map,
+                    enum cluster_class cls, int dir, uint64_t *out)
 {
     const struct map_pane *p = &v->pane[SPACE_FILE];
     uint64_t first;
@@ -150,7 +152,8 @@ static void go_file(struct map_view *v, const struct ui *ui, const char *text, i
     if (!ui->scan)
         request_message(req, "Classes can be searched when the scan has ended");
     else if (!class_named(text, &cls))
-        request_message(req, "'%s' is no class: type a letter or name of the legend, or !", text);
+        request_message(
+            req, "'%s' is no class: type a letter or name of the legend, or !", text);
     else if (!in_file(v, ui->scan->map, cls, dir, &place.i))
         request_message(req, "There is no such cluster");
     else {
@@ -169,7 +172,8 @@ static void go_guest(struct map_view *v, const struct ui *ui, const char *text, 
     if (!v->survey.guest)
         request_message(req, "The guest disk has not been surveyed yet");
     else if (!guest_class_named(text, &cls))
-        request_message(req, "'%s' is no class: type a letter or name of the legend", text);
+        request_message(req, "'%s' is no class: type a letter or name of the legend",
+                        text);
     else if (!in_guest(v, cls, dir, &cluster))
         request_message(req, "There is no such guest cluster");
     else {

@@ -116,7 +116,7 @@ void pane_go(struct map_pane *p, uint64_t cluster)
 
 static void set_zoom(struct map_pane *p, unsigned shift)
 {
-    uint64_t spot = (p->at >> p->shift) - p->top;       /* stays where it is on the screen */
+    uint64_t spot = (p->at >> p->shift) - p->top; /* stays where it is on the screen */
     uint64_t at;
 
     p->shift = shift;
@@ -259,7 +259,8 @@ static void draw_half(const struct map_pane *p, const struct area *a, int y, int
     const struct tile *low = tile_at(p, 2 * y + 1, x);
 
     if (up && up->unread && (!low || low->unread))
-        draw_cell(a, y, x, low ? CH_LIGHT : CH_UPPER, ROLE_CLASS + CLASS_UNKNOWN, NO_BACK, 0);
+        draw_cell(a, y, x, low ? CH_LIGHT : CH_UPPER, ROLE_CLASS + CLASS_UNKNOWN, NO_BACK,
+                  0);
     else if (up)
         draw_cell(a, y, x, CH_UPPER, up->role, low ? low->role : NO_BACK, 0);
     else if (low)
@@ -269,7 +270,8 @@ static void draw_half(const struct map_pane *p, const struct area *a, int y, int
 static uint32_t shade(const struct tile *t)
 {
     static const uint32_t by_eighths[9] = {
-        CH_MIDDOT, CH_LIGHT, CH_LIGHT, CH_MEDIUM, CH_MEDIUM, CH_MEDIUM, CH_DARK, CH_DARK, CH_FULL
+        CH_MIDDOT, CH_LIGHT, CH_LIGHT, CH_MEDIUM, CH_MEDIUM,
+        CH_MEDIUM, CH_DARK, CH_DARK, CH_FULL
     };
 
     return t->unread ? CH_LIGHT : t->problem ? (unsigned char)t->letter
@@ -279,7 +281,8 @@ static uint32_t shade(const struct tile *t)
 /* The letter of a tile: where there is room for a '!' beside it, its own. */
 static uint32_t sign_of(const struct map_pane *p, const struct tile *t)
 {
-    return (unsigned char)(p->tile_w > 1 && t->problem && p->shift == 0 ? t->inner : t->letter);
+    return (unsigned char)(p->tile_w > 1 && t->problem && p->shift == 0 ? t->inner
+                                                                        : t->letter);
 }
 
 static void draw_single(const struct map_pane *p, const struct area *a, int y, int x)
@@ -319,8 +322,8 @@ static void draw_sign(const struct map_pane *p, const struct area *a, uint64_t t
         const struct tile *t = tile_at(p, y, x / 3);
 
         draw_cell(a, y, x, cursor ? '[' : '(', ROLE_STRONG, NO_BACK, 0);
-        draw_cell(a, y, x + 1, t ? sign_of(p, t) : ' ', t ? t->role : ROLE_STRONG, NO_BACK,
-                  ATTR_BOLD);
+        draw_cell(a, y, x + 1, t ? sign_of(p, t) : ' ', t ? t->role : ROLE_STRONG,
+                  NO_BACK, ATTR_BOLD);
         draw_cell(a, y, x + 2, cursor ? ']' : ')', ROLE_STRONG, NO_BACK, 0);
     } else if (p->style == STYLE_HALF) {
         const struct tile *other = tile_at(p, 2 * y + !lower, x);
@@ -328,7 +331,8 @@ static void draw_sign(const struct map_pane *p, const struct area *a, uint64_t t
         draw_cell(a, y, x, !cursor ? 0x25c6 : lower ? CH_LOWER : CH_UPPER, ROLE_STRONG,
                   other ? other->role : NO_BACK, 0);
     } else if (cursor) {
-        draw_restyle(a, y, x, p->tile_w, N_ROLES, ATTR_REVERSE | ATTR_BOLD | ATTR_UNDERLINE);
+        draw_restyle(a, y, x, p->tile_w, N_ROLES,
+                     ATTR_REVERSE | ATTR_BOLD | ATTR_UNDERLINE);
     } else {
         draw_restyle(a, y, x, 1, N_ROLES, ATTR_REVERSE | ATTR_UNDERLINE);
     }

@@ -1,5 +1,5 @@
-/* One map on the screen: the file or the guest disk as tiles of 2^shift clusters, a cursor,
- * and marks for the places the other map has in common with this one. */
+/* One map on the screen: the file or the guest disk as tiles of 2^shift clusters, a
+ * cursor, and marks for the places the other map has in common with this one. */
 #ifndef QCHECK_UI_MAP_PANE_H
 #define QCHECK_UI_MAP_PANE_H
 
@@ -19,7 +19,7 @@ struct map_pane {
     unsigned shift;             /* log2 of the clusters of a tile */
     uint64_t top;               /* number of the first tile shown */
     bool whole;                 /* everything in sight, whatever the size */
-    enum map_style style;       /* as fitted: without room for it, or colour, another one */
+    enum map_style style; /* as fitted: without room for it, or colour, another one */
     int tile_w;                 /* columns of a tile: 1, or 2 and 3 in maps with room */
     struct curve curve;         /* rows and columns in tiles */
     struct tile *tile;          /* owned; those in sight */
@@ -37,15 +37,15 @@ void pane_free(struct map_pane *p);
 /* Fits the map to an area of that many characters and brings the cursor into sight. */
 void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert);
 
-/* Makes the tiles in sight where they changed; another `age` means that what they are made
- * from did. */
+/* Makes the tiles in sight where they changed; another `age` means that what they are
+ * made from did. */
 void pane_make(struct map_pane *p, const struct tile_source *from,
                enum map_colouring colouring, unsigned age);
 
 void pane_go(struct map_pane *p, uint64_t cluster);
 void pane_zoom(struct map_pane *p, int dir);            /* by two, around the cursor */
 void pane_zoom_one(struct map_pane *p);
-/* Carries out a motion; ACT_CLICK with y, x relative to the map. True: the cursor moved. */
+/* Carries out a motion; ACT_CLICK: y, x relative to the map. True: the cursor moved. */
 bool pane_act(struct map_pane *p, enum action action, const struct act_arg *arg);
 
 /* The clusters of the tile under the cursor. */

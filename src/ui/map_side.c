@@ -107,7 +107,8 @@ static void say_problems(const struct map_view *v, struct side *s, const struct 
     problem_text(&p->list[first], ui->img, &text);
     if (n > 1)
         buf_printf(&text, " (and %zu more)", n - 1);
-    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s", buf_str(&text));
+    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
+             buf_str(&text));
     buf_free(&text);
 }
 
@@ -151,7 +152,8 @@ static void say_referrers(const struct map_view *v, struct side *s, const struct
         for (size_t i = 0; i < l->found.n; i++)
             say_referrer(s, ui, &l->found.list[i]);
         if (l->found.total > l->found.n)
-            side_add(s, ROLE_DIM, "  %s references in all", text_group(a, l->found.total));
+            side_add(s, ROLE_DIM, "  %s references in all",
+                     text_group(a, l->found.total));
         break;
     }
 }
@@ -210,7 +212,8 @@ static void say_guest_classes(struct side *s, const struct guest_hist *h)
     char a[TEXT_NUM];
 
     for (size_t i = 0; i < all; i++) {
-        const struct guest_class_info *c = guest_class_info((enum guest_class)share[i].which);
+        const struct guest_class_info *c =
+            guest_class_info((enum guest_class)share[i].which);
 
         side_swatch(s, c->letter, ROLE_GUEST + (unsigned)share[i].which, "%s %s",
                     text_group(a, share[i].n), c->name);
@@ -226,7 +229,8 @@ static void say_entry(struct side *s, const struct ui *ui, const struct guest_hi
     uint64_t off = e->type == L2_COMPRESSED ? e->host_off : hit->host_off;
 
     side_add(s, ROLE_TEXT, "L1[%" PRIu64 "] L2[%" PRIu64 "]: %s%s", hit->l1_index,
-             hit->l2_index, hit->l2_off == NO_ADDRESS ? "no L2 table" : l2_type_name(e->type),
+             hit->l2_index,
+             hit->l2_off == NO_ADDRESS ? "no L2 table" : l2_type_name(e->type),
              e->copied ? ", copied" : "");
     if (off == NO_ADDRESS || e->type == L2_UNALLOCATED || e->type == L2_ZERO_PLAIN)
         return;
@@ -239,7 +243,8 @@ static void say_entry(struct side *s, const struct ui *ui, const struct guest_hi
     say_refcount(s, ui, geo_cluster_of(&ui->img->geo, off));
 }
 
-static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t start, uint64_t end)
+static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t start,
+                              uint64_t end)
 {
     const struct problems *p = &ui->scan->problems;
     size_t found = 0;
@@ -249,7 +254,8 @@ static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t star
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
 
-        if (one->guest_off == NO_ADDRESS || one->guest_len == 0 || one->guest_off >= end ||
+        if (one->guest_off == NO_ADDRESS || one->guest_len == 0 ||
+            one->guest_off >= end ||
             (one->guest_off < start && start - one->guest_off >= one->guest_len))
             continue;
         if (found++ == 0)
@@ -260,7 +266,8 @@ static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t star
     buf_printf(&text, "! %s", problem_info(p->list[first].kind)->title);
     if (found > 1)
         buf_printf(&text, " (and %zu more)", found - 1);
-    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s", buf_str(&text));
+    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
+             buf_str(&text));
     buf_free(&text);
 }
 

@@ -7,8 +7,8 @@
 #include "ui/marks.h"
 #include "ui/side.h"
 
-/* What walks over the guest disk find out, on a thread, once the scan has ended: first what
- * is where, then, when a colouring asks for it, the order. */
+/* What walks over the guest disk find out, on a thread, once the scan has ended: first
+ * what is where, then, when a colouring asks for it, the order. */
 struct guest_survey {
     struct guest_map *guest;            /* owned; NULL: not yet, or it failed */
     struct order *order;                /* owned; the same */
@@ -26,7 +26,7 @@ struct map_view {
     struct map_pane pane[N_SPACES];
     enum map_space focus;
     enum map_style style;               /* as asked for */
-    bool style_chosen;                  /* by the person; else what the terminal suggests */
+    bool style_chosen; /* by the person; else what the terminal suggests */
     bool hilbert, legend;
     enum map_colouring colouring;
     struct map_survey surveying;
@@ -35,7 +35,7 @@ struct map_view {
     struct map_hist total;              /* of the whole file, when the scan has ended */
     unsigned age;                       /* counts what tiles are made from */
     struct lookup lookup;               /* who refers to the cluster under the cursor */
-    struct guest_hit hit;               /* guest focus: the entry of the cursor's cluster */
+    struct guest_hit hit; /* guest focus: the entry of the cursor's cluster */
     bool hit_valid;
     bool linked;                        /* the marks of the other map are those of... */
     enum map_space linked_from;         /* ... this map's cursor */
@@ -63,6 +63,11 @@ static inline struct map_pane *map_focus(struct map_view *v)
 }
 
 struct tile_source map_source(const struct map_view *v, const struct ui *ui);
+
+/* map_survey.c: takes what a walk has found, and begins the next one that is needed;
+ * stops and frees. */
+void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight);
+void map_survey_free(struct map_view *v);
 
 /* map_side.c: the explanation of the cell under the cursor. */
 void map_explain(struct map_view *v, const struct ui *ui);

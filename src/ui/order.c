@@ -87,7 +87,7 @@ static void take(struct walker *w, const struct guest_extent *x)
     uint64_t n = div_up(x->start + x->length, geo->cluster_size) - guest;
     bool follows = w->mapped && guest == w->guest_end;
 
-    if (w->mapped && guest < w->guest_end) {        /* the rest of a cluster begun before */
+    if (w->mapped && guest < w->guest_end) { /* the rest of a cluster begun before */
         uint64_t begun = w->guest_end - guest;
 
         if (n <= begun)

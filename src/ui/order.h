@@ -1,6 +1,6 @@
 /* Order and disorder: where neighbouring guest clusters of the active layer lie in the
- * file. One walk over the mapping gives, for equal parts of the file and of the guest disk,
- * how far the steps to the next guest cluster jump and where the other side is. */
+ * file. One walk over the mapping gives, for equal parts of the file and of the guest
+ * disk, how far the steps to the next guest cluster jump and where the other side is. */
 #ifndef QCHECK_UI_ORDER_H
 #define QCHECK_UI_ORDER_H
 
@@ -17,8 +17,8 @@ void order_free(struct order *o);               /* accepts NULL */
 
 struct order_facts {
     uint64_t clusters;      /* mapped ones */
-    unsigned jump;          /* mean step: 0 to the next cluster, 1 less than 8 clusters away,
-                               2 less than 64, ... 7 more than a quarter of a million */
+    unsigned jump; /* mean step: 0 to the next cluster, 1 less than 8 clusters away,
+                      2 less than 64, ... 7 more than a quarter of a million */
     unsigned where;         /* mean place on the other side: 0 first eighth ... 7 last */
 };
 

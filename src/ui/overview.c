@@ -1,47 +1,12 @@
 #include "ui/overview.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "ui/tiles.h"
 #include "ui/where.h"
-
-#define LISTED_MAX 12           /* snapshots, bitmaps */
-
-static struct overview_line *add(struct overview *o, enum overview_section section,
-                                 enum overview_look look, const char *label)
-{
-    struct overview_line *line = &o->line[o->n < OVERVIEW_LINES_MAX ? o->n++ : o->n - 1];
-
-    *line = (struct overview_line){ .section = section, .look = look, .role = ROLE_TEXT };
-    snprintf(line->label, sizeof line->label, "%s", label);
-    return line;
-}
-
-static struct overview_line *fact(struct overview *o, enum overview_section section,
-                                  const char *label, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static struct overview_line *fact(struct overview *o, enum overview_section section,
-                                  const char *label, const char *fmt, ...)
-{
-    struct overview_line *line = add(o, section, LOOK_FACT, label);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(line->text, sizeof line->text, fmt, ap);
-    va_end(ap);
-    return line;
-}
-
-static void link_header(struct overview_line *line, uint64_t byte)
-{
-    line->link = LINK_PLACE;
-    line->place = (struct place){ .kind = PLACE_HEADER, .i = byte, .guest_off = NO_ADDRESS };
-}
 
 /* --- the verdict --- */
 
@@ -69,7 +34,8 @@ static unsigned verdict(const struct ui *ui, struct buf *out)
     } else if (p) {
         uint64_t total = atomic_load(&p->total);
 
-        buf_printf(out, "Scanning: %s", scan_phase_name((enum scan_phase)atomic_load(&p->phase)));
+        buf_printf(out, "Scanning: %s",
+                   scan_phase_name((enum scan_phase)atomic_load(&p->phase)));
         if (total > 1)
             buf_printf(out, ", %s of %s", text_group(a, atomic_load(&p->done)),
                        text_group(b, total));
@@ -93,7 +59,8 @@ static void add_kind(struct overview *o, const struct problems *p, enum problem_
 {
     const struct problem_info *info = problem_info(k);
     char n[TEXT_NUM];
-    struct overview_line *line = add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(n, p->count[k]));
+    struct overview_line *line =
+        overview_add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(n, p->count[k]));
 
     line->role = (uint8_t)(ROLE_SEV + info->severity);
     snprintf(line->text, sizeof line->text, "%s", info->title);
@@ -102,7 +69,8 @@ static void add_kind(struct overview *o, const struct problems *p, enum problem_
 }
 
 /* From the first to the last guest byte that corruptions of the active layer concern. */
-static bool guest_damage(const struct problems *p, uint64_t size, uint64_t *start, uint64_t *end)
+static bool guest_damage(const struct problems *p, uint64_t size, uint64_t *start,
+                         uint64_t *end)
 {
     bool any = false;
 
@@ -111,8 +79,9 @@ static bool guest_damage(const struct problems *p, uint64_t size, uint64_t *star
         uint32_t table = one->place.kind == PLACE_CLUSTER ? one->owner.table
                                                           : one->place.table;
 
-        if (problem_info(one->kind)->severity != SEV_CORRUPTION || table != TABLE_ACTIVE ||
-            one->guest_off == NO_ADDRESS || one->guest_off >= size)
+        if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
+            table != TABLE_ACTIVE || one->guest_off == NO_ADDRESS ||
+            one->guest_off >= size)
             continue;
         *start = any ? u64_min(*start, one->guest_off) : one->guest_off;
         *end = u64_max(any ? *end : 0,
@@ -139,7 +108,7 @@ static void add_guest_damage(struct overview *o, const struct ui *ui)
     where_offset(start, &b);
     buf_puts(&b, " and ");
     where_offset(end, &b);
-    line = fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
+    line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
     line->link = LINK_PLACE;
     line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = start };
     buf_free(&b);
@@ -158,7 +127,7 @@ static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds
     }
     if (n == 0)
         return;
-    add(o, SECTION_PROBLEMS, LOOK_HEADING,
+    overview_add(o, SECTION_PROBLEMS, LOOK_HEADING,
         problems_of_severity(p, SEV_NOTE) == all ? "Notes"
         : ui->scan->partial ? "Problems so far" : "Problems");
     add_guest_damage(o, ui);
@@ -174,7 +143,7 @@ static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds
     }
     if (all_kinds)
         return;
-    line = add(o, SECTION_PROBLEMS, LOOK_KIND, "");
+    line = overview_add(o, SECTION_PROBLEMS, LOOK_KIND, "");
     snprintf(line->text, sizeof line->text, "and %d more kinds", n - OVERVIEW_KINDS);
     line->role = ROLE_TEXT;
     line->link = LINK_VIEW;
@@ -187,7 +156,7 @@ static struct overview_line *add_share(struct overview *o, const struct ui *ui,
                                        enum overview_section section, const char *label,
                                        uint64_t n, uint64_t whole)
 {
-    struct overview_line *line = add(o, section, LOOK_BAR, label);
+    struct overview_line *line = overview_add(o, section, LOOK_BAR, label);
     char size[TEXT_NUM];
     char count[TEXT_NUM];
     char share[TEXT_NUM];
@@ -197,14 +166,15 @@ static struct overview_line *add_share(struct overview *o, const struct ui *ui,
     text_percent(share, n, whole);
     if (ui->scan)
         snprintf(line->text, sizeof line->text, "%10s %12s %7s",
-                 text_size(size, n * ui->img->geo.cluster_size), text_group(count, n), share);
+                 text_size(size, n * ui->img->geo.cluster_size), text_group(count, n),
+                 share);
     else
         snprintf(line->text, sizeof line->text, "%7s", share);
     return line;
 }
 
-static void add_class(struct overview *o, const struct ui *ui, enum overview_section section,
-                      enum cluster_class c, uint64_t whole)
+static void add_class(struct overview *o, const struct ui *ui,
+                      enum overview_section section, enum cluster_class c, uint64_t whole)
 {
     const struct class_info *info = class_info(c);
     struct overview_line *line;
@@ -223,10 +193,13 @@ static void add_class(struct overview *o, const struct ui *ui, enum overview_sec
 enum cluster_class overview_class(size_t i)
 {
     static const uint8_t order[] = {
-        CLASS_DATA, CLASS_DATA_SHARED, CLASS_DATA_SNAPSHOT, CLASS_COMPRESSED, CLASS_ZERO_ALLOC,
-        CLASS_VMSTATE, CLASS_L2, CLASS_REFBLOCK, CLASS_L1_ACTIVE, CLASS_L1_SNAPSHOT,
-        CLASS_REFTABLE, CLASS_HEADER, CLASS_SNAPTABLE, CLASS_BITMAP_DIR, CLASS_BITMAP_TABLE,
-        CLASS_BITMAP_DATA, CLASS_CRYPTO, CLASS_LEAKED, CLASS_MIXED, CLASS_VACANT, CLASS_UNKNOWN,
+        CLASS_DATA,        CLASS_DATA_SHARED, CLASS_DATA_SNAPSHOT,
+        CLASS_COMPRESSED,  CLASS_ZERO_ALLOC,  CLASS_VMSTATE,
+        CLASS_L2,          CLASS_REFBLOCK,    CLASS_L1_ACTIVE,
+        CLASS_L1_SNAPSHOT, CLASS_REFTABLE,    CLASS_HEADER,
+        CLASS_SNAPTABLE,   CLASS_BITMAP_DIR,  CLASS_BITMAP_TABLE,
+        CLASS_BITMAP_DATA, CLASS_CRYPTO,      CLASS_LEAKED,
+        CLASS_MIXED,       CLASS_VACANT,      CLASS_UNKNOWN,
     };
 
     return i < sizeof order ? (enum cluster_class)order[i] : N_CLASSES;
@@ -245,9 +218,10 @@ static void add_space(struct overview *o, const struct ui *ui)
         if (class_info((enum cluster_class)c)->metadata)
             metadata += o->share[c];
     }
-    add(o, SECTION_SPACE, LOOK_HEADING,
-        !ui->scan ? "Space, sampled so far" : ui->scan->partial ? "Space, as far as scanned"
-                                                                : "Space in the file");
+    overview_add(o, SECTION_SPACE, LOOK_HEADING,
+                 !ui->scan           ? "Space, sampled so far"
+                 : ui->scan->partial ? "Space, as far as scanned"
+                                     : "Space in the file");
     for (size_t i = 0; overview_class(i) != N_CLASSES; i++) {
         enum cluster_class c = overview_class(i);
 
@@ -259,10 +233,12 @@ static void add_space(struct overview *o, const struct ui *ui)
         }
     }
     if (beyond)
-        fact(o, SECTION_SPACE, "after the end", "%s references point past the end of the file",
-             text_group(a, beyond))->role = ROLE_SEV + SEV_CORRUPTION;
+        overview_fact(o, SECTION_SPACE, "after the end",
+                      "%s references point past the end of the file",
+                      text_group(a, beyond))
+            ->role = ROLE_SEV + SEV_CORRUPTION;
     if (metadata)
-        add(o, SECTION_METADATA, LOOK_HEADING, "Metadata");
+        overview_add(o, SECTION_METADATA, LOOK_HEADING, "Metadata");
     for (size_t i = 0; overview_class(i) != N_CLASSES; i++)
         if (class_info(overview_class(i))->metadata)
             add_class(o, ui, SECTION_METADATA, overview_class(i), metadata);
@@ -297,159 +273,28 @@ static void add_disk(struct overview *o, const struct ui *ui)
     char c[TEXT_NUM];
     char d[TEXT_NUM];
 
-    add(o, SECTION_DISK, LOOK_HEADING, "Guest disk");
-    fact(o, SECTION_DISK, "allocated", "%s of %s (%s), %s clusters",
+    overview_add(o, SECTION_DISK, LOOK_HEADING, "Guest disk");
+    overview_fact(o, SECTION_DISK, "allocated", "%s of %s (%s), %s clusters",
          text_size(a, mapped * geo->cluster_size), text_size(b, geo->size),
          text_percent(c, mapped, geo->guest_clusters), text_group(d, mapped));
     if (l->compressed || l->zero_plain || l->zero_alloc)
-        fact(o, SECTION_DISK, "of these", "%s data, %s compressed, %s zeros; %s more zeros cost "
-             "nothing", text_group(a, l->normal), text_group(b, l->compressed),
-             text_group(c, l->zero_alloc), text_group(d, l->zero_plain));
-    fact(o, SECTION_DISK, "preallocation", "%s", preallocation(ui));
-    line = fact(o, SECTION_DISK, "fragmentation", "%s: %s of %s steps to the next cluster jump",
-                text_percent(a, st->data_breaks, st->data_steps), text_group(b, st->data_breaks),
-                text_group(c, st->data_steps));
+        overview_fact(o, SECTION_DISK, "of these",
+                      "%s data, %s compressed, %s zeros; %s more zeros cost "
+                      "nothing",
+                      text_group(a, l->normal), text_group(b, l->compressed),
+                      text_group(c, l->zero_alloc), text_group(d, l->zero_plain));
+    overview_fact(o, SECTION_DISK, "preallocation", "%s", preallocation(ui));
+    line = overview_fact(o, SECTION_DISK, "fragmentation",
+                         "%s: %s of %s steps to the next cluster jump",
+                         text_percent(a, st->data_breaks, st->data_steps),
+                         text_group(b, st->data_breaks), text_group(c, st->data_steps));
     line->link = LINK_VIEW;
     line->which = VIEW_MAP;
-    fact(o, SECTION_DISK, "largest piece", "%s in one run",
+    overview_fact(o, SECTION_DISK, "largest piece", "%s in one run",
          text_size(a, st->largest_extent * geo->cluster_size));
-    fact(o, SECTION_DISK, "end of image", "0x%" PRIx64 " (%s); the file ends at 0x%" PRIx64, end,
-         text_size(a, end), geo->file_size);
-}
-
-/* --- the image --- */
-
-static void add_features(struct overview *o, const struct ui *ui)
-{
-    const struct header *h = &ui->img->hdr;
-    const uint64_t masks[3] = { h->incompatible_features, h->compatible_features,
-                                h->autoclear_features };
-    struct buf b = BUF_INIT;
-
-    for (int type = 0; type < 3; type++) {
-        for (int bit = 0; bit < 64; bit++) {
-            if (!(masks[type] >> bit & 1))
-                continue;
-            buf_puts(&b, b.len ? ", " : "");
-            feature_bit_name(ui->img->head, ui->img->head_len, &ui->img->ext, type, bit, &b);
-        }
-    }
-    link_header(fact(o, SECTION_IMAGE, "features", "%s", b.len ? buf_str(&b) : "none"), 72);
-    buf_free(&b);
-}
-
-static void add_names(struct overview *o, const struct ui *ui)
-{
-    const struct image *img = ui->img;
-    struct buf b = BUF_INIT;
-
-    if (img->backing_file) {
-        text_visible(&b, img->backing_file, img->backing_file_len);
-        if (img->backing_format) {
-            buf_puts(&b, " (");
-            text_visible(&b, img->backing_format, strlen(img->backing_format));
-            buf_putc(&b, ')');
-        }
-        buf_puts(&b, ", not opened");
-        link_header(fact(o, SECTION_IMAGE, "backing file", "%s", buf_str(&b)), 8);
-    } else {
-        fact(o, SECTION_IMAGE, "backing file", "none");
-    }
-    if (img->data_file) {
-        buf_reset(&b);
-        text_visible(&b, img->data_file, strlen(img->data_file));
-        buf_puts(&b, ", not opened");
-        fact(o, SECTION_IMAGE, "data file", "%s", buf_str(&b));
-    }
-    buf_free(&b);
-}
-
-static void add_snapshots(struct overview *o, const struct ui *ui)
-{
-    const struct snapshots *s = &ui->img->snaps;
-    char size[TEXT_NUM];
-
-    if (s->n == 0)
-        fact(o, SECTION_IMAGE, "snapshots", s->announced ? "announced, but none can be read"
-                                                         : "none");
-    for (size_t i = 0; i < s->n && i < LISTED_MAX; i++) {
-        const struct snapshot *one = &s->list[i];
-        struct overview_line *line;
-        struct buf b = BUF_INIT;
-        time_t t = (time_t)one->date_sec;
-        struct tm tm;
-        char when[32] = "";
-
-        if (gmtime_r(&t, &tm))
-            strftime(when, sizeof when, ", %Y-%m-%d %H:%M", &tm);
-        text_visible(&b, one->name, strlen(one->name));
-        line = fact(o, SECTION_IMAGE, i ? "" : "snapshots", "%zu: %s%s", i + 1, buf_str(&b), when);
-        if (one->vm_state_size)
-            snprintf(line->text + strlen(line->text), sizeof line->text - strlen(line->text),
-                     ", VM state %s", text_size(size, one->vm_state_size));
-        line->link = LINK_PLACE;
-        line->place = (struct place){ .kind = PLACE_SNAPSHOT, .i = i, .guest_off = NO_ADDRESS };
-        buf_free(&b);
-    }
-    if (s->n > LISTED_MAX || s->announced > s->n)
-        fact(o, SECTION_IMAGE, "", "%" PRIu64 " in all, %zu can be read", s->announced, s->n);
-}
-
-static void add_bitmaps(struct overview *o, const struct ui *ui)
-{
-    const struct bitmaps *s = &ui->img->bitmaps;
-
-    if (s->n == 0)
-        fact(o, SECTION_IMAGE, "bitmaps", "none");
-    for (size_t i = 0; i < s->n && i < LISTED_MAX; i++) {
-        struct overview_line *line;
-        struct buf b = BUF_INIT;
-
-        text_visible(&b, s->list[i].name, strlen(s->list[i].name));
-        line = fact(o, SECTION_IMAGE, i ? "" : "bitmaps", "%zu: %s%s%s", i + 1, buf_str(&b),
-                    s->list[i].flags & BITMAP_IN_USE ? ", in use when last closed" : "",
-                    s->list[i].flags & BITMAP_AUTO ? "" : ", disabled");
-        line->link = LINK_PLACE;
-        line->place = (struct place){ .kind = PLACE_BITMAP, .i = i, .guest_off = NO_ADDRESS };
-        buf_free(&b);
-    }
-    if (s->n > LISTED_MAX)
-        fact(o, SECTION_IMAGE, "", "%zu in all", s->n);
-}
-
-static void add_image(struct overview *o, const struct ui *ui)
-{
-    const struct image *img = ui->img;
-    const struct geometry *geo = &img->geo;
-    struct source_info file = source_get_info(img->src);
-    char a[TEXT_NUM];
-    char b[TEXT_NUM];
-
-    add(o, SECTION_IMAGE, LOOK_HEADING, "Image");
-    link_header(fact(o, SECTION_IMAGE, "format", "qcow2 version %" PRIu64 " (compat %s)",
-                     img->hdr.version, img->hdr.version == 2 ? "0.10" : "1.1"), 4);
-    link_header(fact(o, SECTION_IMAGE, "disk size", "%s, %s clusters of %s",
-                     text_size(a, geo->size), text_group(b, geo->guest_clusters),
-                     text_size((char[TEXT_NUM]){ 0 }, geo->cluster_size)), 24);
-    fact(o, SECTION_IMAGE, file.kind == SOURCE_BLOCK ? "block device" : "file size",
-         "%s, %s of it on disk%s%s", text_size(a, file.size), text_size(b, file.allocated),
-         file.fs_type ? ", on " : "", file.fs_type ? file.fs_type : "");
-    if (file.in_use)
-        fact(o, SECTION_IMAGE, "in use", "another process may write to it now")->role =
-            ROLE_SEV + SEV_WARNING;
-    fact(o, SECTION_IMAGE, "refcounts", "%u bits%s", geo->refcount_bits,
-         img->hdr.compatible_features & COMPAT_LAZY_REFCOUNTS ? ", lazy" : "");
-    fact(o, SECTION_IMAGE, "compression", "%s",
-         img->hdr.compression_type == COMPRESSION_ZLIB ? "zlib"
-         : img->hdr.compression_type == COMPRESSION_ZSTD ? "zstd" : "unknown");
-    fact(o, SECTION_IMAGE, "encryption", "%s",
-         img->hdr.crypt_method == CRYPT_NONE ? "none"
-         : img->hdr.crypt_method == CRYPT_AES ? "AES, old and unsafe"
-         : img->hdr.crypt_method == CRYPT_LUKS ? "LUKS" : "unknown");
-    add_features(o, ui);
-    add_names(o, ui);
-    add_snapshots(o, ui);
-    add_bitmaps(o, ui);
+    overview_fact(o, SECTION_DISK, "end of image",
+                  "0x%" PRIx64 " (%s); the file ends at 0x%" PRIx64, end,
+                  text_size(a, end), geo->file_size);
 }
 
 /* --- the check itself --- */
@@ -462,20 +307,23 @@ static void add_check(struct overview *o, const struct ui *ui)
     char b[TEXT_NUM];
     char c[TEXT_NUM];
 
-    add(o, SECTION_CHECK, LOOK_HEADING, "Checked");
-    fact(o, SECTION_CHECK, "looked at", "%s L2 tables, %s refcount blocks, %s clusters",
-         text_group(a, r->stats.l2_tables), text_group(b, r->stats.refblocks),
-         text_group(c, ui->img->geo.n_clusters));
+    overview_add(o, SECTION_CHECK, LOOK_HEADING, "Checked");
+    overview_fact(o, SECTION_CHECK, "looked at",
+                  "%s L2 tables, %s refcount blocks, %s clusters",
+                  text_group(a, r->stats.l2_tables), text_group(b, r->stats.refblocks),
+                  text_group(c, ui->img->geo.n_clusters));
     if (r->partial)
-        fact(o, SECTION_CHECK, "not done", "refcounts were not compared: leaks are not known")
+        overview_fact(o, SECTION_CHECK, "not done",
+                      "refcounts were not compared: leaks are not known")
             ->role = ROLE_ALARM;
     else if (q->refused)
-        fact(o, SECTION_CHECK, "qemu-img check", "would not check this image");
+        overview_fact(o, SECTION_CHECK, "qemu-img check", "would not check this image");
     else
-        fact(o, SECTION_CHECK, "qemu-img check", "%s errors, %s leaks, %s of its own errors",
-             text_group(a, q->corruptions), text_group(b, q->leaks),
-             text_group(c, q->check_errors));
-    fact(o, SECTION_CHECK, "exit status", "%d", scan_exit_status(r));
+        overview_fact(o, SECTION_CHECK, "qemu-img check",
+                      "%s errors, %s leaks, %s of its own errors",
+                      text_group(a, q->corruptions), text_group(b, q->leaks),
+                      text_group(c, q->check_errors));
+    overview_fact(o, SECTION_CHECK, "exit status", "%d", scan_exit_status(r));
 }
 
 void overview_make(struct overview *o, const struct ui *ui, bool all_kinds)
@@ -498,7 +346,7 @@ void overview_make(struct overview *o, const struct ui *ui, bool all_kinds)
     add_space(o, ui);
     if (ui->scan)
         add_disk(o, ui);
-    add_image(o, ui);
+    overview_add_image(o, ui);
     if (ui->scan)
         add_check(o, ui);
 }

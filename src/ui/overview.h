@@ -1,5 +1,5 @@
-/* What the overview says, line by line; made anew for every frame, out of the image and of
- * what the scan has found so far. */
+/* What the overview says, line by line; made anew for every frame, out of the image and
+ * of what the scan has found so far. */
 #ifndef QCHECK_UI_OVERVIEW_H
 #define QCHECK_UI_OVERVIEW_H
 
@@ -37,8 +37,8 @@ struct overview_line {
 struct overview {
     char verdict[800];                  /* the state of things in a sentence or two ... */
     unsigned role;                      /* ... and the role to draw it in */
-    uint64_t share[N_CLASSES];          /* clusters of each class; while the scan runs, places
-                                           looked at */
+    uint64_t share[N_CLASSES]; /* clusters of each class; while the scan runs, places
+                                  looked at */
     struct overview_line line[OVERVIEW_LINES_MAX];
     size_t n;
 };
@@ -46,7 +46,15 @@ struct overview {
 /* all_kinds: however many kinds of problems there are. */
 void overview_make(struct overview *o, const struct ui *ui, bool all_kinds);
 
-/* Classes in the order of the overview: guest data, metadata, the rest; N_CLASSES ends. */
+/* For the parts the overview is made in: a line without text, and one with. */
+struct overview_line *overview_add(struct overview *o, enum overview_section section,
+                                   enum overview_look look, const char *label);
+struct overview_line *overview_fact(struct overview *o, enum overview_section section,
+                                    const char *label, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void overview_add_image(struct overview *o, const struct ui *ui);   /* overview_image.c */
+
+/* Classes in the order of the overview: data, metadata, the rest; N_CLASSES ends. */
 enum cluster_class overview_class(size_t i);
 
 #endif

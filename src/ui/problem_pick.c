@@ -111,7 +111,8 @@ static int by_key(const void *a, const void *b)
     return x->problem < y->problem ? -1 : x->problem > y->problem;
 }
 
-static struct keyed key_of(const struct problem *p, size_t index, enum problem_order order)
+static struct keyed key_of(const struct problem *p, size_t index,
+                           enum problem_order order)
 {
     struct keyed k = { 0, 0, index };
     uint64_t file = p->place.file_off != NO_ADDRESS ? p->place.file_off : p->host_off;

@@ -23,9 +23,9 @@ struct problem_pick {
     size_t records;                 /* rows that are records */
     /* Per kind, whatever kind the rows are of: what passes the filter. */
     size_t kept[N_PROBLEMS];        /* records */
-    uint64_t count[N_PROBLEMS];     /* problems: exact as far as the filter can be, that is
-                                       of a severity; with text or a guest range of the
-                                       records kept */
+    uint64_t count[N_PROBLEMS]; /* problems: exact as far as the filter can be, that is
+                                   of a severity; with text or a guest range of the
+                                   records kept */
 };
 
 /* Rows of `kind` (N_PROBLEMS: of all). Without memory there are none. */
@@ -34,8 +34,8 @@ void pick_make(struct problem_pick *p, const struct scan_result *scan,
                enum problem_order order);
 void pick_free(struct problem_pick *p);
 
-/* Reads what a person typed: "guest 1G-2G", "guest 1.5G" (a point), else a text. False: it
- * begins like a guest range but is none. */
+/* Reads what a person typed: "guest 1G-2G", "guest 1.5G" (a point), else a text. False:
+ * it begins like a guest range but is none. */
 bool filter_parse(const char *typed, struct problem_filter *f);
 bool filter_is_open(const struct problem_filter *f);        /* lets everything pass */
 

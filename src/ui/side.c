@@ -72,6 +72,7 @@ void side_draw(const struct side *s, const struct area *a)
         if (line->swatch)
             draw_cell(a, y, 0, (unsigned char)line->swatch, line->swatch_role, NO_BACK,
                       ATTR_REVERSE);
-        y += *line->text ? draw_wrapped(&rest, 0, 0, rest.w, line->role, line->text, 0) : 1;
+        y += *line->text ? draw_wrapped(&rest, 0, 0, rest.w, line->role, line->text, 0)
+                         : 1;
     }
 }

@@ -1,5 +1,5 @@
-/* A few lines of text that explain what the cursor stands on: built while preparing, drawn
- * in a narrow pane, wrapped to its width, or in a single line. */
+/* A few lines of text that explain what the cursor stands on: built while preparing,
+ * drawn in a narrow pane, wrapped to its width, or in a single line. */
 #ifndef QCHECK_UI_SIDE_H
 #define QCHECK_UI_SIDE_H
 

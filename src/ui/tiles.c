@@ -5,7 +5,7 @@
 
 #include "base/num.h"
 
-#define REF_SAMPLES     32          /* clusters of a tile looked at for their references */
+#define REF_SAMPLES 32 /* clusters of a tile looked at for their references */
 #define GUEST_BATCH     512
 
 uint64_t tiles_clusters(const struct ui *ui, enum map_space space)
@@ -116,7 +116,8 @@ static uint64_t references(const struct map *map, uint64_t first, uint64_t n)
     return most;
 }
 
-static void file_preview_tile(const struct ui *ui, uint64_t first, uint64_t n, struct tile *t)
+static void file_preview_tile(const struct ui *ui, uint64_t first, uint64_t n,
+                              struct tile *t)
 {
     struct map_hist h;
     uint64_t whole;
@@ -173,8 +174,8 @@ static void guest_tile(const struct tile_source *from, enum map_colouring colour
                        struct tile *t)
 {
     uint64_t empty = h->n[GUEST_UNALLOCATED] + h->n[GUEST_BACKING];
-    enum guest_class best = h->n[GUEST_BACKING] > h->n[GUEST_UNALLOCATED] ? GUEST_BACKING
-                                                                          : GUEST_UNALLOCATED;
+    enum guest_class best =
+        h->n[GUEST_BACKING] > h->n[GUEST_UNALLOCATED] ? GUEST_BACKING : GUEST_UNALLOCATED;
     struct order_facts order = { 0, 0, 0 };
 
     for (int c = GUEST_ZERO; c < N_GUEST_CLASSES; c++)
@@ -209,11 +210,12 @@ static void guest_problems(const struct ui *ui, uint64_t first, unsigned shift, 
         uint64_t a;
         uint64_t b;
 
-        if (problem_info(one->kind)->severity != SEV_CORRUPTION || table != TABLE_ACTIVE ||
-            one->guest_off == NO_ADDRESS || one->guest_len == 0)
+        if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
+            table != TABLE_ACTIVE || one->guest_off == NO_ADDRESS || one->guest_len == 0)
             continue;
         a = one->guest_off >> bits;
-        b = (one->guest_off + u64_min(one->guest_len - 1, UINT64_MAX - one->guest_off)) >> bits;
+        b = (one->guest_off + u64_min(one->guest_len - 1, UINT64_MAX - one->guest_off)) >>
+            bits;
         if (b < first)
             continue;
         a = a < first ? 0 : (a - first) >> shift;
@@ -234,11 +236,12 @@ static void guest_tiles(const struct tile_source *from, enum map_colouring colou
         size_t k = n - done < GUEST_BATCH ? n - done : GUEST_BATCH;
         uint64_t at = first + ((uint64_t)done << shift);
 
-        if (at >= all || !guest_map_cells(from->guest, at, UINT64_C(1) << shift, k, hist, NULL))
+        if (at >= all ||
+            !guest_map_cells(from->guest, at, UINT64_C(1) << shift, k, hist, NULL))
             break;
         for (size_t i = 0; i < k && at < all; i++, at += UINT64_C(1) << shift)
-            guest_tile(from, colouring, at, &hist[i], u64_min(UINT64_C(1) << shift, all - at),
-                       &out[done + i]);
+            guest_tile(from, colouring, at, &hist[i],
+                       u64_min(UINT64_C(1) << shift, all - at), &out[done + i]);
     }
     free(hist);
     guest_problems(from->ui, first, shift, n, out);

@@ -1,5 +1,5 @@
 /* The cells of a map: what a number of neighbouring clusters comes to, as one colour, one
- * letter and how full it is. A problem inside wins over everything else, at every zoom. */
+ * letter and how full it is. A problem inside wins over everything, at every zoom. */
 #ifndef QCHECK_UI_TILES_H
 #define QCHECK_UI_TILES_H
 

@@ -7,8 +7,9 @@
 
 #define LOOKUP_KEPT     PANE_MARKS_MAX
 #define LOOKUP_REST_MS  50                      /* the cursor must rest before a walk */
-#define LOOKUP_AT_ONCE  (UINT64_C(2) << 20)     /* tables of that size are read in a frame */
-#define LOOKUP_UNASKED  (UINT64_C(256) << 20)   /* ... and on a thread, without being asked */
+#define LOOKUP_AT_ONCE (UINT64_C(2) << 20) /* tables of that size are read in a frame */
+#define LOOKUP_UNASKED                                                                   \
+    (UINT64_C(256) << 20) /* ... and on a thread, without being asked */
 
 static bool map_create(const struct ui *ui, void **state)
 {
@@ -23,21 +24,11 @@ static bool map_create(const struct ui *ui, void **state)
     return true;
 }
 
-static void survey_free(struct guest_survey *s)
-{
-    guest_map_free(s->guest);
-    order_free(s->order);
-}
-
 static void map_destroy(void *state)
 {
     struct map_view *v = state;
 
-    if (v->surveying.task)
-        task_cancel(v->surveying.task);
-    task_finish(v->surveying.task, NULL);
-    survey_free(&v->surveying.work);
-    survey_free(&v->survey);
+    map_survey_free(v);
     lookup_free(&v->lookup);
     marks_free(&v->marks);
     for (int s = 0; s < N_SPACES; s++)
@@ -73,62 +64,6 @@ static void map_scanned(void *state, const struct ui *ui)
     lookup_forget(&v->lookup);
     v->linked = false;
     v->age++;
-}
-
-/* --- the survey --- */
-
-static bool survey_guest(void *arg, _Atomic bool *cancel, struct error *err)
-{
-    struct map_survey *s = arg;
-
-    return guest_map_build(s->scan, cancel, &s->work.guest, err) &&
-           guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err);
-}
-
-static bool survey_order(void *arg, _Atomic bool *cancel, struct error *err)
-{
-    struct map_survey *s = arg;
-
-    return order_build(s->scan->img, cancel, &s->work.order, err);
-}
-
-/* Takes what a walk that has ended found: either of the two, or nothing. */
-static void survey_take(struct map_view *v)
-{
-    struct map_survey *s = &v->surveying;
-
-    task_finish(s->task, NULL);
-    s->task = NULL;
-    if (s->work.guest) {
-        v->survey.guest = s->work.guest;
-        v->survey.total = s->work.total;
-    }
-    if (s->work.order)
-        v->survey.order = s->work.order;
-    s->work = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
-    v->age++;
-}
-
-static void survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight)
-{
-    struct map_survey *s = &v->surveying;
-    bool order = v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER;
-    task_work *work = NULL;
-
-    if (s->task && task_ended(s->task))
-        survey_take(v);
-    if (s->task || !ui->scan)
-        return;
-    if (guest_in_sight && !v->survey.guest && !s->tried_guest) {
-        s->tried_guest = true;
-        work = survey_guest;
-    } else if (order && !v->survey.order && !s->tried_order) {
-        s->tried_order = true;
-        work = survey_order;
-    }
-    s->scan = ui->scan;
-    if (work && !task_start(work, s, &s->task, NULL))
-        s->task = NULL;
 }
 
 /* --- the other map --- */
@@ -169,7 +104,8 @@ static void link_guest(struct map_view *v, const struct ui *ui)
         return;
     first = geo_cluster_of(geo, e->host_off);
     add_mark(&v->pane[SPACE_FILE], first,
-             e->type == L2_COMPRESSED ? geo_cluster_of(geo, e->host_off + e->host_len - 1) : first);
+             e->type == L2_COMPRESSED ? geo_cluster_of(geo, e->host_off + e->host_len - 1)
+                                      : first);
 }
 
 /* Finds out what the cursor's cluster is to the other side: at once where that is cheap,
@@ -193,8 +129,8 @@ static void link_maps(struct map_view *v, const struct ui *ui)
         return;
     v->pane[SPACE_FILE].n_marks = v->pane[SPACE_GUEST].n_marks = 0;
     if (v->focus == SPACE_GUEST) {
-        v->hit_valid = guest_lookup(ui->img, TABLE_ACTIVE, p->at << ui->img->geo.cluster_bits,
-                                    &v->hit, NULL);
+        v->hit_valid = guest_lookup(ui->img, TABLE_ACTIVE,
+                                    p->at << ui->img->geo.cluster_bits, &v->hit, NULL);
         link_guest(v, ui);
     } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.first == p->at) {
         link_file(v, ui);
@@ -226,7 +162,7 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     v->cols = cols;
     v->legend_w = map_legend_columns(v, ui);
     map_layout(v, rows, cols, &l);
-    survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
+    map_survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
     link_maps(v, ui);
     if (!ui->scan)
         v->age++;                       /* the preview changes all the time */
@@ -280,7 +216,8 @@ static void open_cluster(struct map_view *v, const struct ui *ui, struct request
         request_go(req, &place, VIEW_HEX);
 }
 
-static void zoom_message(const struct map_view *v, const struct ui *ui, struct request *req)
+static void zoom_message(const struct map_view *v, const struct ui *ui,
+                         struct request *req)
 {
     const struct map_pane *p = &v->pane[v->focus];
     unsigned bits = p->shift + ui->img->geo.cluster_bits;
@@ -307,7 +244,7 @@ static void change_space(struct map_view *v, const struct ui *ui, struct request
 {
     v->focus = v->focus == SPACE_FILE ? SPACE_GUEST : SPACE_FILE;
     v->linked = false;
-    v->surveying.tried_guest = v->survey.guest != NULL;     /* if it was stopped: once more */
+    v->surveying.tried_guest = v->survey.guest != NULL; /* if it was stopped: once more */
     moved(v, ui, req);
 }
 
@@ -331,9 +268,11 @@ static void next_colouring(struct map_view *v, const struct ui *ui, struct reque
     v->colouring = (enum map_colouring)((v->colouring + 1) % N_COLOURINGS);
     v->surveying.tried_order = v->survey.order != NULL;
     request_message(req, "Coloured by %s%s", map_colouring_name(v->colouring),
-                    v->colouring == COLOUR_JUMPS ? ": how far it is to the next guest cluster"
+                    v->colouring == COLOUR_JUMPS
+                        ? ": how far it is to the next guest cluster"
                     : v->colouring == COLOUR_ORDER ? ": where it is on the other side"
-                    : v->colouring == COLOUR_REFS ? ": the most in a sample of each cell" : "");
+                    : v->colouring == COLOUR_REFS  ? ": the most in a sample of each cell"
+                                                   : "");
     (void)ui;
 }
 
@@ -385,8 +324,9 @@ static void map_act(void *state, const struct ui *ui, enum action action,
         break;
     case ACT_CURVE:
         v->hilbert = !v->hilbert;
-        request_message(req, v->hilbert ? "Hilbert curve: what is near in the file is near here"
-                                        : "Rows");
+        request_message(req, v->hilbert
+                                 ? "Hilbert curve: what is near in the file is near here"
+                                 : "Rows");
         break;
     case ACT_COLOURING:
         next_colouring(v, ui, req);
@@ -445,30 +385,40 @@ static void map_teach(const void *state, const struct ui *ui, struct buf *out)
     char b[TEXT_NUM];
 
     (void)state;
-    buf_printf(out, "A qcow2 file is cut into clusters of one size, here %s. Each of the %s "
-               "clusters of this file is one thing only: the header, a part of a table, guest "
-               "data, or free. The map shows them all, from the first to the last.\n\n",
-               text_size(a, geo->cluster_size), text_group(b, geo->n_clusters));
-    buf_puts(out, "Nothing in a cluster says what it is. It is what somebody refers to it as: "
-                  "the header names the L1 table and the refcount table, those name L2 tables "
-                  "and refcount blocks, and L2 entries name the data. So the scan follows every "
-                  "reference from the header on and notes in each cluster who came by. What "
-                  "nobody came to is leaked when its refcount says it is in use, else vacant. "
-                  "What came to be two things at once is a conflict.\n\n");
-    buf_puts(out, "A cell has the colour of most of its clusters that are in use. A problem "
-                  "inside wins, however many clusters the cell has.\n\n");
-    buf_printf(out, "The guest sees another order. Its disk of %s has %s clusters, and the "
-               "tables place each of them anywhere in the file, in the order in which the guest "
-               "wrote them first. t shows the disk from that side. Colouring by fragmentation "
-               "shows how far one must jump from one guest cluster to the next; colouring by "
-               "guest order shows the order itself: an even blend from one end to the other is a "
-               "disk written from start to end.\n\n",
-               text_size(a, geo->size), text_group(b, geo->guest_clusters));
+    buf_printf(
+        out,
+        "A qcow2 file is cut into clusters of one size, here %s. Each of the %s "
+        "clusters of this file is one thing only: the header, a part of a table, guest "
+        "data, or free. The map shows them all, from the first to the last.\n\n",
+        text_size(a, geo->cluster_size), text_group(b, geo->n_clusters));
+    buf_puts(
+        out,
+        "Nothing in a cluster says what it is. It is what somebody refers to it as: "
+        "the header names the L1 table and the refcount table, those name L2 tables "
+        "and refcount blocks, and L2 entries name the data. So the scan follows every "
+        "reference from the header on and notes in each cluster who came by. What "
+        "nobody came to is leaked when its refcount says it is in use, else vacant. "
+        "What came to be two things at once is a conflict.\n\n");
+    buf_puts(out,
+             "A cell has the colour of most of its clusters that are in use. A problem "
+             "inside wins, however many clusters the cell has.\n\n");
+    buf_printf(
+        out,
+        "The guest sees another order. Its disk of %s has %s clusters, and the "
+        "tables place each of them anywhere in the file, in the order in which the guest "
+        "wrote them first. t shows the disk from that side. Colouring by fragmentation "
+        "shows how far one must jump from one guest cluster to the next; colouring by "
+        "guest order shows the order itself: an even blend from one end to the other is "
+        "a "
+        "disk written from start to end.\n\n",
+        text_size(a, geo->size), text_group(b, geo->guest_clusters));
     if (st && st->data_steps)
-        buf_printf(out, "In this image %s of %s steps to the next guest cluster jump, and the "
-                   "longest piece in one run is %s.\n",
-                   text_group(a, st->data_breaks), text_group(b, st->data_steps),
-                   text_size((char[TEXT_NUM]){ 0 }, st->largest_extent * geo->cluster_size));
+        buf_printf(
+            out,
+            "In this image %s of %s steps to the next guest cluster jump, and the "
+            "longest piece in one run is %s.\n",
+            text_group(a, st->data_breaks), text_group(b, st->data_steps),
+            text_size((char[TEXT_NUM]){ 0 }, st->largest_extent * geo->cluster_size));
 }
 
 const struct view_class view_map = {

@@ -46,7 +46,8 @@ static void overview_show(void *state, const struct ui *ui, const struct place *
 
 static int column_of(const struct overview_view *v, enum overview_section s)
 {
-    return v->columns == 2 && (s == SECTION_DISK || s == SECTION_IMAGE || s == SECTION_CHECK);
+    return v->columns == 2 &&
+           (s == SECTION_DISK || s == SECTION_IMAGE || s == SECTION_CHECK);
 }
 
 /* Sections one below the other, in one or two columns, an empty row between. */
@@ -69,7 +70,8 @@ static void place_lines(struct overview_view *v)
 
 static bool same_line(const struct overview_view *v, const struct overview_line *line)
 {
-    return line->link == v->link && line->section == v->section && line->which == v->which;
+    return line->link == v->link && line->section == v->section &&
+           line->which == v->which;
 }
 
 /* Lines come and go while the scan runs: the cursor stays on the same thing, else on the
@@ -162,8 +164,9 @@ static void draw_bar_line(const struct area *a, int y, const struct overview_lin
     int bar = a->w - label - 4 - numbers - 2;
 
     if (line->letter)
-        draw_cell(a, y, 1, (unsigned char)line->letter, line->role, NO_BACK, ATTR_REVERSE);
-    if (bar < 4) {                          /* no room for the bar: the label may have it */
+        draw_cell(a, y, 1, (unsigned char)line->letter, line->role, NO_BACK,
+                  ATTR_REVERSE);
+    if (bar < 4) { /* no room for the bar: the label may have it */
         draw_cut(a, y, 3, a->w - 3, ROLE_TEXT, line->label);
         if (a->w > numbers + label)
             draw_right(a, y, a->w - 1, ROLE_NUMBER, line->text);
@@ -199,7 +202,8 @@ static void draw_line(const struct area *a, int y, const struct overview_line *l
 }
 
 /* The whole file in one line: a part for each class, as wide as its share. */
-static void draw_shares(const struct overview_view *v, const struct ui *ui, const struct area *a)
+static void draw_shares(const struct overview_view *v, const struct ui *ui,
+                        const struct area *a)
 {
     uint64_t whole = 0;
     uint64_t sum = 0;
@@ -215,10 +219,12 @@ static void draw_shares(const struct overview_view *v, const struct ui *ui, cons
         end = (int)((double)sum / (double)whole * a->w + 0.5);
         if (end <= x)
             continue;
-        draw_fill(a, 0, x, 1, end - x, ui->colour && !ui->ascii
-                      ? CH_FULL : (unsigned char)class_info(c)->letter, ROLE_CLASS + (unsigned)c);
-        draw_cell(a, 0, x, (unsigned char)class_info(c)->letter, ROLE_CLASS + (unsigned)c, NO_BACK,
-                  ATTR_REVERSE);
+        draw_fill(a, 0, x, 1, end - x,
+                  ui->colour && !ui->ascii ? CH_FULL
+                                           : (unsigned char)class_info(c)->letter,
+                  ROLE_CLASS + (unsigned)c);
+        draw_cell(a, 0, x, (unsigned char)class_info(c)->letter, ROLE_CLASS + (unsigned)c,
+                  NO_BACK, ATTR_REVERSE);
         x = end;
     }
 }
@@ -256,7 +262,8 @@ static void overview_draw(const void *state, const struct ui *ui, const struct a
 
 /* --- actions --- */
 
-/* The nearest line with a link: dir rows away in the same column, or (dir 0) in the other. */
+/* The nearest line with a link: dir rows away in the same column, or (dir 0) in the
+ * other. */
 static size_t nearest(const struct overview_view *v, int from_row, int column, int dir)
 {
     size_t best = NONE;
@@ -329,7 +336,8 @@ static bool first_of_class(const struct map *map, enum cluster_class c, uint64_t
     return cell.cls == c || map_find(map, 0, 1, c, out);
 }
 
-static void follow(const struct overview_view *v, const struct ui *ui, struct request *req)
+static void follow(const struct overview_view *v, const struct ui *ui,
+                   struct request *req)
 {
     const struct overview_line *line = &v->o.line[v->at];
     struct place place = { .kind = PLACE_CLUSTER, .guest_off = NO_ADDRESS };
@@ -339,10 +347,12 @@ static void follow(const struct overview_view *v, const struct ui *ui, struct re
     case LINK_NONE:
         break;
     case LINK_PLACE:
-        request_go(req, &line->place, line->place.kind == PLACE_GUEST ? VIEW_TABLES : N_VIEWS);
+        request_go(req, &line->place,
+                   line->place.kind == PLACE_GUEST ? VIEW_TABLES : N_VIEWS);
         break;
     case LINK_CLASS:
-        if (ui->scan && first_of_class(ui->scan->map, (enum cluster_class)line->which, &place.i))
+        if (ui->scan &&
+            first_of_class(ui->scan->map, (enum cluster_class)line->which, &place.i))
             request_go(req, &place, VIEW_MAP);
         break;
     case LINK_KIND:
@@ -364,8 +374,8 @@ static void click(struct overview_view *v, const struct ui *ui, const struct act
     for (size_t i = 0; i < v->o.n; i++) {
         int x = v->spot[i].column * (v->w + 2);
 
-        if (v->spot[i].row - v->top + v->head != arg->y || arg->x < x || arg->x >= x + v->w ||
-            v->o.line[i].link == LINK_NONE)
+        if (v->spot[i].row - v->top + v->head != arg->y || arg->x < x ||
+            arg->x >= x + v->w || v->o.line[i].link == LINK_NONE)
             continue;
         remember(v, i);
         if (arg->count == 2)
@@ -409,30 +419,46 @@ static void overview_teach(const void *state, const struct ui *ui, struct buf *o
     char c[TEXT_NUM];
 
     (void)state;
-    buf_printf(out, "A qcow2 image is a file that holds a disk. The guest sees %s; the file has "
-               "%s, because only what was written is stored, and beside it the tables that say "
-               "where it is.\n\n", text_size(a, geo->size), text_size(b, geo->file_size));
-    buf_printf(out, "To find a guest byte, its address is divided by the %s that one L2 table "
-               "covers: that is the entry of the L1 table to look at. The rest, divided by the "
-               "cluster size of %s, is the entry of that L2 table, and there stands where the "
-               "cluster lies in the file:\n\n", text_size(a, geo->l2_span),
-               text_size(b, geo->cluster_size));
-    buf_printf(out, "  header \u2192 L1 table (%llu entries) \u2192 L2 table (%llu entries each) "
-               "\u2192 data\n", (unsigned long long)geo->l1_entries,
-               (unsigned long long)geo->l2_entries);
-    buf_printf(out, "  header \u2192 refcount table (%llu entries) \u2192 refcount block (%llu "
-               "each)\n\n", (unsigned long long)geo->reftable_entries,
-               (unsigned long long)geo->refblock_entries);
-    buf_puts(out, "The second line counts how often each cluster is used, so that free space can "
-                  "be found and a cluster that a snapshot shares is not overwritten. A check "
-                  "follows all pointers, counts, and compares with those numbers.\n\n");
-    buf_puts(out, "Deleted data stays allocated until the guest discards it, and the file never "
-                  "shrinks by itself: vacant and leaked space is reused, not given back.");
+    buf_printf(
+        out,
+        "A qcow2 image is a file that holds a disk. The guest sees %s; the file has "
+        "%s, because only what was written is stored, and beside it the tables that say "
+        "where it is.\n\n",
+        text_size(a, geo->size), text_size(b, geo->file_size));
+    buf_printf(
+        out,
+        "To find a guest byte, its address is divided by the %s that one L2 table "
+        "covers: that is the entry of the L1 table to look at. The rest, divided by the "
+        "cluster size of %s, is the entry of that L2 table, and there stands where the "
+        "cluster lies in the file:\n\n",
+        text_size(a, geo->l2_span), text_size(b, geo->cluster_size));
+    buf_printf(
+        out,
+        "  header \u2192 L1 table (%llu entries) \u2192 L2 table (%llu entries each) "
+        "\u2192 data\n",
+        (unsigned long long)geo->l1_entries, (unsigned long long)geo->l2_entries);
+    buf_printf(
+        out,
+        "  header \u2192 refcount table (%llu entries) \u2192 refcount block (%llu "
+        "each)\n\n",
+        (unsigned long long)geo->reftable_entries,
+        (unsigned long long)geo->refblock_entries);
+    buf_puts(
+        out,
+        "The second line counts how often each cluster is used, so that free space can "
+        "be found and a cluster that a snapshot shares is not overwritten. A check "
+        "follows all pointers, counts, and compares with those numbers.\n\n");
+    buf_puts(
+        out,
+        "Deleted data stays allocated until the guest discards it, and the file never "
+        "shrinks by itself: vacant and leaked space is reused, not given back.");
     if (ui->scan && ui->scan->stats.data_steps)
-        buf_printf(out, " Fragmentation is how often the next cluster of the disk is not the next "
-                   "in the file: here %s of %s times.",
-                   text_group(b, ui->scan->stats.data_breaks),
-                   text_group(c, ui->scan->stats.data_steps));
+        buf_printf(
+            out,
+            " Fragmentation is how often the next cluster of the disk is not the next "
+            "in the file: here %s of %s times.",
+            text_group(b, ui->scan->stats.data_breaks),
+            text_group(c, ui->scan->stats.data_steps));
     buf_putc(out, '\n');
 }
 

@@ -140,8 +140,8 @@ static void draw_target(const struct referrers_view *v, const struct ui *ui,
         draw_right(a, 1, a->w - 1, ROLE_DIM, tab);
     }
     x = draw_printf(a, 0, 1, ROLE_STRONG, "Cluster %s", text_group(n, v->cluster));
-    x = draw_printf(a, 0, x, ROLE_TEXT, " \u00b7 file 0x%" PRIx64 " \u2013 0x%" PRIx64, off,
-                    off + ui->img->geo.cluster_size - 1);
+    x = draw_printf(a, 0, x, ROLE_TEXT, " \u00b7 file 0x%" PRIx64 " \u2013 0x%" PRIx64,
+                    off, off + ui->img->geo.cluster_size - 1);
     if (ui->scan) {
         map_get(ui->scan->map, v->cluster, &cell);
         x = draw_text(a, 0, x, ROLE_TEXT, " \u00b7 ");
@@ -174,9 +174,11 @@ static void draw_state(const struct referrers_view *v, const struct ui *ui,
     switch (l->state) {
     case LOOKUP_RUNNING:
         x = draw_printf(a, y, 1, ROLE_MESSAGE, "Looking: %s%s%s L2 tables; Esc stops ",
-                        text_group(n, done), all ? " of " : "", all ? text_group(m, all) : "");
+                        text_group(n, done), all ? " of " : "",
+                        all ? text_group(m, all) : "");
         if (all && a->w - x > 12)
-            draw_bar(a, y, x + 1, a->w - x - 2 > 30 ? 30 : a->w - x - 2, done, all, ROLE_BAR);
+            draw_bar(a, y, x + 1, a->w - x - 2 > 30 ? 30 : a->w - x - 2, done, all,
+                     ROLE_BAR);
         break;
     case LOOKUP_STOPPED:
         draw_text(a, y, 1, ROLE_ALARM, "Stopped. Enter looks once more.");
@@ -188,17 +190,21 @@ static void draw_state(const struct referrers_view *v, const struct ui *ui,
         for (size_t i = 0; i < l->found.n; i++)
             walks += l->found.list[i].walks;
         if (l->found.total == 0)
-            draw_text(a, y, 1, ROLE_MESSAGE, v->stored
-                          ? "Nothing points here, yet the refcount says it is in use: leaked."
-                          : "Nothing points here: the cluster is free.");
+            draw_text(
+                a, y, 1, ROLE_MESSAGE,
+                v->stored
+                    ? "Nothing points here, yet the refcount says it is in use: leaked."
+                    : "Nothing points here: the cluster is free.");
         else if (l->found.total > l->found.n)
-            draw_printf(a, y, 1, ROLE_MESSAGE, "%s places point here, the first %s are listed",
+            draw_printf(a, y, 1, ROLE_MESSAGE,
+                        "%s places point here, the first %s are listed",
                         text_group(n, l->found.total), text_group(m, l->found.n));
         else
-            draw_printf(a, y, 1, ROLE_MESSAGE, "%s %s here%s", text_group(n, l->found.total),
-                        l->found.total == 1 ? "place points" : "places point",
-                        walks > l->found.total
-                            ? "; what snapshots share counts several times" : "");
+            draw_printf(
+                a, y, 1, ROLE_MESSAGE, "%s %s here%s", text_group(n, l->found.total),
+                l->found.total == 1 ? "place points" : "places point",
+                walks > l->found.total ? "; what snapshots share counts several times"
+                                       : "");
         break;
     case LOOKUP_IDLE:
         break;
@@ -231,8 +237,8 @@ static const char *owner_words(enum owner o)
     return "";
 }
 
-static void draw_row(const struct referrers_view *v, const struct ui *ui, const struct area *a,
-                     int y, uint64_t i)
+static void draw_row(const struct referrers_view *v, const struct ui *ui,
+                     const struct area *a, int y, uint64_t i)
 {
     const struct referrer *r = &found(v)->list[i];
     struct buf b = BUF_INIT;
@@ -261,7 +267,8 @@ static void draw_row(const struct referrers_view *v, const struct ui *ui, const 
 }
 
 /* The reference under the cursor: its entry, decoded, and what it claims. */
-static void draw_site(const struct referrers_view *v, const struct ui *ui, const struct area *a)
+static void draw_site(const struct referrers_view *v, const struct ui *ui,
+                      const struct area *a)
 {
     const struct referrer *r = at_cursor(v);
     struct area in = area_part(a, 1, 1, -1, -2);
@@ -272,8 +279,10 @@ static void draw_site(const struct referrers_view *v, const struct ui *ui, const
     if (!r)
         return;
     if (r->place.file_off != NO_ADDRESS)
-        buf_printf(&b, "At file 0x%" PRIx64 ", value 0x%" PRIx64 ". ", r->place.file_off, r->value);
-    buf_printf(&b, "Claims %s from 0x%" PRIx64 " on.\n", text_size(n, r->host_len), r->host_off);
+        buf_printf(&b, "At file 0x%" PRIx64 ", value 0x%" PRIx64 ". ", r->place.file_off,
+                   r->value);
+    buf_printf(&b, "Claims %s from 0x%" PRIx64 " on.\n", text_size(n, r->host_len),
+               r->host_off);
     site_text(ui->img, &v->site, &b);
     draw_wrapped(&in, 0, 0, in.w, ROLE_TEXT, buf_str(&b), 0);
     buf_free(&b);
@@ -286,8 +295,10 @@ static void referrers_draw(const void *state, const struct ui *ui, const struct 
     struct area below = area_part(a, a->h - v->site_h, 0, v->site_h, -1);
 
     if (!v->any) {
-        draw_wrapped(a, 0, 1, a->w - 2, ROLE_TEXT, "This place is not in the file, so nothing "
-                     "can point to it.", 0);
+        draw_wrapped(a, 0, 1, a->w - 2, ROLE_TEXT,
+                     "This place is not in the file, so nothing "
+                     "can point to it.",
+                     0);
         draw_cursor(a, 0, 0);
         return;
     }
@@ -361,7 +372,8 @@ static void referrers_status(const void *state, const struct ui *ui, struct buf 
 
     (void)ui;
     if (found(v)->n)
-        buf_printf(out, "%s of %s", text_group(a, v->list.at + 1), text_group(b, found(v)->n));
+        buf_printf(out, "%s of %s", text_group(a, v->list.at + 1),
+                   text_group(b, found(v)->n));
 }
 
 static void referrers_teach(const void *state, const struct ui *ui, struct buf *out)
@@ -370,20 +382,26 @@ static void referrers_teach(const void *state, const struct ui *ui, struct buf *
     const struct geometry *geo = &ui->img->geo;
     uint64_t block = v->cluster >> geo->refblock_bits;
 
-    buf_puts(out, "Nothing in a cluster says who uses it: pointers lead one way only, from the "
-                  "header to the tables to the data. So the whole image is walked again and every "
-                  "pointer compared with this cluster.\n\n");
-    buf_printf(out, "How many there should be is written elsewhere. Cluster %" PRIu64
+    buf_puts(
+        out,
+        "Nothing in a cluster says who uses it: pointers lead one way only, from the "
+        "header to the tables to the data. So the whole image is walked again and every "
+        "pointer compared with this cluster.\n\n");
+    buf_printf(out,
+               "How many there should be is written elsewhere. Cluster %" PRIu64
                " has its refcount in refcount block %" PRIu64 ", entry %" PRIu64 ":\n\n"
-               "  %" PRIu64 " / %" PRIu64 " entries a block = block %" PRIu64 ", rest %" PRIu64
-               "\n\n", v->cluster, block, v->cluster & (geo->refblock_entries - 1), v->cluster,
+               "  %" PRIu64 " / %" PRIu64 " entries a block = block %" PRIu64
+               ", rest %" PRIu64 "\n\n",
+               v->cluster, block, v->cluster & (geo->refblock_entries - 1), v->cluster,
                geo->refblock_entries, block, v->cluster & (geo->refblock_entries - 1));
-    buf_puts(out, "A cluster of guest data normally has one reference, from one L2 entry. With a "
-                  "snapshot it has two: the tables of the disk and of the snapshot both lead to "
-                  "it, and the next write goes to a new cluster. Compressed clusters are small, "
-                  "so several share one host cluster, each with a reference of its own. An L2 "
-                  "table that snapshots share is one place here, but each of its entries counts "
-                  "as many times as the table has owners.\n");
+    buf_puts(
+        out,
+        "A cluster of guest data normally has one reference, from one L2 entry. With a "
+        "snapshot it has two: the tables of the disk and of the snapshot both lead to "
+        "it, and the next write goes to a new cluster. Compressed clusters are small, "
+        "so several share one host cluster, each with a reference of its own. An L2 "
+        "table that snapshots share is one place here, but each of its entries counts "
+        "as many times as the table has owners.\n");
 }
 
 const struct view_class view_referrers = {

@@ -1,0 +1,297 @@
+/* Layout and drawing of the problems view. */
+#include "ui/problems_view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "ui/where.h"
+
+#define WIDE 110 /* columns from which kinds and explanation stand side by side */
+
+static int at_most(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+struct problems_layout problems_layout(const struct problems_view *v, int rows, int cols)
+{
+    struct problems_layout l = { .titles = rows >= 10 };
+    int head = rows >= 4; /* the line that says what is listed */
+    int room = rows - head;
+    int n = (int)u64_min(v->kinds.n, 1000);
+
+    if (rows < 10) {                                /* one at a time; Tab changes */
+        struct part_at all = { head, 0, room, cols };
+
+        if (v->in_places)
+            l.places = all;
+        else
+            l.kinds = all;
+        return l;
+    }
+    if (cols >= WIDE) {
+        int top = at_most(n > 14 ? n : 14, room / 2);
+        int w = cols * 2 / 5;
+
+        l.kinds = (struct part_at){ head, 0, top, w };
+        l.words = (struct part_at){ head, w + 2, top, cols - w - 2 };
+        l.places = (struct part_at){ head + top, 0, room - top, cols };
+    } else {
+        int top = at_most(n, v->in_places ? room / 4 : room / 3);
+        int words = at_most((room - top) * 3 / 5, v->in_places ? 7 : 11);
+
+        l.kinds = (struct part_at){ head, 0, top, cols };
+        l.words = (struct part_at){ head + top, 0, words, cols };
+        l.places = (struct part_at){ head + top + words, 0, room - top - words, cols };
+    }
+    return l;
+}
+
+static const char *mark_of(enum severity s)
+{
+    return s == SEV_CORRUPTION || s == SEV_LEAK || s == SEV_ERROR ? "\u25cf" : "\u25cb";
+}
+
+static void draw_head(const struct problems_view *v, const struct ui *ui,
+                      const struct area *a)
+{
+    static const char *const many[N_SEVERITIES] = {
+        "corruptions", "leaks", "errors", "warnings", "notes"
+    };
+    const struct problems *p = &ui->scan->problems;
+    char n[TEXT_NUM];
+    int x = 1;
+
+    for (int s = 0; s < N_SEVERITIES; s++) {
+        uint64_t count = problems_of_severity(p, (enum severity)s);
+
+        if (count == 0)
+            continue;
+        x = draw_printf(a, 0, x, ROLE_SEV + (unsigned)s, "%s %s %s",
+                        mark_of((enum severity)s), text_group(n, count),
+                        count == 1 ? severity_name((enum severity)s) : many[s]) +
+            2;
+    }
+    if (ui->scan->partial)
+        x = draw_text(a, 0, x, ROLE_ALARM, "partial: the scan was stopped") + 2;
+    if (v->filter.severity != N_SEVERITIES)
+        x = draw_printf(a, 0, x, ROLE_STRONG, "[%s only]", many[v->filter.severity]) + 1;
+    if (*v->filter.text)
+        x = draw_printf(a, 0, x, ROLE_STRONG, "[with \"%s\"]", v->filter.text) + 1;
+    if (v->filter.guest)
+        x = draw_printf(a, 0, x, ROLE_STRONG,
+                        "[guest 0x%" PRIx64 " \u2013 0x%" PRIx64 "]",
+                        v->filter.guest_start, v->filter.guest_end - 1) +
+            1;
+    draw_printf(a, 0, x, ROLE_DIM, "by %s%s", problem_order_name(v->order),
+                filter_is_open(&v->filter) ? "" : "; F shows all");
+}
+
+static void draw_kind(const struct problems_view *v, const struct area *a, int y,
+                      uint64_t i)
+{
+    enum problem_kind k = v->row_kind[i];
+    uint64_t count = 0;
+    char n[TEXT_NUM];
+    int x;
+
+    if (k == N_PROBLEMS) {
+        for (int j = 0; j < N_PROBLEMS; j++)
+            count += v->pick.count[j];
+        draw_right(a, y, 14, ROLE_NUMBER, text_group(n, count));
+        draw_text(a, y, 16, ROLE_TEXT, "all kinds");
+    } else {
+        const struct problem_info *info = problem_info(k);
+
+        draw_text(a, y, 1, ROLE_SEV + info->severity, mark_of(info->severity));
+        draw_right(a, y, 14, ROLE_NUMBER, text_group(n, v->pick.count[k]));
+        x = draw_cut(a, y, 16, a->w - 17, ROLE_TEXT, info->title);
+        if (a->w - x > (int)strlen(info->id) + 3)
+            draw_right(a, y, a->w - 1, ROLE_DIM, info->id);
+    }
+    if (i == v->kinds.at)
+        draw_restyle(a, y, 0, a->w, N_ROLES, v->in_places ? ATTR_BOLD : ATTR_REVERSE);
+}
+
+static void draw_title(const struct area *a, int y, const char *text, bool focused)
+{
+    draw_hline(a, y, 0, a->w);
+    draw_cut(a, y, 2, a->w - 4, focused ? ROLE_STRONG : ROLE_DIM, text);
+}
+
+/* A labelled paragraph; returns the line after it. */
+static int paragraph(const struct area *a, int y, const char *label, const char *text)
+{
+    struct buf b = BUF_INIT;
+    struct area rest = area_part(a, y, 0, -1, -1);
+
+    if (y >= a->h || !text || !*text)
+        return y;
+    buf_printf(&b, "%s%s", label, text);
+    y += draw_wrapped(&rest, 0, 0, rest.w, ROLE_TEXT, buf_str(&b), 0);
+    draw_restyle(&rest, 0, 0, (int)strlen(label), ROLE_HEADING, 0);
+    buf_free(&b);
+    return y;
+}
+
+/* What the kind is; with the cursor on a place, what that one is first. */
+static void draw_words(const struct problems_view *v, const struct ui *ui,
+                       const struct area *a, bool title)
+{
+    const struct pick_row *row =
+        v->in_places || v->kind == N_PROBLEMS ? problems_row(v) : NULL;
+    enum problem_kind k = row ? v->scan->problems.list[row->problem].kind : v->kind;
+    const struct problem_info *info;
+    struct area in = area_part(a, title, 1, -1, -2);
+    int y = 0;
+
+    if (k == N_PROBLEMS)
+        return;
+    info = problem_info(k);
+    if (title) {
+        char text[200];
+
+        snprintf(text, sizeof text, " %s (%s) ", info->title,
+                 severity_name(info->severity));
+        draw_title(a, 0, text, true);
+    }
+    if (row) {
+        struct buf b = BUF_INIT;
+
+        problem_text(&v->scan->problems.list[row->problem], ui->img, &b);
+        y = paragraph(&in, y, "", buf_str(&b));
+        buf_free(&b);
+    }
+    if (!v->in_places || in.h > 9)
+        y = paragraph(&in, y, "", info->meaning);
+    y = paragraph(&in, y, "Guest: ", info->effect);
+    y = paragraph(&in, y, "What to do: ", info->advice);
+    paragraph(&in, y, "Specification: ", info->spec);
+}
+
+static void draw_place(const struct problems_view *v, const struct ui *ui,
+                       const struct area *a, int y, uint64_t i)
+{
+    const struct pick_row *row = &v->pick.row[i];
+    const struct problem *p = &v->scan->problems.list[row->problem];
+    unsigned role = ROLE_SEV + problem_info(p->kind)->severity;
+    struct buf b = BUF_INIT;
+    struct place place = problems_place(v, row);
+    uint64_t start;
+    uint64_t len;
+
+    if (row->part == PICK_RECORD) {
+        draw_text(a, y, 1, role, mark_of(problem_info(p->kind)->severity));
+        problem_text(p, ui->img, &b);
+        draw_cut(a, y, 3, a->w - 3, ROLE_TEXT, buf_str(&b));
+    } else {
+        int x = draw_text(a, y, 5, ROLE_DIM, "\u2192 ");
+
+        place_text(&place, &b);
+        x = draw_text(a, y, x, ROLE_LINK, buf_str(&b));
+        buf_reset(&b);
+        buf_puts(&b,
+                 row->part == PICK_OWNER ? "  refers to it" : "  refers to it as well");
+        if (where_guest(ui, &place, &start, &len)) {
+            buf_puts(&b, ", guest ");
+            where_offset(start, &b);
+        }
+        draw_cut(a, y, x, a->w - x, ROLE_DIM, buf_str(&b));
+    }
+    if (i == v->places.at)
+        draw_restyle(a, y, 0, a->w, N_ROLES, v->in_places ? ATTR_REVERSE : ATTR_BOLD);
+    buf_free(&b);
+}
+
+static void draw_places(const struct problems_view *v, const struct ui *ui,
+                        const struct area *a, bool title)
+{
+    struct area rows = area_part(a, title, 0, -1, -1);
+    char n[TEXT_NUM];
+    char text[160];
+
+    if (title) {
+        if (!problems_complete(&v->scan->problems))
+            snprintf(text, sizeof text,
+                     " Places: %s runs; counts are exact, some places are "
+                     "not kept ",
+                     text_group(n, v->pick.records));
+        else
+            snprintf(text, sizeof text, " Places: %s (Enter goes there) ",
+                     text_group(n, v->pick.records));
+        draw_title(a, 0, text, v->in_places);
+    }
+    for (int y = 0; y < rows.h && v->places.top + (uint64_t)y < v->pick.n; y++)
+        draw_place(v, ui, &rows, y, v->places.top + (uint64_t)y);
+    if (v->pick.n == 0)
+        draw_text(&rows, 0, 1, ROLE_DIM, "nothing passes the filter");
+    if (v->in_places)
+        draw_cursor(&rows, (int)(v->places.at - v->places.top), 1);
+}
+
+static void draw_none(const struct ui *ui, const struct area *a)
+{
+    struct buf b = BUF_INIT;
+    char x[TEXT_NUM];
+    char y[TEXT_NUM];
+    char z[TEXT_NUM];
+
+    if (!ui->scan) {
+        buf_puts(&b, ui->progress
+                         ? "The scan is running: problems are listed when it has ended."
+                         : "There was no scan, so no problems are known.");
+        if (ui->progress)
+            buf_printf(
+                &b, "\n\nNow: %s.",
+                scan_phase_name((enum scan_phase)atomic_load(&ui->progress->phase)));
+    } else {
+        buf_printf(
+            &b,
+            "No problems were found%s.\n\nLooked at: %s host clusters, %s L2 tables "
+            "and %s refcount blocks.",
+            ui->scan->partial ? " up to where the scan was stopped" : "",
+            text_group(x, ui->img->geo.n_clusters),
+            text_group(y, ui->scan->stats.l2_tables),
+            text_group(z, ui->scan->stats.refblocks));
+    }
+    draw_wrapped(a, 0, 1, a->w - 2,
+                 ui->scan && !ui->scan->partial ? ROLE_GOOD : ROLE_TEXT, buf_str(&b), 0);
+    draw_cursor(a, 0, 0);
+    buf_free(&b);
+}
+
+static struct area area_of(const struct area *a, const struct part_at *p)
+{
+    return area_part(a, p->y, p->x, p->h, p->w);
+}
+
+void problems_view_draw(const struct problems_view *v, const struct ui *ui,
+                        const struct area *a)
+{
+    struct problems_layout l = problems_layout(v, a->h, a->w);
+    struct area part;
+
+    if (!ui->scan || ui->scan->problems.n == 0 || !v->scan) {
+        draw_none(ui, a);
+        return;
+    }
+    if (a->h >= 4)
+        draw_head(v, ui, a);
+    part = area_of(a, &l.kinds);
+    for (int y = 0; y < part.h && v->kinds.top + (uint64_t)y < v->kinds.n; y++)
+        draw_kind(v, &part, y, v->kinds.top + (uint64_t)y);
+    if (!v->in_places)
+        draw_cursor(&part, (int)(v->kinds.at - v->kinds.top), 1);
+    if (l.words.x)
+        draw_vline(a, l.words.y, l.words.x - 1, l.words.h);
+    part = area_of(a, &l.words);
+    if (part.h)
+        draw_words(v, ui, &part, true);
+    part = area_of(a, &l.places);
+    if (part.h)
+        draw_places(v, ui, &part, l.titles);
+}
+

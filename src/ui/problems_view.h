@@ -1,0 +1,35 @@
+/* The problems view: its state, and the parts it is made of. */
+#ifndef QCHECK_UI_PROBLEMS_VIEW_H
+#define QCHECK_UI_PROBLEMS_VIEW_H
+
+#include "ui/list.h"
+#include "ui/problem_pick.h"
+#include "ui/view.h"
+
+struct problems_view {
+    struct problem_filter filter;
+    enum problem_order order;
+    enum problem_kind kind;             /* chosen; N_PROBLEMS: all */
+    struct problem_pick pick;
+    const struct scan_result *scan;     /* what it was made from; NULL: nothing yet */
+    enum problem_kind row_kind[N_PROBLEMS + 1]; /* the list of kinds; N_PROBLEMS: all */
+    struct list kinds, places;
+    bool in_places;                     /* which of the two has the cursor */
+    int rows, cols;
+};
+
+/* Where the parts lie; h 0: not there. */
+struct part_at { int y, x, h, w; };
+struct problems_layout { struct part_at kinds, words, places; bool titles; };
+
+struct problems_layout problems_layout(const struct problems_view *v, int rows, int cols);
+
+/* The row under the cursor of the places; NULL: none. */
+const struct pick_row *problems_row(const struct problems_view *v);
+struct place problems_place(const struct problems_view *v, const struct pick_row *row);
+
+/* problems_draw.c */
+void problems_view_draw(const struct problems_view *v, const struct ui *ui,
+                        const struct area *a);
+
+#endif

@@ -21,12 +21,14 @@ int scan_exit_status(const struct scan_result *r)
     return q->leaks ? 3 : 0;
 }
 
-struct guest_range { uint64_t start, end; };
+struct guest_range { uint32_t table; uint64_t start, end; };
 
 static int by_start(const void *a, const void *b)
 {
     const struct guest_range *x = a, *y = b;
 
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
@@ -49,7 +51,9 @@ static bool loses_data(enum problem_kind k)
     }
 }
 
-uint64_t scan_guest_bytes_damaged(const struct scan_result *r)
+/* Guest bytes that problems concern: of the active layer, or of all that only snapshots
+ * hold. Ranges that several problems concern count once. */
+static uint64_t bytes_damaged(const struct scan_result *r, bool active)
 {
     const struct problems *ps = &r->problems;
     struct guest_range *range = calloc(ps->n + 1, sizeof *range);
@@ -62,17 +66,22 @@ uint64_t scan_guest_bytes_damaged(const struct scan_result *r)
         const struct problem *p = &ps->list[i];
         uint32_t table = p->place.kind == PLACE_CLUSTER ? p->owner.table : p->place.table;
 
-        if (!loses_data(p->kind) || table != TABLE_ACTIVE || p->guest_off == NO_ADDRESS
-            || p->guest_off >= size)
+        if (!loses_data(p->kind) || (table == TABLE_ACTIVE) != active
+            || p->guest_off == NO_ADDRESS || p->guest_off >= size)
             continue;
+        range[n].table = table;
         range[n].start = p->guest_off;
         range[n++].end = p->guest_off + u64_min(p->guest_len, size - p->guest_off);
     }
     if (n)
         qsort(range, n, sizeof *range, by_start);
     for (size_t i = 0; i < n; i++) {
-        uint64_t start = u64_max(range[i].start, reached);
+        uint64_t start = range[i].start;
 
+        if (i && range[i].table == range[i - 1].table)
+            start = u64_max(start, reached);
+        else
+            reached = 0;
         if (range[i].end > start) {
             sum += range[i].end - start;
             reached = range[i].end;
@@ -80,6 +89,11 @@ uint64_t scan_guest_bytes_damaged(const struct scan_result *r)
     }
     free(range);
     return sum;
+}
+
+uint64_t scan_guest_bytes_damaged(const struct scan_result *r)
+{
+    return bytes_damaged(r, true);
 }
 
 static uint64_t of_kinds(const struct problems *ps, const enum problem_kind *kind, size_t n)
@@ -104,37 +118,43 @@ void scan_verdict(const struct scan_result *r, struct buf *out)
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (r->partial) {
-        buf_printf(out, "Not finished: the scan was stopped. %s problems found so far.",
-                   text_group(a, bad + leaks));
+        buf_printf(out, "Not finished: the scan was stopped. %s problem%s found so far.",
+                   text_group(a, bad + leaks), bad + leaks == 1 ? "" : "s");
         return;
     }
     if (problems_of_severity(ps, SEV_ERROR))
         buf_puts(out, "Could not be checked completely. ");
     if (bad) {
-        lost = scan_guest_bytes_damaged(r);
+        buf_printf(out, "Corrupt: %s problem%s", text_group(a, bad), bad == 1 ? "" : "s");
+        lost = bytes_damaged(r, true);
         if (lost)
-            buf_printf(out, "Corrupt: %s problems; %s of the guest disk cannot be trusted.",
-                       text_group(a, bad), text_size(b, lost));
+            buf_printf(out, "; %s of the guest disk cannot be trusted.", text_size(b, lost));
+        else if ((lost = bytes_damaged(r, false)) != 0)
+            buf_printf(out, "; the disk can be read, but %s that snapshots hold cannot be "
+                       "trusted.", text_size(b, lost));
+        else if (refs == bad && ps->count[PROBLEM_DIRTY_BIT])
+            buf_puts(out, " with refcounts, which are behind because the image was not closed "
+                     "in order. Guest data is readable; QEMU repairs them when it opens the "
+                     "image for writing.");
         else if (refs == bad)
-            buf_printf(out, "Corrupt: %s refcounts or COPIED flags are wrong. Guest data is "
-                       "still readable, but the next write may destroy some.",
-                       text_group(a, bad));
+            buf_puts(out, " with refcounts or COPIED flags. Guest data is still readable, but "
+                     "the next write may destroy some.");
         else
-            buf_printf(out, "Corrupt: %s problems, none in the way of guest data.",
-                       text_group(a, bad));
+            buf_puts(out, ", none in the way of guest data.");
         return;
     }
     if (leaks) {
         uint64_t lost_clusters = ps->count[PROBLEM_LEAKED];
 
         if (lost_clusters)
-            buf_printf(out, "Leaks only: %s clusters, %s wasted.",
-                       text_group(a, lost_clusters),
+            buf_printf(out, "Leaks only: %s cluster%s, %s wasted.",
+                       text_group(a, lost_clusters), lost_clusters == 1 ? "" : "s",
                        text_size(b, lost_clusters * r->img->geo.cluster_size));
         if (leaks > lost_clusters)
-            buf_printf(out, "%s%s refcounts are too high: those clusters will not be freed.",
+            buf_printf(out, "%s%s refcount%s too high: such clusters will not be freed.",
                        lost_clusters ? " " : "Leaks only: ",
-                       text_group(a, leaks - lost_clusters));
+                       text_group(a, leaks - lost_clusters),
+                       leaks - lost_clusters == 1 ? " is" : "s are");
         return;
     }
     if (!problems_of_severity(ps, SEV_ERROR))

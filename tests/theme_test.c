@@ -44,6 +44,20 @@ static void eight_colours_are_never_exceeded(void **state)
         }
 }
 
+/* There a number from 8 on is a colour by its red, green and blue: almost black. */
+static void direct_colour_has_eight_names_and_rgb(void **state)
+{
+    (void)state;
+    for (int t = 0; t < N_THEMES; t++)
+        for (unsigned role = 0; role < N_ROLES; role++) {
+            struct style s = theme_style((enum theme_id)t, DEPTH_DIRECT, role);
+
+            assert_true(s.fg < 8 || s.fg & COLOUR_RGB);
+            assert_true(s.bg < 8 || s.bg & COLOUR_RGB);
+        }
+    assert_true(theme_fill(THEME_DARK, DEPTH_DIRECT, ROLE_CLASS + CLASS_DATA) & COLOUR_RGB);
+}
+
 static void classes_look_different_in_256_colours(void **state)
 {
     const enum theme_id theme[] = { THEME_DARK, THEME_LIGHT, THEME_COLORBLIND };
@@ -82,6 +96,7 @@ int main(void)
         cmocka_unit_test(every_role_has_a_name_of_its_own),
         cmocka_unit_test(without_colour_no_style_has_one),
         cmocka_unit_test(eight_colours_are_never_exceeded),
+        cmocka_unit_test(direct_colour_has_eight_names_and_rgb),
         cmocka_unit_test(classes_look_different_in_256_colours),
         cmocka_unit_test(dark_blue_is_not_used_for_text_on_dark),
         cmocka_unit_test(themes_are_found_by_name),

@@ -227,14 +227,14 @@ struct style theme_style(enum theme_id theme, enum depth depth, unsigned role)
 
     if (theme == THEME_MONO || depth == DEPTH_MONO)
         return (struct style){ COLOUR_DEFAULT, COLOUR_DEFAULT, row->mono };
-    if (depth == DEPTH_8) {
+    if (depth == DEPTH_8 || depth == DEPTH_DIRECT) {    /* direct: a palette of 8, and RGB */
         s.fg = of_eight(s.fg, &s.attr);
         s.bg = of_eight(s.bg, &ignored);
-    } else if (depth == DEPTH_256 && look->rgb != NONE) {
-        s.fg = nearest_256(look->rgb);
-    } else if (depth == DEPTH_DIRECT && look->rgb != NONE) {
-        s.fg = COLOUR_RGB | look->rgb;
     }
+    if (depth == DEPTH_256 && look->rgb != NONE)
+        s.fg = nearest_256(look->rgb);
+    if (depth == DEPTH_DIRECT && look->rgb != NONE)
+        s = (struct style){ COLOUR_RGB | look->rgb, s.bg, look->attr };
     return s;
 }
 

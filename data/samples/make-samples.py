@@ -31,6 +31,7 @@ class Sample:
         self.path = name + ".qcow2"
         self.cs = cluster
         self.tag = "guest"
+        self.patterns = []
         if os.path.exists(self.path):
             os.unlink(self.path)
         args = ["-b", backing, "-F", "qcow2"] if backing else []
@@ -39,17 +40,26 @@ class Sample:
 
     def io(self, *commands):
         args = [word for command in commands for word in ("-c", command)]
-        run("qemu-io", "-f", "qcow2", *args, self.path)
+        # one that kills itself at the end is wanted so
+        subprocess.run(["qemu-io", "-f", "qcow2", *args, self.path],
+                       check="sigraise 9" not in commands, stdout=subprocess.DEVNULL)
+        for name in self.patterns:
+            os.unlink(name)
+        self.patterns = []
 
-    def write(self, first, n, flags="", skip=0, length=None):
-        """Text over n clusters; or over `length` bytes, `skip` bytes into the first."""
+    def text(self, first, n, flags="", skip=0, length=None):
+        """The command that writes text over n clusters; or over `length` bytes, `skip`
+        bytes into the first."""
         start = first * self.cs + skip
         length = n * self.cs if length is None else length
-        with open("pattern", "w", encoding="ascii") as file:
+        self.patterns.append(f"pattern-{len(self.patterns)}")
+        with open(self.patterns[-1], "w", encoding="ascii") as file:
             for off in range(start, start + length, 16):
                 file.write(f"{self.tag} {off:#010x}")
-        self.io(f"write {flags} -s pattern {start} {length}")
-        os.unlink("pattern")
+        return f"write {flags} -s {self.patterns[-1]} {start} {length}"
+
+    def write(self, *args, **options):
+        self.io(self.text(*args, **options))
 
     def compress(self, first, n):
         for k in range(n):
@@ -207,6 +217,16 @@ def hidden():
     s.poke(**{"l2[1][9]": table, f"refcount[{table // s.cs}]": 2, f"refcount[{lost}]": 0})
 
 
+def mixed():
+    """QEMU 7.2 does this by itself: the cluster of a compressed stream is discarded, used
+    again for plain data, and then gets the next compressed streams on top."""
+    s = Sample("mixed", 384 * 1024)
+    s.write(0, 4)
+    s.io(s.text(8, 1, "-c"), f"discard {8 * s.cs} {s.cs}", s.text(16, 1),
+         s.text(24, 1, "-c"), s.text(25, 1, "-c"))
+    s.snapshot("monday")
+
+
 def l2_overwritten():
     s = plain("l2-overwritten")
     s.change(("copy", s.get("reftable[0]"), s.table(1) * s.cs, s.cs))
@@ -239,12 +259,7 @@ def truncated():
 def dirty():
     s = Sample("dirty", 384 * 1024, options=",lazy_refcounts=on")
     s.write(0, 6)
-    with open("pattern", "w", encoding="ascii") as file:
-        for off in range(0x4000, 0x7000, 16):
-            file.write(f"guest {off:#010x}")
-    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -s pattern 0x4000 0x3000", "-c",
-                    "sigraise 9", s.path], stdout=subprocess.DEVNULL)
-    os.unlink("pattern")
+    s.io(s.text(16, 12), "sigraise 9")
 
 
 def bad_snapshot():
@@ -301,8 +316,8 @@ def many():
 
 
 SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
-           refcount_zero, double_data, double_table, hidden, l2_overwritten, l2_wiped,
-           header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap, many]
+           refcount_zero, double_data, double_table, hidden, mixed, l2_overwritten,
+           l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap, many]
 
 
 def main(argv):

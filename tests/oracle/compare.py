@@ -146,6 +146,7 @@ SOUND = {
     "vm-state": {"vm-state", "mapped-past-disk-end", "snapshot-l1-too-small"},
     "bitmaps": {"bitmap-in-use"},
     "crash": {"dirty-bit"},
+    "compressed": {"overlap"},      # see the sample `mixed`
 }
 
 

@@ -41,6 +41,7 @@ EXPECT = {
                        "data-misaligned": 15, "zero-misaligned": 1,
                        "refcount-too-low": 2, "leaked-cluster": 8, "overlap": 1,
                        "double-allocation": 1}),
+    "mixed": (0, {"overlap": 1}),
     "overlay": (0, {}),
     "refcount-zero": (2, {"refcount-zero": 4, "l2-table-copied-flag": 1,
                           "data-copied-flag": 3}),

@@ -71,6 +71,8 @@ def extents(listing):
     be told to read as zeros from what the host file system knows: not compared."""
     merged = []
     for item in listing:
+        if item["length"] == 0:     # all that qemu-img lists of an empty disk
+            continue
         item = {key: item[key] for key in
                 ("start", "length", "depth", "present", "zero", "data", "offset")
                 if key in item}

@@ -7,6 +7,21 @@
 #include "report/classic.h"
 #include "report/streams.h"
 
+/* What of a JSON report is said to people as well: why there is no verdict. */
+static void tell_incomplete(const char *name, const struct scan_result *scan)
+{
+    struct error err;
+
+    if (scan->refused.id)
+        err_set(&err, ERR_FORMAT, "warning: QEMU would not %s this image: %s",
+                scan->refused.at_check ? "check" : "open", scan->refused.text);
+    else if (scan_exit_status(scan) == STATUS_FAILED)
+        err_set(&err, ERR_IO, "error: parts of the image could not be checked");
+    else
+        return;
+    message_error(name, &err);
+}
+
 static bool write_json(const struct settings *s, const char *name,
                        const struct scan_result *scan, struct out *out, struct error *err)
 {
@@ -15,6 +30,8 @@ static bool write_json(const struct settings *s, const char *name,
     /* -s and -q keep it from standard output, as with qemu-img. */
     if (!(s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG))))
         return true;
+    if (s->streams & STREAM_BIT(NONFATAL))
+        tell_incomplete(name, scan);
     return check_json_write(&c, out, err);
 }
 

@@ -47,7 +47,8 @@ static void control_characters_become_visible(void **state)
     draw_text(&a, 1, 0, ROLE_TEXT, "x\u202ey\u200b");
     draw_text(&a, 2, 0, ROLE_TEXT, "\xff\xc3(");
     draw_bytes(&a, 3, 0, ROLE_TEXT, "n\0\\", 3);
-    expect(&g, "30x4\n|a\\x1b[31mb\\x7f\n|x\\u{202e}y\\u{200b}\n|\\xff\\xc3(\n|n\\x00\\\\\n");
+    expect(&g,
+           "30x4\n|a\\x1b[31mb\\x7f\n|x\\u{202e}y\\u{200b}\n|\\xff\\xc3(\n|n\\x00\\\\\n");
     grid_free(&g);
 }
 
@@ -125,8 +126,8 @@ static void wrapped_text_breaks_at_blanks(void **state)
     (void)state;
     assert_true(grid_init(&g, 4, 8, false));
     a = grid_area(&g);
-    assert_int_equal(draw_wrapped(&a, 0, 0, 8, ROLE_TEXT, "one two three\nincomprehensible", 0),
-                     4);
+    assert_int_equal(
+        draw_wrapped(&a, 0, 0, 8, ROLE_TEXT, "one two three\nincomprehensible", 0), 4);
     expect(&g, "8x4\n|one two\n|three\n|incompre\n|hensible\n");
     grid_free(&g);
 }

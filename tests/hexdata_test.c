@@ -22,8 +22,9 @@ static void only_the_bad_sectors_are_marked(void **state)
     hexdata_read(&d, img, 0x1080, 0x400);
     assert_int_equal(d.len, 0x400);
     for (size_t i = 0; i < d.len; i++)
-        assert_int_equal(d.state[i],
-                         0x1080 + i >= 0x1200 && 0x1080 + i < 0x1400 ? BYTE_UNREADABLE : BYTE_OK);
+        assert_int_equal(d.state[i], 0x1080 + i >= 0x1200 && 0x1080 + i < 0x1400
+                                         ? BYTE_UNREADABLE
+                                         : BYTE_OK);
     hexdata_free(&d);
     image_close(img);
     builder_free(b);

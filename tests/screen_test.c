@@ -1,5 +1,6 @@
 /* The inspector on a terminal that plays scripts: screens compared with golden ones, and
- * behaviour that can be said in a sentence. UPDATE_GOLDEN=1 writes the golden ones anew. */
+ * behaviour that can be said in a sentence. UPDATE_GOLDEN=1 writes the golden ones
+ * anew. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -18,32 +19,44 @@
 #include "ui/keys.h"
 
 static const char *const samples[] = {
-    "bad-bitmap", "bad-snapshot", "bitmaps", "compressed", "dirty", "double-data",
-    "double-table", "extended-l2", "header", "healthy", "hidden", "l2-overwritten", "l2-wiped",
-    "leak", "many", "misaligned", "overlay", "refcount-zero", "snapshots", "truncated",
+    "bad-bitmap",  "bad-snapshot",   "bitmaps",       "compressed", "dirty",
+    "double-data", "double-table",   "extended-l2",   "header",     "healthy",
+    "hidden",      "l2-overwritten", "l2-wiped",      "leak",       "many",
+    "misaligned",  "overlay",        "refcount-zero", "snapshots",  "truncated",
 };
 #define N_SAMPLES (sizeof samples / sizeof samples[0])
 
-static const struct { const char *name, *sample; struct play play; } golden[] = {
-    { "header", "healthy",
-      { .script = "wait 5 shot:first j j j shot:third size:140x40 shot:wide", .roles = true } },
-    { "hex", "snapshots",
+static const struct { const char *name, *sample; struct play play;
+} golden[] = {
+    { "header",
+      "healthy",
+      { .script = "wait 5 shot:first j j j shot:third size:140x40 shot:wide",
+        .roles = true } },
+    { "hex",
+      "snapshots",
       { .script = "wait 6 e e e e e e e e shot:l1-offset Enter shot:l1 Enter shot:l2",
         .roles = true } },
-    { "tables", "snapshots",
-      { .script = "wait 4 shot:l1 Enter shot:l2 u shot:used d shot:decimal "
-                  "h t shot:refcounts Enter shot:block t shot:snapshots Enter shot:snapshot-l1",
+    { "tables",
+      "snapshots",
+      { .script =
+            "wait 4 shot:l1 Enter shot:l2 u shot:used d shot:decimal "
+            "h t shot:refcounts Enter shot:block t shot:snapshots Enter shot:snapshot-l1",
         .roles = true } },
-    { "tables-damaged", "l2-overwritten",
+    { "tables-damaged",
+      "l2-overwritten",
       { .script = "wait 4 shot:l1 n shot:first-problem n shot:second", .roles = true } },
-    { "tables-wide", "extended-l2",
+    { "tables-wide",
+      "extended-l2",
       { .script = "wait 4 shot:l1 Enter u shot:subclusters", .cols = 160, .rows = 30 } },
     { "bitmaps", "bitmaps", { .script = "wait 4 t t t shot:list Enter shot:table" } },
-    { "compressed", "compressed",
+    { "compressed",
+      "compressed",
       { .script = "wait 4 Enter u j j shot:entries Enter shot:stream z shot:plain" } },
-    { "ascii", "truncated", { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex",
-                              .ascii = true } },
-    { "help", "healthy",
+    { "ascii",
+      "truncated",
+      { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex", .ascii = true } },
+    { "help",
+      "healthy",
       { .script = "wait 4 Enter ? shot:keys ? shot:teaching q shot:back" } },
 };
 
@@ -135,11 +148,18 @@ static void every_key_of_the_table_is_survived_in_every_view(void **state)
 
 static void typed_addresses_lead_to_their_places(void **state)
 {
-    static const struct { const char *typed, *place; } row[] = {
-        { "0x400", "file 0x400" }, { "2c", "cluster 2" }, { "L1[1]", "L1[1]" },
-        { "L2[0][3]", "L1[0] L2[3]" }, { "guest_1k", "L1[0] L2[1]" }, { "header", "header" },
-        { "rb_0_3", "refcount block 0 entry 3" }, { "rt_0", "refcount table" },
-        { "snap_2", "snapshot 2" }, { "end", "cluster 38" },
+    static const struct { const char *typed, *place;
+    } row[] = {
+        { "0x400", "file 0x400" },
+        { "2c", "cluster 2" },
+        { "L1[1]", "L1[1]" },
+        { "L2[0][3]", "L1[0] L2[3]" },
+        { "guest_1k", "L1[0] L2[1]" },
+        { "header", "header" },
+        { "rb_0_3", "refcount block 0 entry 3" },
+        { "rt_0", "refcount table" },
+        { "snap_2", "snapshot 2" },
+        { "end", "cluster 38" },
     };
 
     (void)state;
@@ -147,7 +167,8 @@ static void typed_addresses_lead_to_their_places(void **state)
         char script[100];
         char *got;
 
-        snprintf(script, sizeof script, "wait 4 g type:%s Enter shot:there", row[i].typed);
+        snprintf(script, sizeof script, "wait 4 g type:%s Enter shot:there",
+                 row[i].typed);
         got = screens("snapshots", script);
         assert_shows(got, row[i].place);
         free(got);
@@ -206,7 +227,8 @@ static void backspace_returns_through_all_places(void **state)
 
 static void views_show_the_same_place(void **state)
 {
-    char *got = screens("snapshots", "wait g type:L2[1][5] Enter 6 shot:hex 4 shot:tables");
+    char *got =
+        screens("snapshots", "wait g type:L2[1][5] Enter 6 shot:hex 4 shot:tables");
 
     (void)state;
     assert_shows(strstr(got, "== hex"), "L1[1] L2[5]");
@@ -232,7 +254,8 @@ static void n_walks_round_all_problems_from_any_view(void **state)
 static void a_scan_that_goes_on_can_be_browsed_and_stopped(void **state)
 {
     struct play play = {
-        .script = "4 shot:tables Enter shot:l2 tick size:60x20 shot:resized n shot:n 5 shot:header "
+        .script = "4 shot:tables Enter shot:l2 tick size:60x20 shot:resized n shot:n 5 "
+                  "shot:header "
                   "Esc shot:stopping shot:open-gate wait shot:partial",
         .depth = DEPTH_16,
     };
@@ -261,7 +284,8 @@ static void a_signal_is_handed_to_the_caller(void **state)
 
 static void unreadable_bytes_are_shown_as_such(void **state)
 {
-    struct play play = { .script = "wait 6 g type:0x1000 Enter shot:x", .depth = DEPTH_16 };
+    struct play play = { .script = "wait 6 g type:0x1000 Enter shot:x",
+                         .depth = DEPTH_16 };
     struct source *file;
     struct source *src;
     struct buf got = BUF_INIT;
@@ -279,8 +303,9 @@ static void unreadable_bytes_are_shown_as_such(void **state)
 
 static void the_mouse_selects_opens_and_scrolls(void **state)
 {
-    char *got = screens("snapshots", "wait 4 click:5,3 shot:clicked double:5,3 shot:opened "
-                                     "wheel:3 shot:scrolled click:1,40 shot:tab");
+    char *got =
+        screens("snapshots", "wait 4 click:5,3 shot:clicked double:5,3 shot:opened "
+                             "wheel:3 shot:scrolled click:1,40 shot:tab");
 
     (void)state;
     assert_shows(strstr(got, "== clicked"), "2 of 3");

@@ -86,7 +86,8 @@ static void data_and_what_is_past_the_end_have_no_fields(void **state)
 
     (void)state;
     open_fixture(&f, BUILDER_DEFAULTS);
-    data = builder_peek(f.b, builder_l2_entry_off(f.b, 0), 8) & UINT64_C(0xfffffffffffe00);
+    data =
+        builder_peek(f.b, builder_l2_entry_off(f.b, 0), 8) & UINT64_C(0xfffffffffffe00);
     site_at(f.img, f.scan, NULL, data, &s);
     assert_int_equal(s.place.kind, PLACE_NONE);
     site_at(f.img, f.scan, NULL, f.img->geo.file_len, &s);
@@ -218,12 +219,16 @@ static void marks_cover_runs_and_nothing_beside_them(void **state)
     for (uint64_t c = 0; c < img->geo.n_clusters; c++)
         assert_int_equal(marks_of_clusters(&marks, &scan->problems, c, 1, &first) > 0,
                          c >= leak && c < leak + 3);
-    assert_true(marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 7), 8, &first) > 0);
-    assert_int_equal(problem_info(scan->problems.list[first].kind)->severity, SEV_CORRUPTION);
-    assert_int_equal(marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 8), 8,
-                                    &first), 0);
-    assert_int_equal(marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 6), 8,
-                                    &first), 0);
+    assert_true(marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 7), 8,
+                               &first) > 0);
+    assert_int_equal(problem_info(scan->problems.list[first].kind)->severity,
+                     SEV_CORRUPTION);
+    assert_int_equal(
+        marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 8), 8, &first),
+        0);
+    assert_int_equal(
+        marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 6), 8, &first),
+        0);
     marks_free(&marks);
     scan_free(scan);
     image_close(img);
@@ -245,7 +250,8 @@ static void a_tour_visits_every_problem_once_in_file_order(void **state)
         struct place p = { .kind = PLACE_L2, .i = i, .j = i * 7, .file_off = off[i],
                            .guest_off = NO_ADDRESS };
 
-        problem_note(&list, i == 4 ? PROBLEM_L2_COPIED : PROBLEM_L2_RESERVED, &p, 0, 0, NULL);
+        problem_note(&list, i == 4 ? PROBLEM_L2_COPIED : PROBLEM_L2_RESERVED, &p, 0, 0,
+                     NULL);
     }
     assert_int_equal(list.n, 5);
     tour_init(&tour, &list);
@@ -256,13 +262,15 @@ static void a_tour_visits_every_problem_once_in_file_order(void **state)
         assert_true(here.file_off >= before);
         before = here.file_off;
     }
-    assert_int_equal(tour_step(&tour, &here, tour.order[at], 1), 0);     /* and round again */
+    assert_int_equal(tour_step(&tour, &here, tour.order[at], 1), 0); /* and round again */
     assert_int_equal(tour_step(&tour, &here, tour.order[at], -1), 3);
     here = (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = 0x2000 };
-    assert_int_equal(list.list[tour.order[tour_step(&tour, &here, SIZE_MAX, 1)]].place.file_off,
-                     0x5000);
-    assert_int_equal(list.list[tour.order[tour_step(&tour, &here, SIZE_MAX, -1)]].place.file_off,
-                     0x1008);
+    assert_int_equal(
+        list.list[tour.order[tour_step(&tour, &here, SIZE_MAX, 1)]].place.file_off,
+        0x5000);
+    assert_int_equal(
+        list.list[tour.order[tour_step(&tour, &here, SIZE_MAX, -1)]].place.file_off,
+        0x1008);
     tour_free(&tour);
     problems_free(&list);
 }

@@ -18,8 +18,8 @@ static struct ui ui_of(const struct image *img, const struct scan_result *scan)
 static void every_place_leads_to_its_row_and_back(void **state)
 {
     static const char *const typed[] = {
-        "L1[1]", "L2[0][3]", "snap 1", "snap 1 L1[0]", "snap 1 L2[0][3]", "rt 0", "rb 0 3",
-        "bitmap 1",
+        "L1[1]",           "L2[0][3]", "snap 1", "snap 1 L1[0]",
+        "snap 1 L2[0][3]", "rt 0",     "rb 0 3", "bitmap 1",
     };
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct image *img;
@@ -54,7 +54,9 @@ static void a_guest_offset_without_table_leads_to_the_l1_row(void **state)
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct image *img = builder_open(b);
     struct ui ui = ui_of(img, NULL);
-    struct place p = { .kind = PLACE_GUEST, .guest_off = 3 << 20, .file_off = NO_ADDRESS };
+    struct place p = { .kind = PLACE_GUEST,
+                       .guest_off = 3 << 20,
+                       .file_off = NO_ADDRESS };
     struct table t;
     uint64_t row;
 
@@ -171,7 +173,7 @@ static void a_strip_shows_where_an_l2_table_is_full(void **state)
     assert_int_equal(row.strip[0], 8);
     for (int i = 1; i < STRIP - 1; i++)
         assert_int_equal(row.strip[i], 0);
-    assert_int_equal(row.strip[STRIP - 1], 1);      /* one entry is little, but not nothing */
+    assert_int_equal(row.strip[STRIP - 1], 1); /* one entry is little, but not nothing */
     image_close(img);
     builder_free(b);
 }
@@ -262,7 +264,8 @@ static void problems_are_marked_on_the_rows_they_concern(void **state)
             assert_int_equal(last, 20);
             seen_l2++;
         }
-        if (p->kind == PROBLEM_LEAKED && table_problem_rows(img, &block, p, &first, &last)) {
+        if (p->kind == PROBLEM_LEAKED &&
+            table_problem_rows(img, &block, p, &first, &last)) {
             assert_int_equal(first, leak);
             assert_int_equal(last, leak + 1);
             seen_block++;

@@ -55,7 +55,8 @@ static void direct_colour_has_eight_names_and_rgb(void **state)
             assert_true(s.fg < 8 || s.fg & COLOUR_RGB);
             assert_true(s.bg < 8 || s.bg & COLOUR_RGB);
         }
-    assert_true(theme_fill(THEME_DARK, DEPTH_DIRECT, ROLE_CLASS + CLASS_DATA) & COLOUR_RGB);
+    assert_true(theme_fill(THEME_DARK, DEPTH_DIRECT, ROLE_CLASS + CLASS_DATA) &
+                COLOUR_RGB);
 }
 
 static void classes_look_different_in_256_colours(void **state)

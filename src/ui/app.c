@@ -103,7 +103,8 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
     case ACT_MOUSE:
         app->mouse = !app->mouse;
         app->term->ops->set_mouse(app->term, app->mouse);
-        app_say(app, false, app->mouse ? "Mouse on" : "Mouse off: the terminal selects text");
+        app_say(app, false,
+                app->mouse ? "Mouse on" : "Mouse off: the terminal selects text");
         break;
     case ACT_REDRAW:
         app->term->ops->repaint(app->term);
@@ -117,7 +118,8 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
     case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6:
         if (app->view != (enum view_id)(action - ACT_VIEW_1))
-            app_go(app, (enum view_id)(action - ACT_VIEW_1), &app->ui.here, app->ui.problem);
+            app_go(app, (enum view_id)(action - ACT_VIEW_1), &app->ui.here,
+                   app->ui.problem);
         break;
     case ACT_NEXT_VIEW:
         app_next_view(app, 1);

@@ -14,7 +14,8 @@ void app_say(struct app *app, bool alarm, const char *text)
 
 /* --- going from place to place --- */
 
-void app_enter(struct app *app, enum view_id view, const struct place *place, size_t problem)
+void app_enter(struct app *app, enum view_id view, const struct place *place,
+               size_t problem)
 {
     app->view = view;
     if (view != VIEW_HELP) {
@@ -49,7 +50,8 @@ void app_go_back(struct app *app, struct history *from, struct history *to)
     struct stop then;
 
     if (!history_pop(from, &then)) {
-        app_say(app, false, from == &app->back ? "Nothing to go back to" : "Nothing ahead");
+        app_say(app, false,
+                from == &app->back ? "Nothing to go back to" : "Nothing ahead");
         return;
     }
     history_push(to, &now);
@@ -68,8 +70,9 @@ static void carry_out(struct app *app, const struct request *req)
         where_complete(app->ui.img, &app->ui.here);
         break;
     case REQ_GO:
-        app_go(app, req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
-           &req->place, req->problem);
+        app_go(app,
+               req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
+               &req->place, req->problem);
         break;
     case REQ_VIEW:
         app_go(app, req->view, &app->ui.here, app->ui.problem);
@@ -105,8 +108,10 @@ void app_step_problem(struct app *app, int dir)
     p = &app->result->problems.list[index];
     buf_printf(&text, "%zu of %zu: ", at + 1, app->result->problems.n);
     problem_text(p, app->ui.img, &text);
-    app_go(app, app->view == VIEW_PROBLEMS ? VIEW_PROBLEMS : where_best_view(&p->place, app->view),
-       &p->place, index);
+    app_go(app,
+           app->view == VIEW_PROBLEMS ? VIEW_PROBLEMS
+                                      : where_best_view(&p->place, app->view),
+           &p->place, index);
     app->ui.here = p->place;
     app_say(app, false, buf_str(&text));
     buf_free(&text);

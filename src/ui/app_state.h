@@ -42,7 +42,8 @@ struct app {
 void app_say(struct app *app, bool alarm, const char *text);
 
 /* Puts a view in front at a place, without a trace in the history. */
-void app_enter(struct app *app, enum view_id view, const struct place *place, size_t problem);
+void app_enter(struct app *app, enum view_id view, const struct place *place,
+               size_t problem);
 /* The same with one: Backspace returns. */
 void app_go(struct app *app, enum view_id view, const struct place *to, size_t problem);
 /* Back along one history; the way forward again goes into the other. */
@@ -56,9 +57,9 @@ void app_view_act(struct app *app, enum action action, const struct act_arg *arg
 /* Searches in the view in front for what was typed last. */
 void app_search(struct app *app, int dir);
 void app_go_to_typed(struct app *app, const char *text);
-void app_prompt_take(struct app *app, uint32_t key);    /* a key while the prompt is open */
-/* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g. True
- * when this key makes it the latter; the prompt is open again then. */
+void app_prompt_take(struct app *app, uint32_t key); /* a key while the prompt is open */
+/* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g.
+ * True when this key makes it the latter; the prompt is open again then. */
 bool app_was_guest(struct app *app, uint32_t key);
 
 #endif

@@ -89,7 +89,8 @@ static void short_count(uint64_t n, char out[16])
         snprintf(out, 16, "%" PRIu64 "%c", n, unit[u]);
 }
 
-static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out, size_t cap)
+static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out,
+                     size_t cap)
 {
     const char *name = view_class(id)->name;
 
@@ -110,8 +111,8 @@ static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out
     }
 }
 
-/* Draws the tabs (line NULL: does not) and returns the columns they take; *hit becomes the
- * tab at column `at`. */
+/* Draws the tabs (line NULL: does not) and returns the columns they take; *hit becomes
+ * the tab at column `at`. */
 static int tabs(const struct frame *f, const struct area *line, bool names, int at,
                 enum view_id *hit)
 {
@@ -269,7 +270,8 @@ static void draw_last(const struct frame *f, const struct area *line)
     if (f->prompt->kind != PROMPT_CLOSED)
         prompt_draw(f->prompt, line);
     else if (*f->message)
-        draw_cut(line, 0, 1, line->w - 1, f->alarm ? ROLE_ALARM : ROLE_MESSAGE, f->message);
+        draw_cut(line, 0, 1, line->w - 1, f->alarm ? ROLE_ALARM : ROLE_MESSAGE,
+                 f->message);
     else
         draw_hints(f->view, line);
 }

@@ -1,5 +1,5 @@
-/* Characters: decoding UTF-8, what may be shown, how wide it is, and what stands for it on
- * a terminal that has ASCII only. */
+/* Characters: decoding UTF-8, what may be shown, how wide it is, and what stands for it
+ * on a terminal that has ASCII only. */
 #ifndef QCHECK_UI_GLYPH_H
 #define QCHECK_UI_GLYPH_H
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes one code point from NUL-terminated text; *text moves past it. An invalid byte is
- * returned as 0x80000000 | byte. 0 at the end (*text does not move). */
+/* Decodes one code point from NUL-terminated text; *text moves past it. An invalid byte
+ * is returned as 0x80000000 | byte. 0 at the end (*text does not move). */
 #define GLYPH_INVALID 0x80000000u
 uint32_t glyph_next(const char **text);
 

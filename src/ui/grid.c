@@ -112,7 +112,8 @@ static void store(const struct area *a, int y, int x, const struct cell *c)
 }
 
 /* Draws one code point that may be shown; returns its columns. */
-static int put(const struct area *a, int y, int x, uint32_t ch, unsigned role, unsigned attr)
+static int put(const struct area *a, int y, int x, uint32_t ch, unsigned role,
+               unsigned attr)
 {
     struct cell c = { ch, 0, (uint8_t)role, NO_BACK, (uint8_t)attr, 0 };
     int width = glyph_width(ch);
@@ -145,8 +146,8 @@ static int put(const struct area *a, int y, int x, uint32_t ch, unsigned role, u
     return width;
 }
 
-/* What one code point becomes on this grid: itself, an ASCII neighbour (`out` holds it), or
- * an escape in `out`. */
+/* What one code point becomes on this grid: itself, an ASCII neighbour (`out` holds it),
+ * or an escape in `out`. */
 static bool shown_as_is(const struct grid *g, uint32_t ch, char out[16])
 {
     if (glyph_width(ch) < 0) {
@@ -165,8 +166,8 @@ static bool shown_as_is(const struct grid *g, uint32_t ch, char out[16])
     return true;
 }
 
-/* Draws the next character of *text and moves on; returns its columns, -1 at the end. With
- * draw false only measures. */
+/* Draws the next character of *text and moves on; returns its columns, -1 at the end.
+ * With draw false only measures. */
 static int step(const struct area *a, int y, int x, unsigned role, unsigned attr,
                 const char **text, bool draw)
 {
@@ -210,7 +211,8 @@ int draw_printf(const struct area *a, int y, int x, unsigned role, const char *f
     return draw_text(a, y, x, role, text);
 }
 
-int draw_bytes(const struct area *a, int y, int x, unsigned role, const void *bytes, size_t len)
+int draw_bytes(const struct area *a, int y, int x, unsigned role, const void *bytes,
+               size_t len)
 {
     struct buf b = BUF_INIT;
 
@@ -257,7 +259,8 @@ void draw_right(const struct area *a, int y, int x_end, unsigned role, const cha
 
 /* End of the line that starts at `text` and fits in w columns; *next: start of the one
  * after it. */
-static const char *line_end(const struct area *a, const char *text, int w, const char **next)
+static const char *line_end(const struct area *a, const char *text, int w,
+                            const char **next)
 {
     const char *p = text;
     const char *blank_at = NULL;
@@ -283,8 +286,8 @@ static const char *line_end(const struct area *a, const char *text, int w, const
     return p;
 }
 
-int draw_wrapped(const struct area *a, int y, int x, int w, unsigned role, const char *text,
-                 int skip)
+int draw_wrapped(const struct area *a, int y, int x, int w, unsigned role,
+                 const char *text, int skip)
 {
     int lines = 0;
 
@@ -304,8 +307,8 @@ int draw_wrapped(const struct area *a, int y, int x, int w, unsigned role, const
     return lines;
 }
 
-void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role, unsigned back,
-               unsigned attr)
+void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role,
+               unsigned back, unsigned attr)
 {
     struct cell c = { ch, 0, (uint8_t)role, (uint8_t)back, (uint8_t)attr, 0 };
     char other[16];
@@ -317,7 +320,8 @@ void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role, u
     store(a, y, x, &c);
 }
 
-void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch, unsigned role)
+void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch,
+               unsigned role)
 {
     clip(&y, &h, a->h);
     clip(&x, &w, a->w);

@@ -1,6 +1,6 @@
-/* The screen as cells. Views draw here and know no terminal: a cell is a character, a role
- * and attributes. Every call clips, so that any size from 1x1 works without a test in the
- * view.
+/* The screen as cells. Views draw here and know no terminal: a cell is a character, a
+ * role and attributes. Every call clips, so that any size from 1x1 works without a test
+ * in the view.
  *
  * Text is the only way characters get in, and it is made harmless on the way: control
  * characters, invalid UTF-8, bidirectional and invisible characters appear as \xNN or
@@ -37,7 +37,7 @@ struct grid {
 bool grid_init(struct grid *g, int rows, int cols, bool ascii);
 bool grid_resize(struct grid *g, int rows, int cols);       /* erases */
 void grid_free(struct grid *g);
-void grid_erase(struct grid *g);                            /* blanks in ROLE_TEXT, no cursor */
+void grid_erase(struct grid *g); /* blanks in ROLE_TEXT, no cursor */
 const struct cell *grid_at(const struct grid *g, int y, int x);     /* must be inside */
 
 /* A rectangle of a grid. All drawing goes through an area: coordinates are relative to it
@@ -75,11 +75,14 @@ int text_columns(const struct area *a, const char *text);
 
 /* One character, for maps and bars. `back`: NO_BACK, or the role that fills the
  * background: '▀' with role A over back B shows two cells of a map in one character. */
-void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role, unsigned back,
-               unsigned attr);
-void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch, unsigned role);
-/* Gives cells that are already drawn another role (`role` < N_ROLES) and adds attributes. */
-void draw_restyle(const struct area *a, int y, int x, int w, unsigned role, unsigned attr);
+void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role,
+               unsigned back, unsigned attr);
+void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch,
+               unsigned role);
+/* Gives cells that are already drawn another role (`role` < N_ROLES) and adds
+ * attributes. */
+void draw_restyle(const struct area *a, int y, int x, int w, unsigned role,
+                  unsigned attr);
 
 /* Lines in ROLE_FRAME. Joints are the caller's to draw (LINE_* below). */
 void draw_hline(const struct area *a, int y, int x, int w);

@@ -23,7 +23,8 @@ int hex_text_column(const struct hex_view *v, int i)
     return hex_column(v, v->per_line) + i;
 }
 
-static void draw_byte(const struct hex_view *v, const struct area *a, int y, int i, size_t at)
+static void draw_byte(const struct hex_view *v, const struct area *a, int y, int i,
+                      size_t at)
 {
     uint8_t byte = v->data.bytes[at];
     char hex[3] = { "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15], '\0' };
@@ -42,7 +43,8 @@ static void draw_byte(const struct hex_view *v, const struct area *a, int y, int
 }
 
 /* Marks the field under the cursor and the cursor itself. */
-static void draw_marks(const struct hex_view *v, const struct ui *ui, const struct area *a)
+static void draw_marks(const struct hex_view *v, const struct ui *ui,
+                       const struct area *a)
 {
     const struct site *site = &ui->site;
 
@@ -84,12 +86,13 @@ static void say_data(const struct hex_view *v, const struct ui *ui, struct buf *
         buf_puts(out, "what this is, the scan will tell");
     if (ui->scan && cluster < map_clusters(ui->scan->map)) {
         map_get(ui->scan->map, cluster, &cell);
-        buf_printf(out, "%s%s: %s", out->len ? " \u00b7 " : "", class_info(cell.cls)->name,
-                   class_info(cell.cls)->meaning);
+        buf_printf(out, "%s%s: %s", out->len ? " \u00b7 " : "",
+                   class_info(cell.cls)->name, class_info(cell.cls)->meaning);
     }
 }
 
-static void draw_detail(const struct hex_view *v, const struct ui *ui, const struct area *a)
+static void draw_detail(const struct hex_view *v, const struct ui *ui,
+                        const struct area *a)
 {
     const struct site *site = &ui->site;
     struct buf text = BUF_INIT;
@@ -100,7 +103,8 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui, const str
 
     draw_hline(a, 0, 0, a->w);
     if (v->plain) {
-        draw_printf(a, y, 1, ROLE_TEXT, "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
+        draw_printf(a, y, 1, ROLE_TEXT,
+                    "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
                     v->stream.guest_off + v->at, v->at);
         if (*v->fault)
             draw_cut(a, y + 1, 1, a->w - 1, ROLE_ALARM, v->fault);
@@ -161,7 +165,8 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
     }
     draw_marks(v, ui, &lines);
     if (hex_detail_rows(a->h)) {
-        struct area below = area_part(a, a->h - hex_detail_rows(a->h), 0, hex_detail_rows(a->h), -1);
+        struct area below =
+            area_part(a, a->h - hex_detail_rows(a->h), 0, hex_detail_rows(a->h), -1);
 
         draw_detail(v, ui, &below);
     }

@@ -7,7 +7,7 @@
 #include "ui/view.h"
 
 struct hex_view {
-    uint64_t at;                /* byte under the cursor; file offset, or offset in `plain` */
+    uint64_t at; /* byte under the cursor; file offset, or offset in `plain` */
     uint64_t top;               /* first byte shown */
     int per_line, lines;
     struct hexdata data;

@@ -79,7 +79,8 @@ static bool stream_of_guest(const struct image *img, uint32_t table, uint64_t gu
 {
     struct guest_hit hit;
 
-    if (!guest_lookup(img, table, guest_off, &hit, NULL) || hit.entry.type != L2_COMPRESSED)
+    if (!guest_lookup(img, table, guest_off, &hit, NULL) ||
+        hit.entry.type != L2_COMPRESSED)
         return false;
     *out = (struct stream){ guest_off & ~(img->geo.cluster_size - 1), table,
                             hit.entry.host_off, hit.entry.host_len };
@@ -122,7 +123,8 @@ bool stream_of_place(const struct ui *ui, const struct place *p, struct stream *
         stream_of_guest(ui->img, site->place.table,
                         geo_guest_off(geo, site->place.i, site->place.j), out))
         return true;
-    if (p->guest_off != NO_ADDRESS && stream_of_guest(ui->img, p->table, p->guest_off, out))
+    if (p->guest_off != NO_ADDRESS &&
+        stream_of_guest(ui->img, p->table, p->guest_off, out))
         return true;
     if (site->place.kind != PLACE_NONE || p->file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "No compressed cluster here");
@@ -186,8 +188,8 @@ static bool find_in(const uint8_t *bytes, size_t len, const struct needle *n, in
     return found;
 }
 
-static bool search_forward(const struct image *img, const struct needle *n, uint8_t *bytes,
-                           uint64_t from, uint64_t *out)
+static bool search_forward(const struct image *img, const struct needle *n,
+                           uint8_t *bytes, uint64_t from, uint64_t *out)
 {
     uint64_t looked = 0;
     uint64_t start;
@@ -209,8 +211,8 @@ static bool search_forward(const struct image *img, const struct needle *n, uint
     return false;
 }
 
-static bool search_backward(const struct image *img, const struct needle *n, uint8_t *bytes,
-                            uint64_t from, uint64_t *out)
+static bool search_backward(const struct image *img, const struct needle *n,
+                            uint8_t *bytes, uint64_t from, uint64_t *out)
 {
     uint64_t looked = 0;
     size_t at;

@@ -18,7 +18,7 @@ struct history {
     size_t n;
 };
 
-void history_push(struct history *h, const struct stop *s);     /* nothing without memory */
+void history_push(struct history *h, const struct stop *s); /* nothing without memory */
 bool history_pop(struct history *h, struct stop *out);          /* false: empty */
 void history_clear(struct history *h);
 void history_free(struct history *h);

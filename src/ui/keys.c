@@ -34,17 +34,20 @@ static const struct key_row table[] = {
     { IN(VIEW_PROBLEMS), "Enter", ACT_OPEN, "go there", 90,
       "Go to the place of the problem, in the view that fits" },
     /* who points here */
-    { IN(VIEW_REFERRERS), "Enter", ACT_OPEN, "go there", 90, "Go to the place that points here" },
+    { IN(VIEW_REFERRERS), "Enter", ACT_OPEN, "go there", 90,
+      "Go to the place that points here" },
     { IN(VIEW_REFERRERS), "Tab", ACT_PANE, "other end", 60,
       "Change between the cluster an entry is in and the one it points to" },
     /* tables */
     { IN(VIEW_TABLES), "Enter", ACT_OPEN, "open", 90,
       "Open the table or cluster this entry points to" },
     { IN(VIEW_TABLES), "l Right", ACT_RIGHT, NULL, 0, "As Enter" },
-    { IN(VIEW_TABLES), "h Left", ACT_LEFT, "up", 70, "Up: the table that points to this one" },
+    { IN(VIEW_TABLES), "h Left", ACT_LEFT, "up", 70,
+      "Up: the table that points to this one" },
     { IN(VIEW_TABLES), "t", ACT_NEXT_TOPIC, "topic", 60,
       "Next of: mapping, refcounts, snapshots, bitmaps" },
-    { IN(VIEW_TABLES), "u", ACT_HIDE_UNUSED, "unused", 55, "Hide or show unused entries" },
+    { IN(VIEW_TABLES), "u", ACT_HIDE_UNUSED, "unused", 55,
+      "Hide or show unused entries" },
     { IN(VIEW_TABLES), "[", ACT_PREV_TABLE, "] sibling", 50,
       "Same row of the previous table" },
     { IN(VIEW_TABLES), "]", ACT_NEXT_TABLE, NULL, 0, "Same row of the next table" },
@@ -82,24 +85,29 @@ static const struct key_row table[] = {
     { NOT_HELP, "Backspace Ctrl-H", ACT_BACK, "back", 80, "Back to the place before" },
     { NOT_HELP, ">", ACT_FORWARD, NULL, 0, "Forward again, after going back" },
     { NOT_HELP, "g :", ACT_GOTO, "go to", 75,
-      "Go to an address: 0x1c0000, 28c, guest 1G, L1[3], L2[3][77], snap 2, rb 5, header" },
+      "Go to an address: 0x1c0000, 28c, guest 1G, L1[3], L2[3][77], snap 2, rb 5, "
+      "header" },
     { NOT_HELP, "n", ACT_NEXT_PROBLEM, "problem", 78, "To the next problem" },
     { NOT_HELP, "N", ACT_PREV_PROBLEM, NULL, 0, "To the previous problem" },
     { NOT_HELP, "x", ACT_HEX_HERE, "hex", 45, "The bytes of this place" },
-    { NOT_HELP, "r", ACT_REFERRERS, "who points here", 44, "Everything that refers to this cluster" },
+    { NOT_HELP, "r", ACT_REFERRERS, "who points here", 44,
+      "Everything that refers to this cluster" },
     { NOT_HELP, "/", ACT_SEARCH, "search", 35, "Search in this view; empty: once more" },
     { NOT_HELP, "\\", ACT_SEARCH_AGAIN, NULL, 0, "Search backwards for the same" },
     { IN_ALL, "1", ACT_VIEW_1, NULL, 0, "Overview: the verdict and the totals" },
     { IN_ALL, "2", ACT_VIEW_2, NULL, 0, "Map: every cluster of the file" },
     { IN_ALL, "3", ACT_VIEW_3, NULL, 0, "Problems, grouped by kind" },
-    { IN_ALL, "4", ACT_VIEW_4, NULL, 0, "Tables: mapping, refcounts, snapshots, bitmaps" },
+    { IN_ALL, "4", ACT_VIEW_4, NULL, 0,
+      "Tables: mapping, refcounts, snapshots, bitmaps" },
     { IN_ALL, "5", ACT_VIEW_5, NULL, 0, "Header: every field" },
     { IN_ALL, "6", ACT_VIEW_6, NULL, 0, "Hex: the bytes, with fields marked" },
     { NOT_HELP, "}", ACT_NEXT_VIEW, NULL, 0, "Next view" },
     { NOT_HELP, "{ BackTab", ACT_PREV_VIEW, NULL, 0, "Previous view" },
     { IN_ALL, "Esc", ACT_STOP, NULL, 0, "Stop the scan and keep what it has found" },
-    { IN_ALL, "m", ACT_MOUSE, NULL, 0, "Mouse on or off (off: the terminal selects text)" },
-    { IN_ALL, "T", ACT_THEME, NULL, 0, "Next theme: dark, light, mono, colour-blind safe" },
+    { IN_ALL, "m", ACT_MOUSE, NULL, 0,
+      "Mouse on or off (off: the terminal selects text)" },
+    { IN_ALL, "T", ACT_THEME, NULL, 0,
+      "Next theme: dark, light, mono, colour-blind safe" },
     { IN_ALL, "Ctrl-L", ACT_REDRAW, NULL, 0, "Draw the screen anew" },
     { NOT_HELP, "? F1", ACT_HELP, "help", 99, "Keys, and what is shown here" },
     { NOT_HELP, "q", ACT_QUIT, "quit", 85, "Leave" },
@@ -134,7 +142,8 @@ uint32_t key_code(const char *name, size_t len)
         unsigned n = 0;
 
         for (size_t i = 1; i < len; i++)
-            n = name[i] >= '0' && name[i] <= '9' ? n * 10 + (unsigned)(name[i] - '0') : 99;
+            n = name[i] >= '0' && name[i] <= '9' ? n * 10 + (unsigned)(name[i] - '0')
+                                                 : 99;
         if (n >= 1 && n <= 12)
             return KEYCODE_F1 + n - 1;
     }

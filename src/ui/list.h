@@ -1,5 +1,5 @@
-/* Cursor and scrolling of a list of any length: row numbers are 64-bit, rows themselves are
- * the owner's. */
+/* Cursor and scrolling of a list of any length: row numbers are 64-bit, rows themselves
+ * are the owner's. */
 #ifndef QCHECK_UI_LIST_H
 #define QCHECK_UI_LIST_H
 
@@ -23,8 +23,9 @@ void list_fit(struct list *l, uint64_t n, int h);
 /* Puts the cursor on a row and that row near the middle when it was not shown. */
 void list_go(struct list *l, uint64_t row);
 
-/* Carries out a motion (ACT_UP ... ACT_BOTTOM, ACT_SCROLL_*; ACT_CLICK with arg->y counted
- * from the first row shown). True when it was one and the cursor is on another row. */
+/* Carries out a motion (ACT_UP ... ACT_BOTTOM, ACT_SCROLL_*; ACT_CLICK with arg->y
+ * counted from the first row shown). True when it was one and the cursor is on another
+ * row. */
 bool list_act(struct list *l, enum action action, const struct act_arg *arg);
 
 #endif

@@ -60,8 +60,8 @@ void marks_free(struct marks *m)
     *m = (struct marks){ { NULL, 0, 0 }, { NULL, 0, 0 } };
 }
 
-static size_t touching(const struct mark_index *m, const struct problems *p, uint64_t start,
-                       uint64_t len, size_t *first)
+static size_t touching(const struct mark_index *m, const struct problems *p,
+                       uint64_t start, uint64_t len, size_t *first)
 {
     uint64_t from = start > m->longest ? start - m->longest : 0;
     uint64_t end = start > UINT64_MAX - len ? UINT64_MAX : start + len;

@@ -124,8 +124,10 @@ enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
 void prompt_draw(const struct prompt *p, const struct area *line)
 {
     const char *label = p->kind == PROMPT_GOTO ? " go to: " : " search: ";
-    const char *hint = p->kind == PROMPT_GOTO
-                           ? "0x1c0000  28c  guest 1G  L1[3]  L2[3][77]  snap 2  rb 5  header" : "";
+    const char *hint =
+        p->kind == PROMPT_GOTO
+            ? "0x1c0000  28c  guest 1G  L1[3]  L2[3][77]  snap 2  rb 5  header"
+            : "";
     char head[sizeof p->text];
     int x = line->w >= 24 ? draw_text(line, 0, 0, ROLE_PROMPT, label) : 0;
     struct area field = area_part(line, 0, x, 1, -1);

@@ -130,7 +130,9 @@ static bool in_snapshot(const struct image *img, uint64_t off, struct site *s)
 {
     for (size_t i = 0; i < img->snaps.n; i++) {
         const struct snapshot *snap = &img->snaps.list[i];
-        struct place place = { .kind = PLACE_SNAPSHOT, .i = i, .file_off = snap->entry_off,
+        struct place place = { .kind = PLACE_SNAPSHOT,
+                               .i = i,
+                               .file_off = snap->entry_off,
                                .guest_off = NO_ADDRESS };
         struct parts parts;
         bool found;
@@ -170,7 +172,9 @@ static bool in_bitmap_table(const struct image *img, uint64_t off, struct site *
 {
     for (size_t i = 0; i < img->bitmaps.n; i++) {
         const struct bitmap *bm = &img->bitmaps.list[i];
-        struct place place = { .kind = PLACE_BITMAP_TABLE, .i = i, .guest_off = NO_ADDRESS };
+        struct place place = { .kind = PLACE_BITMAP_TABLE,
+                               .i = i,
+                               .guest_off = NO_ADDRESS };
 
         if (bm->table_offset == 0 || !within(off, bm->table_offset, bm->table_size * 8))
             continue;
@@ -324,7 +328,7 @@ bool site_target(const struct image *img, const struct site *site, struct place 
     }
     to.file_off = value;
     if (to.kind != PLACE_FILE_OFFSET && !place_complete(img, &to)) {
-        to.kind = PLACE_FILE_OFFSET;        /* the table cannot be entered: show its bytes */
+        to.kind = PLACE_FILE_OFFSET; /* the table cannot be entered: show its bytes */
         to.file_off = value;
     }
     *out = to;
@@ -369,7 +373,7 @@ void site_text(const struct image *img, const struct site *site, struct buf *out
     } else if (site->place.kind == PLACE_REFBLOCK && img->geo.refcount_bits >= 8) {
         buf_printf(out, " \u00b7 refcount %" PRIu64, site->value);
     } else if (site->place.kind == PLACE_REFBLOCK) {
-        buf_printf(out, " \u00b7 %u refcounts, byte 0x%02" PRIx64, 8 / img->geo.refcount_bits,
-                   site->value);
+        buf_printf(out, " \u00b7 %u refcounts, byte 0x%02" PRIx64,
+                   8 / img->geo.refcount_bits, site->value);
     }
 }

@@ -1,5 +1,5 @@
-/* What lies at a byte of the file: which structure, which entry, which field, and where it
- * points. From this come the outline in the hex view, the rest of the place line, and
+/* What lies at a byte of the file: which structure, which entry, which field, and where
+ * it points. From this come the outline in the hex view, the rest of the place line, and
  * "Enter follows". */
 #ifndef QCHECK_UI_SITE_H
 #define QCHECK_UI_SITE_H
@@ -12,7 +12,7 @@
 #include "scan/scan.h"
 
 struct site {
-    struct place place;             /* the entry or field; kind NONE: nothing with fields */
+    struct place place; /* the entry or field; kind NONE: nothing with fields */
     uint64_t start, len;            /* bytes of the entry or field */
     const struct field_table *table;    /* NULL: no fields */
     const struct field *field;      /* NULL in bit tables: the whole word */
@@ -25,7 +25,8 @@ struct site {
 void site_at(const struct image *img, const struct scan_result *scan,
              const struct place *hint, uint64_t off, struct site *out);
 
-/* The bytes a place itself occupies: PLACE_L1 its entry, PLACE_CLUSTER a cluster. 0: none. */
+/* The bytes a place itself occupies: PLACE_L1 its entry, PLACE_CLUSTER a cluster. 0:
+ * none. */
 uint64_t site_place_len(const struct image *img, const struct place *p);
 
 /* Where the field points. False: nowhere, `why` says so in a few words. */

@@ -48,7 +48,8 @@ static void resolve_l2(const struct image *img, struct table *t)
 
 static void resolve_refblock(const struct image *img, struct table *t)
 {
-    uint64_t entry = t->i < img->reftable_n ? img->reftable[t->i] & REFTABLE_OFFSET_MASK : 0;
+    uint64_t entry =
+        t->i < img->reftable_n ? img->reftable[t->i] & REFTABLE_OFFSET_MASK : 0;
 
     if (entry == 0 || entry >= img->geo.file_len) {
         t->why = entry ? "the refcount table points past the end of the file"
@@ -133,7 +134,9 @@ struct place table_place(const struct image *img, const struct table *t, uint64_
         [TABLE_REFBLOCK] = PLACE_REFBLOCK, [TABLE_SNAPSHOTS] = PLACE_SNAPSHOT,
         [TABLE_BITMAPS] = PLACE_BITMAP, [TABLE_BITMAP] = PLACE_BITMAP_TABLE,
     };
-    struct place p = { .kind = kind[t->kind], .table = t->layer, .guest_off = NO_ADDRESS };
+    struct place p = { .kind = kind[t->kind],
+                       .table = t->layer,
+                       .guest_off = NO_ADDRESS };
 
     p.file_off = t->off == NO_ADDRESS ? NO_ADDRESS : table_entry_off(img, t, index);
     if (t->kind == TABLE_L2 || t->kind == TABLE_REFBLOCK || t->kind == TABLE_BITMAP) {
@@ -165,9 +168,11 @@ static void from_guest(const struct ui *ui, const struct place *p, struct table 
 }
 
 /* The refcount entry of the cluster a file offset lies in. */
-static void from_cluster(const struct ui *ui, uint64_t cluster, struct table *t, uint64_t *row)
+static void from_cluster(const struct ui *ui, uint64_t cluster, struct table *t,
+                         uint64_t *row)
 {
-    *t = (struct table){ .kind = TABLE_REFBLOCK, .i = cluster >> ui->img->geo.refblock_bits };
+    *t = (struct table){ .kind = TABLE_REFBLOCK,
+                         .i = cluster >> ui->img->geo.refblock_bits };
     *row = cluster & (ui->img->geo.refblock_entries - 1);
     table_resolve(ui->img, t);
     if (t->off == NO_ADDRESS) {
@@ -176,7 +181,8 @@ static void from_cluster(const struct ui *ui, uint64_t cluster, struct table *t,
     }
 }
 
-bool table_of_place(const struct ui *ui, const struct place *p, struct table *t, uint64_t *row)
+bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
+                    uint64_t *row)
 {
     struct site site;
 
@@ -231,8 +237,8 @@ bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
     default:
         return false;
     }
-    if (t->kind == TABLE_REFTABLE || t->kind == TABLE_REFBLOCK || t->kind == TABLE_SNAPSHOTS ||
-        t->kind == TABLE_BITMAPS || t->kind == TABLE_BITMAP)
+    if (t->kind == TABLE_REFTABLE || t->kind == TABLE_REFBLOCK ||
+        t->kind == TABLE_SNAPSHOTS || t->kind == TABLE_BITMAPS || t->kind == TABLE_BITMAP)
         t->layer = TABLE_ACTIVE;
     table_resolve(ui->img, t);
     return true;
@@ -265,7 +271,8 @@ void table_title(const struct image *img, const struct table *t, struct buf *out
         buf_printf(out, "table of bitmap %" PRIu64, t->i + 1);
         if (t->i < img->bitmaps.n) {
             buf_puts(out, " ");
-            text_visible(out, img->bitmaps.list[t->i].name, img->bitmaps.list[t->i].name_size);
+            text_visible(out, img->bitmaps.list[t->i].name,
+                         img->bitmaps.list[t->i].name_size);
         }
         break;
     case N_TABLE_KINDS:

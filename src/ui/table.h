@@ -21,7 +21,7 @@ struct table {
     const char *why;            /* off NO_ADDRESS: why there is none */
 };
 
-#define STRIP 16                /* parts of an L2 table or refcount block in a row's strip */
+#define STRIP 16 /* parts of an L2 table or refcount block in a row's strip */
 
 struct table_row {
     uint64_t index;
@@ -55,8 +55,8 @@ void table_read(const struct ui *ui, const struct marks *marks, const struct tab
 uint64_t table_entry_off(const struct image *img, const struct table *t, uint64_t index);
 uint64_t table_entry_size(const struct image *img, const struct table *t);
 
-/* The entries [*first, *last] of this table that a problem concerns; false: none. Nothing is
- * read. */
+/* The entries [*first, *last] of this table that a problem concerns; false: none. Nothing
+ * is read. */
 bool table_problem_rows(const struct image *img, const struct table *t,
                         const struct problem *p, uint64_t *first, uint64_t *last);
 

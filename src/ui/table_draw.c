@@ -9,8 +9,10 @@
 
 /* Columns, by kind of table and width of the screen; a column starts where the one before
  * ends. Width 0: not shown; the last one takes the rest. */
-enum column { COL_INDEX, COL_GUEST, COL_RAW, COL_TARGET, COL_COUNTS, COL_STRIP, COL_PROBLEM,
-              N_COLUMNS };
+enum column {
+    COL_INDEX, COL_GUEST, COL_RAW, COL_TARGET, COL_COUNTS, COL_STRIP, COL_PROBLEM,
+    N_COLUMNS
+};
 
 struct columns { int x[N_COLUMNS + 1]; };
 
@@ -25,7 +27,9 @@ static struct columns columns_of(const struct table_look *look, int w)
         [COL_RAW] = w >= 70 ? 19 : 0,
         [COL_TARGET] = wide ? 32 : 20,
         [COL_COUNTS] = 6,
-        [COL_STRIP] = bits ? (wide ? 34 : 0) : strip ? (wide ? STRIP + 1 : STRIP / 2 + 1) : 0,
+        [COL_STRIP] = bits    ? (wide ? 34 : 0)
+                      : strip ? (wide ? STRIP + 1 : STRIP / 2 + 1)
+                              : 0,
     };
     struct columns c = { { 0 } };
     int x = 0;
@@ -40,7 +44,8 @@ static struct columns columns_of(const struct table_look *look, int w)
     return c;
 }
 
-static struct area column(const struct area *line, const struct columns *c, enum column at)
+static struct area column(const struct area *line, const struct columns *c,
+                          enum column at)
 {
     int w = c->x[at + 1] - c->x[at];
 
@@ -88,10 +93,12 @@ static void put_guest(const struct table_look *look, const struct table_row *r, 
     const struct geometry *geo = &look->ui->img->geo;
     uint64_t start;
     uint64_t len;
-    uint64_t base = look->table->kind == TABLE_L2 ? geo_guest_off(geo, look->table->i, 0) : 0;
+    uint64_t base =
+        look->table->kind == TABLE_L2 ? geo_guest_off(geo, look->table->i, 0) : 0;
 
     if (look->table->kind == TABLE_REFTABLE) {
-        number_put(look->numbers, r->index << geo->refblock_bits << geo->cluster_bits, 0, out);
+        number_put(look->numbers, r->index << geo->refblock_bits << geo->cluster_bits, 0,
+                   out);
     } else if (look->table->kind == TABLE_REFBLOCK) {
         buf_printf(out, "cl %" PRIu64, (look->table->i << geo->refblock_bits) + r->index);
     } else if (guest_range(look, r->index, &start, &len)) {
@@ -191,20 +198,30 @@ static void draw_strip(const struct area *a, const struct table_row *r)
         if (bad)
             draw_cell(a, 0, x, '!', ROLE_SEV + SEV_CORRUPTION, NO_BACK, 0);
         else
-            draw_cell(a, 0, x, glyph[sum == 0 ? 0 : sum / (unsigned)per ? sum / (unsigned)per : 1],
+            draw_cell(a, 0, x,
+                      glyph[sum == 0              ? 0
+                            : sum / (unsigned)per ? sum / (unsigned)per
+                                                  : 1],
                       sum ? ROLE_BAR : ROLE_BAR_REST, NO_BACK, 0);
     }
 }
 
-/* Subclusters of an extended entry: stored, reads as zeros, neither, or both (an error). */
+/* Subclusters of an extended entry: stored, reads as zeros, neither, or both (an
+ * error). */
 static void draw_subclusters(const struct area *a, const struct table_row *r)
 {
     for (int i = 0; i < SUBCLUSTERS; i++) {
         bool stored = r->bitmap >> i & 1;
         bool zero = r->bitmap >> (32 + i) & 1;
 
-        draw_cell(a, 0, i, stored && zero ? '!' : stored ? CH_FULL : zero ? '0' : CH_MIDDOT,
-                  stored && zero ? ROLE_SEV + SEV_CORRUPTION : stored ? ROLE_BAR : ROLE_DIM,
+        draw_cell(a, 0, i,
+                  stored && zero ? '!'
+                  : stored       ? CH_FULL
+                  : zero         ? '0'
+                                 : CH_MIDDOT,
+                  stored && zero ? ROLE_SEV + SEV_CORRUPTION
+                  : stored       ? ROLE_BAR
+                                 : ROLE_DIM,
                   NO_BACK, 0);
     }
 }
@@ -282,7 +299,8 @@ static void draw_refcount(const struct table_look *look, const struct area *line
         buf_puts(&text, "past the end");
     put(line, &c, COL_RAW, ROLE_DIM, buf_str(&text));
     if (look->ui->scan && r->target_off != NO_ADDRESS) {
-        map_get(look->ui->scan->map, geo_cluster_of(&look->ui->img->geo, r->target_off), &cell);
+        map_get(look->ui->scan->map, geo_cluster_of(&look->ui->img->geo, r->target_off),
+                &cell);
         put(line, &c, COL_TARGET, ROLE_CLASS + cell.cls, class_info(cell.cls)->name);
     }
     buf_reset(&text);
@@ -326,11 +344,12 @@ static void draw_snapshot(const struct table_look *look, const struct area *line
     draw_cut(line, 0, 66, 10, ROLE_NUMBER,
              s->vm_state_size ? text_size(state, s->vm_state_size) : "\u2013");
     buf_reset(&text);
-    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", s->l1_table_offset, s->l1_size,
-               s->l1_size == 1 ? "entry" : "entries");
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", s->l1_table_offset,
+               s->l1_size, s->l1_size == 1 ? "entry" : "entries");
     x = draw_cut(line, 0, 77, line->w - 77, ROLE_LINK, buf_str(&text));
     if (r->problems && look->ui->scan)
-        draw_text(line, 0, line->w >= 80 ? (x + 2 < line->w ? x + 2 : line->w - 2) : line->w - 2,
+        draw_text(line, 0,
+                  line->w >= 80 ? (x + 2 < line->w ? x + 2 : line->w - 2) : line->w - 2,
                   ROLE_SEV + SEV_CORRUPTION, "!");
     buf_free(&text);
 }
@@ -338,7 +357,8 @@ static void draw_snapshot(const struct table_look *look, const struct area *line
 static void put_bitmap_flags(const struct bitmap *b, struct buf *out)
 {
     buf_puts(out, b->flags & BITMAP_IN_USE ? "in use" : "");
-    buf_printf(out, "%s%s", b->flags & BITMAP_IN_USE && b->flags & BITMAP_AUTO ? ", " : "",
+    buf_printf(out, "%s%s",
+               b->flags & BITMAP_IN_USE && b->flags & BITMAP_AUTO ? ", " : "",
                b->flags & BITMAP_AUTO ? "auto" : "");
 }
 
@@ -353,14 +373,15 @@ static void draw_bitmap(const struct table_look *look, const struct area *line,
     text_visible(&text, b->name, b->name_size);
     draw_cut(line, 0, 5, 25, ROLE_NAME, buf_str(&text));
     draw_cut(line, 0, 31, 11, ROLE_NUMBER,
-             b->granularity_bits < 64 ? text_size(size, UINT64_C(1) << b->granularity_bits)
-                                      : "absurd");
+             b->granularity_bits < 64
+                 ? text_size(size, UINT64_C(1) << b->granularity_bits)
+                 : "absurd");
     buf_reset(&text);
     put_bitmap_flags(b, &text);
     draw_cut(line, 0, 43, 13, ROLE_TEXT, buf_str(&text));
     buf_reset(&text);
-    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", b->table_offset, b->table_size,
-               b->table_size == 1 ? "entry" : "entries");
+    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", b->table_offset,
+               b->table_size, b->table_size == 1 ? "entry" : "entries");
     draw_cut(line, 0, 57, line->w - 60, ROLE_LINK, buf_str(&text));
     if (!b->sound || r->problems)
         draw_text(line, 0, line->w - 2, ROLE_SEV + SEV_CORRUPTION, "!");
@@ -391,12 +412,14 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
     enum table_kind kind = look->table->kind;
 
     if (kind == TABLE_SNAPSHOTS) {
-        draw_text(line, 0, 1, ROLE_DIM, "number, id   name                    taken (UTC)");
+        draw_text(line, 0, 1, ROLE_DIM,
+                  "number, id   name                    taken (UTC)");
         draw_text(line, 0, 56, ROLE_DIM, "disk      VM state   L1 table");
         return;
     }
     if (kind == TABLE_BITMAPS) {
-        draw_text(line, 0, 1, ROLE_DIM, "no  name                      granularity flags");
+        draw_text(line, 0, 1, ROLE_DIM,
+                  "no  name                      granularity flags");
         draw_text(line, 0, 57, ROLE_DIM, "table");
         return;
     }
@@ -405,81 +428,11 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
         kind == TABLE_REFTABLE ? "file from" : kind == TABLE_REFBLOCK ? "cluster"
         : line->w >= 110 ? "guest range" : "guest from");
     put(line, &c, COL_RAW, ROLE_DIM, kind == TABLE_REFBLOCK ? "file offset" : "raw");
-    put(line, &c, COL_TARGET, ROLE_DIM, kind == TABLE_REFBLOCK ? "what it is" : "points to");
+    put(line, &c, COL_TARGET, ROLE_DIM,
+        kind == TABLE_REFBLOCK ? "what it is" : "points to");
     put(line, &c, COL_COUNTS, ROLE_DIM, "refs");
     put(line, &c, COL_STRIP, ROLE_DIM,
         kind == TABLE_L2 ? "subclusters" : line->w >= 110 ? "how full it is" : "full");
-    put(line, &c, COL_PROBLEM, ROLE_DIM, line->w - c.x[COL_PROBLEM] < 8 ? "!" : "problem");
-}
-
-/* --- a row in words --- */
-
-static void say_counts(const struct table_row *r, struct buf *out)
-{
-    if (!r->has_counts)
-        return;
-    if (r->stored_known)
-        buf_printf(out, "; refcount stored %" PRIu64, r->stored);
-    else
-        buf_puts(out, "; stored refcount unreadable");
-    if (r->counted_known)
-        buf_printf(out, ", counted %" PRIu64, r->counted);
-    else if (r->target_off != NO_ADDRESS)
-        buf_puts(out, ", not counted yet");
-}
-
-static void say_listed(const struct table_look *look, const struct table_row *r,
-                       struct buf *out)
-{
-    const struct image *img = look->ui->img;
-    char size[TEXT_NUM];
-
-    if (look->table->kind == TABLE_SNAPSHOTS) {
-        const struct snapshot *s = &img->snaps.list[r->index];
-
-        buf_printf(out, ": entry at 0x%" PRIx64 ", L1 table at 0x%" PRIx64 ", %" PRIu64 " %s",
-                   s->entry_off, s->l1_table_offset, s->l1_size,
-                   s->l1_size == 1 ? "entry" : "entries");
-    } else {
-        const struct bitmap *b = &img->bitmaps.list[r->index];
-
-        buf_printf(out, ": table at 0x%" PRIx64 ", %" PRIu64 " %s", b->table_offset,
-                   b->table_size, b->table_size == 1 ? "entry" : "entries");
-        if (b->granularity_bits < 64)
-            buf_printf(out, ", one bit for %s",
-                       text_size(size, UINT64_C(1) << b->granularity_bits));
-        if (b->fault)
-            buf_printf(out, "; %s", b->fault);
-    }
-}
-
-void table_row_text(const struct table_look *look, const struct table_row *r, struct buf *out)
-{
-    static const char *const table[N_TABLE_KINDS] = {
-        [TABLE_L1] = "l1-entry", [TABLE_L2] = "l2-entry", [TABLE_REFTABLE] = "reftable-entry",
-        [TABLE_BITMAP] = "bitmap-table-entry",
-    };
-    struct place place = table_place(look->ui->img, look->table, r->index);
-
-    place_text(&place, out);
-    if (look->table->kind == TABLE_SNAPSHOTS || look->table->kind == TABLE_BITMAPS) {
-        say_listed(look, r, out);
-        return;
-    }
-    if (r->unreadable) {
-        buf_puts(out, ": cannot be read");
-        return;
-    }
-    if (table[look->table->kind]) {
-        bool compressed = look->table->kind == TABLE_L2 && r->type == L2_COMPRESSED;
-
-        buf_puts(out, ": ");
-        site_bits(compressed ? field_table_compressed(look->ui->img->geo.cluster_bits)
-                             : field_table(table[look->table->kind]), r->raw, out);
-        if (compressed)
-            buf_printf(out, " (at most %" PRIu64 " bytes)", r->target_len);
-        if (look->table->kind == TABLE_L2 && !compressed)
-            buf_printf(out, " \u00b7 %s", l2_type_name(r->type));
-    }
-    say_counts(r, out);
+    put(line, &c, COL_PROBLEM, ROLE_DIM,
+        line->w - c.x[COL_PROBLEM] < 8 ? "!" : "problem");
 }

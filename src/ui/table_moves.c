@@ -65,8 +65,8 @@ void table_go_sibling(const struct ui *ui, const struct table *t, uint64_t index
     request_message(req, "There is no table beyond this one");
 }
 
-static void open_cluster(const struct ui *ui, const struct table *t, const struct table_row *r,
-                         struct request *req)
+static void open_cluster(const struct ui *ui, const struct table *t,
+                         const struct table_row *r, struct request *req)
 {
     struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = r->target_off,
                        .guest_off = NO_ADDRESS, .table = t->layer };

@@ -15,6 +15,7 @@ void table_open_row(const struct ui *ui, const struct table *t, const struct tab
                     struct request *req);
 
 /* Explains this kind of table with the numbers of the entry under the cursor. */
-void table_teach(const struct ui *ui, const struct table *t, uint64_t index, struct buf *out);
+void table_teach(const struct ui *ui, const struct table *t, uint64_t index,
+                 struct buf *out);
 
 #endif

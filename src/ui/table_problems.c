@@ -13,8 +13,8 @@ static struct span run_of(uint64_t first, uint64_t count)
 
 /* Entries of a table of entries, of a table of tables: `upper` is the place kind of the
  * former, `lower` of the latter, whose member i is the entry of the former. */
-static bool by_index(const struct problem *p, enum place_kind upper, enum place_kind lower,
-                     struct span *out)
+static bool by_index(const struct problem *p, enum place_kind upper,
+                     enum place_kind lower, struct span *out)
 {
     if (p->place.kind == upper)
         *out = run_of(p->place.i, p->count);
@@ -54,8 +54,8 @@ static bool in_refblock(const struct table *t, const struct problem *p, uint32_t
     return true;
 }
 
-static bool rows_of(const struct image *img, const struct table *t, const struct problem *p,
-                    struct span *out)
+static bool rows_of(const struct image *img, const struct table *t,
+                    const struct problem *p, struct span *out)
 {
     uint32_t bits = img->geo.refblock_bits;
     struct span run;
@@ -76,7 +76,8 @@ static bool rows_of(const struct image *img, const struct table *t, const struct
     case TABLE_SNAPSHOTS:
         if (p->place.kind == PLACE_SNAPSHOT)
             *out = run_of(p->place.i, p->count);
-        else if ((p->place.kind == PLACE_L1 || p->place.kind == PLACE_L2) && p->place.table)
+        else if ((p->place.kind == PLACE_L1 || p->place.kind == PLACE_L2) &&
+                 p->place.table)
             *out = run_of(p->place.table - 1, 1);
         else
             return false;

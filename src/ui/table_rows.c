@@ -52,7 +52,8 @@ static void fill_refcount(const struct ui *ui, const struct table *t, struct tab
     r->stored_known = !r->unreadable;
 }
 
-static void fill_listed(const struct image *img, const struct table *t, struct table_row *r)
+static void fill_listed(const struct image *img, const struct table *t,
+                        struct table_row *r)
 {
     r->used = true;
     if (t->kind == TABLE_SNAPSHOTS) {
@@ -75,7 +76,8 @@ static void fill_row(const struct ui *ui, const struct table *t, struct table_ro
         fill_listed(img, t, r);
         return;
     }
-    r->unreadable = r->off != NO_ADDRESS && !source_read(img->src, r->off, bytes, len, NULL);
+    r->unreadable =
+        r->off != NO_ADDRESS && !source_read(img->src, r->off, bytes, len, NULL);
     if (t->kind == TABLE_L2)
         fill_l2(img, r, bytes);
     else if (t->kind == TABLE_REFBLOCK)
@@ -95,7 +97,8 @@ static void add_counts(const struct ui *ui, struct table_row *r)
     cluster = geo_cluster_of(geo, r->target_off);
     if (!r->has_counts) {
         r->has_counts = true;
-        r->stored_known = image_stored_refcount(ui->img, cluster, &r->stored) != STORED_UNREADABLE;
+        r->stored_known =
+            image_stored_refcount(ui->img, cluster, &r->stored) != STORED_UNREADABLE;
     }
     if (ui->scan) {
         map_get(ui->scan->map, cluster, &cell);
@@ -104,7 +107,8 @@ static void add_counts(const struct ui *ui, struct table_row *r)
     }
 }
 
-static void note(struct table_row *r, const struct problems *p, size_t found, size_t first)
+static void note(struct table_row *r, const struct problems *p, size_t found,
+                 size_t first)
 {
     if (found == 0)
         return;
@@ -116,12 +120,14 @@ static void note(struct table_row *r, const struct problems *p, size_t found, si
 }
 
 /* Problems of the entry, of the cluster it points to, and of the table it points to. */
-static void add_problems(const struct ui *ui, const struct marks *marks, const struct table *t,
-                         struct table_row *r)
+static void add_problems(const struct ui *ui, const struct marks *marks,
+                         const struct table *t, struct table_row *r)
 {
     const struct problems *p;
     uint64_t size = t->kind == TABLE_L2 ? ui->img->geo.l2_entry_size
-                  : t->kind == TABLE_REFBLOCK ? u64_max(ui->img->geo.refcount_bits / 8, 1) : 8;
+                    : t->kind == TABLE_REFBLOCK
+                        ? u64_max(ui->img->geo.refcount_bits / 8, 1)
+                        : 8;
     size_t first = 0;
 
     if (!ui->scan)
@@ -157,8 +163,8 @@ static uint8_t share(uint64_t used, uint64_t all)
     return (uint8_t)(used > 0 && eighths == 0 ? 1 : eighths);
 }
 
-static uint64_t used_in(const struct image *img, const struct table *t, const uint8_t *bytes,
-                        uint64_t len, uint64_t *all)
+static uint64_t used_in(const struct image *img, const struct table *t,
+                        const uint8_t *bytes, uint64_t len, uint64_t *all)
 {
     uint64_t used = 0;
     uint64_t step = t->kind == TABLE_L1 ? img->geo.l2_entry_size : 8;
@@ -176,8 +182,8 @@ static uint64_t used_in(const struct image *img, const struct table *t, const ui
 }
 
 /* Reads all of a table of up to 64 KiB, or a piece of each part of a larger one. */
-static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes, uint64_t part,
-                        uint64_t len)
+static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
+                        uint64_t part, uint64_t len)
 {
     struct source_req req[STRIP];
 
@@ -191,8 +197,8 @@ static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes, u
     source_read_many(img->src, req, STRIP);
 }
 
-static void fill_strip(const struct ui *ui, const struct marks *marks, const struct table *t,
-                       struct table_row *r, uint8_t *bytes)
+static void fill_strip(const struct ui *ui, const struct marks *marks,
+                       const struct table *t, struct table_row *r, uint8_t *bytes)
 {
     uint64_t part = ui->img->geo.cluster_size / STRIP;
     uint64_t len = u64_min(part, PIECE);
@@ -204,8 +210,9 @@ static void fill_strip(const struct ui *ui, const struct marks *marks, const str
         size_t first = 0;
 
         r->strip[i] = share(used, all);
-        r->strip_bad[i] = ui->scan && marks_of_bytes(marks, &ui->scan->problems,
-                                                     r->target_off + i * part, part, &first);
+        r->strip_bad[i] =
+            ui->scan && marks_of_bytes(marks, &ui->scan->problems,
+                                       r->target_off + i * part, part, &first);
     }
     r->has_strip = true;
 }
@@ -213,7 +220,7 @@ static void fill_strip(const struct ui *ui, const struct marks *marks, const str
 void table_read(const struct ui *ui, const struct marks *marks, const struct table *t,
                 const uint64_t *index, size_t n, struct table_row *out)
 {
-    uint8_t *pieces = malloc((size_t)STRIP * PIECE);    /* without it: rows without strips */
+    uint8_t *pieces = malloc((size_t)STRIP * PIECE); /* without it: rows without strips */
 
     for (size_t k = 0; k < n; k++) {
         struct table_row *r = &out[k];
@@ -223,8 +230,8 @@ void table_read(const struct ui *ui, const struct marks *marks, const struct tab
         fill_row(ui, t, r);
         add_counts(ui, r);
         add_problems(ui, marks, t, r);
-        if ((t->kind == TABLE_L1 || t->kind == TABLE_REFTABLE) &&
-            pieces && r->target_off != NO_ADDRESS && r->target_off < ui->img->geo.file_len)
+        if ((t->kind == TABLE_L1 || t->kind == TABLE_REFTABLE) && pieces &&
+            r->target_off != NO_ADDRESS && r->target_off < ui->img->geo.file_len)
             fill_strip(ui, marks, t, r, pieces);
     }
     free(pieces);

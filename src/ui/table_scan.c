@@ -1,4 +1,5 @@
-/* Looking at every entry of a table: for the used ones, or for one that points somewhere. */
+/* Looking at every entry of a table: for the used ones, or for one that points
+ * somewhere. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -13,8 +14,8 @@
 typedef void entry_fn(void *arg, const struct image *img, const struct table *t,
                       uint64_t index, const uint8_t *bytes, uint64_t in_chunk);
 
-static bool each_entry(const struct image *img, const struct table *t, entry_fn *fn, void *arg,
-                       struct error *err)
+static bool each_entry(const struct image *img, const struct table *t, entry_fn *fn,
+                       void *arg, struct error *err)
 {
     uint64_t size = t->kind == TABLE_REFBLOCK ? 0 : table_entry_size(img, t);
     uint64_t per_chunk = size ? CHUNK / size : CHUNK * 8 / img->geo.refcount_bits;
@@ -59,8 +60,8 @@ bool table_used(const struct image *img, const struct table *t, uint32_t **out, 
     struct used used = { NULL, 0 };
 
     if (t->n > TABLE_FILTER_MAX)
-        return err_set(err, ERR_LIMIT, "a table of %" PRIu64 " entries is too large for that",
-                       t->n);
+        return err_set(err, ERR_LIMIT,
+                       "a table of %" PRIu64 " entries is too large for that", t->n);
     used.list = calloc((size_t)t->n + 1, sizeof *used.list);
     if (!used.list)
         return err_set(err, ERR_NOMEM, "out of memory");

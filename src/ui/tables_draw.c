@@ -54,15 +54,16 @@ int tables_draw_topics(const struct tables_view *v, const struct ui *ui,
             snprintf(text, sizeof text, " %s ", name[t]);
         x += (int)strlen(text);
         if (line)
-            draw_text(line, 0, start, (int)tables_topic(&v->table) == t ? ROLE_TAB_ON : ROLE_TAB,
-                      text);
+            draw_text(line, 0, start,
+                      (int)tables_topic(&v->table) == t ? ROLE_TAB_ON : ROLE_TAB, text);
         if (hit && at >= start && at < x)
             *hit = (enum topic)t;
     }
     return x;
 }
 
-static void draw_head(const struct tables_view *v, const struct ui *ui, const struct area *a)
+static void draw_head(const struct tables_view *v, const struct ui *ui,
+                      const struct area *a)
 {
     struct table_look look = { ui, &v->table, v->numbers };
     struct area line = area_part(a, 0, 0, 1, -1);
@@ -89,7 +90,8 @@ static void draw_head(const struct tables_view *v, const struct ui *ui, const st
     }
 }
 
-static void draw_detail(const struct tables_view *v, const struct ui *ui, const struct area *a)
+static void draw_detail(const struct tables_view *v, const struct ui *ui,
+                        const struct area *a)
 {
     struct table_look look = { ui, &v->table, v->numbers };
     size_t at = (size_t)(v->list.at - v->list.top);
@@ -133,8 +135,8 @@ static void draw_scroll_bar(const struct tables_view *v, const struct area *rows
             draw_cell(rows, (int)y, rows->w - 1, '!', ROLE_SEV + SEV_CORRUPTION, NO_BACK,
                       shown ? ATTR_REVERSE : 0);
         else
-            draw_cell(rows, (int)y, rows->w - 1, shown ? CH_FULL : CH_VLINE, ROLE_FRAME, NO_BACK,
-                      0);
+            draw_cell(rows, (int)y, rows->w - 1, shown ? CH_FULL : CH_VLINE, ROLE_FRAME,
+                      NO_BACK, 0);
     }
 }
 
@@ -147,7 +149,9 @@ void tables_draw(const void *state, const struct ui *ui, const struct area *a)
     draw_head(v, ui, a);
     if (v->list.n == 0)
         draw_cut(&rows, rows.h > 2, 2, rows.w - 2, ROLE_DIM,
-                 tables_filtered(v) ? "No entry is in use." : v->table.why ? v->table.why : "");
+                 tables_filtered(v) ? "No entry is in use."
+                 : v->table.why     ? v->table.why
+                                    : "");
     for (size_t i = 0; i < v->n_row; i++) {
         struct area line = area_part(&rows, (int)i, 1, 1, -2);
 
@@ -159,7 +163,8 @@ void tables_draw(const void *state, const struct ui *ui, const struct area *a)
     }
     draw_scroll_bar(v, &rows);
     if (tables_detail_rows(a->h)) {
-        struct area below = area_part(a, a->h - tables_detail_rows(a->h), 0, tables_detail_rows(a->h), -1);
+        struct area below = area_part(a, a->h - tables_detail_rows(a->h), 0,
+                                      tables_detail_rows(a->h), -1);
 
         draw_detail(v, ui, &below);
     }

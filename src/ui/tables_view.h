@@ -13,7 +13,7 @@ struct tables_view {
     struct table table;
     struct list list;           /* of shown rows: all, or those in `used` */
     bool hide_unused;
-    uint32_t *used;             /* owned; indices of used entries of `table`, NULL: none yet */
+    uint32_t *used; /* owned; indices of used entries of `table`, NULL: none yet */
     size_t n_used;
     enum number_style numbers;
     struct marks marks;

@@ -1,5 +1,5 @@
-/* A terminal, real (term_curses.c) or scripted (term_fake.c). The application draws a grid
- * and asks for the next event; nothing else of the program knows a terminal. */
+/* A terminal, real (term_curses.c) or scripted (term_fake.c). The application draws a
+ * grid and asks for the next event; nothing else of the program knows a terminal. */
 #ifndef QCHECK_UI_TERM_H
 #define QCHECK_UI_TERM_H
 
@@ -52,7 +52,8 @@ struct terminal {
 /* The controlling terminal through ncurses. `mono`: no colours whatever it can do. Fails
  * with a message when TERM is unknown or cannot place the cursor. Installs handlers for
  * SIGWINCH, SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGQUIT and, to give the terminal back,
- * SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT; close() puts the old ones back. One at a time. */
+ * SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT; close() puts the old ones back. One at a
+ * time. */
 bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
                struct error *err);
 

@@ -65,7 +65,8 @@ static int pair_of(struct curses_term *t, int fg, int bg)
 static attr_t curses_attr(unsigned attr)
 {
     return (attr & ATTR_BOLD ? A_BOLD : 0) | (attr & ATTR_DIM ? A_DIM : 0) |
-           (attr & ATTR_REVERSE ? A_REVERSE : 0) | (attr & ATTR_UNDERLINE ? A_UNDERLINE : 0);
+           (attr & ATTR_REVERSE ? A_REVERSE : 0) |
+           (attr & ATTR_UNDERLINE ? A_UNDERLINE : 0);
 }
 
 static enum depth depth_of_terminal(bool mono)
@@ -176,12 +177,22 @@ static int64_t term_now(struct terminal *base)
 
 /* --- events --- */
 
-static const struct { int code; uint32_t key; } special[] = {
-    { KEY_UP, KEYCODE_UP }, { KEY_DOWN, KEYCODE_DOWN }, { KEY_LEFT, KEYCODE_LEFT },
-    { KEY_RIGHT, KEYCODE_RIGHT }, { KEY_PPAGE, KEYCODE_PGUP }, { KEY_NPAGE, KEYCODE_PGDN },
-    { KEY_HOME, KEYCODE_HOME }, { KEY_END, KEYCODE_END }, { KEY_FIND, KEYCODE_HOME },
-    { KEY_SELECT, KEYCODE_END }, { KEY_BTAB, KEYCODE_BACKTAB }, { KEY_DC, KEYCODE_DEL },
-    { KEY_IC, KEYCODE_INS }, { KEY_ENTER, KEYCODE_ENTER },
+static const struct { int code; uint32_t key;
+} special[] = {
+    { KEY_UP, KEYCODE_UP },
+    { KEY_DOWN, KEYCODE_DOWN },
+    { KEY_LEFT, KEYCODE_LEFT },
+    { KEY_RIGHT, KEYCODE_RIGHT },
+    { KEY_PPAGE, KEYCODE_PGUP },
+    { KEY_NPAGE, KEYCODE_PGDN },
+    { KEY_HOME, KEYCODE_HOME },
+    { KEY_END, KEYCODE_END },
+    { KEY_FIND, KEYCODE_HOME },
+    { KEY_SELECT, KEYCODE_END },
+    { KEY_BTAB, KEYCODE_BACKTAB },
+    { KEY_DC, KEYCODE_DEL },
+    { KEY_IC, KEYCODE_INS },
+    { KEY_ENTER, KEYCODE_ENTER },
     { KEY_BACKSPACE, KEYCODE_BACKSPACE },
 };
 
@@ -227,7 +238,8 @@ static bool key_event(struct event *out)
             if (special[i].code == (int)code)
                 *out = (struct event){ .kind = EVENT_KEY, .key = special[i].key };
         if (code >= KEY_F(1) && code <= KEY_F(12))
-            *out = (struct event){ .kind = EVENT_KEY, .key = KEYCODE_F1 + code - KEY_F(1) };
+            *out =
+                (struct event){ .kind = EVENT_KEY, .key = KEYCODE_F1 + code - KEY_F(1) };
         return true;
     default:
         *out = (struct event){ .kind = EVENT_KEY, .key = (uint32_t)code };
@@ -272,9 +284,11 @@ static bool signal_event(struct terminal *base, struct event *out)
     return false;
 }
 
-static void term_next(struct terminal *base, int wake_fd, int timeout_ms, struct event *out)
+static void term_next(struct terminal *base, int wake_fd, int timeout_ms,
+                      struct event *out)
 {
-    struct pollfd fds[2] = { { fileno(self(base)->in), POLLIN, 0 }, { wake_fd, POLLIN, 0 } };
+    struct pollfd fds[2] = { { fileno(self(base)->in), POLLIN, 0 },
+                             { wake_fd, POLLIN, 0 } };
     int waiting = 0;
     int n;
 
@@ -347,8 +361,12 @@ static const char *capability(const char *name)
 static void prepare_for_crash(void)
 {
     const char *const undo[] = {
-        capability("rmcup"), capability("sgr0"), capability("op"), capability("cnorm"),
-        capability("rmkx"), capability("XM") || capability("kmous") ? "\033[?1000l" : NULL,
+        capability("rmcup"),
+        capability("sgr0"),
+        capability("op"),
+        capability("cnorm"),
+        capability("rmkx"),
+        capability("XM") || capability("kmous") ? "\033[?1000l" : NULL,
         "\r\n",
     };
 
@@ -362,7 +380,8 @@ static bool look_up_terminal(const char *name, struct error *err)
     int status;
 
     if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
-        return err_set(err, ERR_USAGE, "TERM is \"%.40s\": no such terminal is known", name);
+        return err_set(err, ERR_USAGE, "TERM is \"%.40s\": no such terminal is known",
+                       name);
     if (capability("cup") && capability("clear")) {
         prepare_for_crash();
         ok = true;

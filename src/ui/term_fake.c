@@ -124,7 +124,8 @@ static bool play(struct fake *t, const char *word, int wake_fd, struct event *ou
     return true;
 }
 
-static void fake_next(struct terminal *base, int wake_fd, int timeout_ms, struct event *out)
+static void fake_next(struct terminal *base, int wake_fd, int timeout_ms,
+                      struct event *out)
 {
     struct fake *t = self(base);
     char word[256];

@@ -12,7 +12,8 @@
 
 #define COUNT(a) (sizeof (a) / sizeof (a)[0])
 
-static const int flagged[] = { SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int flagged[] = { SIGWINCH, SIGTSTP, SIGCONT, SIGINT,
+                               SIGTERM,  SIGHUP,  SIGQUIT };
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
 /* Written by handlers, hence global. */
@@ -29,7 +30,7 @@ static struct {
 static struct sigaction old_flagged[COUNT(flagged)];
 static struct sigaction old_crash[COUNT(crashes)];
 static sigset_t old_mask;
-static char crash_stack[32768];         /* so that a stack overflow gets this far as well */
+static char crash_stack[32768]; /* so that a stack overflow gets this far as well */
 
 static void on_flagged(int signo)
 {

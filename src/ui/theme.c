@@ -202,8 +202,8 @@ static int nearest_256(int32_t rgb)
     return 16 + 36 * r + 6 * g + b;
 }
 
-/* One of the 16 colours on a terminal with 8: bright ones become bold, bright black (which
- * many show as black) the default colour, dimmed. */
+/* One of the 16 colours on a terminal with 8: bright ones become bold, bright black
+ * (which many show as black) the default colour, dimmed. */
 static int of_eight(int colour, unsigned *attr)
 {
     if (colour == 8) {
@@ -227,7 +227,7 @@ struct style theme_style(enum theme_id theme, enum depth depth, unsigned role)
 
     if (theme == THEME_MONO || depth == DEPTH_MONO)
         return (struct style){ COLOUR_DEFAULT, COLOUR_DEFAULT, row->mono };
-    if (depth == DEPTH_8 || depth == DEPTH_DIRECT) {    /* direct: a palette of 8, and RGB */
+    if (depth == DEPTH_8 || depth == DEPTH_DIRECT) { /* direct: a palette of 8, and RGB */
         s.fg = of_eight(s.fg, &s.attr);
         s.bg = of_eight(s.bg, &ignored);
     }

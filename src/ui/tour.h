@@ -6,15 +6,15 @@
 
 struct tour {
     const struct problems *problems;    /* borrowed */
-    size_t *order;                      /* owned: indices in problems->list; NULL: no memory */
+    size_t *order; /* owned: indices in problems->list; NULL: no memory */
 };
 
 void tour_init(struct tour *t, const struct problems *problems);
 void tour_free(struct tour *t);
 
-/* Position in `order` of the next (dir > 0) or previous problem, wrapping round: seen from
- * problem number `from` of the list when `here` is still its place, else from the file
- * offset of `here`. There must be problems. */
+/* Position in `order` of the next (dir > 0) or previous problem, wrapping round: seen
+ * from problem number `from` of the list when `here` is still its place, else from the
+ * file offset of `here`. There must be problems. */
 size_t tour_step(const struct tour *t, const struct place *here, size_t from, int dir);
 
 #endif

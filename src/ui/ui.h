@@ -17,13 +17,14 @@ struct ui_options {
     bool mono;                  /* NO_COLOR is set: no colours whatever the theme */
     unsigned threads;           /* of the scan; 0: as many as cores */
     size_t problems_kept;       /* 0: the default */
-    bool sandbox;               /* give up all but terminal and image once both are open */
-    const char *start;          /* address to start at, as typed at the go-to prompt; NULL */
+    bool sandbox;               /* give up all but terminal and image once open */
+    const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 
 /* Runs the inspector on the controlling terminal until the person leaves. setlocale() has
- * been called. False when the terminal cannot be used or memory runs out. *signo: 0, or the
- * signal that ended it; the caller should end by the same one (the terminal is restored). */
+ * been called. False when the terminal cannot be used or memory runs out. *signo: 0, or
+ * the signal that ended it; the caller should end by the same one (the terminal is
+ * restored). */
 bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
             struct error *err);
 

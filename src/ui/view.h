@@ -3,29 +3,31 @@
  *
  * The life of a frame:
  *
- *   1. An event comes. The frame (app.c) turns it into an action through the key table and
- *      handles its own ones (quit, back, go to, view 1-6, next problem ...). Any other goes
- *      to act() of the view shown, which changes the view's state and may ask for something
- *      in *req.
+ *   1. An event comes. The frame (app.c) turns it into an action through the key table
+ *      and handles its own ones (quit, back, go to, view 1-6, next problem ...). Any
+ *      other goes to act() of the view shown, which changes the view's state and may ask
+ *      for something in *req.
  *   2. prepare() is told the size of its area and may read from the image: bounded, about
  *      as much as the screen shows. It keeps what it read, and the error when reading
  *      failed, in its state.
- *   3. draw() draws from that state. The state is const, it reads nothing, it cannot fail.
- *      The area is erased before. It should set the real cursor on the focused item.
+ *   3. draw() draws from that state. The state is const, it reads nothing, it cannot
+ *      fail. The area is erased before. It should set the real cursor on the focused
+ *      item.
  *
  * The place where one stands, ui->here, is shared by all views and shown in the place
  * line. When a view comes to the front, or somebody jumps, show() is called with that
  * place: the view puts its cursor there, or as near as it can. When the cursor of a view
- * moves, act() reports the new place with REQ_MOVED. show() itself does not report: a place
- * seen in a coarse view keeps its precision on return to a fine one.
+ * moves, act() reports the new place with REQ_MOVED. show() itself does not report: a
+ * place seen in a coarse view keeps its precision on return to a fine one.
  *
- * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and everything
- * must work all the same. When it ends, scanned() is called once (and never when the scan
- * failed). Sizes may be anything from 1x1, in any order. Text from the image is drawn with
- * draw_bytes, everything else with draw_text; neither needs care about clipping.
+ * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and
+ * everything must work all the same. When it ends, scanned() is called once (and never
+ * when the scan failed). Sizes may be anything from 1x1, in any order. Text from the
+ * image is drawn with draw_bytes, everything else with draw_text; neither needs care
+ * about clipping.
  *
- * All callbacks run on one thread. Pointers in struct ui stay valid while the view exists,
- * except that `scan` and `progress` change between calls. */
+ * All callbacks run on one thread. Pointers in struct ui stay valid while the view
+ * exists, except that `scan` and `progress` change between calls. */
 #ifndef QCHECK_UI_VIEW_H
 #define QCHECK_UI_VIEW_H
 
@@ -42,12 +44,12 @@
 /* What views may know of the rest: read only. */
 struct ui {
     const struct image *img;
-    const struct scan_result *scan;         /* NULL until the scan has ended; then const */
+    const struct scan_result *scan;         /* NULL until the scan has ended */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */
-    struct place owner;                     /* guest data at here: the L2 entry whose it is,
-                                               where that is known; else kind NONE */
+    struct place owner;                     /* guest data at here: the L2 entry whose it
+                                               is, where known; else kind NONE */
     size_t problem;                         /* index in scan->problems.list of the problem
                                                last jumped to, or NO_PROBLEM */
     const char *search;                     /* last search text, "" at first */
@@ -60,12 +62,12 @@ struct ui {
 
 /* What act() asks the frame for. */
 enum request_kind {
-    REQ_NONE,               /* handled, nothing else to do (or: action means nothing here) */
-    REQ_MOVED,              /* place: the cursor stands there now; no entry in the history */
-    REQ_GO,                 /* place, view: go there, Backspace returns. view N_VIEWS: the
-                               view that shows this place best */
-    REQ_VIEW,               /* view: show that one, at the same place; Backspace returns */
-    REQ_BACK,               /* as Backspace */
+    REQ_NONE,           /* handled, or the action means nothing here */
+    REQ_MOVED,          /* place: the cursor stands there now; no entry in the history */
+    REQ_GO,             /* place, view: go there, Backspace returns. view N_VIEWS: the
+                           view that shows this place best */
+    REQ_VIEW,           /* view: show that one, at the same place; Backspace returns */
+    REQ_BACK,           /* as Backspace */
 };
 
 struct request {
@@ -102,8 +104,8 @@ struct view_class {
     void (*draw)(const void *state, const struct ui *ui, const struct area *a);
     void (*act)(void *state, const struct ui *ui, enum action action,
                 const struct act_arg *arg, struct request *req);
-    /* Finds `text` (not empty) after the cursor, dir > 0, or before it, wrapping round; the
-     * outcome goes into *req as in act(). NULL: this view has no search. */
+    /* Finds `text` (not empty) after the cursor, dir > 0, or before it, wrapping round;
+     * the outcome goes into *req as in act(). NULL: this view has no search. */
     void (*search)(void *state, const struct ui *ui, const char *text, int dir,
                    struct request *req);
     /* The second page of help: what is shown here, why it exists in the format and how it
@@ -111,9 +113,9 @@ struct view_class {
      * empty lines; a line that starts with two blanks is not filled. May be NULL. */
     void (*teach)(const void *state, const struct ui *ui, struct buf *out);
     /* Descriptor that becomes readable when work on a thread that this view has started
-     * ends (ui/task.h); -1: none goes on. While it does and the view is in front, the frame
-     * draws now and then, and Esc comes to act() as ACT_STOP. The next prepare() after the
-     * end must take the outcome. May be NULL. */
+     * ends (ui/task.h); -1: none goes on. While it does and the view is in front, the
+     * frame draws now and then, and Esc comes to act() as ACT_STOP. The next prepare()
+     * after the end must take the outcome. May be NULL. */
     int (*waiting)(const void *state);
     /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
     void (*status)(const void *state, const struct ui *ui, struct buf *out);

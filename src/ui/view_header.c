@@ -196,8 +196,8 @@ static struct columns columns_of(int w)
     return c;
 }
 
-static void draw_row(const struct header_view *v, const struct ui *ui, const struct area *a,
-                     int y, const struct columns *c, uint64_t n)
+static void draw_row(const struct header_view *v, const struct ui *ui,
+                     const struct area *a, int y, const struct columns *c, uint64_t n)
 {
     const struct row *row = &v->row[n];
     const struct part *p = row->part;
@@ -222,7 +222,8 @@ static void draw_row(const struct header_view *v, const struct ui *ui, const str
              p->field->target != TARGET_NONE && p->value ? ROLE_LINK : ROLE_TEXT,
              buf_str(&text));
     draw_cut(a, y, c->meaning, a->w - c->meaning, ROLE_DIM, p->field->meaning);
-    if (ui->scan && marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem))
+    if (ui->scan &&
+        marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem))
         draw_text(a, y, c->name - 1, ROLE_SEV + SEV_CORRUPTION, "!");
     if (n == v->list.at)
         draw_restyle(a, y, 0, a->w, N_ROLES, ATTR_REVERSE);
@@ -242,10 +243,12 @@ static void draw_detail(const struct header_view *v, const struct ui *ui,
     draw_hline(a, 0, 0, a->w);
     draw_printf(a, 0, 2, ROLE_HEADING, " %s ", f->name);
     buf_printf(&text, "%s\n", f->meaning);
-    buf_printf(&text, "Bytes %" PRIu64 " to %" PRIu64 ". Value: ", p->off, p->off + p->len - 1);
+    buf_printf(&text, "Bytes %" PRIu64 " to %" PRIu64 ". Value: ", p->off,
+               p->off + p->len - 1);
     decoded(ui->img, p, &text);
     buf_putc(&text, '\n');
-    if (ui->scan && marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem)) {
+    if (ui->scan &&
+        marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem)) {
         buf_puts(&text, "! ");
         problem_text(&ui->scan->problems.list[problem], ui->img, &text);
         buf_putc(&text, '\n');
@@ -365,30 +368,40 @@ static void header_teach(const void *state, const struct ui *ui, struct buf *out
     char b[TEXT_NUM];
 
     (void)state;
-    buf_puts(out, "The header is the first cluster of the file. It says what everything else "
-                  "looks like and where it begins; nothing can be found without it.\n\n");
-    buf_printf(out, "This image is version %" PRIu64 " with cluster_bits %" PRIu64
+    buf_puts(out,
+             "The header is the first cluster of the file. It says what everything else "
+             "looks like and where it begins; nothing can be found without it.\n\n");
+    buf_printf(out,
+               "This image is version %" PRIu64 " with cluster_bits %" PRIu64
                ": 2^%" PRIu64 " = %s for each cluster. The file of %s has %" PRIu64
                " of them, and all tables and data start at a multiple of that size.\n\n",
-               h->version, h->cluster_bits, h->cluster_bits, text_size(a, geo->cluster_size),
-               text_size(b, geo->file_size), geo->n_clusters);
+               h->version, h->cluster_bits, h->cluster_bits,
+               text_size(a, geo->cluster_size), text_size(b, geo->file_size),
+               geo->n_clusters);
     buf_puts(out, "Two roots are named here:\n\n");
-    buf_printf(out, "  l1_table_offset 0x%" PRIx64 "        where guest data lies: L1, L2, data\n",
+    buf_printf(out,
+               "  l1_table_offset 0x%" PRIx64
+               "        where guest data lies: L1, L2, data\n",
                h->l1_table_offset);
-    buf_printf(out, "  refcount_table_offset 0x%" PRIx64 "  how often each cluster is used\n\n",
-               h->refcount_table_offset);
+    buf_printf(
+        out, "  refcount_table_offset 0x%" PRIx64 "  how often each cluster is used\n\n",
+        h->refcount_table_offset);
     buf_printf(out, "The guest sees a disk of %s. One L2 table has %" PRIu64
                " entries and covers %s of it, so %" PRIu64
                " L1 entries are needed; l1_size says %" PRIu64 ".\n\n",
                text_size(a, geo->size), geo->l2_entries, text_size(b, geo->l2_span),
                geo->l1_needed, h->l1_size);
-    buf_printf(out, "Refcounts have 2^%" PRIu64 " = %u bits, so one block of %s counts %" PRIu64
-               " clusters.\n\n", h->refcount_order, geo->refcount_bits,
-               text_size(a, geo->cluster_size), geo->refblock_entries);
-    buf_printf(out, "Behind the fields, from byte %" PRIu64
-               ", lie the header extensions: type, length, data, padded to 8 bytes. This image "
-               "has %zu. A program that does not know a type skips it.\n",
-               h->header_length, ui->img->ext.n);
+    buf_printf(out,
+               "Refcounts have 2^%" PRIu64
+               " = %u bits, so one block of %s counts %" PRIu64 " clusters.\n\n",
+               h->refcount_order, geo->refcount_bits, text_size(a, geo->cluster_size),
+               geo->refblock_entries);
+    buf_printf(
+        out,
+        "Behind the fields, from byte %" PRIu64
+        ", lie the header extensions: type, length, data, padded to 8 bytes. This image "
+        "has %zu. A program that does not know a type skips it.\n",
+        h->header_length, ui->img->ext.n);
 }
 
 const struct view_class view_header = {

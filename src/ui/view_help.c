@@ -66,7 +66,8 @@ static int draw_keys(const struct ui *ui, const struct area *a, int skip)
         line++;
         for (size_t i = 0; key_table(i); i++) {
             const struct key_row *row = key_table(i);
-            bool special = (row->views & (IN_ALL & ~IN(VIEW_HELP))) != (IN_ALL & ~IN(VIEW_HELP));
+            bool special =
+                (row->views & (IN_ALL & ~IN(VIEW_HELP))) != (IN_ALL & ~IN(VIEW_HELP));
 
             if (!counts(row, ui->front) || special != own)
                 continue;
@@ -145,8 +146,8 @@ static void help_draw(const void *state, const struct ui *ui, const struct area 
         draw_attr_text(a, 0, x + 1, v->page == 1 ? ROLE_TAB_ON : ROLE_TAB, 0,
                        " What is shown here ");
         if (v->lines > v->rows)
-            draw_right(a, 0, a->w - 1, ROLE_DIM, v->skip + v->rows < v->lines ? "more below"
-                                                                             : "end");
+            draw_right(a, 0, a->w - 1, ROLE_DIM,
+                       v->skip + v->rows < v->lines ? "more below" : "end");
     }
     if (v->page == 0)
         draw_keys(ui, &page, v->skip);

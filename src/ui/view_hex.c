@@ -55,21 +55,24 @@ static uint64_t size_of(const struct hex_view *v, const struct ui *ui)
     return v->plain ? ui->img->geo.cluster_size : ui->img->geo.file_size;
 }
 
-/* Keeps what a place tells about guest data: then the place line knows the guest offset. */
+/* Keeps what a place tells about guest data: then the place line knows the guest
+ * offset. */
 static void remember_guest(struct hex_view *v, const struct ui *ui, const struct place *p)
 {
     const struct geometry *geo = &ui->img->geo;
     struct guest_hit hit;
 
     if (p->guest_off == NO_ADDRESS || p->file_off == NO_ADDRESS ||
-        (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) ||
+        (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER &&
+         p->kind != PLACE_GUEST) ||
         !guest_lookup(ui->img, p->table, p->guest_off, &hit, NULL))
         return;
     if (hit.entry.host_off == 0 || p->file_off < hit.entry.host_off ||
         p->file_off - hit.entry.host_off >= u64_max(hit.entry.host_len, 1))
         return;
     v->data_off = hit.entry.host_off;
-    v->data_len = hit.entry.type == L2_COMPRESSED ? hit.entry.host_len : geo->cluster_size;
+    v->data_len =
+        hit.entry.type == L2_COMPRESSED ? hit.entry.host_len : geo->cluster_size;
     v->data_guest = p->guest_off & ~(geo->cluster_size - 1);
     v->data_table = p->table;
 }
@@ -83,7 +86,8 @@ static void hex_show(void *state, const struct ui *ui, const struct place *place
     leave_plain(v);
     if (place->file_off == NO_ADDRESS)
         return;
-    v->at = u64_min(place->file_off, ui->img->geo.file_size ? ui->img->geo.file_size - 1 : 0);
+    v->at =
+        u64_min(place->file_off, ui->img->geo.file_size ? ui->img->geo.file_size - 1 : 0);
     remember_guest(v, ui, place);
 }
 
@@ -94,7 +98,11 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
     uint64_t page;
     uint64_t line;
 
-    v->per_line = cols >= 146 ? 32 : cols >= 79 ? 16 : cols >= 46 ? 8 : cols >= 30 ? 4 : 2;
+    v->per_line = cols >= 146  ? 32
+                  : cols >= 79 ? 16
+                  : cols >= 46 ? 8
+                  : cols >= 30 ? 4
+                               : 2;
     v->lines = rows - hex_detail_rows(rows) - hex_has_title(v, rows);
     if (v->lines < 1)
         v->lines = 1;
@@ -108,7 +116,9 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
         bool next = v->at >= v->top && v->at - v->top < page + line;
         bool before = v->at < v->top && v->top - v->at <= line;
 
-        v->top = next ? row - (page - line) : before ? row : row - u64_min(row, page / 3 / line * line);
+        v->top = next     ? row - (page - line)
+                 : before ? row
+                          : row - u64_min(row, page / 3 / line * line);
     }
     if (v->plain)
         hexdata_copy(&v->data, v->plain, size, v->top, (size_t)page);
@@ -118,7 +128,9 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
 
 static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
 {
-    struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = v->at, .guest_off = NO_ADDRESS };
+    struct place p = { .kind = PLACE_FILE_OFFSET,
+                       .file_off = v->at,
+                       .guest_off = NO_ADDRESS };
 
     (void)ui;
     if (v->plain) {
@@ -153,7 +165,8 @@ static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request
         return;
     }
     v->fault[0] = '\0';
-    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain, &err)) {
+    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain,
+                            &err)) {
         snprintf(v->fault, sizeof v->fault, "%.190s", err.text);
         request_message(req, "%.250s", err.text);
         req->alarm = true;
@@ -292,11 +305,15 @@ static void hex_teach(const void *state, const struct ui *ui, struct buf *out)
     const struct site *site = &ui->site;
     const struct geometry *geo = &ui->img->geo;
 
-    buf_puts(out, "The bytes of the file as they are. All numbers of the format are big endian: "
-                  "the first byte counts most. The field under the cursor is marked and "
-                  "explained below; Enter follows it when it is a pointer.\n\n");
-    buf_printf(out, "  byte 0x%" PRIx64 " / 0x%" PRIx64 " = cluster %" PRIu64 ", byte %" PRIu64
-               " in it\n\n", v->at, geo->cluster_size, geo_cluster_of(geo, v->at),
+    buf_puts(
+        out,
+        "The bytes of the file as they are. All numbers of the format are big endian: "
+        "the first byte counts most. The field under the cursor is marked and "
+        "explained below; Enter follows it when it is a pointer.\n\n");
+    buf_printf(out,
+               "  byte 0x%" PRIx64 " / 0x%" PRIx64 " = cluster %" PRIu64 ", byte %" PRIu64
+               " in it\n\n",
+               v->at, geo->cluster_size, geo_cluster_of(geo, v->at),
                v->at & (geo->cluster_size - 1));
     if (site->place.kind != PLACE_NONE && site->table) {
         buf_printf(out, "Here lies: %s (specification: \"%s\").\n\n", site->table->title,
@@ -308,8 +325,8 @@ static void hex_teach(const void *state, const struct ui *ui, struct buf *out)
                 buf_printf(out, "  bits %2u to %2u  %s: %s\n", f->off,
                            (unsigned)f->off + f->width - 1, f->name, f->meaning);
             else if (f->width)
-                buf_printf(out, "  byte %3u, %u long  %s: %s\n", f->off, f->width, f->name,
-                           f->meaning);
+                buf_printf(out, "  byte %3u, %u long  %s: %s\n", f->off, f->width,
+                           f->name, f->meaning);
         }
     }
     buf_puts(out, "\nSearch takes text, or bytes typed as: hex 51 46 49 fb\n");

@@ -84,8 +84,8 @@ static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t ind
 static void set_table(struct tables_view *v, const struct ui *ui, const struct table *t,
                       uint64_t index)
 {
-    bool same = v->table.kind == t->kind && v->table.layer == t->layer && v->table.i == t->i &&
-                v->table.off == t->off;
+    bool same = v->table.kind == t->kind && v->table.layer == t->layer &&
+                v->table.i == t->i && v->table.off == t->off;
 
     v->table = *t;
     if (!same) {
@@ -119,7 +119,8 @@ static void tables_scanned(void *state, const struct ui *ui)
     v->stale = v->bar_stale = true;
 }
 
-static const struct table_row *row_read(const struct table_row *row, size_t n, uint64_t index)
+static const struct table_row *row_read(const struct table_row *row, size_t n,
+                                        uint64_t index)
 {
     for (size_t i = 0; i < n; i++)
         if (row[i].index == index)
@@ -141,7 +142,8 @@ static void find_problems(struct tables_view *v, const struct ui *ui)
     if (!ui->scan || v->list.n == 0)
         return;
     for (size_t i = 0; i < ui->scan->problems.n; i++) {
-        if (!table_problem_rows(ui->img, &v->table, &ui->scan->problems.list[i], &first, &last))
+        if (!table_problem_rows(ui->img, &v->table, &ui->scan->problems.list[i], &first,
+                                &last))
             continue;
         first = row_of_index(v, first) * (uint64_t)v->list.h / v->list.n;
         last = row_of_index(v, last) * (uint64_t)v->list.h / v->list.n;
@@ -157,7 +159,8 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
     struct table_row *next = calloc(ROWS_MAX, sizeof *next);
 
     (void)cols;
-    list_fit(&v->list, tables_filtered(v) ? v->n_used : v->table.n, h > ROWS_MAX ? ROWS_MAX : h);
+    list_fit(&v->list, tables_filtered(v) ? v->n_used : v->table.n,
+             h > ROWS_MAX ? ROWS_MAX : h);
     find_problems(v, ui);
     if (!next)
         return;
@@ -181,12 +184,12 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 static void go_topic(struct tables_view *v, const struct ui *ui, enum topic topic,
                      struct request *req)
 {
-    static const enum table_kind first[N_TOPICS] = { TABLE_L1, TABLE_REFTABLE, TABLE_SNAPSHOTS,
-                                                     TABLE_BITMAPS };
+    static const enum table_kind first[N_TOPICS] = { TABLE_L1, TABLE_REFTABLE,
+                                                     TABLE_SNAPSHOTS, TABLE_BITMAPS };
     struct table t = { .kind = first[topic] };
 
     table_resolve(ui->img, &t);
-    if (t.off == NO_ADDRESS) {          /* nothing to stand on there, but it can be shown */
+    if (t.off == NO_ADDRESS) { /* nothing to stand on there, but it can be shown */
         set_table(v, ui, &t, 0);
         request_message(req, "%s", t.why);
         return;
@@ -267,8 +270,8 @@ static bool listed_name_has(const struct tables_view *v, const struct ui *ui, ui
     return name && strcasestr(name, text) != NULL;
 }
 
-static bool find_listed(const struct tables_view *v, const struct ui *ui, const char *text,
-                        int dir, uint64_t *index)
+static bool find_listed(const struct tables_view *v, const struct ui *ui,
+                        const char *text, int dir, uint64_t *index)
 {
     for (uint64_t k = 1; k <= v->list.n; k++) {
         *index = (v->list.at + (dir > 0 ? k : v->list.n - k)) % v->list.n;
@@ -292,7 +295,8 @@ static void tables_search(void *state, const struct ui *ui, const char *text, in
     } else if (text_parse_size(text, &wanted)) {
         found = table_find(ui->img, &v->table, wanted, dir, &index);
     } else {
-        request_message(req, "Search here for an offset that an entry points to, like 0x50000");
+        request_message(
+            req, "Search here for an offset that an entry points to, like 0x50000");
         return;
     }
     if (!found) {
@@ -312,7 +316,8 @@ static void tables_status(const void *state, const struct ui *ui, struct buf *ou
 
     (void)ui;
     if (v->list.n)
-        buf_printf(out, "%s of %s ", text_group(a, v->list.at + 1), text_group(b, v->list.n));
+        buf_printf(out, "%s of %s ", text_group(a, v->list.at + 1),
+                   text_group(b, v->list.n));
 }
 
 static void tables_teach(const void *state, const struct ui *ui, struct buf *out)

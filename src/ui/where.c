@@ -28,8 +28,8 @@ void where_complete(const struct image *img, struct place *p)
     place_complete(img, p);
     if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER)
         p->guest_off = guest_off;
-    if (p->kind != PLACE_GUEST || !guest_lookup(img, p->table, p->guest_off, &hit, NULL) ||
-        img->geo.data_file)
+    if (p->kind != PLACE_GUEST ||
+        !guest_lookup(img, p->table, p->guest_off, &hit, NULL) || img->geo.data_file)
         return;
     p->file_off = hit.entry.type == L2_COMPRESSED ? hit.entry.host_off : hit.host_off;
 }
@@ -56,7 +56,8 @@ bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out)
     return ok;
 }
 
-bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len)
+bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
+                 uint64_t *len)
 {
     const struct geometry *geo = &ui->img->geo;
     uint64_t first;
@@ -128,10 +129,12 @@ void where_line(const struct ui *ui, int level, struct buf *out)
         buf_printf(out, STEP "cluster %" PRIu64, cluster);
     if (level < 1)
         add_owner(ui, p, out);
-    if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER || p->kind == PLACE_GUEST)
+    if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER ||
+        p->kind == PLACE_GUEST)
         p = ui->site.place.kind != PLACE_NONE ? &ui->site.place
           : ui->owner.kind != PLACE_NONE ? &ui->owner : p;
-    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST) {
+    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER &&
+        p->kind != PLACE_GUEST) {
         buf_puts(out, STEP);
         place_text(p, out);
     }
@@ -145,7 +148,11 @@ void where_line(const struct ui *ui, int level, struct buf *out)
 
 enum view_id where_best_view(const struct place *p, enum view_id now)
 {
-    static const struct { enum place_kind kind; unsigned can; enum view_id best; } table[] = {
+    static const struct {
+        enum place_kind kind;
+        unsigned can;
+        enum view_id best;
+    } table[] = {
         { PLACE_FILE_OFFSET, IN(VIEW_HEX) | IN(VIEW_MAP), VIEW_HEX },
         { PLACE_CLUSTER, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_REFERRERS), VIEW_MAP },
         { PLACE_GUEST, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_TABLES), VIEW_TABLES },

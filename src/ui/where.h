@@ -4,8 +4,8 @@
 
 #include "ui/view.h"
 
-/* The host cluster in which a place stands (of an entry: where the entry lies, not where it
- * points). False where there is none. */
+/* The host cluster in which a place stands (of an entry: where the entry lies, not where
+ * it points). False where there is none. */
 bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster);
 
 /* Completes a place as place_complete does, but keeps the guest offset that a file offset
@@ -20,7 +20,8 @@ void where_complete(const struct image *img, struct place *p);
 bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out);
 
 /* The guest range a place concerns, cut to the disk. False: none is known. */
-bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start, uint64_t *len);
+bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
+                 uint64_t *len);
 
 /* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB". The
  * larger the level, the more is left out: what the cluster is, its number. */

@@ -90,9 +90,13 @@ static void take_shot(void *arg, const char *name, const struct grid *g)
 int play_source(struct source *src, const struct play *p, struct buf *out)
 {
     struct shots shots = { p, out };
-    struct fake_options fake = { .rows = p->rows ? p->rows : 24, .cols = p->cols ? p->cols : 80,
-                                 .depth = p->depth, .ascii = p->ascii, .script = p->script,
-                                 .shot = take_shot, .arg = &shots };
+    struct fake_options fake = { .rows = p->rows ? p->rows : 24,
+                                 .cols = p->cols ? p->cols : 80,
+                                 .depth = p->depth,
+                                 .ascii = p->ascii,
+                                 .script = p->script,
+                                 .shot = take_shot,
+                                 .arg = &shots };
     struct ui_options opt = { .start = p->start, .threads = 1, .theme = p->theme };
     struct terminal *term = term_fake_open(&fake);
     struct image *img;

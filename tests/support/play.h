@@ -27,8 +27,8 @@ int play_sample(const char *name, const struct play *p, struct buf *out);
 /* A sample behind a gate (below): the scan stands still until "shot:open-gate". */
 void play_gated(const char *name, const struct play *p, struct buf *out);
 
-/* A source that lets only the thread that made it read; others wait until the gate is open,
- * so that a scan stands still while a script plays. */
+/* A source that lets only the thread that made it read; others wait until the gate is
+ * open, so that a scan stands still while a script plays. */
 struct gate;
 struct source *gate_new(struct source *inner, struct gate **out);      /* takes inner */
 

@@ -340,10 +340,13 @@ def main(comparison, description):
     parser.add_argument("--keep", default="oracle-differences", metavar="DIR",
                         help="where images with a difference go")
     parser.add_argument("--progress", action="store_true")
+    parser.add_argument("--only", metavar="KIND,...", help="images of these kinds only")
     parser.add_argument("--kind", choices=list(make.KINDS))
     parser.add_argument("--base-seed", default="1/0")
     parser.add_argument("--ops", default="")
     args = parser.parse_args()
+    for kind in [k for k in make.KINDS if args.only and k not in args.only.split(",")]:
+        del make.KINDS[kind]
     if "QCHECK" in os.environ:
         os.environ["QCHECK"] = os.path.abspath(os.environ["QCHECK"])
     return (one if args.kind else many)(args, comparison)

@@ -46,6 +46,9 @@ KINDS = {
     "metadata": Kind(5, range(9, 17), ["preallocation=metadata"], "short"),
     "falloc": Kind(2, range(9, 14), ["preallocation=falloc"], "short"),
     "full": Kind(2, range(9, 14), ["preallocation=full"], "short"),
+    "long": Kind(2, [9], ["preallocation=metadata"], "long"),
+    "long-snapshots": Kind(1, [9], ["preallocation=metadata"], "long snapshots"),
+    "crowd": Kind(2, [9, 10], ["refcount_bits={8,16}"], "crowd"),
     "lazy": Kind(4, range(9, 15), ["lazy_refcounts=on"], "crash"),
     "backing": Kind(5, range(9, 15), [], "backing snapshots"),
     "backing-extended": Kind(2, [14], ["extended_l2=on"], "backing"),
@@ -92,6 +95,10 @@ class Builder:
         per_l2 = cs // (16 if extended else 8) * cs
         if "short" in self.flags:
             return cs * rng.randint(1, 200 if self.bits < 13 else 40)
+        if "long" in self.flags:        # files of many thousand clusters
+            return rng.randint(5 << 20, 60 << 20) // 512 * 512
+        if "crowd" in self.flags:
+            return cs * rng.randint(20, 200)
         tables = rng.randint(1, 24 if self.bits < 13 else 5)
         if "tall" in self.flags:
             tables = rng.randint(60, 200)
@@ -187,6 +194,13 @@ class Builder:
         elif rng.random() < 0.2:
             attempt("qemu-img", "snapshot", *self.opened("-a", made[-1]))
 
+    def crowd(self):
+        """Many snapshots, so that clusters have many references."""
+        for k in range(self.rng.randint(20, 140)):
+            attempt("qemu-img", "snapshot", "-c", f"s{k}", self.path)
+            if self.rng.random() < 0.3:
+                self.io(self.writes(2))
+
     def opened(self, *args):
         if self.encrypted:
             return [*SECRET, *args, "--image-opts", self.image_opts()]
@@ -224,6 +238,8 @@ class Builder:
             self.io(self.writes(most), crash="crash" in self.flags)
         if "snapshots" in self.flags:
             self.snapshots()
+        if "crowd" in self.flags:
+            self.crowd()
         if "vm-state" in self.flags:
             self.vm_state()
         if "bitmaps" in self.flags:

@@ -12,6 +12,7 @@ import qcow2
 BIG = [1 << 32, (1 << 55), (1 << 56) - 512, 1 << 56, 1 << 62, (1 << 63) - (1 << 30),
        (1 << 63) - 512, 1 << 63, (1 << 63) + (1 << 16), (1 << 64) - 512, (1 << 64) - 1]
 TABLE_MAX = 4096        # entries of one table that are remembered
+TABLES_MAX = 64         # L2 tables that are
 
 
 class Survey:
@@ -63,16 +64,17 @@ class Survey:
 
     def add_layers(self, img):
         self.l2_used, self.l2_free, self.data = [], [], []
-        seen = set()
+        tables = []
         for layer, (off, n) in enumerate(img.layers()):
             self.kind("L1 snapshot" if layer else "L1", off)
             for i, entry in enumerate(img.words(off, n)):
                 self.field("l1.used" if entry else "l1.free", off + i * 8, 8)
-                table = entry & qcow2.OFFSET_MASK
-                if table and table not in seen and len(seen) < 64:
-                    seen.add(table)
-                    self.kind("L2", table)
-                    self.add_l2(img, table)
+                if entry & qcow2.OFFSET_MASK:
+                    tables.append(entry & qcow2.OFFSET_MASK)
+        tables = list(dict.fromkeys(tables))
+        for table in tables[::len(tables) // TABLES_MAX + 1]:
+            self.kind("L2", table)
+            self.add_l2(img, table)
 
     def add_l2(self, img, table):
         step = img.l2_entry_size
@@ -278,7 +280,7 @@ class Damager:
         if not s.l2_used:
             return
         target = rng.choice(s.data) if s.data and rng.random() < 0.6 else self.pointer()
-        n = rng.choice([2, 2, 3, 5, 20])
+        n = rng.choice([2, 2, 3, 5, 20, 300])
         pool = s.l2_used + s.l2_free
         flags = rng.choice([0, qcow2.COPIED])
         for _ in range(n):

@@ -388,6 +388,10 @@ static void verdicts_tell_what_is_at_stake(void **state)
     b = builder_new(BUILDER_DEFAULTS);
     builder_set_l2(b, 3, 0x4000000, 0);
     verdict_has(b, "4 KiB of the guest disk cannot be trusted");
+    /* Both guest clusters that use one host cluster. */
+    b = builder_new(BUILDER_DEFAULTS);
+    builder_set_l2(b, 5, OFLAG_COPIED | builder_map(b, 0), 0);
+    verdict_has(b, "8 KiB of the guest disk cannot be trusted");
     /* Damage in a table that only a snapshot holds. */
     b = builder_new(BUILDER_DEFAULTS);
     builder_map(b, 0);

@@ -51,14 +51,41 @@ static bool loses_data(enum problem_kind k)
     }
 }
 
+struct guest_ranges {
+    struct guest_range *list;       /* three per problem at most */
+    size_t n;
+    uint64_t disk;                  /* bytes */
+};
+
+static void add_range(struct guest_ranges *to, uint32_t table, uint64_t start, uint64_t len)
+{
+    if (start >= to->disk)          /* NO_ADDRESS as well */
+        return;
+    to->list[to->n++] = (struct guest_range){ table, start,
+                                              start + u64_min(len, to->disk - start) };
+}
+
+/* Of one cluster with two users both have lost it, or will. */
+static void add_user(struct guest_ranges *to, const struct problem *p,
+                     const struct place *user, uint64_t cluster_size, bool active)
+{
+    uint64_t len;
+
+    if ((p->kind == PROBLEM_DOUBLE_ALLOCATION || p->kind == PROBLEM_OVERLAP)
+        && user->kind == PLACE_L2 && (user->table == TABLE_ACTIVE) == active
+        && u64_mul(p->count, cluster_size, &len))
+        add_range(to, user->table, user->guest_off, len);
+}
+
 /* Guest bytes that problems concern: of the active layer, or of all that only snapshots
  * hold. Ranges that several problems concern count once. */
 static uint64_t bytes_damaged(const struct scan_result *r, bool active)
 {
     const struct problems *ps = &r->problems;
-    struct guest_range *range = calloc(ps->n + 1, sizeof *range);
-    uint64_t sum = 0, reached = 0, size = r->img->geo.size;
-    size_t n = 0;
+    struct guest_range *range = calloc(ps->n + 1, 3 * sizeof *range);
+    struct guest_ranges all = { range, 0, r->img->geo.size };
+    uint64_t sum = 0, reached = 0;
+    size_t n;
 
     if (!range)
         return 0;
@@ -66,13 +93,12 @@ static uint64_t bytes_damaged(const struct scan_result *r, bool active)
         const struct problem *p = &ps->list[i];
         uint32_t table = p->place.kind == PLACE_CLUSTER ? p->owner.table : p->place.table;
 
-        if (!loses_data(p->kind) || (table == TABLE_ACTIVE) != active
-            || p->guest_off == NO_ADDRESS || p->guest_off >= size)
-            continue;
-        range[n].table = table;
-        range[n].start = p->guest_off;
-        range[n++].end = p->guest_off + u64_min(p->guest_len, size - p->guest_off);
+        add_user(&all, p, &p->owner, r->img->geo.cluster_size, active);
+        add_user(&all, p, &p->other, r->img->geo.cluster_size, active);
+        if (loses_data(p->kind) && (table == TABLE_ACTIVE) == active)
+            add_range(&all, table, p->guest_off, p->guest_len);
     }
+    n = all.n;
     if (n)
         qsort(range, n, sizeof *range, by_start);
     for (size_t i = 0; i < n; i++) {

@@ -123,7 +123,7 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
         const struct problem *p = &ui->scan->problems.list[problem];
 
         buf_reset(&text);
-        problem_text(p, ui->img, &text);
+        marks_words(p, ui->img, &text);
         draw_cut(a, y++, 1, a->w - 2, ROLE_SEV + problem_info(p->kind)->severity,
                  buf_str(&text));
     }

@@ -100,3 +100,9 @@ size_t marks_of_clusters(const struct marks *m, const struct problems *p, uint64
 {
     return touching(&m->clusters, p, start, n, first);
 }
+
+void marks_words(const struct problem *p, const struct image *img, struct buf *out)
+{
+    buf_printf(out, "%s: ", problem_info(p->kind)->title);
+    problem_text(p, img, out);
+}

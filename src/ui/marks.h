@@ -25,4 +25,7 @@ size_t marks_of_bytes(const struct marks *m, const struct problems *p, uint64_t 
 size_t marks_of_clusters(const struct marks *m, const struct problems *p, uint64_t start,
                          uint64_t n, size_t *first);
 
+/* What is wrong, and where with which numbers: "COPIED flag ...: L1[3]: entry ...". */
+void marks_words(const struct problem *p, const struct image *img, struct buf *out);
+
 #endif

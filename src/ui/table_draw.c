@@ -148,11 +148,14 @@ static const char *flags_of(const struct table_look *look, const struct table_ro
     return mapping && r->raw & OFLAG_COPIED ? "copied" : "";
 }
 
+/* A fault stands first, so that it is never what is cut off. */
 static void put_target(const struct table_look *look, const struct table_row *r,
                        struct buf *out)
 {
     const char *fault = offset_fault(look, r);
 
+    if (fault)
+        buf_printf(out, "%s ", fault);
     if (r->target_off != NO_ADDRESS) {
         buf_puts(out, "\u2192 ");
         number_put(look->numbers, r->target_off, 0, out);
@@ -161,7 +164,8 @@ static void put_target(const struct table_look *look, const struct table_row *r,
                r->type == L2_NORMAL) {
         buf_printf(out, "external 0x%" PRIx64 " ", r->raw & ENTRY_OFFSET_MASK);
     }
-    buf_puts(out, fault ? fault : flags_of(look, r));
+    if (!fault)
+        buf_puts(out, flags_of(look, r));
 }
 
 static void put_counts(const struct table_row *r, struct buf *out)
@@ -236,7 +240,7 @@ static void put_problem(const struct table_look *look, const struct table_row *r
         return;
     info = problem_info(look->ui->scan->problems.list[r->problem].kind);
     if (line->w - c->x[COL_PROBLEM] < 16)
-        snprintf(text, sizeof text, "! %zu", r->problems);
+        snprintf(text, sizeof text, "!%zu", r->problems);
     else if (r->problems > 1)
         snprintf(text, sizeof text, "! %s (+%zu)", info->title, r->problems - 1);
     else

@@ -213,7 +213,7 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
         return;
     }
     draw_printf(a, y, c->off, ROLE_DIM, "%5" PRIx64, p->off);
-    draw_cut(a, y, c->name, c->raw - c->name - 1, ROLE_NAME, p->field->name);
+    draw_cut(a, y, c->name, (c->raw < c->value ? c->raw : c->value) - c->name - 1, ROLE_NAME, p->field->name);
     raw(v, p, &text);
     draw_cut(a, y, c->raw, c->value - c->raw - 1, ROLE_NUMBER, buf_str(&text));
     buf_reset(&text);
@@ -250,7 +250,7 @@ static void draw_detail(const struct header_view *v, const struct ui *ui,
     if (ui->scan &&
         marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem)) {
         buf_puts(&text, "! ");
-        problem_text(&ui->scan->problems.list[problem], ui->img, &text);
+        marks_words(&ui->scan->problems.list[problem], ui->img, &text);
         buf_putc(&text, '\n');
     }
     if (f->detail)

@@ -154,7 +154,8 @@ enum view_id where_best_view(const struct place *p, enum view_id now)
         enum view_id best;
     } table[] = {
         { PLACE_FILE_OFFSET, IN(VIEW_HEX) | IN(VIEW_MAP), VIEW_HEX },
-        { PLACE_CLUSTER, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_REFERRERS), VIEW_MAP },
+        { PLACE_CLUSTER,
+          IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_TABLES) | IN(VIEW_REFERRERS), VIEW_MAP },
         { PLACE_GUEST, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_TABLES), VIEW_TABLES },
         { PLACE_HEADER, IN(VIEW_HEX) | IN(VIEW_MAP) | IN(VIEW_HEADER), VIEW_HEADER },
         { PLACE_CRYPTO, IN(VIEW_HEX) | IN(VIEW_MAP), VIEW_HEX },

@@ -132,6 +132,36 @@ status 1 check nomagic
 status 1 check --force nomagic
 out_has 'L2 table at' "check --force"
 
+# --- what the original program stumbled over ---
+# poke FILE OFFSET BYTES...: writes octal bytes
+poke() {
+    file=$1 at=$2; shift 2
+    for byte; do
+        printf "\\$byte" | dd of=$file bs=1 seek=$at conv=notrunc 2>/dev/null
+        at=$((at + 1))
+    done
+}
+copy() { cp $s/healthy.qcow2 $1; chmod u+w $1; }
+copy bits; poke bits 20 0 0 0 50                # cluster_bits 40
+status 1 check bits; err_has 'cluster' "cluster_bits 40"
+copy l1; poke l1 36 377 377 377 377             # l1_size 2^32 - 1
+status 2 check l1
+copy past; poke past 1536 0 0 0 0 0 0 0 0       # refcounts of 255 clusters, the file has 38
+poke past 1024 0 1 0 1; poke past 1530 0 1
+"$QCHECK" check past > out 2> err; [ $? -le 3 ] || complain "refcounts past the end: $(cat err)"
+# 256 leaks: 218 that the refcount block has room for, 38 in a second block
+copy many; i=0
+dd if=/dev/zero of=many bs=512 count=1 seek=299 conv=notrunc 2>/dev/null
+while [ $i -lt 218 ]; do poke many $((1024 + (38 + i) * 2)) 0 1; i=$((i + 1)); done
+poke many 520 0 0 0 0 0 2 0 0
+i=0
+while [ $i -lt 39 ]; do poke many $((131072 + i * 2)) 0 1; i=$((i + 1)); done
+status 3 check many; out_has '^qcheck: 256 problems' "256 leaks"
+for image in healthy snapshots compressed bitmaps extended-l2 overlay; do
+    status 0 check $s/$image.qcow2
+    out_has '^qcheck: OK, 0 problems' "check $image"
+done
+
 # --- dump, map, at ---
 status 0 dump l2 --used --from 0x600 --to 0xa00 $s/leak.qcow2
 [ "$(grep -c 'guest' out)" -eq 2 ] || complain "dump l2 --from --to: $(cat out)"

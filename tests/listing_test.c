@@ -1,0 +1,346 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "report/found.h"
+#include "report/ranges.h"
+#include "report/stored.h"
+#include "report/usage.h"
+#include "support/image_builder.h"
+
+/* An image and its scan. */
+struct scanned {
+    struct builder *b;
+    struct image *img;
+    struct scan_result *r;
+};
+
+static void scan(struct scanned *s)
+{
+    struct scan_options opt = { .threads = 1 };
+    struct scan_progress *p = calloc(1, sizeof *p);
+
+    assert_non_null(p);
+    s->img = builder_open(s->b);
+    assert_true(scan_run(s->img, &opt, p, &s->r, NULL));
+    free(p);
+}
+
+static void drop(struct scanned *s)
+{
+    scan_free(s->r);
+    image_close(s->img);
+    builder_free(s->b);
+}
+
+/* --- stored --- */
+
+static void stored_refcounts_are_those_that_single_reads_give(void **state)
+{
+    struct stored st;
+
+    (void)state;
+    for (uint32_t order = 0; order <= REFCOUNT_ORDER_MAX; order++) {
+        struct builder_options opt = BUILDER_DEFAULTS;
+        struct builder *b;
+        struct image *img;
+
+        opt.refcount_order = order;
+        opt.cluster_bits = 9;
+        b = builder_new(opt);
+        for (uint64_t g = 0; g < 20; g++)
+            builder_map(b, g * 7);
+        img = builder_open(b);
+        stored_init(&st, img);
+        for (uint64_t k = 0; k < img->geo.n_clusters + 5000; k += 3) {
+            uint64_t one = 9, many = 9;
+
+            assert_int_equal(image_stored_refcount(img, k, &one), stored_get(&st, k, &many));
+            assert_int_equal(one, many);
+        }
+        stored_free(&st);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
+static void an_unaligned_refcount_block_is_told(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct stored st;
+    uint64_t n;
+
+    (void)state;
+    builder_poke(b, b->reftable_off, 8, 0x2200);
+    img = builder_open(b);
+    stored_init(&st, img);
+    assert_int_equal(stored_get(&st, 0, &n), STORED_BAD_BLOCK);
+    assert_int_equal(n, 0);
+    stored_free(&st);
+    image_close(img);
+    builder_free(b);
+}
+
+/* --- found --- */
+
+static bool has(const struct found_kinds *k, enum problem_kind kind)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (k->kind[i] == kind)
+            return true;
+    return false;
+}
+
+static void a_wrong_entry_is_found_at_its_offset_only(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct found_kinds here = { .n = 0 }, beside = { .n = 0 };
+    struct found *f;
+    uint64_t off;
+
+    (void)state;
+    builder_map(s.b, 4);
+    builder_map(s.b, 5);
+    off = builder_l2_entry_off(s.b, 4);
+    builder_poke(s.b, off, 8, builder_peek(s.b, off, 8) | 2);
+    scan(&s);
+    assert_true(found_new(s.r, &f, NULL));
+    found_at_entry(f, off, &here);
+    found_at_entry(f, off + 8, &beside);
+    found_at_entry(f, off - 8, &beside);
+    assert_true(has(&here, PROBLEM_L2_RESERVED));
+    assert_int_equal(beside.n, 0);
+    found_free(f);
+    drop(&s);
+}
+
+static void each_cluster_of_a_run_is_found(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct found_kinds k;
+    struct found *f;
+    uint64_t first;
+
+    (void)state;
+    first = builder_alloc(s.b, 3) / 4096;           /* leaked: nobody refers to them */
+    scan(&s);
+    assert_int_equal(s.r->problems.count[PROBLEM_LEAKED], 3);
+    assert_true(found_new(s.r, &f, NULL));
+    for (uint64_t c = first; c < first + 3; c++) {
+        k.n = 0;
+        found_at_cluster(f, c, &k);
+        assert_true(has(&k, PROBLEM_LEAKED));
+    }
+    k.n = 0;
+    found_at_cluster(f, first - 1, &k);
+    found_at_cluster(f, first + 3, &k);
+    assert_int_equal(k.n, 0);
+    found_free(f);
+    drop(&s);
+}
+
+static void one_cluster_may_have_several_kinds(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct found_kinds k = { .n = 0 };
+    struct found *f;
+    uint64_t host;
+
+    (void)state;
+    host = builder_map(s.b, 1);
+    builder_set_l2(s.b, 2, host | OFLAG_COPIED, 0); /* twice, with refcount 1 */
+    scan(&s);
+    assert_true(found_new(s.r, &f, NULL));
+    found_at_cluster(f, host / 4096, &k);
+    assert_true(has(&k, PROBLEM_REFCOUNT_LOW));
+    for (size_t i = 0; i < k.n; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(k.kind[i], k.kind[j]);
+    found_free(f);
+    drop(&s);
+}
+
+/* --- ranges --- */
+
+struct listed { uint64_t next, n, clusters; enum cluster_class last; bool gap, repeated; };
+
+static bool note_range(void *data, const struct range *r)
+{
+    struct listed *l = data;
+
+    l->gap = l->gap || (l->n && r->first != l->next);
+    l->repeated = l->repeated || (l->n && r->cls == l->last && r->first == l->next);
+    l->last = r->cls;
+    l->next = r->first + r->n;
+    l->clusters += r->n;
+    l->n++;
+    return true;
+}
+
+static bool stop_at_once(void *data, const struct range *r)
+{
+    (void)r;
+    ++*(int *)data;
+    return false;
+}
+
+static void ranges_cover_the_file_and_neighbours_differ(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct listed l = { 0 };
+    int calls = 0;
+
+    (void)state;
+    for (uint64_t g = 0; g < 40; g += 2)
+        builder_map(s.b, g);
+    builder_map_zero(s.b, 1, true);
+    builder_alloc(s.b, 2);
+    scan(&s);
+    ranges_each(s.r->map, 0, UINT64_MAX, note_range, &l);
+    assert_int_equal(l.clusters, map_clusters(s.r->map));
+    assert_false(l.gap);
+    assert_false(l.repeated);
+    ranges_each(s.r->map, 0, UINT64_MAX, stop_at_once, &calls);
+    assert_int_equal(calls, 1);
+    drop(&s);
+}
+
+static void ranges_are_clipped_to_what_was_asked_for(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct listed l = { 0 };
+
+    (void)state;
+    for (uint64_t g = 0; g < 40; g++)
+        builder_map(s.b, g);
+    scan(&s);
+    ranges_each(s.r->map, 7, 9, note_range, &l);
+    assert_int_equal(l.clusters, 2);
+    assert_int_equal(l.next, 9);
+    drop(&s);
+}
+
+static void merged_ranges_join_classes_of_the_set(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct listed merged = { 0 }, single = { 0 };
+    uint32_t set = 0;
+
+    (void)state;
+    builder_map(s.b, 0);
+    scan(&s);
+    for (int c = 0; c < N_CLASSES; c++)
+        set |= UINT32_C(1) << c;
+    ranges_merged(s.r->map, set, note_range, &merged);
+    assert_int_equal(merged.n, 1);
+    ranges_of(s.r->map, UINT32_C(1) << CLASS_DATA, note_range, &single);
+    assert_int_equal(single.clusters, 1);
+    drop(&s);
+}
+
+/* --- usage of snapshots --- */
+
+static void a_fresh_snapshot_shares_everything(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct usage u;
+
+    (void)state;
+    for (uint64_t g = 0; g < 10; g++)
+        builder_map(s.b, g);
+    builder_add_snapshot(s.b, "1", "one");
+    scan(&s);
+    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_int_equal(u.normal, 10);
+    assert_int_equal(u.same, 10);
+    assert_int_equal(u.diverged, 0);
+    assert_int_equal(u.alone_data, 0);
+    assert_int_equal(u.alone_tables, 1);            /* its L1 table */
+    drop(&s);
+}
+
+static void a_write_after_the_snapshot_makes_its_cluster_its_own(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct usage u;
+
+    (void)state;
+    for (uint64_t g = 0; g < 10; g++)
+        builder_map(s.b, g);
+    builder_add_snapshot(s.b, "1", "one");
+    builder_map(s.b, 3);
+    builder_map(s.b, 20);
+    scan(&s);
+    assert_int_equal(s.r->qemu.corruptions, 0);
+    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_int_equal(u.same, 9);
+    assert_int_equal(u.diverged, 1);
+    assert_int_equal(u.alone_data, 1);
+    assert_int_equal(u.alone_tables, 2);            /* L1 and the L2 that was copied */
+    drop(&s);
+}
+
+static void a_cluster_two_snapshots_hold_belongs_to_none_alone(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct usage u;
+
+    (void)state;
+    builder_map(s.b, 0);
+    builder_add_snapshot(s.b, "1", "one");
+    builder_add_snapshot(s.b, "2", "two");
+    builder_map(s.b, 0);
+    scan(&s);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(usage_of_snapshot(s.r, i, &u, NULL));
+        assert_int_equal(u.diverged, 1);
+        assert_int_equal(u.alone_data, 0);
+    }
+    drop(&s);
+}
+
+static void compressed_clusters_alone_are_counted_once_per_host_cluster(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct usage u;
+
+    (void)state;
+    for (uint64_t g = 0; g < 3; g++)
+        builder_map_compressed(s.b, g);             /* they share a host cluster */
+    builder_add_snapshot(s.b, "1", "one");
+    for (uint64_t g = 0; g < 3; g++)
+        builder_map(s.b, g);
+    scan(&s);
+    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_int_equal(u.compressed, 3);
+    assert_int_equal(u.alone_data, 1);
+    drop(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stored_refcounts_are_those_that_single_reads_give),
+        cmocka_unit_test(an_unaligned_refcount_block_is_told),
+        cmocka_unit_test(a_wrong_entry_is_found_at_its_offset_only),
+        cmocka_unit_test(each_cluster_of_a_run_is_found),
+        cmocka_unit_test(one_cluster_may_have_several_kinds),
+        cmocka_unit_test(ranges_cover_the_file_and_neighbours_differ),
+        cmocka_unit_test(ranges_are_clipped_to_what_was_asked_for),
+        cmocka_unit_test(merged_ranges_join_classes_of_the_set),
+        cmocka_unit_test(a_fresh_snapshot_shares_everything),
+        cmocka_unit_test(a_write_after_the_snapshot_makes_its_cluster_its_own),
+        cmocka_unit_test(a_cluster_two_snapshots_hold_belongs_to_none_alone),
+        cmocka_unit_test(compressed_clusters_alone_are_counted_once_per_host_cluster),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

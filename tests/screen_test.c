@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "support/golden.h"
+#include "support/image_builder.h"
 #include "support/play.h"
 #include "ui/keys.h"
 
@@ -301,6 +302,46 @@ static void unreadable_bytes_are_shown_as_such(void **state)
     buf_free(&got);
 }
 
+static void a_name_cut_by_the_end_of_the_file_is_shown_as_far_as_it_is_there(void **state)
+{
+    struct play play = { .script = "wait g type:snap_1 Enter shot:x", .depth = DEPTH_16 };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct buf got = BUF_INIT;
+    uint64_t at, end;
+
+    (void)state;
+    builder_add_snapshot(b, "1", "monday");
+    at = builder_snapshot_off(b, 0);
+    end = at + 40 + builder_peek(b, at + 36, 4) + builder_peek(b, at + 12, 2);
+    builder_poke(b, at + 14, 2, 60000);             /* name_size */
+    builder_truncate(b, end + 6);
+    play_source(builder_source(b), &play, &got);
+    assert_shows(buf_str(&got), " monday  ");
+    buf_free(&got);
+    builder_free(b);
+}
+
+static void the_next_table_is_found_across_empty_l1_entries(void **state)
+{
+    struct play play = { .script = "wait g type:L2[0][0] Enter ] shot:next ] shot:none [ shot:first",
+                         .depth = DEPTH_16 };
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct buf got = BUF_INIT;
+    struct builder *b;
+
+    (void)state;
+    opt.size = UINT64_C(1400) << 20;
+    b = builder_new(opt);
+    builder_map(b, 0);
+    builder_map(b, 650 * 512);
+    play_source(builder_source(b), &play, &got);
+    assert_shows(strstr(buf_str(&got), "== next"), "L2 table of L1[650]");
+    assert_shows(strstr(buf_str(&got), "== none"), "no table beyond this one");
+    assert_shows(strstr(buf_str(&got), "== first"), "L2 table of L1[0]");
+    buf_free(&got);
+    builder_free(b);
+}
+
 static void the_mouse_selects_opens_and_scrolls(void **state)
 {
     char *got =
@@ -341,6 +382,8 @@ int main(void)
         cmocka_unit_test(a_scan_that_goes_on_can_be_browsed_and_stopped),
         cmocka_unit_test(a_signal_is_handed_to_the_caller),
         cmocka_unit_test(unreadable_bytes_are_shown_as_such),
+        cmocka_unit_test(a_name_cut_by_the_end_of_the_file_is_shown_as_far_as_it_is_there),
+        cmocka_unit_test(the_next_table_is_found_across_empty_l1_entries),
         cmocka_unit_test(the_mouse_selects_opens_and_scrolls),
         cmocka_unit_test(help_shows_the_keys_of_the_view_in_front),
     };

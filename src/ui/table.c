@@ -1,6 +1,7 @@
 #include "ui/table.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -272,7 +273,7 @@ void table_title(const struct image *img, const struct table *t, struct buf *out
         if (t->i < img->bitmaps.n) {
             buf_puts(out, " ");
             text_visible(out, img->bitmaps.list[t->i].name,
-                         img->bitmaps.list[t->i].name_size);
+                         strlen(img->bitmaps.list[t->i].name));
         }
         break;
     case N_TABLE_KINDS:

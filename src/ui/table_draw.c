@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -336,10 +337,10 @@ static void draw_snapshot(const struct table_look *look, const struct area *line
     int x;
 
     buf_printf(&text, "%" PRIu64 "  ", r->index + 1);
-    text_visible(&text, s->id, s->id_size);
+    text_visible(&text, s->id, strlen(s->id));
     draw_cut(line, 0, 1, 12, ROLE_TEXT, buf_str(&text));
     buf_reset(&text);
-    text_visible(&text, s->name, s->name_size);
+    text_visible(&text, s->name, strlen(s->name));
     draw_cut(line, 0, 14, 23, ROLE_NAME, buf_str(&text));
     buf_reset(&text);
     put_date(s->date_sec, &text);
@@ -374,7 +375,7 @@ static void draw_bitmap(const struct table_look *look, const struct area *line,
     char size[TEXT_NUM];
 
     draw_printf(line, 0, 1, ROLE_TEXT, "%" PRIu64, r->index + 1);
-    text_visible(&text, b->name, b->name_size);
+    text_visible(&text, b->name, strlen(b->name));
     draw_cut(line, 0, 5, 25, ROLE_NAME, buf_str(&text));
     draw_cut(line, 0, 31, 11, ROLE_NUMBER,
              b->granularity_bits < 64

@@ -267,6 +267,22 @@ static void tables_read_as_zeros_past_the_end(void **state)
     builder_free(b);
 }
 
+static void entries_are_present_as_far_as_the_file_goes(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img = builder_open(b);
+
+    (void)state;
+    assert_int_equal(image_entries_present(img, b->len - 24, 3), 3);
+    assert_int_equal(image_entries_present(img, b->len - 24, 4), 3);
+    assert_int_equal(image_entries_present(img, b->len - 25, UINT64_MAX), 4);
+    assert_int_equal(image_entries_present(img, b->len, 1), 0);
+    assert_int_equal(image_entries_present(img, UINT64_MAX, UINT64_MAX), 0);
+    assert_int_equal(image_entries_present(img, 0, 0), 0);
+    image_close(img);
+    builder_free(b);
+}
+
 static void stored_refcounts_of_every_width_are_found(void **state)
 {
     (void)state;
@@ -388,6 +404,7 @@ int main(void)
         cmocka_unit_test(random_headers_never_break_anything),
         cmocka_unit_test(tables_read_as_zeros_past_the_end),
         cmocka_unit_test(stored_refcounts_of_every_width_are_found),
+        cmocka_unit_test(entries_are_present_as_far_as_the_file_goes),
         cmocka_unit_test(bad_refcount_blocks_are_told_apart),
         cmocka_unit_test(the_refcount_table_is_held_only_as_far_as_the_file_goes),
         cmocka_unit_test(a_header_that_cannot_be_read_is_an_error),

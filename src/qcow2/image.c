@@ -218,6 +218,13 @@ static bool entry_off(uint64_t table_off, uint64_t first, uint64_t entry_size,
     return u64_mul(first, entry_size, &bytes) && u64_add(table_off, bytes, out);
 }
 
+uint64_t image_entries_present(const struct image *img, uint64_t off, uint64_t n)
+{
+    uint64_t size = img->geo.file_size;
+
+    return off < size ? u64_min(n, div_up(size - off, 8)) : 0;
+}
+
 #define CHUNK 4096                      /* bytes read at a time into the stack */
 
 bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,
@@ -229,9 +236,9 @@ bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, siz
         size_t k = n - done < CHUNK / 8 ? n - done : CHUNK / 8;
         uint64_t off;
 
-        memset(bytes, 0, sizeof bytes);
-        if (entry_off(l1_off, first + done, 8, &off) &&
-            !source_read(img->src, off, bytes, k * 8, err))
+        if (!entry_off(l1_off, first + done, 8, &off))
+            memset(bytes, 0, k * 8);
+        else if (!source_read(img->src, off, bytes, k * 8, err))
             return false;
         for (size_t i = 0; i < k; i++)
             out[done + i] = be64(bytes + i * 8);

@@ -59,6 +59,11 @@ bool image_open(struct source *src, const struct image_options *opt, struct imag
                 struct error *err);
 void image_close(struct image *img);        /* accepts NULL */
 
+/* How many of the n 8-byte entries of a table at host byte `off` lie in the file, if only in
+ * part. The others read as zeros: whoever looks for entries in use can leave them out, so
+ * that a table costs what is there of it and not what a header says. */
+uint64_t image_entries_present(const struct image *img, uint64_t off, uint64_t n);
+
 /* Reads n entries of an L1 table from entry `first` on; entries past the end of the file
  * become 0. False only for I/O errors. */
 bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,

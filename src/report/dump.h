@@ -35,8 +35,9 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
                 struct error *err);
 void dump_end(struct dump *d);
 
-/* Each prints one kind of table; false after an I/O error or when memory ran out: the
- * output ends where it happened, without an end record. */
+/* Each prints one kind of table, without the entries of L1 and bitmap tables that would lie
+ * after the end of the file: those are zeros and may be many. False after an I/O error or
+ * when memory ran out: the output ends where it happened, without an end record. */
 bool dump_header(struct dump *d, struct error *err);
 bool dump_l1(struct dump *d, struct error *err);
 bool dump_l2(struct dump *d, struct error *err);

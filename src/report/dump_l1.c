@@ -87,19 +87,26 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
 {
     const struct geometry *geo = &d->img->geo;
     struct l1_stats st = { 0 };
-    uint64_t off, n, empty = 0;
+    uint64_t off, n, first, end, present, empty = 0;
 
     dump_layer_heading(d, table);
     dump_layer_l1(d, table, &off, &n);
-    for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
-        uint64_t guest = geo_guest_off(geo, i, 0), e;
+    present = image_entries_present(d->img, off, n);
+    end = u64_min(n, div_up(d->to, geo->l2_span));
+    first = u64_min(d->from / geo->l2_span, end);
+    for (uint64_t i = first; i < end && out_ok(d->out); i++) {
         struct found_kinds found = { .n = 0 };
+        uint64_t e;
 
-        if (i % DUMP_BATCH == 0 &&
-            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), entry, err))
+        if (i >= present) {                     /* zeros, without a line of their own */
+            empty += end - i;
+            st.unused += end - i;
+            break;
+        }
+        if ((i % DUMP_BATCH == 0 || i == first) &&
+            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, n - i),
+                           entry + i % DUMP_BATCH, err))
             return false;
-        if (guest >= d->to || geo_guest_off(geo, i + 1, 0) <= d->from)
-            continue;
         e = entry[i % DUMP_BATCH];
         judge(geo, e, &st);
         found_at_entry(d->found, off + i * 8, &found);
@@ -112,11 +119,11 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
         empty_run(d, i - empty, empty);
         empty = 0;
         if (d->json)
-            row_json(d, table, i, off + i * 8, guest, e, &found);
+            row_json(d, table, i, off + i * 8, geo_guest_off(geo, i, 0), e, &found);
         else
-            row_text(d, i, guest, e, &found);
+            row_text(d, i, geo_guest_off(geo, i, 0), e, &found);
     }
-    empty_run(d, n - empty, empty);
+    empty_run(d, end - empty, empty);
     totals(d, table, &st);
     return true;
 }

@@ -218,6 +218,7 @@ static bool layer(struct l2_walk *w)
     w->all = (struct l2_stats){ 0 };
     dump_layer_heading(d, w->table);
     dump_layer_l1(d, w->table, &off, &n);
+    n = image_entries_present(d->img, off, n);
     for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
             !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1, w->err))

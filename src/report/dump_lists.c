@@ -259,7 +259,7 @@ static bool bitmap_table(struct dump *d, size_t i, uint64_t *entry, struct error
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
     uint64_t max = BITMAP_TABLE_BYTES_MAX >> d->img->geo.cluster_bits;
-    uint64_t n = u64_min(b->table_size, max);
+    uint64_t n = image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
 
     for (uint64_t j = 0; j < n && out_ok(d->out); j++) {
         if (j % DUMP_BATCH == 0 &&

@@ -139,7 +139,8 @@ static bool read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i, uin
 static bool all_tables(struct walk *w, const struct snapshot *s)
 {
     const struct geometry *geo = &w->img->geo;
-    uint64_t n = u64_min(s->l1_size, L1_ENTRIES_MAX);
+    uint64_t n = image_entries_present(w->img, s->l1_table_offset,
+                                       u64_min(s->l1_size, L1_ENTRIES_MAX));
     uint64_t l1_clusters = div_up(n * 8, geo->cluster_size);
 
     for (uint64_t i = 0; i < n; i++) {

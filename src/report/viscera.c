@@ -46,7 +46,8 @@ static void l1_members(struct walk *w, uint64_t off, uint64_t entries)
 {
     range(w->j, "location", off, entries * 8);
     jw_array(w->j, "l2-list");
-    each_entry(w, off, u64_min(entries, L1_ENTRIES_MAX), l2_pointer);
+    entries = u64_min(entries, L1_ENTRIES_MAX);
+    each_entry(w, off, image_entries_present(w->img, off, entries), l2_pointer);
     jw_close(w->j);
 }
 
@@ -111,14 +112,15 @@ static void bitmaps(struct walk *w)
     jw_array(w->j, "dir-entries");
     for (size_t i = 0; i < b->n && out_ok(w->j->out); i++) {
         const struct bitmap *bm = &b->list[i];
+        uint64_t n;
 
         jw_object(w->j, NULL);
         jw_bytes(w->j, "bitmap-name", bm->name, bitmap_name_len(bm));
         jw_object(w->j, "bitmap-table");
         range(w->j, "location", bm->table_offset, bm->table_size * 8);
         jw_array(w->j, "table-entries");
-        each_entry(w, bm->table_offset,
-                   u64_min(bm->table_size, BITMAP_TABLE_BYTES_MAX >> w->img->geo.cluster_bits),
+        n = u64_min(bm->table_size, BITMAP_TABLE_BYTES_MAX >> w->img->geo.cluster_bits);
+        each_entry(w, bm->table_offset, image_entries_present(w->img, bm->table_offset, n),
                    bitmap_entry);
         jw_close(w->j);
         jw_close(w->j);

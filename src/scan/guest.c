@@ -105,7 +105,7 @@ struct guest_map {
 
 struct table_reader {
     const struct image *img;
-    uint64_t l1_off, l1_size;       /* of the layer */
+    uint64_t l1_off, l1_size;       /* of the layer, as far as it lies in the file */
     uint64_t l1[L1_CACHED];         /* entries from l1_first on */
     uint64_t l1_first;              /* UINT64_MAX: none read */
     bool l1_damaged;                /* ... could not be read */
@@ -120,6 +120,7 @@ static bool table_open(struct table_reader *t, const struct image *img, uint32_t
     *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX, .l1_first = UINT64_MAX };
     if (!layer_of(img, table, &t->l1_off, &t->l1_size))
         t->l1_size = 0;
+    t->l1_size = image_entries_present(img, t->l1_off, t->l1_size);
     t->bytes = malloc((size_t)img->geo.cluster_size);
     return t->bytes != NULL;
 }

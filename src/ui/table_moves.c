@@ -1,5 +1,12 @@
 #include "ui/table_moves.h"
 
+#include <string.h>
+
+#include "base/num.h"
+#include "qcow2/spec.h"
+
+#define BATCH 512           /* L1 entries read at a time */
+
 void table_go(const struct ui *ui, struct table t, uint64_t index, struct request *req)
 {
     struct place place;
@@ -34,6 +41,30 @@ void table_go_up(const struct ui *ui, const struct table *t, struct request *req
     }
 }
 
+/* The next L1 entry that leads to a table, from entry i on; l1->n: there is none. */
+static uint64_t next_l2(const struct image *img, const struct table *l1, uint64_t i, int dir)
+{
+    uint64_t entry[BATCH];
+    uint64_t n = image_entries_present(img, l1->off, l1->n), batch = UINT64_MAX;
+
+    if (i >= n && i < l1->n && dir < 0)
+        i = n - 1;
+    for (; i < n; i += dir > 0 ? 1 : UINT64_MAX) {
+        uint64_t off;
+
+        if (i / BATCH != batch) {
+            batch = i / BATCH;
+            if (!image_read_l1(img, l1->off, batch * BATCH,
+                               (size_t)u64_min(BATCH, n - batch * BATCH), entry, NULL))
+                memset(entry, 0, sizeof entry);
+        }
+        off = entry[i % BATCH] & ENTRY_OFFSET_MASK;
+        if (off && off < img->geo.file_len)
+            return i;
+    }
+    return l1->n;
+}
+
 void table_go_sibling(const struct ui *ui, const struct table *t, uint64_t index, int dir,
                       struct request *req)
 {
@@ -55,7 +86,10 @@ void table_go_sibling(const struct ui *ui, const struct table *t, uint64_t index
     if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK)
         return;
     table_resolve(ui->img, &parent);
-    for (next.i += step; next.i < parent.n; next.i += step) {
+    next.i += step;
+    if (t->kind == TABLE_L2)
+        next.i = next_l2(ui->img, &parent, next.i, dir);
+    for (; next.i < parent.n; next.i += step) {
         table_resolve(ui->img, &next);
         if (next.off != NO_ADDRESS) {
             table_go(ui, next, index, req);

@@ -29,9 +29,17 @@ static bool is_plain(const unsigned char *p, size_t len)
     return true;
 }
 
+/* jansson escapes all that is not printable ASCII but DEL. */
 static int to_out(const char *bytes, size_t len, void *data)
 {
-    out_write(data, bytes, len);
+    const char *end = bytes + len, *del;
+
+    while ((del = memchr(bytes, 0x7f, (size_t)(end - bytes)))) {
+        out_write(data, bytes, (size_t)(del - bytes));
+        out_puts(data, "\\u007f");
+        bytes = del + 1;
+    }
+    out_write(data, bytes, (size_t)(end - bytes));
     return 0;
 }
 

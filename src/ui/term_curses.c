@@ -425,6 +425,10 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
     keypad(stdscr, TRUE);
     nodelay(stdscr, TRUE);
     idlok(stdscr, FALSE);
+    /* A frame is written whole: nothing looks for keys in between, and ncurses flushes after
+     * each move of the cursor until the screen has been left and entered once. */
+    typeahead(-1);
+    endwin();
     t->base.ops = &curses_ops;
     t->base.depth = depth_of_terminal(mono);
     t->base.ascii = ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;

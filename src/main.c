@@ -1,10 +1,14 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd_common.h"
 #include "commands.h"
+
+#define OUTPUT_BUFFER 131072
 
 /* qcheck --help and --version, before any command is known. */
 static bool answer(const char *word)
@@ -22,6 +26,15 @@ static bool answer(const char *word)
     return true;
 }
 
+/* Long listings in large pieces; a terminal gets its lines as they come. */
+static void buffer_output(void)
+{
+    char *memory = isatty(STDOUT_FILENO) ? NULL : malloc(OUTPUT_BUFFER);
+
+    if (memory)
+        setvbuf(stdout, memory, _IOFBF, OUTPUT_BUFFER);     /* stdout's until the end */
+}
+
 int main(int argc, char **argv)
 {
     const struct command *cmd;
@@ -29,6 +42,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     /* A reader that goes away ends the output, not the program: the status still counts. */
     signal(SIGPIPE, SIG_IGN);
+    buffer_output();
     if (argc < 2) {
         fprintf(stderr, "qcheck: which image?\nTry 'qcheck --help'.\n");
         return STATUS_FAILED;

@@ -115,14 +115,16 @@ void dump_refcount_text(struct dump *d, uint64_t host_off)
 {
     uint64_t n;
 
+    out_puts(d->out, "  refcount ");
     if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <= STORED_NO_BLOCK)
-        out_printf(d->out, "  refcount %" PRIu64, n);
+        out_dec(d->out, n);
     else
-        out_puts(d->out, "  refcount ?");
+        out_puts(d->out, "?");
+    out_puts(d->out, "/");
     if (counted(d, host_off, &n))
-        out_printf(d->out, "/%" PRIu64, n);
+        out_dec(d->out, n);
     else
-        out_puts(d->out, "/-");
+        out_puts(d->out, "-");
 }
 
 void dump_refcount_json(struct dump *d, uint64_t host_off)

@@ -83,13 +83,23 @@ static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest, const struct
 {
     struct out *out = w->d->out;
 
-    out_printf(out, "  [%" PRIu64 "][%" PRIu64 "] guest 0x%" PRIx64 "  0x%016" PRIx64,
-               w->l1_index, j, guest, e->raw);
-    if (w->d->img->geo.extended_l2)
-        out_printf(out, " %016" PRIx64, e->bitmap);
-    out_printf(out, "  %s", l2_type_name(e->type));
+    out_puts(out, "  [");
+    out_dec(out, w->l1_index);
+    out_puts(out, "][");
+    out_dec(out, j);
+    out_puts(out, "] guest 0x");
+    out_hex(out, guest, 1);
+    out_puts(out, "  0x");
+    out_hex(out, e->raw, 16);
+    if (w->d->img->geo.extended_l2) {
+        out_puts(out, " ");
+        out_hex(out, e->bitmap, 16);
+    }
+    out_puts(out, "  ");
+    out_puts(out, l2_type_name(e->type));
     if (has_host(e)) {
-        out_printf(out, " at 0x%" PRIx64, e->host_off);
+        out_puts(out, " at 0x");
+        out_hex(out, e->host_off, 1);
         if (e->type == L2_COMPRESSED)
             out_printf(out, ", %" PRIu64 " bytes", e->host_len);
         if (e->copied)

@@ -1,7 +1,6 @@
 #include "report/jw.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -73,8 +72,11 @@ static void before(struct jw *j, const char *key)
     if (!flat(j))
         indent(j);
     assert(j->array[d - 1] == (key == NULL));
-    if (key)
-        out_printf(j->out, "\"%s\": ", key);
+    if (key) {
+        out_puts(j->out, "\"");
+        out_puts(j->out, key);
+        out_puts(j->out, "\": ");
+    }
 }
 
 static void open_value(struct jw *j, const char *key, bool array, bool on_one_line)
@@ -127,7 +129,7 @@ void jw_close(struct jw *j)
 void jw_u64(struct jw *j, const char *key, uint64_t v)
 {
     before(j, key);
-    out_printf(j->out, "%" PRIu64, v);
+    out_dec(j->out, v);
 }
 
 void jw_real(struct jw *j, const char *key, double v)
@@ -151,12 +153,21 @@ void jw_null(struct jw *j, const char *key)
 void jw_hex(struct jw *j, const char *key, uint64_t v)
 {
     before(j, key);
-    out_printf(j->out, "\"0x%" PRIx64 "\"", v);
+    out_puts(j->out, "\"0x");
+    out_hex(j->out, v, 1);
+    out_puts(j->out, "\"");
 }
 
 void jw_text(struct jw *j, const char *key, const char *text)
 {
-    jw_bytes(j, key, text, strlen(text));
+    size_t len = strlen(text);
+
+    if (is_plain((const unsigned char *)text, len)) {
+        before(j, key);
+        quoted(j, text, len);
+    } else {
+        jw_bytes(j, key, text, len);
+    }
 }
 
 /* Length of the UTF-8 sequence at p (n bytes are left), 0 when it is not valid. */

@@ -1,7 +1,10 @@
+#include "config.h"
+
 #include "report/out.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -16,17 +19,37 @@ void out_write(struct out *o, const void *bytes, size_t len)
     if (o->sys || len == 0)
         return;
     errno = 0;
-    if (fwrite(bytes, 1, len, o->f) != len)
+    if (fwrite_unlocked(bytes, 1, len, o->f) != len)
         note_failure(o);
 }
 
 void out_puts(struct out *o, const char *text)
 {
-    if (o->sys)
-        return;
-    errno = 0;
-    if (fputs(text, o->f) == EOF)
-        note_failure(o);
+    out_write(o, text, strlen(text));
+}
+
+void out_dec(struct out *o, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    out_write(o, digits + at, sizeof digits - at);
+}
+
+void out_hex(struct out *o, uint64_t v, unsigned digits)
+{
+    char text[16];
+    size_t at = sizeof text;
+
+    do {
+        text[--at] = "0123456789abcdef"[v & 15];
+        v >>= 4;
+    } while (v || (at > 0 && sizeof text - at < digits));
+    out_write(o, text + at, sizeof text - at);
 }
 
 void out_printf(struct out *o, const char *fmt, ...)

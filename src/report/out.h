@@ -5,17 +5,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
 
 struct out {
-    FILE *f;                /* borrowed */
+    FILE *f;                /* borrowed; used by one thread at a time */
     int sys;                /* errno of the first failure, 0: none */
 };
 
 void out_puts(struct out *o, const char *text);
 void out_write(struct out *o, const void *bytes, size_t len);
+/* The two numbers that long listings are made of, without the cost of a format. */
+void out_dec(struct out *o, uint64_t v);
+void out_hex(struct out *o, uint64_t v, unsigned digits);   /* at least so many digits */
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Bytes of unknown origin, made visible (text_visible). */

@@ -4,17 +4,23 @@
 
 #include "base/limits.h"
 
+struct stored_slot {
+    uint64_t index;             /* refcount table index + 1; 0: empty */
+    enum stored_status status;
+    uint8_t *block;             /* owned, one cluster */
+};
+
 void stored_init(struct stored *s, const struct image *img)
 {
-    *s = (struct stored){ .img = img };
-    for (size_t i = 0; i < STORED_BLOCKS; i++)
-        s->slot[i].index = UINT64_MAX;
+    *s = (struct stored){ .img = img, .n = STORED_BYTES >> img->geo.cluster_bits };
 }
 
 void stored_free(struct stored *s)
 {
-    for (size_t i = 0; i < STORED_BLOCKS; i++)
+    for (uint64_t i = 0; s->slot && i < s->n; i++)
         free(s->slot[i].block);
+    free(s->slot);
+    s->slot = NULL;
 }
 
 /* Loads refcount block `index` into a slot whose memory is there. */
@@ -33,30 +39,37 @@ static enum stored_status load(struct stored *s, uint64_t index, uint8_t *block)
     return STORED_OK;
 }
 
+/* The slot that holds block `index`, loaded if need be; NULL when memory runs out. */
+static const struct stored_slot *slot_of(struct stored *s, uint64_t index)
+{
+    struct stored_slot *slot;
+
+    if (!s->slot)
+        s->slot = calloc((size_t)s->n, sizeof *s->slot);
+    if (!s->slot)
+        return NULL;
+    slot = &s->slot[index % s->n];
+    if (slot->index == index + 1)
+        return slot;
+    if (!slot->block)
+        slot->block = malloc((size_t)s->img->geo.cluster_size);
+    if (!slot->block)
+        return NULL;
+    slot->index = index + 1;
+    slot->status = load(s, index, slot->block);
+    return slot;
+}
+
 enum stored_status stored_get(struct stored *s, uint64_t cluster, uint64_t *out)
 {
     const struct geometry *geo = &s->img->geo;
-    uint64_t index = cluster >> geo->refblock_bits;
-    size_t oldest = 0, i = 0;
+    const struct stored_slot *slot = slot_of(s, cluster >> geo->refblock_bits);
 
     *out = 0;
-    while (i < STORED_BLOCKS && s->slot[i].index != index) {
-        if (s->slot[i].used < s->slot[oldest].used)
-            oldest = i;
-        i++;
-    }
-    if (i == STORED_BLOCKS) {
-        i = oldest;
-        if (!s->slot[i].block)
-            s->slot[i].block = malloc((size_t)geo->cluster_size);
-        if (!s->slot[i].block)
-            return STORED_UNREADABLE;
-        s->slot[i].index = index;
-        s->slot[i].status = load(s, index, s->slot[i].block);
-    }
-    s->slot[i].used = ++s->now;
-    if (s->slot[i].status == STORED_OK)
-        *out = refblock_get(s->slot[i].block, geo->refcount_order,
+    if (!slot)
+        return STORED_UNREADABLE;
+    if (slot->status == STORED_OK)
+        *out = refblock_get(slot->block, geo->refcount_order,
                             cluster & (geo->refblock_entries - 1));
-    return s->slot[i].status;
+    return slot->status;
 }

@@ -5,23 +5,20 @@
 
 #include "qcow2/image.h"
 
-#define STORED_BLOCKS 8         /* blocks kept */
+#define STORED_BYTES (32u << 20)    /* of blocks kept, at most */
+
+struct stored_slot;
 
 struct stored {
     const struct image *img;    /* borrowed */
-    struct {
-        uint64_t index;         /* refcount table index, UINT64_MAX: empty */
-        uint64_t used;          /* time of last use */
-        enum stored_status status;
-        uint8_t *block;         /* owned, one cluster */
-    } slot[STORED_BLOCKS];
-    uint64_t now;
+    struct stored_slot *slot;   /* owned; block i is in slot i % n, NULL before first use */
+    uint64_t n;
 };
 
 void stored_init(struct stored *s, const struct image *img);
 void stored_free(struct stored *s);
 
-/* As image_stored_refcount(). */
+/* As image_stored_refcount(); STORED_UNREADABLE also when memory runs out. */
 enum stored_status stored_get(struct stored *s, uint64_t cluster, uint64_t *out);
 
 #endif

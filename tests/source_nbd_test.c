@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -279,6 +280,33 @@ static void a_lost_connection_is_an_error_and_no_wait(void **state)
     end(&f);
 }
 
+static void *read_a_little(void *user)
+{
+    uint8_t bytes[512];
+
+    return source_read(user, 0, bytes, sizeof bytes, NULL) ? user : NULL;
+}
+
+static void an_interrupted_read_ends_at_once(void **state)
+{
+    struct fixture f;
+    struct timespec from, to;
+    pthread_t reader;
+    void *got;
+
+    (void)state;
+    begin(&f, SERVER("nbdkit", "--filter=delay", "pattern", "1M", "rdelay=50"));
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    assert_int_equal(pthread_create(&reader, NULL, read_a_little, f.src), 0);
+    source_interrupt(f.src);
+    pthread_join(reader, &got);
+    assert_null(got);
+    assert_null(read_a_little(f.src));
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    assert_true(to.tv_sec - from.tv_sec < 20);
+    end(&f);
+}
+
 static void a_server_that_is_not_there_is_named(void **state)
 {
     struct source *src;
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test(what_fails_now_and_then_is_tried_again),
         cmocka_unit_test(a_bad_sector_costs_that_sector_only),
         cmocka_unit_test(a_lost_connection_is_an_error_and_no_wait),
+        cmocka_unit_test(an_interrupted_read_ends_at_once),
         cmocka_unit_test(a_server_that_is_not_there_is_named),
         cmocka_unit_test(an_export_of_qemu_nbd_can_be_read),
         cmocka_unit_test(only_nbd_addresses_are_addresses),

@@ -45,7 +45,7 @@ struct nbd_queue {
     /* Everything up to here is fixed once the thread runs; under the lock: */
     pthread_mutex_t lock;
     struct nbd_job *first, *last;       /* handed in, not yet sent */
-    bool stop;
+    bool stop, interrupted;
 
     /* The thread's own */
     struct nbd_conn conn[CONNECTIONS_MAX];
@@ -164,12 +164,13 @@ static struct nbd_conn *choose(struct nbd_queue *q, bool *alive)
 static bool send_queued(struct nbd_queue *q)
 {
     for (;;) {
-        bool alive, stop;
+        bool alive, stop, interrupted;
         struct nbd_conn *c = choose(q, &alive);
         struct nbd_job *job = NULL;
 
         pthread_mutex_lock(&q->lock);
         stop = q->stop;
+        interrupted = q->interrupted;
         if (c || !alive) {
             job = q->first;
             if (job)
@@ -178,6 +179,10 @@ static bool send_queued(struct nbd_queue *q)
         pthread_mutex_unlock(&q->lock);
         if (stop)
             return false;
+        for (size_t i = 0; interrupted && i < CONNECTIONS_MAX; i++)
+            lose(&q->conn[i], ECANCELED);
+        if (interrupted)
+            c = NULL;
         if (!job)
             return true;
         if (c)
@@ -318,6 +323,14 @@ void nbd_queue_run(struct nbd_queue *q, struct nbd_job *job, size_t n)
         pthread_cond_wait(&wait.done, &q->lock);
     pthread_mutex_unlock(&q->lock);
     pthread_cond_destroy(&wait.done);
+}
+
+void nbd_queue_interrupt(struct nbd_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->interrupted = true;
+    pthread_mutex_unlock(&q->lock);
+    wake_thread(q);
 }
 
 const struct nbd_server *nbd_queue_server(const struct nbd_queue *q)

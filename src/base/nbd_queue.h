@@ -48,6 +48,7 @@ struct nbd_server {
 /* Connects to nbd://, nbds://, nbd+unix:// and the like. */
 bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err);
 void nbd_queue_close(struct nbd_queue *q);      /* accepts NULL; no job may be waiting */
+void nbd_queue_interrupt(struct nbd_queue *q);  /* all jobs, now and later, fail at once */
 const struct nbd_server *nbd_queue_server(const struct nbd_queue *q);
 
 /* Does all jobs and returns when each is finished. A job whose connection is lost, or that

@@ -94,6 +94,12 @@ bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64
     return true;
 }
 
+void source_interrupt(struct source *src)
+{
+    if (src->ops->interrupt)
+        src->ops->interrupt(src);
+}
+
 bool source_changed(struct source *src, struct error *why)
 {
     return src->ops->changed && src->ops->changed(src, why);

@@ -81,6 +81,11 @@ void source_advise(struct source *src, uint64_t off, uint64_t len);
  * the whole rest. */
 bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end);
 
+/* For ending the program: reads that are under way somewhere else, and all to come, end with
+ * an error at once where they could wait for long, as for a server that does not answer.
+ * May be called from any thread while others read. */
+void source_interrupt(struct source *src);
+
 /* Has the source changed (size, modification time) since it was opened? */
 bool source_changed(struct source *src, struct error *why);
 

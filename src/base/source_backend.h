@@ -21,6 +21,7 @@ struct source_ops {
     /* from < size; may be NULL: no holes known */
     bool (*next_data)(struct source *src, uint64_t from, uint64_t *start, uint64_t *end);
     bool (*changed)(struct source *src, struct error *why);             /* may be NULL */
+    void (*interrupt)(struct source *src);      /* may be NULL: no read waits for long */
 };
 
 /* First member of every backend's own struct. */

@@ -262,17 +262,24 @@ static bool nbd_source_next_data(struct source *src, uint64_t from, uint64_t *st
     return found;
 }
 
+static void nbd_source_interrupt(struct source *src)
+{
+    nbd_queue_interrupt(((struct nbd_source *)src)->queue);
+}
+
 static const struct source_ops NBD_OPS = {
     .close = nbd_source_close,
     .info = nbd_source_info,
     .read_many = nbd_source_read_many,
     .next_data = nbd_source_next_data,
+    .interrupt = nbd_source_interrupt,
 };
 
 static const struct source_ops NBD_OPS_NO_EXTENTS = {
     .close = nbd_source_close,
     .info = nbd_source_info,
     .read_many = nbd_source_read_many,
+    .interrupt = nbd_source_interrupt,
 };
 
 bool source_open_nbd(const char *uri, struct source **out, struct error *err)

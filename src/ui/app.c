@@ -311,6 +311,7 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
+    source_interrupt(app->ui.img->src);     /* whoever still reads shall not keep us */
     job_free(app->job);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])

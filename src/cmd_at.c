@@ -14,7 +14,8 @@ struct session {
     bool json;
 };
 
-static bool one_address(struct session *t, const char *text, bool first, struct error *err)
+static bool one_address(struct session *t, const char *text, bool first,
+                        struct error *err)
 {
     struct place place;
     struct at at;

@@ -43,7 +43,8 @@ void message_error(const char *name, const struct error *err)
 
 int usage_error(const struct command *cmd, const char *what)
 {
-    fprintf(stderr, "qcheck %s: %s\nTry 'qcheck %s --help'.\n", cmd->name, what, cmd->name);
+    fprintf(stderr, "qcheck %s: %s\nTry 'qcheck %s --help'.\n", cmd->name, what,
+            cmd->name);
     return STATUS_FAILED;
 }
 

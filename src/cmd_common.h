@@ -20,12 +20,12 @@ int usage_error(const struct command *cmd, const char *what);
  * A reader that went away is no failure. */
 int finish(struct out *out, int status);
 
-/* Opens the image `name` with the values the person forces, for a command that opens nothing
- * else: the process is in the sandbox (base/sandbox.h) before a byte is looked at. */
+/* Opens the image `name` with the values the person forces, for a command that opens
+ * nothing else: it is in the sandbox (base/sandbox.h) before it looks at a byte. */
 bool open_image(const struct settings *s, const char *name, struct image **out,
                 struct error *err);
 
-/* The same without the sandbox, which the caller enters when all is open that it needs. */
+/* The same without the sandbox: the caller enters it when all is open that it needs. */
 bool open_image_only(const struct settings *s, const char *name, struct image **out,
                      struct error *err);
 void enter_sandbox(const struct settings *s);
@@ -43,7 +43,7 @@ bool image_name(const struct settings *s, int i, struct buf *out, struct error *
 /* Work on one image; returns the exit status. */
 typedef int image_fn(const struct settings *s, const char *name, struct out *out);
 
-/* Does `one` for all images of the settings; the worst status, after ending the output. */
+/* Does `one` for all images of the settings and ends the output; the worst status. */
 int each_image(const struct settings *s, image_fn *one);
 
 /* The worse of two: corruptions, then failures, then references outside, then leaks. */

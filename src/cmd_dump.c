@@ -113,8 +113,9 @@ int cmd_dump(const struct command *cmd, int argc, char **argv)
         return status;
     kind = s.n_operands ? kind_of(s.operand[0]) : NULL;
     if (!kind)
-        return usage_error(cmd, "what shall be dumped? header, l1, l2, refcounts, snapshots, "
-                                "bitmaps or ranges");
+        return usage_error(cmd,
+                           "what shall be dumped? header, l1, l2, refcounts, snapshots, "
+                           "bitmaps or ranges");
     s.operand++;
     s.n_operands--;
     if (image_count(&s) != 1)

@@ -22,7 +22,9 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
         info_json(&info, out);
     else
         info_text(&info, out);
-    status = s->untrusted && outside_references(img, outside) ? STATUS_OUTSIDE : STATUS_CLEAN;
+    status = STATUS_CLEAN;
+    if (s->untrusted && outside_references(img, outside))
+        status = STATUS_OUTSIDE;
 out:
     chain_close(&chain);
     image_close(img);

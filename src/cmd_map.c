@@ -18,7 +18,7 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
-/* Colours on a terminal only, or where CLICOLOR_FORCE asks for them; never with NO_COLOR. */
+/* Colours on a terminal, or where CLICOLOR_FORCE asks for them; never with NO_COLOR. */
 static struct picture picture_for(const struct settings *s)
 {
     struct picture p = { .columns = s->columns ? s->columns : 80, .rows = ROWS };

@@ -45,7 +45,8 @@ static const struct opt scan_opts[] = {
 static const struct opt_group scan = { "Scan", ROWS(scan_opts) };
 
 #define OUTPUT_ROW \
-    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json", "text (default) or json" }
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json", \
+      "text (default) or json" }
 
 static const struct opt classic_opts[] = {
     { 's', "silent", ARG_NONE, NULL, NULL, "preset: no output at all" },
@@ -67,8 +68,8 @@ static const struct opt check_opts[] = {
     { 'M', "metadata", ARG_NONE, NULL, NULL,
       "with --output=json: add the places of all metadata (key viscera)" },
     { OPT_PROGRESS, "progress", ARG_OPTIONAL, "auto|json|none", "auto|json|none",
-      "progress on standard error: auto (a line when it is a terminal; the default), json "
-      "(one object per line; also --progress alone), none" },
+      "progress on standard error: auto (a line when it is a terminal; the default), "
+      "json (one object per line; also --progress alone), none" },
     { OPT_STATS, "stats", ARG_NONE, NULL, NULL,
       "tell what the scan took: time, reads, memory" },
 };
@@ -84,8 +85,8 @@ static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 
 #define BACKING_ROW \
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
-      "open the backing files that the image names; without this nothing an image names is " \
-      "ever opened" }
+      "open the backing files that the image names; without this nothing that an image " \
+      "names is ever opened" }
 
 static const struct opt info_opts[] = {
     OUTPUT_ROW,
@@ -101,8 +102,8 @@ static const struct opt dump_opts[] = {
     { OPT_SNAPSHOT, "snapshot", ARG_REQUIRED, "ID|NAME|all", NULL,
       "l1, l2: the tables of this snapshot, or of the active layer and all snapshots" },
     { OPT_FROM, "from", ARG_REQUIRED, "A", NULL,
-      "begin at A: a guest offset for l1, l2 and bitmaps, a file offset for refcounts and "
-      "ranges; 28c is cluster 28" },
+      "begin at A: a guest offset for l1, l2 and bitmaps, a file offset for refcounts "
+      "and ranges; 28c is cluster 28" },
     { OPT_TO, "to", ARG_REQUIRED, "B", NULL, "end before B" },
     { OPT_USED, "used", ARG_NONE, NULL, NULL, "leave out what is empty" },
 };
@@ -126,35 +127,37 @@ static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
 
 static const struct command commands[] = {
     { "browse", "[OPTION]... IMAGE", "walk around in an image",
-      "Opens the inspector: overview, map, problems, tables, header and bytes of the image, "
-      "each place a link to the next. When standard output is not a terminal, or with any "
-      "option of the classic report, prints the report of qcheck check instead. This is what "
-      "qcheck IMAGE does.",
+      "Opens the inspector: overview, map, problems, tables, header and bytes of the "
+      "image, each place a link to the next. When standard output is not a terminal, "
+      "or with any option of the classic report, prints the report of qcheck check "
+      "instead. This is what qcheck IMAGE does.",
       VALUES_FILES, { &browse, &classic, &image, &scan, &general }, cmd_browse },
     { "check", "[OPTION]... IMAGE...", "check images and report",
-      "Follows every reference of the image, compares the refcounts, and reports what is "
-      "wrong. Several images give one result each. Exit status: 0 clean, 1 the check was not "
-      "completed, 2 corruptions, 3 leaks only; of several images the worst.",
+      "Follows every reference of the image, compares the refcounts, and reports what "
+      "is wrong. Several images give one result each. Exit status: 0 clean, 1 the "
+      "check was not completed, 2 corruptions, 3 leaks only; of several images the "
+      "worst.",
       VALUES_FILES, { &check, &classic, &image, &scan, &general }, cmd_check },
     { "info", "[OPTION]... IMAGE...", "say what an image is, without a scan",
-      "Shows the header, features, extensions, snapshots, bitmaps, encryption, the chain of "
-      "backing files and what the file system knows. Only small tables are read.",
+      "Shows the header, features, extensions, snapshots, bitmaps, encryption, the "
+      "chain of backing files and what the file system knows. Only small tables are "
+      "read.",
       VALUES_FILES, { &info, &image, &general }, cmd_info },
     { "dump", "TABLE [OPTION]... IMAGE", "print a table of an image",
-      "TABLE is header, l1, l2, refcounts, snapshots, bitmaps or ranges. "
-      "Prints that kind of table entry by entry, with what each entry says and what the scan "
-      "found wrong about it, and figures for each table at its end.",
-      "header|l1|l2|refcounts|snapshots|bitmaps|ranges", { &dump, &image, &scan, &general },
-      cmd_dump },
+      "TABLE is header, l1, l2, refcounts, snapshots, bitmaps or ranges. Prints that "
+      "kind of table entry by entry, with what each entry says and what the scan found "
+      "wrong about it, and figures for each table at its end.",
+      "header|l1|l2|refcounts|snapshots|bitmaps|ranges",
+      { &dump, &image, &scan, &general }, cmd_dump },
     { "map", "[OPTION]... IMAGE", "show what lies where",
       "Lists the ranges of the file by class, or the extents of the guest disk as "
       "qemu-img map does.",
       VALUES_FILES, { &map, &image, &scan, &general }, cmd_map },
     { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
-      "Tells for each address what is there: file offset, cluster, guest offset, owner, "
-      "refcounts, problems and everything that refers to it. An address is a file offset "
-      "(0x1c0000, 64M), a cluster (28c), \"guest 1G\", L1[3], L2[3][77], \"snap 2\", "
-      "\"snap 2 L1[3]\", rt 5, rb 5, \"bitmap 1\", \"header 40\", or end.",
+      "Tells for each address what is there: file offset, cluster, guest offset, "
+      "owner, refcounts, problems and everything that refers to it. An address is a "
+      "file offset (0x1c0000, 64M), a cluster (28c), \"guest 1G\", L1[3], L2[3][77], "
+      "\"snap 2\", \"snap 2 L1[3]\", rt 5, rb 5, \"bitmap 1\", \"header 40\", or end.",
       NULL, { &at, &image, &scan, &general }, cmd_at },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "
@@ -213,7 +216,7 @@ void commands_help(struct buf *out)
                   "Commands:\n");
     for (unsigned i = 0; (c = command_at(i)); i++)
         buf_printf(out, "  %-10s %s\n", c->name, c->summary);
-    buf_puts(out, "\nqcheck COMMAND --help lists the options of a command. A file that is\n"
-                  "called like a command is reached as ./check.\n\n");
+    buf_puts(out, "\nqcheck COMMAND --help lists the options of a command. A file that\n"
+                  "is called like a command is reached as ./check.\n\n");
     opt_help(command_default(), out);
 }

@@ -14,7 +14,7 @@ enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS, STATUS_
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI };
 enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
-/* Everything the options of all commands can say; a command looks at what its table has. */
+/* All that the options of all commands can say; a command looks at what its table has. */
 struct settings {
     struct image_options image;
     bool backing;               /* --backing: open the files that an image names */

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     const struct command *cmd;
 
     setlocale(LC_CTYPE, "");
-    /* A reader that goes away ends the output, not the program: the status still counts. */
+    /* A reader that goes away ends the output, not the program: the status counts. */
     signal(SIGPIPE, SIG_IGN);
     buffer_output();
     if (argc < 2) {

@@ -296,7 +296,8 @@ static void bash(void)
     puts("        esac\n"
          "    fi\n"
          "    compopt -o filenames\n"
-         "    COMPREPLY=($(compgen -W \"$first\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+         "    COMPREPLY=($(compgen -W \"$first\" -- \"$cur\")\n"
+         "               $(compgen -f -- \"$cur\"))\n"
          "}\n"
          "complete -F _qcheck qcheck");
 }
@@ -337,8 +338,8 @@ static void zsh_option(const struct opt *o)
         printf("%s:", o->has_arg == ARG_OPTIONAL ? ":" : "");
         fputs(":", stdout);
         if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
-            fputs("{_values sample list ${(f)\"$(qcheck --sample=list 2>/dev/null | cut -d\" \" "
-                  "-f1)\"}}", stdout);
+            fputs("{_values sample list ${(f)\"$(qcheck --sample=list 2>/dev/null | "
+                  "cut -d\" \" -f1)\"}}", stdout);
         } else if (o->values) {
             putchar('(');
             words(o->values, " ");
@@ -404,7 +405,8 @@ static void fish_option(const struct command *c, const struct opt *o)
     if (o->has_arg == ARG_REQUIRED)
         printf("%s ", o->values ? "-x" : "-r");
     if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
-        fputs("-a \"list (qcheck --sample=list 2>/dev/null | string split -f1 ' ')\" ", stdout);
+        fputs("-a \"list (qcheck --sample=list 2>/dev/null | string split -f1 ' ')\" ",
+              stdout);
     } else if (o->values) {
         fputs("-a '", stdout);
         words(o->values, " ");
@@ -443,8 +445,8 @@ static void fish(void)
             problem_ids(" ");
             puts("'");
         } else if (c->operands && strcmp(c->operands, VALUES_FILES) != 0) {
-            printf("complete -c qcheck -n '__qcheck_in %s; and test (count (commandline -opc)) "
-                   "-eq 2' -a '", c->name);
+            printf("complete -c qcheck -n '__qcheck_in %s; "
+                   "and test (count (commandline -opc)) -eq 2' -a '", c->name);
             words(c->operands, " ");
             puts("'");
         }

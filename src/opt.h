@@ -1,5 +1,5 @@
-/* Command-line options: one table per command. The parser, --help, the manual page and the
- * shell completions all read these tables. */
+/* Command-line options: one table per command. The parser, --help, the manual page and
+ * the shell completions all read these tables. */
 #ifndef QCHECK_OPT_H
 #define QCHECK_OPT_H
 
@@ -23,7 +23,7 @@ struct opt {
     enum opt_arg has_arg;
     const char *arg;            /* "FORMAT"; NULL without argument */
     const char *values;         /* "text|json", one of VALUES_..., or NULL: anything */
-    const char *help;           /* what it does; a phrase without full stop, or sentences */
+    const char *help;           /* what it does; a phrase, or sentences */
 };
 
 #define OPT_LONG_ONLY   256     /* ids from here on have no short letter */
@@ -33,7 +33,7 @@ struct opt {
 /* Options that several commands share come as groups; a command's table is its groups in
  * order. */
 struct opt_group {
-    const char *title;          /* "Options", "Values to force on a damaged header", ... */
+    const char *title;          /* "General", "Scan", ... */
     const struct opt *opt;
     size_t n;
 };
@@ -45,10 +45,11 @@ struct command {
     const char *synopsis;       /* what follows the name: "[OPTION]... IMAGE..." */
     const char *summary;        /* one line, no full stop */
     const char *detail;         /* a paragraph for --help and the manual */
-    const char *operands;       /* for completion: "text|json" words of the first operand, or
+    const char *operands;       /* for completion: words of the first operand ("a|b"), or
                                    VALUES_...; then files follow */
     const struct opt_group *group[COMMAND_GROUPS_MAX];      /* NULL after the last */
-    int (*run)(const struct command *cmd, int argc, char **argv);   /* returns exit status */
+    /* Returns the exit status. */
+    int (*run)(const struct command *cmd, int argc, char **argv);
 };
 
 struct opt_parser {

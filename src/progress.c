@@ -53,7 +53,8 @@ static void watch(struct job *job, bool json)
 bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err)
 {
-    struct scan_options opt = { .threads = s->threads, .problems_kept = s->problems_kept };
+    struct scan_options opt = { .threads = s->threads,
+                                .problems_kept = s->problems_kept };
     bool json = s->progress == PROGRESS_JSON;
     struct job *job;
 

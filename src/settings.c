@@ -31,8 +31,8 @@ static bool set_cluster_size(struct settings *s, const char *arg, struct error *
     uint64_t size;
     uint32_t bits = CLUSTER_BITS_MIN;
 
-    if (!number("cluster-size", arg, 1u << CLUSTER_BITS_MIN, 1u << CLUSTER_BITS_MAX, &size,
-                err))
+    if (!number("cluster-size", arg, 1u << CLUSTER_BITS_MIN, 1u << CLUSTER_BITS_MAX,
+                &size, err))
         return false;
     while (UINT64_C(1) << bits < size)
         bits++;

@@ -135,7 +135,8 @@ static void a_loop_is_noticed(void **state)
 
 static void names_of_other_protocols_are_not_opened(void **state)
 {
-    static const char *const names[] = { "json:{\"file\":1}", "nbd://localhost/x", "rbd:a/b" };
+    static const char *const names[] = { "json:{\"file\":1}", "nbd://localhost/x",
+                                         "rbd:a/b" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -244,7 +245,10 @@ static void neighbours_in_guest_and_file_are_one_extent(void **state)
 
 static void odd_names_are_judged(void **state)
 {
-    static const struct { const char *name; bool absolute, parent, protocol, json; } cases[] = {
+    static const struct {
+        const char *name;
+        bool absolute, parent, protocol, json;
+    } cases[] = {
         { "base.qcow2", false, false, false, false },
         { "/etc/shadow", true, false, false, false },
         { "../secret", false, true, false, false },
@@ -327,15 +331,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(layers_are_followed_to_the_end, enter_folder,
                                         leave_folder),
-        cmocka_unit_test_setup_teardown(nothing_is_opened_that_was_not_asked_for, enter_folder,
-                                        leave_folder),
+        cmocka_unit_test_setup_teardown(nothing_is_opened_that_was_not_asked_for,
+                                        enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(a_missing_layer_ends_the_chain_with_a_reason,
                                         enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(a_loop_is_noticed, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(names_of_other_protocols_are_not_opened, enter_folder,
-                                        leave_folder),
-        cmocka_unit_test_setup_teardown(what_the_overlay_lacks_comes_from_below, enter_folder,
-                                        leave_folder),
+        cmocka_unit_test_setup_teardown(names_of_other_protocols_are_not_opened,
+                                        enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(what_the_overlay_lacks_comes_from_below,
+                                        enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(zeros_hide_the_layer_below, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(neighbours_in_guest_and_file_are_one_extent,

@@ -58,7 +58,8 @@ static void layers_decide_how_data_is_called(void **state)
 {
     (void)state;
     assert_int_equal(class_of_owners(OWNER_DATA | OWNER_IN_ACTIVE), CLASS_DATA);
-    assert_int_equal(class_of_owners(OWNER_DATA | OWNER_IN_SNAPSHOT), CLASS_DATA_SNAPSHOT);
+    assert_int_equal(class_of_owners(OWNER_DATA | OWNER_IN_SNAPSHOT),
+                     CLASS_DATA_SNAPSHOT);
     assert_int_equal(class_of_owners(OWNER_DATA | OWNER_IN_ACTIVE | OWNER_IN_SNAPSHOT),
                      CLASS_DATA_SHARED);
 }
@@ -67,15 +68,20 @@ static void data_and_allocated_zeros_may_share_a_cluster(void **state)
 {
     (void)state;
     assert_false(owners_conflict(OWNER_DATA | OWNER_ZERO | OWNER_IN_ACTIVE));
-    assert_int_equal(class_of_owners(OWNER_DATA | OWNER_ZERO | OWNER_IN_ACTIVE), CLASS_DATA);
+    assert_int_equal(class_of_owners(OWNER_DATA | OWNER_ZERO | OWNER_IN_ACTIVE),
+                     CLASS_DATA);
     assert_false(owners_conflict(OWNER_DATA | OWNER_VMSTATE | OWNER_IN_SNAPSHOT));
 }
 
 static void mixed_kinds_are_a_conflict(void **state)
 {
     static const uint32_t bad[] = {
-        OWNER_L2 | OWNER_DATA, OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT, OWNER_DATA | OWNER_COMPRESSED,
-        OWNER_REFBLOCK | OWNER_L2, OWNER_HEADER | OWNER_ZERO, OWNER_VMSTATE | OWNER_COMPRESSED,
+        OWNER_L2 | OWNER_DATA,
+        OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT,
+        OWNER_DATA | OWNER_COMPRESSED,
+        OWNER_REFBLOCK | OWNER_L2,
+        OWNER_HEADER | OWNER_ZERO,
+        OWNER_VMSTATE | OWNER_COMPRESSED,
         OWNER_BITMAP_DIR | OWNER_BITMAP_TABLE,
     };
 

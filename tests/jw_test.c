@@ -130,7 +130,8 @@ static json_t *round_trip(const void *bytes, size_t len)
 
 static void valid_text_comes_back_unchanged(void **state)
 {
-    static const char text[] = "quote \" backslash \\ tab \t nul \0 del \x7f caf\xc3\xa9 \xf0\x9f\x98\x80";
+    static const char text[] =
+        "quote \" backslash \\ tab \t nul \0 del \x7f caf\xc3\xa9 \xf0\x9f\x98\x80";
     json_t *v = round_trip(text, sizeof text - 1);
     json_t *s = json_array_get(v, 0);
 

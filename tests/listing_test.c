@@ -62,7 +62,8 @@ static void stored_refcounts_are_those_that_single_reads_give(void **state)
         for (uint64_t k = 0; k < img->geo.n_clusters + 5000; k += 3) {
             uint64_t one = 9, many = 9;
 
-            assert_int_equal(image_stored_refcount(img, k, &one), stored_get(&st, k, &many));
+            assert_int_equal(image_stored_refcount(img, k, &one),
+                             stored_get(&st, k, &many));
             assert_int_equal(one, many);
         }
         stored_free(&st);
@@ -170,7 +171,11 @@ static void one_cluster_may_have_several_kinds(void **state)
 
 /* --- ranges --- */
 
-struct listed { uint64_t next, n, clusters; enum cluster_class last; bool gap, repeated; };
+struct listed {
+    uint64_t next, n, clusters;
+    enum cluster_class last;
+    bool gap, repeated;
+};
 
 static bool note_range(void *data, const struct range *r)
 {

@@ -21,7 +21,7 @@ static const struct opt_group a = { "First", rows_a, 2 }, b = { "Second", rows_b
 static const struct command cmd = { "test", "[OPTION]... IMAGE", "a test", "Does a test.",
                                     NULL, { &a, &b }, NULL };
 
-/* Parses the words and writes the ids as a string of words; ends with "|" and operands. */
+/* Parses the words, writes the ids as a string of words, then "|" and the operands. */
 static void parse(const char *const *word, int n, struct buf *out, struct error *err)
 {
     struct opt_parser p;

@@ -7,13 +7,15 @@ static bool look_cluster(const struct scan_result *scan, const struct found *fou
     c->in_file = cluster < map_clusters(scan->map);
     if (c->in_file)
         map_get(scan->map, cluster, &c->cell);
-    c->stored_known = image_stored_refcount(scan->img, cluster, &c->stored) <= STORED_NO_BLOCK;
+    c->stored_known =
+        image_stored_refcount(scan->img, cluster, &c->stored) <= STORED_NO_BLOCK;
     found_at_cluster(found, cluster, &c->found);
     return referrers_find(scan->img, scan, cluster, 1, AT_REFERRERS_MAX, 0, NULL,
                           &c->referrers, err);
 }
 
-static bool read_word(const struct image *img, uint64_t off, uint64_t *out, struct error *err)
+static bool read_word(const struct image *img, uint64_t off, uint64_t *out,
+                      struct error *err)
 {
     return image_read_l1(img, off, 0, 1, out, err);
 }
@@ -89,8 +91,8 @@ bool at_look(const struct scan_result *scan, const struct found *found,
         out->has_here = true;
         if (!named_by_file)
             found_at_entry(found, out->place.file_off, &out->found);
-        if (!look_cluster(scan, found, geo_cluster_of(geo, out->place.file_off), &out->here,
-                          err))
+        if (!look_cluster(scan, found, geo_cluster_of(geo, out->place.file_off),
+                          &out->here, err))
             return false;
     }
     if (target != NO_ADDRESS) {

@@ -31,8 +31,8 @@ static void cluster_text(const char *label, const struct at_cluster *c,
 {
     uint64_t cs = img->geo.cluster_size;
 
-    out_printf(out, "  %s cluster %" PRIu64 ", file 0x%" PRIx64 " - 0x%" PRIx64 "\n", label,
-               c->cluster, c->cluster * cs, c->cluster * cs + cs - 1);
+    out_printf(out, "  %s cluster %" PRIu64 ", file 0x%" PRIx64 " - 0x%" PRIx64 "\n",
+               label, c->cluster, c->cluster * cs, c->cluster * cs + cs - 1);
     if (c->in_file) {
         out_printf(out, "    %s: %s\n", class_info(c->cell.cls)->name,
                    class_info(c->cell.cls)->meaning);
@@ -68,12 +68,14 @@ static void entry_text(const struct at *at, struct out *out)
     if (at->has_entry) {
         out_printf(out, "  %s", l2_type_name(e->type));
         if (e->type == L2_COMPRESSED)
-            out_printf(out, ", %" PRIu64 " bytes at file 0x%" PRIx64, e->host_len, e->host_off);
+            out_printf(out, ", %" PRIu64 " bytes at file 0x%" PRIx64, e->host_len,
+                       e->host_off);
         else if (e->host_off)
             out_printf(out, " at file 0x%" PRIx64, e->host_off);
         out_printf(out, "%s\n", e->copied ? ", copied" : "");
         if (at->has_hit && at->hit.host_off != NO_ADDRESS)
-            out_printf(out, "  this very byte is at file 0x%" PRIx64 "\n", at->hit.host_off);
+            out_printf(out, "  this very byte is at file 0x%" PRIx64 "\n",
+                       at->hit.host_off);
     }
 }
 
@@ -126,7 +128,8 @@ static void cluster_json(struct jw *j, const char *key, const struct at_cluster 
         place_text(&r->place, &b);
         jw_object_flat(j, NULL);
         jw_bytes(j, "place", buf_str(&b), b.len);
-        jw_text(j, "owner", class_info(class_of_owners((uint32_t)r->owner | OWNER_IN_ACTIVE))->id);
+        jw_text(j, "owner",
+                class_info(class_of_owners((uint32_t)r->owner | OWNER_IN_ACTIVE))->id);
         jw_address(j, "file-offset", r->place.file_off);
         jw_address(j, "guest-offset", r->place.guest_off);
         jw_hex(j, "raw", r->value);

@@ -64,8 +64,8 @@ static bool fault(struct chain_layer *l, const char *why, struct error *err)
     return l->fault || err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* Opens one layer: as qcow2 when its magic says so and the layer above does not say "raw",
- * else as raw. */
+/* Opens one layer: as qcow2 when its magic says so and the layer above does not say
+ * "raw", else as raw. */
 static bool open_layer(struct chain_layer *l, const char *format, struct error *err)
 {
     struct source *src;

@@ -17,7 +17,7 @@ struct chain_layer {
     char *path;                 /* owned; where it was looked for, NULL: cannot tell */
     const char *format;         /* "qcow2", "raw", or NULL: not opened */
     uint64_t size;              /* guest bytes it holds */
-    char *fault;                /* owned; why it is missing or ends the chain; NULL: fine */
+    char *fault;                /* owned; why it is missing or the end; NULL: fine */
     struct image *img;          /* owned; the open layer when it is qcow2, else NULL */
     struct source *raw;         /* owned; the open layer when it is raw, else NULL */
 };
@@ -27,9 +27,9 @@ struct chain {
     size_t n;
 };
 
-/* Follows the chain of `img`, whose own file is `filename`, when the person allows to open
- * the files that it names; else the first layer is named and not touched. False only when
- * memory runs out: what is missing is told in the layers. */
+/* Follows the chain of `img`, whose own file is `filename`, when the person allows to
+ * open the files that it names; else the first layer is named and not touched. False only
+ * when memory runs out: what is missing is told in the layers. */
 bool chain_open(const char *filename, const struct image *img, bool allowed,
                 struct chain *out, struct error *err);
 void chain_close(struct chain *chain);

@@ -80,7 +80,8 @@ static void problem(struct jw *j, const struct image *img, const struct problem 
     jw_close(j);
 }
 
-static void kinds(struct jw *j, const char *key, const struct problems *list, bool own_only)
+static void kinds(struct jw *j, const char *key, const struct problems *list,
+                  bool own_only)
 {
     jw_array(j, key);
     for (int k = 0; k < N_PROBLEMS; k++) {
@@ -106,7 +107,8 @@ static void problems(struct jw *j, const struct scan_result *r)
 
     jw_object(j, "counts");
     for (int s = 0; s < N_SEVERITIES; s++)
-        jw_u64(j, severity_name((enum severity)s), problems_of_severity(list, (enum severity)s));
+        jw_u64(j, severity_name((enum severity)s),
+               problems_of_severity(list, (enum severity)s));
     jw_close(j);
     kinds(j, "kinds", list, false);
     kinds(j, "warnings", list, true);

@@ -1,6 +1,6 @@
-/* The result of a check as JSON: the keys of `qemu-img check --output=json` with its rules
- * for absent ones, and next to them one object `qcheck` with everything that is ours.
- * Described in qcheck-json(5). */
+/* The result of a check as JSON: the keys of `qemu-img check --output=json` with its
+ * rules for absent ones, and next to them one object `qcheck` with everything that is
+ * ours. Described in qcheck-json(5). */
 #ifndef QCHECK_REPORT_CHECK_JSON_H
 #define QCHECK_REPORT_CHECK_JSON_H
 

@@ -73,7 +73,8 @@ static bool tables(struct report *r, enum section s)
 {
     struct classic *c = r->c;
     struct dump *d = &r->dump;
-    unsigned hidden = (on(c, STREAM_REFCOUNT_0) ? 0 : 1) | (on(c, STREAM_REFCOUNT_1) ? 0 : 2) |
+    unsigned hidden = (on(c, STREAM_REFCOUNT_0) ? 0 : 1) |
+                      (on(c, STREAM_REFCOUNT_1) ? 0 : 2) |
                       (on(c, STREAM_REFCOUNT_2) ? 0 : 4);
 
     d->all_layers = true;
@@ -105,9 +106,10 @@ static bool tables(struct report *r, enum section s)
 static void problem_lines(struct report *r, enum section s)
 {
     const struct problems *list = &r->scan->problems;
+    size_t n = on(r->c, STREAM_PROBLEM) ? list->n : 0;
     struct buf text = BUF_INIT;
 
-    for (size_t i = 0; on(r->c, STREAM_PROBLEM) && i < list->n && out_ok(r->c->out); i++) {
+    for (size_t i = 0; i < n && out_ok(r->c->out); i++) {
         const struct problem *p = &list->list[i];
 
         if (section_of_problem(p->kind) != s)
@@ -130,8 +132,8 @@ static void warnings(struct report *r, enum section s)
 
         if (list->count[k] && section_of_problem((enum problem_kind)k) == s &&
             (info->severity == SEV_WARNING || info->severity == SEV_ERROR))
-            warn(r->c, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity), info->title,
-                 list->count[k]);
+            warn(r->c, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity),
+                 info->title, list->count[k]);
     }
 }
 
@@ -204,7 +206,8 @@ static uint32_t classes_that(bool metadata, bool guest)
     return set;
 }
 
-static void ranges(struct report *r, enum stream s, const char *title, uint32_t set, bool merge)
+static void ranges(struct report *r, enum stream s, const char *title, uint32_t set,
+                   bool merge)
 {
     struct range_print p = { r, !merge, 0 };
 
@@ -220,7 +223,8 @@ static void ranges(struct report *r, enum stream s, const char *title, uint32_t 
 
 static void all_ranges(struct report *r)
 {
-    const uint32_t vacant = UINT32_C(1) << CLASS_VACANT, leaked = UINT32_C(1) << CLASS_LEAKED;
+    const uint32_t vacant = UINT32_C(1) << CLASS_VACANT;
+    const uint32_t leaked = UINT32_C(1) << CLASS_LEAKED;
     const uint32_t both = UINT32_C(1) << CLASS_MIXED;
 
     ranges(r, STREAM_METADATA, "Metadata", classes_that(true, false) | both, false);
@@ -285,9 +289,10 @@ static void first_words(struct report *r)
     say(r->c, STREAM_INFO, "qcow2 version %" PRIu32 ", %s clusters, %s disk in %s file\n",
         geo->version, text_size(cs, geo->cluster_size), text_size(disk, geo->size),
         text_size(size, geo->file_size));
-    say(r->c, STREAM_DEBUG, "debug: %" PRIu64 " L2 entries per table, %u-bit refcounts, %" PRIu64
-        " per block, %" PRIu64 " clusters in the file, %zu problem records\n", geo->l2_entries,
-        geo->refcount_bits, geo->refblock_entries, geo->n_clusters, r->scan->problems.n);
+    say(r->c, STREAM_DEBUG, "debug: %" PRIu64 " L2 entries per table, %u-bit refcounts, "
+        "%" PRIu64 " per block, %" PRIu64 " clusters in the file, %zu problem records\n",
+        geo->l2_entries, geo->refcount_bits, geo->refblock_entries, geo->n_clusters,
+        r->scan->problems.n);
 }
 
 bool classic_report(struct classic *c, const struct scan_result *scan, struct error *err)

@@ -7,8 +7,8 @@
 #include "base/limits.h"
 #include "report/names.h"
 
-bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out, bool json,
-                struct error *err)
+bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
+                bool json, struct error *err)
 {
     *d = (struct dump){ .scan = scan, .img = scan->img, .out = out, .jw = JW_INIT(out),
                         .json = json, .to = UINT64_MAX };
@@ -116,7 +116,8 @@ void dump_refcount_text(struct dump *d, uint64_t host_off)
     uint64_t n;
 
     out_puts(d->out, "  refcount ");
-    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <= STORED_NO_BLOCK)
+    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <=
+        STORED_NO_BLOCK)
         out_dec(d->out, n);
     else
         out_puts(d->out, "?");
@@ -131,7 +132,8 @@ void dump_refcount_json(struct dump *d, uint64_t host_off)
 {
     uint64_t n;
 
-    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <= STORED_NO_BLOCK)
+    if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <=
+        STORED_NO_BLOCK)
         jw_u64(&d->jw, "stored", n);
     if (counted(d, host_off, &n))
         jw_u64(&d->jw, "counted", n);

@@ -1,6 +1,6 @@
-/* Tables of an image, printed entry by entry: text for people, or one JSON object per line
- * with an explicit end record. Everything streams; a table is in memory one batch at a
- * time. */
+/* Tables of an image, printed entry by entry: text for people, or one JSON object per
+ * line with an explicit end record. Everything streams; a table is in memory one batch at
+ * a time. */
 #ifndef QCHECK_REPORT_DUMP_H
 #define QCHECK_REPORT_DUMP_H
 
@@ -21,7 +21,7 @@ struct dump {
     struct jw jw;
     bool json;
     bool used;                          /* leave out what is empty */
-    bool no_usage;                      /* snapshots: not what each holds and shares, which
+    bool no_usage;                      /* snapshots: not what each holds and shares: that
                                            takes a walk of all its tables */
     unsigned hide_refcounts;            /* bits: 1 for 0, 2 for 1, 4 for 2 and more */
     uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
@@ -31,13 +31,13 @@ struct dump {
 };
 
 /* out and scan are borrowed until dump_end. */
-bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out, bool json,
-                struct error *err);
+bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
+                bool json, struct error *err);
 void dump_end(struct dump *d);
 
-/* Each prints one kind of table, without the entries of L1 and bitmap tables that would lie
- * after the end of the file: those are zeros and may be many. False after an I/O error or
- * when memory ran out: the output ends where it happened, without an end record. */
+/* Each prints one kind of table, without the entries of L1 and bitmap tables that would
+ * lie after the end of the file: those are zeros and may be many. False after an I/O
+ * error or when memory ran out: the output ends there, without an end record. */
 bool dump_header(struct dump *d, struct error *err);
 bool dump_l1(struct dump *d, struct error *err);
 bool dump_l2(struct dump *d, struct error *err);

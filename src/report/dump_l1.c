@@ -25,8 +25,8 @@ static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
     out_puts(d->out, "\n");
 }
 
-static void row_json(struct dump *d, uint32_t table, uint64_t i, uint64_t at, uint64_t guest,
-                     uint64_t e, const struct found_kinds *found)
+static void row_json(struct dump *d, uint32_t table, uint64_t i, uint64_t at,
+                     uint64_t guest, uint64_t e, const struct found_kinds *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
@@ -104,14 +104,16 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
             break;
         }
         if ((i % DUMP_BATCH == 0 || i == first) &&
-            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, n - i),
+            !image_read_l1(d->img, off, i,
+                           (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, n - i),
                            entry + i % DUMP_BATCH, err))
             return false;
         e = entry[i % DUMP_BATCH];
         judge(geo, e, &st);
         found_at_entry(d->found, off + i * 8, &found);
         if (e & ENTRY_OFFSET_MASK)
-            found_at_cluster(d->found, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), &found);
+            found_at_cluster(d->found, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK),
+                             &found);
         if (!e && !found.n && (d->used || !d->json)) {
             empty++;
             continue;

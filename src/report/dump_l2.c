@@ -60,8 +60,8 @@ static void judge(const struct l2_walk *w, const struct l2_entry *e, struct l2_s
     st->unaligned += e->host_off % w->d->img->geo.cluster_size != 0;
     if (w->table != TABLE_ACTIVE || w->d->img->geo.data_file)
         return;
-    if (stored_get(&w->d->stored, geo_cluster_of(&w->d->img->geo, e->host_off), &stored) <=
-        STORED_NO_BLOCK)
+    if (stored_get(&w->d->stored, geo_cluster_of(&w->d->img->geo, e->host_off),
+                   &stored) <= STORED_NO_BLOCK)
         st->copied_wrong += e->copied != (stored == 1);
 }
 
@@ -78,8 +78,8 @@ static void add(struct l2_stats *to, const struct l2_stats *st)
     to->copied_wrong += st->copied_wrong;
 }
 
-static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest, const struct l2_entry *e,
-                     const struct found_kinds *found)
+static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest,
+                     const struct l2_entry *e, const struct found_kinds *found)
 {
     struct out *out = w->d->out;
 
@@ -111,8 +111,8 @@ static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest, const struct
     out_puts(out, "\n");
 }
 
-static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest, const struct l2_entry *e,
-                     const struct found_kinds *found)
+static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest,
+                     const struct l2_entry *e, const struct found_kinds *found)
 {
     struct jw *jw = &w->d->jw;
 
@@ -156,10 +156,12 @@ static void stats_json(struct l2_walk *w, const struct l2_stats *st)
 
 static void stats_text(struct l2_walk *w, const struct l2_stats *st)
 {
-    out_printf(w->d->out, "unallocated %" PRIu64 ", zero %" PRIu64 ", allocated zero %" PRIu64
+    out_printf(w->d->out,
+               "unallocated %" PRIu64 ", zero %" PRIu64 ", allocated zero %" PRIu64
                ", data %" PRIu64 ", compressed %" PRIu64 ", unaligned %" PRIu64
-               ", invalid %" PRIu64, st->unallocated, st->zero_plain, st->zero_alloc,
-               st->normal, st->compressed, st->unaligned, st->invalid);
+               ", invalid %" PRIu64,
+               st->unallocated, st->zero_plain, st->zero_alloc, st->normal,
+               st->compressed, st->unaligned, st->invalid);
     if (w->table == TABLE_ACTIVE)
         out_printf(w->d->out, ", COPIED mismatches %" PRIu64, st->copied_wrong);
     out_puts(w->d->out, "\n");
@@ -231,7 +233,8 @@ static bool layer(struct l2_walk *w)
     n = image_entries_present(d->img, off, n);
     for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
-            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1, w->err))
+            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1,
+                           w->err))
             return false;
         w->l1_index = i;
         w->l2_off = w->l1[i % DUMP_BATCH] & ENTRY_OFFSET_MASK;

@@ -136,23 +136,29 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
     out_puts(d->out, ", ");
     out_visible(d->out, s->name, snapshot_name_len(s));
     found_text(&found, d->out);
-    out_printf(d->out, "\n  entry at 0x%" PRIx64 ", %" PRIu64 " bytes; L1 table at 0x%" PRIx64
-               ", %" PRIu64 " entries; disk %s, VM state %s\n", s->entry_off, s->entry_len,
-               s->l1_table_offset, s->l1_size, text_size(disk, s->disk_size),
-               text_size(size, s->vm_state_size));
+    out_printf(d->out,
+               "\n  entry at 0x%" PRIx64 ", %" PRIu64 " bytes; L1 table at 0x%" PRIx64
+               ", %" PRIu64 " entries; disk %s, VM state %s\n",
+               s->entry_off, s->entry_len, s->l1_table_offset, s->l1_size,
+               text_size(disk, s->disk_size), text_size(size, s->vm_state_size));
     if (d->no_usage)
         return;
     out_printf(d->out, "  %" PRIu64 " L2 tables (%" PRIu64 " unaligned, %" PRIu64
                " invalid L1 entries)\n", u->l2_tables, u->l2_unaligned, u->l1_invalid);
-    out_printf(d->out, "  entries: unallocated %" PRIu64 ", zero %" PRIu64
+    out_printf(d->out,
+               "  entries: unallocated %" PRIu64 ", zero %" PRIu64
                ", allocated zero %" PRIu64 ", data %" PRIu64 ", compressed %" PRIu64
-               ", unaligned %" PRIu64 ", invalid %" PRIu64 "\n", u->unallocated, u->zero_plain,
-               u->zero_alloc, u->normal, u->compressed, u->unaligned, u->invalid);
+               ", unaligned %" PRIu64 ", invalid %" PRIu64 "\n",
+               u->unallocated, u->zero_plain, u->zero_alloc, u->normal, u->compressed,
+               u->unaligned, u->invalid);
     out_printf(d->out, "  shared with the active layer %" PRIu64 ", diverged %" PRIu64
                " guest clusters\n", u->same, u->diverged);
-    out_printf(d->out, "  held by it alone: %" PRIu64 " clusters of data, %" PRIu64
-               " of tables; deleting it frees %s\n", u->alone_data, u->alone_tables,
-               text_size(size, (u->alone_data + u->alone_tables) << d->img->geo.cluster_bits));
+    out_printf(
+        d->out,
+        "  held by it alone: %" PRIu64 " clusters of data, %" PRIu64
+        " of tables; deleting it frees %s\n",
+        u->alone_data, u->alone_tables,
+        text_size(size, (u->alone_data + u->alone_tables) << d->img->geo.cluster_bits));
 }
 
 bool dump_snapshots(struct dump *d, struct error *err)
@@ -198,7 +204,8 @@ static void bitmap_heading(struct dump *d, size_t i)
     }
     out_printf(d->out, "Bitmap %zu, ", i + 1);
     out_visible(d->out, b->name, bitmap_name_len(b));
-    out_printf(d->out, ": table at 0x%" PRIx64 ", %" PRIu64 " entries, granularity 2^%u%s%s",
+    out_printf(d->out,
+               ": table at 0x%" PRIx64 ", %" PRIu64 " entries, granularity 2^%u%s%s",
                b->table_offset, b->table_size, b->granularity_bits,
                b->flags & BITMAP_AUTO ? ", enabled" : ", disabled",
                b->flags & BITMAP_IN_USE ? ", in use" : "");
@@ -212,7 +219,9 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
     uint64_t off = e & ENTRY_OFFSET_MASK, at = b->table_offset + j * 8, guest;
-    const char *what = off ? "serialized" : e & BITMAP_ENTRY_ALL_ONES ? "all-ones" : "all-zeros";
+    const char *what = off                         ? "serialized"
+                       : e & BITMAP_ENTRY_ALL_ONES ? "all-ones"
+                                                   : "all-zeros";
     struct found_kinds found = { .n = 0 };
 
     found_at_entry(d->found, at, &found);
@@ -237,8 +246,8 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
         dump_line_end(d);
         return;
     }
-    out_printf(d->out, "  [%" PRIu64 "] guest 0x%" PRIx64 "  0x%016" PRIx64 "  %s", j, guest, e,
-               what);
+    out_printf(d->out, "  [%" PRIu64 "] guest 0x%" PRIx64 "  0x%016" PRIx64 "  %s", j,
+               guest, e, what);
     if (off) {
         out_printf(d->out, " at 0x%" PRIx64, off);
         dump_refcount_text(d, off);
@@ -252,14 +261,16 @@ static uint64_t bitmap_span(const struct dump *d, const struct bitmap *b)
 {
     uint32_t bits = b->granularity_bits + d->img->geo.cluster_bits + 3;
 
-    return b->granularity_bits < 40 && bits < 63 ? UINT64_C(1) << bits : UINT64_C(1) << 63;
+    return b->granularity_bits < 40 && bits < 63 ? UINT64_C(1) << bits
+                                                 : UINT64_C(1) << 63;
 }
 
 static bool bitmap_table(struct dump *d, size_t i, uint64_t *entry, struct error *err)
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
     uint64_t max = BITMAP_TABLE_BYTES_MAX >> d->img->geo.cluster_bits;
-    uint64_t n = image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
+    uint64_t n =
+        image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
 
     for (uint64_t j = 0; j < n && out_ok(d->out); j++) {
         if (j % DUMP_BATCH == 0 &&

@@ -24,9 +24,11 @@ static bool print_range(void *data, const struct range *r)
             jw_u64(&d->jw, "clusters-with-problems", r->problems);
         dump_line_end(d);
     } else {
-        out_printf(d->out, "0x%012" PRIx64 " - 0x%012" PRIx64 "  %-20s %8" PRIu64
-                   " clusters  %10s%s\n", r->first * cs, (r->first + r->n) * cs - 1, cls->name,
-                   r->n, text_size(size, r->n * cs), r->problems ? "  !" : "");
+        out_printf(d->out,
+                   "0x%012" PRIx64 " - 0x%012" PRIx64 "  %-20s %8" PRIu64
+                   " clusters  %10s%s\n",
+                   r->first * cs, (r->first + r->n) * cs - 1, cls->name, r->n,
+                   text_size(size, r->n * cs), r->problems ? "  !" : "");
     }
     return out_ok(d->out);
 }
@@ -36,7 +38,7 @@ bool dump_ranges(struct dump *d, struct error *err)
     const struct geometry *geo = &d->img->geo;
 
     (void)err;
-    ranges_each(d->scan->map, geo_cluster_of(geo, d->from), div_up(d->to, geo->cluster_size),
-                print_range, d);
+    ranges_each(d->scan->map, geo_cluster_of(geo, d->from),
+                div_up(d->to, geo->cluster_size), print_range, d);
     return true;
 }

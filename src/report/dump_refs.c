@@ -90,7 +90,8 @@ static bool same(const struct ref_run *a, const struct ref_run *b)
     for (size_t i = 0; i < a->found.n; i++)
         if (a->found.kind[i] != b->found.kind[i])
             return false;
-    return !a->in_file || (a->cell.cls == b->cell.cls && a->cell.counted == b->cell.counted);
+    return !a->in_file ||
+           (a->cell.cls == b->cell.cls && a->cell.counted == b->cell.counted);
 }
 
 static void put_run(struct dump *d, const struct ref_run *r)
@@ -154,13 +155,14 @@ static uint64_t skip_missing(const struct dump *d, uint64_t k)
     return i < d->img->reftable_n ? i << d->img->geo.refblock_bits : UINT64_MAX;
 }
 
-/* First cluster after k that may differ from it. After the end of the file all clusters of
- * a refcount block are alike where nothing of the block can be read. */
+/* First cluster after k that may differ from it. After the end of the file all clusters
+ * of a refcount block are alike where nothing of the block can be read. */
 static uint64_t alike_until(const struct dump *d, uint64_t k)
 {
     const struct geometry *geo = &d->img->geo;
     uint64_t i = k >> geo->refblock_bits;
-    uint64_t off = i < d->img->reftable_n ? d->img->reftable[i] & REFTABLE_OFFSET_MASK : 0;
+    uint64_t off =
+        i < d->img->reftable_n ? d->img->reftable[i] & REFTABLE_OFFSET_MASK : 0;
 
     if (k < map_clusters(d->scan->map) ||
         (off && off < geo->file_size && !(off & (geo->cluster_size - 1))))

@@ -33,8 +33,9 @@ static bool seek(struct layer *l, uint64_t pos, struct error *err)
         if (why.code != ERR_NONE)
             return false;
         /* Nothing follows: the rest of the disk is unallocated. */
-        l->at = (struct guest_extent){ .start = pos, .length = l->size - pos, .zero = true,
-                                       .host_off = NO_ADDRESS };
+        l->at = (struct guest_extent){
+            .start = pos, .length = l->size - pos, .zero = true, .host_off = NO_ADDRESS
+        };
     }
     return true;
 }
@@ -79,7 +80,8 @@ static bool look(struct layer *layer, unsigned n, uint64_t pos, uint64_t disk,
         *x = (struct mapped_extent){ .start = pos, .length = limit - pos, .zero = true,
                                      .offset = NO_ADDRESS };
         if (pos >= l->size && k > 0) {
-            x->present = true;      /* shorter than the disk: zeros, and they count as its own */
+            x->present =
+                true; /* shorter than the disk: zeros, and they count as its own */
         } else if (l->img) {
             if (!seek(l, pos, err))
                 return false;
@@ -110,7 +112,7 @@ bool guest_list_each(const struct image *img, const struct chain *chain,
                      bool (*each)(void *data, const struct mapped_extent *x), void *data,
                      struct error *err)
 {
-    uint64_t disk = img->geo.size & ~UINT64_C(511);     /* QEMU knows whole sectors only */
+    uint64_t disk = img->geo.size & ~UINT64_C(511); /* QEMU knows whole sectors only */
     struct layer layer[CHAIN_MAX + 1] = { { .img = img, .size = disk } };
     struct mapped_extent held = { .length = 0 }, x;
     unsigned n = 1;

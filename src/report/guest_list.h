@@ -1,5 +1,5 @@
-/* Extents of the guest disk through the whole backing chain, as `qemu-img map` lists them:
- * equal neighbours merged. */
+/* Extents of the guest disk through the whole backing chain, as `qemu-img map` lists
+ * them: equal neighbours merged. */
 #ifndef QCHECK_REPORT_GUEST_LIST_H
 #define QCHECK_REPORT_GUEST_LIST_H
 

@@ -5,8 +5,8 @@
 #include "qcow2/image.h"
 
 /* The byte after the last cluster of the file with a stored refcount other than 0; on a
- * block device that is where the image ends, whatever the size of the device. 0 when there
- * is none. Reads refcount blocks from the last one back. */
+ * block device that is where the image ends, whatever the size of the device. 0 when
+ * there is none. Reads refcount blocks from the last one back. */
 uint64_t image_end_by_refcounts(const struct image *img);
 
 #endif

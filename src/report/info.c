@@ -55,9 +55,10 @@ static void feature_lines(const struct info *info, struct out *out)
             if (!(mask[type] >> bit & 1))
                 continue;
             buf_reset(&b);
-            feature_bit_name(info->img->head, info->img->head_len, &info->img->ext, type, bit,
-                             &b);
-            out_printf(out, "%-16s %s (%s bit %d)\n", "feature", buf_str(&b), kind[type], bit);
+            feature_bit_name(info->img->head, info->img->head_len, &info->img->ext, type,
+                             bit, &b);
+            out_printf(out, "%-16s %s (%s bit %d)\n", "feature", buf_str(&b), kind[type],
+                       bit);
         }
     }
     buf_free(&b);
@@ -113,8 +114,8 @@ static void snapshot_lines(const struct info *info, struct out *out)
         out_printf(out, ", disk %s\n", text_size(size, s->disk_size));
     }
     if (info->img->snaps.announced > info->img->snaps.n)
-        out_printf(out, "%-16s (%" PRIu64 " are announced, %zu could be read)\n", "snapshots",
-                   info->img->snaps.announced, info->img->snaps.n);
+        out_printf(out, "%-16s (%" PRIu64 " are announced, %zu could be read)\n",
+                   "snapshots", info->img->snaps.announced, info->img->snaps.n);
 }
 
 static void bitmap_lines(const struct info *info, struct out *out)
@@ -136,7 +137,8 @@ static void bitmap_lines(const struct info *info, struct out *out)
         out_puts(out, "\n");
     }
     if (info->img->bitmaps.n && !info->img->bitmaps.consistent)
-        out_printf(out, "%-16s not in step with the image: they will be ignored\n", "bitmaps");
+        out_printf(out, "%-16s not in step with the image: they will be ignored\n",
+                   "bitmaps");
 }
 
 static void header_lines(const struct info *info, struct out *out)
@@ -160,11 +162,12 @@ static void header_lines(const struct info *info, struct out *out)
             field_describe(p->field, p->value, &b);
         else if (p->field->kind == FIELD_TEXT && p->off <= info->img->head_len &&
                  p->len <= info->img->head_len - p->off)
-            text_visible(&b, info->img->head + p->off, strnlen((const char *)info->img->head +
-                                                               p->off, (size_t)p->len));
+            text_visible(&b, info->img->head + p->off,
+                         strnlen((const char *)info->img->head + p->off, (size_t)p->len));
         else
             buf_printf(&b, "%" PRIu64 " bytes", p->len);
-        out_printf(out, "  0x%04" PRIx64 "  %-24s  %s\n", p->off, p->field->name, buf_str(&b));
+        out_printf(out, "  0x%04" PRIx64 "  %-24s  %s\n", p->off, p->field->name,
+                   buf_str(&b));
     }
     buf_free(&b);
     parts_free(&parts);
@@ -173,7 +176,9 @@ static void header_lines(const struct info *info, struct out *out)
 void info_text(const struct info *info, struct out *out)
 {
     static const char *const kind[] = {
-        [SOURCE_FILE] = "file", [SOURCE_BLOCK] = "block device", [SOURCE_MEMORY] = "memory",
+        [SOURCE_FILE] = "file",
+        [SOURCE_BLOCK] = "block device",
+        [SOURCE_MEMORY] = "memory",
         [SOURCE_NBD] = "network block device",
     };
     const struct image *img = info->img;

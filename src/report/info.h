@@ -1,6 +1,6 @@
 /* What an image is, without a scan: header, features, extensions, snapshots, bitmaps,
- * encryption, backing chain, and what the file system knows. The JSON form has the keys of
- * `qemu-img info --output=json` and one object `qcheck` with the rest. */
+ * encryption, backing chain, and what the file system knows. The JSON form has the keys
+ * of `qemu-img info --output=json` and one object `qcheck` with the rest. */
 #ifndef QCHECK_REPORT_INFO_H
 #define QCHECK_REPORT_INFO_H
 

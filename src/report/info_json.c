@@ -283,7 +283,9 @@ static void outside(struct jw *j, const struct image *img)
 static void own_object(struct jw *j, const struct info *info)
 {
     static const char *const kind[] = {
-        [SOURCE_FILE] = "file", [SOURCE_BLOCK] = "block-device", [SOURCE_MEMORY] = "memory",
+        [SOURCE_FILE] = "file",
+        [SOURCE_BLOCK] = "block-device",
+        [SOURCE_MEMORY] = "memory",
         [SOURCE_NBD] = "nbd",
     };
     const struct image *img = info->img;

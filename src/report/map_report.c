@@ -32,7 +32,8 @@ static bool host_range(void *data, const struct range *r)
         jw_close(&l->jw);
     } else {
         out_printf(l->out, "0x%012" PRIx64 "  %10s  %c  %s%s\n", start,
-                   text_size(size, length), cls->letter, cls->name, r->problems ? "  !" : "");
+                   text_size(size, length), cls->letter, cls->name,
+                   r->problems ? "  !" : "");
     }
     return out_ok(l->out);
 }

@@ -20,7 +20,8 @@ void out_write(struct out *o, const void *bytes, size_t len);
 /* The two numbers that long listings are made of, without the cost of a format. */
 void out_dec(struct out *o, uint64_t v);
 void out_hex(struct out *o, uint64_t v, unsigned digits);   /* at least so many digits */
-void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void out_printf(struct out *o, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Bytes of unknown origin, made visible (text_visible). */
 void out_visible(struct out *o, const void *bytes, size_t len);

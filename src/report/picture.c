@@ -13,7 +13,8 @@ static const unsigned char class_colour[N_CLASSES] = {
     [CLASS_BITMAP_TABLE] = 169, [CLASS_BITMAP_DATA] = 133, [CLASS_CRYPTO] = 223,
     [CLASS_DATA] = 33, [CLASS_DATA_SHARED] = 39, [CLASS_DATA_SNAPSHOT] = 74,
     [CLASS_COMPRESSED] = 37, [CLASS_ZERO_ALLOC] = 24, [CLASS_VMSTATE] = 65,
-    [CLASS_LEAKED] = 130, [CLASS_MIXED] = 196, [CLASS_BEYOND] = 196, [CLASS_UNKNOWN] = 240,
+    [CLASS_LEAKED] = 130, [CLASS_MIXED] = 196, [CLASS_BEYOND] = 196,
+    [CLASS_UNKNOWN] = 240,
 };
 
 static const unsigned char guest_colour[N_GUEST_CLASSES] = {
@@ -86,7 +87,8 @@ static void put_cell(const struct picture *p, const struct cell *c, struct out *
     if (!p->colour)
         out_printf(out, "%c", c->problem ? '!' : c->letter);
     else if (p->blocks)
-        out_printf(out, "\033[38;5;%dm\xe2\x96\x88", c->problem ? PROBLEM_COLOUR : c->colour);
+        out_printf(out, "\033[38;5;%dm\xe2\x96\x88",
+                   c->problem ? PROBLEM_COLOUR : c->colour);
     else
         out_printf(out, "\033[38;5;%dm%c", c->problem ? PROBLEM_COLOUR : c->colour,
                    c->problem ? '!' : c->letter);
@@ -116,8 +118,8 @@ static bool cells(struct space *s, const struct picture *p, struct out *out,
     return true;
 }
 
-static void legend_entry(const struct picture *p, struct out *out, char letter, int colour,
-                         const char *name, uint64_t n)
+static void legend_entry(const struct picture *p, struct out *out, char letter,
+                         int colour, const char *name, uint64_t n)
 {
     char group[TEXT_NUM];
 

@@ -4,9 +4,9 @@
 
 #include "qcow2/image.h"
 
-/* "off": some of the guest disk has no host cluster. "metadata": all of it has, but a good
- * part of the file is holes. "full": all of it has, and the file is filled. Reads tables
- * only as far as everything is mapped; "unknown" after an I/O error. */
+/* "off": some of the guest disk has no host cluster. "metadata": all of it has, but a
+ * good part of the file is holes. "full": all of it has, and the file is filled. Reads
+ * tables only as far as everything is mapped; "unknown" after an I/O error. */
 const char *preallocation_mode(const struct image *img);
 
 #endif

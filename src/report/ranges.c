@@ -40,7 +40,8 @@ static void walk(struct walk *w, uint64_t first, uint64_t end)
 {
     struct map_run run;
 
-    for (uint64_t at = first; at < end && map_run_at(w->map, at, &run); at = run.first + run.n) {
+    for (uint64_t at = first; at < end && map_run_at(w->map, at, &run);
+         at = run.first + run.n) {
         run.n = u64_min(run.n, end - run.first);
         if (!add(w, &run))
             return;

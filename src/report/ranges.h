@@ -18,7 +18,7 @@ struct range {
 void ranges_each(const struct map *map, uint64_t first, uint64_t end,
                  bool (*each)(void *data, const struct range *r), void *data);
 
-/* The same over the whole file for the classes of a set (1 << enum cluster_class) only. */
+/* The same over the whole file for a set of classes (1 << enum cluster_class). */
 void ranges_of(const struct map *map, uint32_t classes,
                bool (*each)(void *data, const struct range *r), void *data);
 

@@ -93,7 +93,8 @@ uint64_t section_problems(const struct problems *list, enum section s)
     uint64_t n = 0;
 
     for (int k = 0; k < N_PROBLEMS; k++)
-        if (section_of[k] == (int)s && problem_info((enum problem_kind)k)->severity != SEV_NOTE)
+        if (section_of[k] == (int)s &&
+            problem_info((enum problem_kind)k)->severity != SEV_NOTE)
             n += list->count[k];
     return n;
 }

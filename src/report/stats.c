@@ -18,8 +18,8 @@ void stats_text(const struct scan_stats *st, struct out *out)
     }
     out_printf(out, "%-32s %10.6f s with %u thread%s\n", "total", total, st->threads,
                st->threads == 1 ? "" : "s");
-    out_printf(out, "%-32s %10s of %s L2 tables\n", "entries", text_group(group, st->entries),
-               text_group(size, st->l2_tables));
+    out_printf(out, "%-32s %10s of %s L2 tables\n", "entries",
+               text_group(group, st->entries), text_group(size, st->l2_tables));
     out_printf(out, "%-32s %10s, %s\n", "reads", text_group(group, st->requests),
                text_size(size, st->bytes_read));
     out_printf(out, "%-32s %10s\n", "memory of the scan, at most",

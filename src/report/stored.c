@@ -27,7 +27,8 @@ void stored_free(struct stored *s)
 static enum stored_status load(struct stored *s, uint64_t index, uint8_t *block)
 {
     const struct image *img = s->img;
-    uint64_t off = index < img->reftable_n ? img->reftable[index] & REFTABLE_OFFSET_MASK : 0;
+    uint64_t off =
+        index < img->reftable_n ? img->reftable[index] & REFTABLE_OFFSET_MASK : 0;
 
     if (!off)
         return STORED_NO_BLOCK;

@@ -11,7 +11,7 @@ struct stored_slot;
 
 struct stored {
     const struct image *img;    /* borrowed */
-    struct stored_slot *slot;   /* owned; block i is in slot i % n, NULL before first use */
+    struct stored_slot *slot; /* owned; block i is in slot i % n, NULL before first use */
     uint64_t n;
 };
 

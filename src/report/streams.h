@@ -1,6 +1,6 @@
-/* The output streams of the classic report: one letter each, switched on by presets and by
- * -l, off by -e, in the order given. Fatal errors, nonfatal errors and debugging messages
- * go to standard error, everything else to standard output. */
+/* The output streams of the classic report: one letter each, switched on by presets and
+ * by -l, off by -e, in the order given. Fatal errors, nonfatal errors and debugging
+ * messages go to standard error, everything else to standard output. */
 #ifndef QCHECK_REPORT_STREAMS_H
 #define QCHECK_REPORT_STREAMS_H
 

@@ -123,7 +123,8 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     return true;
 }
 
-static bool read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i, uint64_t *out)
+static bool read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i,
+                       uint64_t *out)
 {
     if (i >= n) {
         for (size_t k = 0; k < L1_BATCH; k++)
@@ -146,9 +147,9 @@ static bool all_tables(struct walk *w, const struct snapshot *s)
     for (uint64_t i = 0; i < n; i++) {
         uint64_t e, l2_off;
 
-        if (i % L1_BATCH == 0 &&
-            (!read_batch(w, s->l1_table_offset, n, i, w->l1) ||
-             !read_batch(w, w->img->hdr.l1_table_offset, geo->l1_entries, i, w->active_l1)))
+        if (i % L1_BATCH == 0 && (!read_batch(w, s->l1_table_offset, n, i, w->l1) ||
+                                  !read_batch(w, w->img->hdr.l1_table_offset,
+                                              geo->l1_entries, i, w->active_l1)))
             return false;
         e = w->l1[i % L1_BATCH];
         l2_off = e & ENTRY_OFFSET_MASK;
@@ -162,7 +163,8 @@ static bool all_tables(struct walk *w, const struct snapshot *s)
             return false;
     }
     for (uint64_t k = 0; k < l1_clusters; k++)
-        w->use->alone_tables += counted(w, geo_cluster_of(geo, s->l1_table_offset) + k) == 1;
+        w->use->alone_tables +=
+            counted(w, geo_cluster_of(geo, s->l1_table_offset) + k) == 1;
     return true;
 }
 

@@ -120,8 +120,8 @@ static void bitmaps(struct walk *w)
         range(w->j, "location", bm->table_offset, bm->table_size * 8);
         jw_array(w->j, "table-entries");
         n = u64_min(bm->table_size, BITMAP_TABLE_BYTES_MAX >> w->img->geo.cluster_bits);
-        each_entry(w, bm->table_offset, image_entries_present(w->img, bm->table_offset, n),
-                   bitmap_entry);
+        each_entry(w, bm->table_offset,
+                   image_entries_present(w->img, bm->table_offset, n), bitmap_entry);
         jw_close(w->j);
         jw_close(w->j);
         jw_close(w->j);

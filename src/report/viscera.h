@@ -1,5 +1,5 @@
 /* The places of all metadata as the JSON tree `viscera`, in the form proposed for
- * `qemu-img check -M`. Written as a stream: each table is read again when its turn comes. */
+ * `qemu-img check -M`. Written as a stream: each table is read when its turn comes. */
 #ifndef QCHECK_REPORT_VISCERA_H
 #define QCHECK_REPORT_VISCERA_H
 
@@ -7,7 +7,7 @@
 #include "scan/scan.h"
 
 /* Adds the member `viscera` to the open object. Sections that the image does not have are
- * absent. False after an I/O error: the lists end where it happened, the JSON is whole. */
+ * absent. False after an I/O error: the lists end there, the JSON is whole. */
 bool viscera_write(struct jw *j, const struct scan_result *scan, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
 /* Appends `text` broken at spaces into lines of at most `width` columns (bytes), and a
  * newline. Lines after the first are indented by `indent`; the first one begins where the
  * caller already stands, which is column indent + col. */
-void wrap_text(struct buf *out, const char *text, size_t col, size_t indent, size_t width);
+void wrap_text(struct buf *out, const char *text, size_t col, size_t indent,
+               size_t width);
 
 #endif

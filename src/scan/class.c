@@ -8,7 +8,7 @@ static const struct class_info classes[N_CLASSES] = {
     [CLASS_HEADER] = { "header", "header", 'H', true, false,
         "The first cluster: header, its extensions and the backing file name." },
     [CLASS_L1_ACTIVE] = { "l1-active", "active L1 table", 'L', true, false,
-        "Top level of the map from guest disk to file; each entry leads to an L2 table." },
+        "Top level of the map from guest disk to file: each entry leads to an L2." },
     [CLASS_L1_SNAPSHOT] = { "l1-snapshot", "snapshot L1 table", 'P', true, false,
         "Top level of the map of a snapshot." },
     [CLASS_L2] = { "l2", "L2 table", 'l', true, false,

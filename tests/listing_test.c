@@ -58,7 +58,7 @@ static void stored_refcounts_are_those_that_single_reads_give(void **state)
         for (uint64_t g = 0; g < 20; g++)
             builder_map(b, g * 7);
         img = builder_open(b);
-        stored_init(&st, img);
+        stored_init(&st, img, NULL);
         for (uint64_t k = 0; k < img->geo.n_clusters + 5000; k += 3) {
             uint64_t one = 9, many = 9;
 
@@ -72,6 +72,32 @@ static void stored_refcounts_are_those_that_single_reads_give(void **state)
     }
 }
 
+/* With a scan behind it no block is read where the map knows. */
+static void stored_refcounts_from_the_map_are_the_same(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct stored st;
+
+    (void)state;
+    for (uint64_t g = 0; g < 40; g++)
+        builder_map(s.b, g * 5);
+    builder_add_snapshot(s.b, "1", "s");
+    for (uint64_t k = 5; k < 30; k++)
+        builder_set_refcount(s.b, k, k % 4);
+    builder_poke(s.b, s.b->reftable_off + 8, 8, 0x2200);
+    scan(&s);
+    stored_init(&st, s.img, s.r);
+    for (uint64_t k = 0; k < s.img->geo.n_clusters + 5000; k++) {
+        uint64_t one = 9, many = 9;
+        enum stored_status status = image_stored_refcount(s.img, k, &one);
+
+        assert_int_equal(status, stored_get(&st, k, &many));
+        assert_int_equal(one, many);
+    }
+    stored_free(&st);
+    drop(&s);
+}
+
 static void an_unaligned_refcount_block_is_told(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
@@ -82,7 +108,7 @@ static void an_unaligned_refcount_block_is_told(void **state)
     (void)state;
     builder_poke(b, b->reftable_off, 8, 0x2200);
     img = builder_open(b);
-    stored_init(&st, img);
+    stored_init(&st, img, NULL);
     assert_int_equal(stored_get(&st, 0, &n), STORED_BAD_BLOCK);
     assert_int_equal(n, 0);
     stored_free(&st);
@@ -334,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stored_refcounts_are_those_that_single_reads_give),
+        cmocka_unit_test(stored_refcounts_from_the_map_are_the_same),
         cmocka_unit_test(an_unaligned_refcount_block_is_told),
         cmocka_unit_test(a_wrong_entry_is_found_at_its_offset_only),
         cmocka_unit_test(each_cluster_of_a_run_is_found),

@@ -14,7 +14,7 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
                         .json = json, .to = UINT64_MAX };
     if (!found_new(scan, &d->found, err))
         return false;
-    stored_init(&d->stored, scan->img);
+    stored_init(&d->stored, scan->img, scan);
     return true;
 }
 

@@ -8,7 +8,7 @@ uint64_t image_end_by_refcounts(const struct image *img)
     struct stored stored;
     uint64_t k = geo->n_clusters, count;
 
-    stored_init(&stored, img);
+    stored_init(&stored, img, NULL);
     while (k > 0) {
         uint64_t block = (k - 1) >> geo->refblock_bits;
 

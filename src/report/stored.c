@@ -10,9 +10,11 @@ struct stored_slot {
     uint8_t *block;             /* owned, one cluster */
 };
 
-void stored_init(struct stored *s, const struct image *img)
+void stored_init(struct stored *s, const struct image *img, const struct scan_result *scan)
 {
     *s = (struct stored){ .img = img, .n = STORED_BYTES >> img->geo.cluster_bits };
+    if (scan && !scan->partial && !scan->problems.count[PROBLEM_UNREADABLE])
+        s->scan = scan;
 }
 
 void stored_free(struct stored *s)
@@ -61,12 +63,33 @@ static const struct stored_slot *slot_of(struct stored *s, uint64_t index)
     return slot;
 }
 
+/* A cluster without a problem mark has the refcount that was counted. */
+static bool known_from_map(const struct stored *s, uint64_t cluster, uint64_t *out)
+{
+    const struct image *img = s->img;
+    uint64_t index = cluster >> img->geo.refblock_bits;
+    struct map_cell cell;
+
+    if (!s->scan || cluster >= img->geo.n_clusters || index >= img->reftable_n
+        || !img->reftable[index] || (img->reftable[index] & (img->geo.cluster_size - 1))
+        || img->reftable[index] > READ_OFFSET_MAX - img->geo.cluster_size)
+        return false;
+    map_get(s->scan->map, cluster, &cell);
+    if (cell.problem)
+        return false;
+    *out = u64_min(cell.counted, img->geo.refcount_max);
+    return true;
+}
+
 enum stored_status stored_get(struct stored *s, uint64_t cluster, uint64_t *out)
 {
     const struct geometry *geo = &s->img->geo;
-    const struct stored_slot *slot = slot_of(s, cluster >> geo->refblock_bits);
+    const struct stored_slot *slot;
 
+    if (known_from_map(s, cluster, out))
+        return STORED_OK;
     *out = 0;
+    slot = slot_of(s, cluster >> geo->refblock_bits);
     if (!slot)
         return STORED_UNREADABLE;
     if (slot->status == STORED_OK)

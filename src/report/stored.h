@@ -3,19 +3,21 @@
 #ifndef QCHECK_REPORT_STORED_H
 #define QCHECK_REPORT_STORED_H
 
-#include "qcow2/image.h"
+#include "scan/scan.h"
 
-#define STORED_BYTES (32u << 20)    /* of blocks kept, at most */
+#define STORED_BYTES (8u << 20)     /* of blocks kept, at most */
 
 struct stored_slot;
 
 struct stored {
     const struct image *img;    /* borrowed */
+    const struct scan_result *scan; /* borrowed, may be NULL: where its map says that
+                                   counted and stored agree, no block is read */
     struct stored_slot *slot; /* owned; block i is in slot i % n, NULL before first use */
     uint64_t n;
 };
 
-void stored_init(struct stored *s, const struct image *img);
+void stored_init(struct stored *s, const struct image *img, const struct scan_result *scan);
 void stored_free(struct stored *s);
 
 /* As image_stored_refcount(); STORED_UNREADABLE also when memory runs out. */

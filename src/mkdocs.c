@@ -12,6 +12,7 @@
 #include "report/streams.h"
 #include "scan/class.h"
 #include "scan/guest.h"
+#include "qcow2/field.h"
 #include "scan/problem.h"
 #include "ui/keys.h"
 
@@ -144,12 +145,36 @@ static void man_classes(void)
     }
 }
 
+/* The structures on disk, from the tables that the decoder reads. */
+static void man_fields(void)
+{
+    const struct field_table *t;
+
+    for (size_t i = 0; (t = field_table_at(i)); i++) {
+        fputs(".SS \"", stdout);
+        roff(t->title);
+        fputs("\"\nSpecification: ", stdout);
+        roff_line(t->spec);
+        for (size_t k = 0; k < t->n; k++) {
+            const struct field *f = &t->field[k];
+
+            fputs(".TP\n.B ", stdout);
+            roff_line(f->name);
+            printf("%s %u", t->bits ? "bit" : "byte", f->off);
+            if (f->width > 1)
+                printf("\\-%u", f->off + f->width - 1u);
+            fputs(". ", stdout);
+            roff_line(f->meaning);
+        }
+    }
+}
+
 static bool man(const char *template)
 {
     static const struct { const char *mark; void (*write)(void); } marks[] = {
         { "@OPTIONS@\n", man_options }, { "@FILTERS@\n", man_filters },
         { "@KEYS@\n", man_keys }, { "@PROBLEMS@\n", man_problems },
-        { "@CLASSES@\n", man_classes },
+        { "@CLASSES@\n", man_classes }, { "@FIELDS@\n", man_fields },
     };
     FILE *f = fopen(template, "r");
     char line[4096];

@@ -50,6 +50,14 @@ for id in $("$QCHECK" explain --output=json | sed -n 's/.*"id": "\(.*\)",/\1/p')
     "$QCHECK" explain "$id" | grep -q "What to do" || complain "explain $id says too little"
 done
 
+# The structures on disk are those of the field tables.
+fields=$("$QCHECK" dump header --output=json "$top_srcdir/data/samples/bitmaps.qcow2" |
+    sed -n 's/.*"field": "\([a-z0-9_]*\)".*/\1/p' | sort -u)
+[ "$(echo "$fields" | wc -w)" -ge 20 ] || complain "dump header names too few fields: $fields"
+for f in $fields; do
+    echo "$plain" | grep -qx "\.B $f" || complain "the manual does not tell of the field $f"
+done
+
 if command -v mandoc >/dev/null; then
     for page in "$man" "$top_srcdir/man/qcheck-json.5"; do
         mandoc -Tlint -Werror "$page" || complain "mandoc does not like $page"

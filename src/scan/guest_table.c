@@ -1,0 +1,75 @@
+#include "scan/guest_table.h"
+
+#include <stdlib.h>
+
+bool guest_layer(const struct image *img, uint32_t table, uint64_t *l1_off,
+                     uint64_t *l1_size)
+{
+    if (table == TABLE_ACTIVE) {
+        *l1_off = img->hdr.l1_table_offset;
+        *l1_size = img->geo.l1_entries;
+        return true;
+    }
+    if (table > img->snaps.n)
+        return false;
+    *l1_off = img->snaps.list[table - 1].l1_table_offset;
+    *l1_size = img->snaps.list[table - 1].l1_size;
+    return true;
+}
+
+bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t table)
+{
+    *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX,
+                                .l1_first = UINT64_MAX };
+    if (!guest_layer(img, table, &t->l1_off, &t->l1_size))
+        t->l1_size = 0;
+    t->l1_size = image_entries_present(img, t->l1_off, t->l1_size);
+    t->bytes = malloc((size_t)img->geo.cluster_size);
+    return t->bytes != NULL;
+}
+
+/* Entry i (< l1_size) of the L1 table. */
+static uint64_t l1_entry(struct table_reader *t, uint64_t i)
+{
+    uint64_t first = i / L1_CACHED * L1_CACHED;
+
+    if (t->l1_first != first) {
+        t->l1_first = first;
+        t->l1_damaged = !image_read_l1(t->img, t->l1_off, first,
+                                       (size_t)u64_min(L1_CACHED, t->l1_size - first),
+                                       t->l1, NULL);
+    }
+    return t->l1[i - first];
+}
+
+/* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */
+uint64_t guest_table_next(struct table_reader *t, uint64_t from, uint64_t to)
+{
+    for (; from < to && from < t->l1_size; from++) {
+        if (l1_entry(t, from) || t->l1_damaged)
+            return from;
+    }
+    return to;
+}
+
+void guest_table_load(struct table_reader *t, uint64_t l1_index)
+{
+    const struct geometry *geo = &t->img->geo;
+    uint64_t entry, off;
+
+    if (t->l1_index == l1_index)
+        return;
+    t->l1_index = l1_index;
+    t->state = TABLE_NONE;
+    if (l1_index >= t->l1_size)
+        return;
+    entry = l1_entry(t, l1_index);
+    off = entry & ENTRY_OFFSET_MASK;
+    if (!off && !t->l1_damaged)
+        return;
+    t->state = TABLE_DAMAGED;
+    if (t->l1_damaged || (off & (geo->cluster_size - 1)) || off >= geo->file_len)
+        return;
+    if (source_read(t->img->src, off, t->bytes, (size_t)geo->cluster_size, NULL))
+        t->state = entry & L1_RESERVED_MASK ? TABLE_DOUBTFUL : TABLE_READ;
+}

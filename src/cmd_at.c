@@ -46,6 +46,7 @@ static int all_addresses(const struct settings *s, const char *name, int n)
         message_error(name, &err);
         goto out;
     }
+    tell_guesses(name, t.img);
     status = STATUS_CLEAN;
     if (t.json)
         jw_array(&t.jw, NULL);

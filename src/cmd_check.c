@@ -30,8 +30,10 @@ static bool write_json(const struct settings *s, const char *name,
     /* -s and -q keep it from standard output, as with qemu-img. */
     if (!(s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG))))
         return true;
-    if (s->streams & STREAM_BIT(NONFATAL))
+    if (s->streams & STREAM_BIT(NONFATAL)) {
+        tell_guesses(name, scan->img);
         tell_incomplete(name, scan);
+    }
     return check_json_write(&c, out, err);
 }
 

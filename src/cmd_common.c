@@ -41,6 +41,20 @@ void message_error(const char *name, const struct error *err)
     buf_free(&b);
 }
 
+void tell_guesses(const char *name, const struct image *img)
+{
+    struct buf text = BUF_INIT;
+    struct error err;
+
+    for (size_t i = 0; i < img->guesses.n; i++) {
+        buf_reset(&text);
+        guess_text(&img->guesses.list[i], &text);
+        err_set(&err, ERR_FORMAT, "warning: %s", buf_str(&text));
+        message_error(name, &err);
+    }
+    buf_free(&text);
+}
+
 int usage_error(const struct command *cmd, const char *what)
 {
     fprintf(stderr, "qcheck %s: %s\nTry 'qcheck %s --help'.\n", cmd->name, what,

@@ -12,6 +12,8 @@ void message(const char *what, const char *name);
 
 /* "qcheck: NAME: ERROR" */
 void message_error(const char *name, const struct error *err);
+/* Says which values of the header were guessed, forced or proposed. */
+void tell_guesses(const char *name, const struct image *img);
 
 /* "qcheck COMMAND: WHAT", and where help is. Returns STATUS_FAILED. */
 int usage_error(const struct command *cmd, const char *what);

@@ -86,6 +86,7 @@ static int dump_image(const struct settings *s, const struct kind *kind, const c
     if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err) ||
         !dump_begin(&d, scan, &out, s->output == OUTPUT_JSON, &err))
         goto failed;
+    tell_guesses(name, img);
     if (!choose(&d, s, &err) || !kind->dump(&d, &err))
         goto failed;
     if (d.json)

@@ -56,6 +56,8 @@ static int map_image(const struct settings *s, const char *name)
 
     ok = list_guest ? open_image_and_chain(s, name, &img, &chain, &err)
                     : open_image(s, name, &img, &err);
+    if (ok)
+        tell_guesses(name, img);
     if (ok && list_guest) {
         tell_missing(&chain);
         ok = map_guest(img, &chain, s->output == OUTPUT_JSON, &out, &err);

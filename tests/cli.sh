@@ -128,9 +128,21 @@ status 0 check --cluster-size 512 $s/healthy.qcow2
 status 1 check --cluster-size 500 $s/healthy.qcow2
 status 2 check --l1-offset 0x800 $s/healthy.qcow2
 dd if=$s/healthy.qcow2 of=nomagic bs=4 skip=1 seek=1 2>/dev/null
-status 1 check nomagic
-status 1 check --force nomagic
+status 2 check nomagic
+err_has 'warning: magic is .*guessed 0x514649fb' "check without magic"
+out_has 'One value of the header was guessed' "check without magic"
+status 2 check --force nomagic
 out_has 'L2 table at' "check --force"
+err_has 'warning: magic is .*forced' "check --force"
+status 0 info nomagic; out_has 'header value .*guessed' "info without magic"
+status 0 info --output=json nomagic; out_has '"option": "--force"' "info without magic"
+status 0 map nomagic; err_has 'guessed' "map without magic"
+status 0 dump header nomagic; err_has 'guessed' "dump without magic"
+out_has 'magic .*guessed .*! header-value-replaced' "dump header without magic"
+status 0 at 0 nomagic; err_has 'guessed' "at without magic"
+status 2 check -q --output=json nomagic; silent "-q json"
+status 2 check --output=json nomagic; out_has '"header-values"' "json without magic"
+err_has 'guessed' "json without magic"
 
 # --- what the original program stumbled over ---
 # poke FILE OFFSET BYTES...: writes octal bytes
@@ -143,7 +155,7 @@ poke() {
 }
 copy() { cp $s/healthy.qcow2 $1; chmod u+w $1; }
 copy bits; poke bits 20 0 0 0 50                # cluster_bits 40
-status 1 check bits; err_has 'cluster' "cluster_bits 40"
+status 2 check bits; err_has 'cluster_bits .*guessed 9' "cluster_bits 40"
 copy l1; poke l1 36 377 377 377 377             # l1_size 2^32 - 1
 status 2 check l1
 copy past; poke past 1536 0 0 0 0 0 0 0 0       # refcounts of 255 clusters, the file has 38

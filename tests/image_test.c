@@ -97,6 +97,7 @@ static void cluster_bits_out_of_range_can_be_replaced(void **state)
 
     (void)state;
     builder_poke_field(b, "header", 0, "cluster_bits", 40);
+    memset(b->bytes + b->reftable_off, 0x55, b->len - b->reftable_off);
     assert_fails(b->bytes, b->len, NULL, "offset 20 (0x14) is 40");
     assert_true(image_open(builder_source(b), &opt, &img, NULL));
     assert_int_equal(img->geo.cluster_size, 4096);
@@ -122,8 +123,8 @@ static void forced_values_take_the_place_of_the_header(void **state)
     builder_poke_field(b, "header", 0, "l1_table_offset", 0x123456);
     builder_poke_field(b, "header", 0, "l1_size", 0);
     builder_poke_field(b, "header", 0, "refcount_table_offset", 0);
-    assert_fails(b->bytes, b->len, NULL, "00 00 00 00");
     assert_true(image_open(builder_source(b), &opt, &img, NULL));
+    assert_int_equal(guesses_taken(&img->guesses), 0);
     assert_int_equal(img->hdr.l1_table_offset, b->l1_off);
     assert_int_equal(img->geo.l1_entries, 2);
     assert_int_equal(image_stored_refcount(img, 0, &count), STORED_OK);

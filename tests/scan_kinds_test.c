@@ -133,10 +133,15 @@ static void entries_past_the_end(void **state)
     EXPECT(b, COMPRESSED_PAST_END, 1, END);
     b = basic();
     builder_poke_field(b, "header", 0, "l1_table_offset", 0x4000000);
-    EXPECT(b, L1_PAST_END, 1, P(LEAKED), END);
+    EXPECT(b, L1_PAST_END, 1, P(LEAKED), P(HEADER_PROPOSED), END);
+    b = basic();
+    builder_poke_field(b, "header", 0, "l1_table_offset", 0);
+    EXPECT(b, HEADER_PROPOSED, 1, P(LEAKED), P(OVERLAP), P(L1_RESERVED), P(L2_PAST_END),
+           P(L2_MISALIGNED), P(REFCOUNT_LOW), END);
     b = basic();
     builder_poke_field(b, "header", 0, "refcount_table_offset", 0x4000000);
-    EXPECT(b, REFTABLE_PAST_END, 1, P(REFCOUNT_ZERO), P(L2_COPIED), P(DATA_COPIED), END);
+    EXPECT(b, REFTABLE_PAST_END, 1, P(REFCOUNT_ZERO), P(L2_COPIED), P(DATA_COPIED),
+           P(HEADER_PROPOSED), END);
     b = basic();
     builder_poke(b, b->reftable_off + 8, 8, 0x4000000);
     EXPECT(b, REFBLOCK_PAST_END, 1, END);
@@ -364,18 +369,29 @@ static void snapshots(void **state)
 
 static void header_faults(void **state)
 {
-    static const struct { const char *field; uint64_t value; enum problem_kind kind; } t[] = {
-        { "version", 7, PROBLEM_HEADER_FAULT },
-        { "header_length", 90, PROBLEM_HEADER_FAULT },
-        { "refcount_order", 9, PROBLEM_HEADER_FAULT },
-        { "l1_size", 1, PROBLEM_L1_TOO_SMALL },
-        { "l1_size", 5000000, PROBLEM_HEADER_LIMIT },
-        { "size", UINT64_MAX, PROBLEM_HEADER_LIMIT },
-        { "incompatible_features", 1, PROBLEM_DIRTY_BIT },
-        { "incompatible_features", 2, PROBLEM_CORRUPT_BIT },
-        { "incompatible_features", 64, PROBLEM_UNKNOWN_FEATURE },
-        { "compatible_features", 4, PROBLEM_HEADER_ODD },
-        { "crypt_method", 3, PROBLEM_HEADER_FAULT },
+    /* lost: the tables are destroyed as well, so that nothing can be guessed */
+    static const struct {
+        const char *field;
+        uint64_t value;
+        bool lost;
+        enum problem_kind kind;
+    } t[] = {
+        { "version", 7, false, PROBLEM_HEADER_REPLACED },
+        { "header_length", 90, false, PROBLEM_HEADER_FAULT },
+        { "refcount_order", 9, false, PROBLEM_HEADER_REPLACED },
+        { "refcount_order", 9, true, PROBLEM_HEADER_FAULT },
+        { "l1_size", 1, false, PROBLEM_HEADER_REPLACED },
+        { "l1_size", 1, true, PROBLEM_L1_TOO_SMALL },
+        { "l1_size", 5000000, false, PROBLEM_HEADER_REPLACED },
+        { "l1_size", 5000000, true, PROBLEM_HEADER_LIMIT },
+        { "l1_table_offset", 5, true, PROBLEM_HEADER_FAULT },
+        { "refcount_table_offset", 5, true, PROBLEM_HEADER_FAULT },
+        { "size", UINT64_MAX, false, PROBLEM_HEADER_LIMIT },
+        { "incompatible_features", 1, false, PROBLEM_DIRTY_BIT },
+        { "incompatible_features", 2, false, PROBLEM_CORRUPT_BIT },
+        { "incompatible_features", 64, false, PROBLEM_UNKNOWN_FEATURE },
+        { "compatible_features", 4, false, PROBLEM_HEADER_ODD },
+        { "crypt_method", 3, false, PROBLEM_HEADER_FAULT },
     };
 
     (void)state;
@@ -385,6 +401,8 @@ static void header_faults(void **state)
         struct scan_result *r;
 
         builder_poke_field(b, "header", 0, t[i].field, t[i].value);
+        if (t[i].lost)
+            memset(b->bytes + b->reftable_off, 0x55, b->len - b->reftable_off);
         img = builder_open(b);
         r = scan_of(img);
         if (!r->problems.count[t[i].kind])
@@ -395,6 +413,24 @@ static void header_faults(void **state)
         image_close(img);
         builder_free(b);
     }
+}
+
+static void a_forced_value_is_noted(void **state)
+{
+    struct image_options opt = { .force_l1_size = true, .l1_size = 1 };
+    struct builder *b = basic();
+    struct image *img = NULL;
+    struct scan_result *r;
+
+    (void)state;
+    assert_true(image_open(builder_source(b), &opt, &img, NULL));
+    r = scan_of(img);
+    assert_int_equal(r->problems.count[PROBLEM_HEADER_FORCED], 1);
+    assert_int_equal(r->problems.count[PROBLEM_HEADER_REPLACED], 0);
+    seen[PROBLEM_HEADER_FORCED] = 1;
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
 }
 
 static void extension_and_bitmap_faults(void **state)
@@ -496,6 +532,7 @@ int main(void)
         cmocka_unit_test(refcount_structures),
         cmocka_unit_test(snapshots),
         cmocka_unit_test(header_faults),
+        cmocka_unit_test(a_forced_value_is_noted),
         cmocka_unit_test(extension_and_bitmap_faults),
         cmocka_unit_test(silent_damage),
         cmocka_unit_test(unreadable_tables),

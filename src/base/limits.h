@@ -35,5 +35,8 @@
 #define SOURCE_RETRIES_MAX      256         /* failed reads of one request */
 #define NBD_SILENCE_MAX         60          /* seconds in vain for due answers */
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */
+#define GUESS_CLUSTERS_MAX      131072      /* looked at in one search for a table */
+#define GUESS_BLIND_MAX         32768       /* ... when the cluster size is unknown too */
+#define GUESS_READS_MAX         524288      /* of all the guessing about one header */
 
 #endif

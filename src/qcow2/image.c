@@ -4,68 +4,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/text.h"
-#include "qcow2/sniff.h"
 
 #define PROBE 512                       /* bytes of the file read before all else */
-
-/* Do these bytes look like a qcow2 header whose version field was damaged, rather than
- * one of the older format qcow (version 1), which has other things in these places? */
-static bool plausible_qcow2(const struct header *h)
-{
-    uint64_t mask;
-
-    if (h->cluster_bits < CLUSTER_BITS_MIN || h->cluster_bits > CLUSTER_BITS_MAX)
-        return false;
-    mask = (UINT64_C(1) << h->cluster_bits) - 1;
-    return h->l1_table_offset && !(h->l1_table_offset & mask) &&
-           h->refcount_table_offset && !(h->refcount_table_offset & mask) &&
-           h->refcount_table_clusters;
-}
-
-static bool check_magic(struct source *src, const struct header *hdr, bool forced,
-                        struct error *err)
-{
-    struct buf why = BUF_INIT, name = BUF_INIT;
-    struct source_info info = source_get_info(src);
-    bool magic = hdr->magic == QCOW2_MAGIC;
-
-    if (forced || (magic && (hdr->version >= 2 || plausible_qcow2(hdr))))
-        return true;
-    if (magic && hdr->version == 1)
-        buf_puts(&why, "it is an image of the older format qcow (version 1); 'qemu-img "
-                       "convert -O qcow2' makes a qcow2 image of it");
-    else if (magic && source_size(src) < HEADER_V2_LEN)
-        buf_printf(&why, "it has the magic but ends after %llu bytes, inside the header",
-                   (unsigned long long)source_size(src));
-    else if (magic)
-        buf_puts(&why, "it has the magic, but the version is 0 and the rest of the "
-                       "header makes no sense");
-    else
-        sniff_describe(src, &why);
-    text_visible(&name, info.name, strlen(info.name));
-    err_set(err, ERR_FORMAT, "'%.120s' is not a qcow2 image: %s", buf_str(&name),
-            buf_str(&why));
-    buf_free(&name);
-    buf_free(&why);
-    return false;
-}
-
-static void apply_options(const struct image_options *opt, struct header *hdr)
-{
-    if (!opt)
-        return;
-    if (opt->force_cluster_bits)
-        hdr->cluster_bits = opt->cluster_bits;
-    if (opt->force_l1_offset)
-        hdr->l1_table_offset = opt->l1_offset;
-    if (opt->force_l1_size)
-        hdr->l1_size = opt->l1_size;
-    if (opt->force_reftable) {
-        hdr->refcount_table_offset = opt->reftable_offset;
-        hdr->refcount_table_clusters = opt->reftable_clusters;
-    }
-}
 
 /* Reads the first cluster. What cannot be read of it counts as zeros. */
 static bool read_head(struct image *img, struct error *err)
@@ -169,19 +109,20 @@ bool image_open(struct source *src, const struct image_options *opt, struct imag
                 struct error *err)
 {
     uint8_t probe[PROBE];
+    struct guesses guesses;
     struct header hdr;
     struct image *img;
 
     if (!source_read(src, 0, probe, sizeof probe, err))
         return false;
     header_decode(probe, sizeof probe, &hdr);
-    if (!check_magic(src, &hdr, opt && opt->force_magic, err))
+    if (!guess_header(src, opt, &hdr, &guesses, err))
         return false;
-    apply_options(opt, &hdr);
     img = calloc(1, sizeof *img);
     if (!img)
         return err_set(err, ERR_NOMEM, "out of memory");
     img->hdr = hdr;
+    img->guesses = guesses;
     img->src = src;
     if (!geometry_init(&hdr, source_size(src), &img->geo, err) || !read_all(img, err)) {
         img->src = NULL;

@@ -12,6 +12,7 @@
 #include "qcow2/bitmap.h"
 #include "qcow2/entry.h"
 #include "qcow2/geometry.h"
+#include "qcow2/guess.h"
 #include "qcow2/header.h"
 #include "qcow2/snapshot.h"
 
@@ -23,16 +24,10 @@ struct refusal {
     bool at_check;              /* opens, but the check gives up (snapshot table, ...) */
 };
 
-/* Values that a person forces where the header is damaged. */
-struct image_options {
-    bool force_cluster_bits, force_l1_offset, force_l1_size, force_reftable, force_magic;
-    uint32_t cluster_bits;
-    uint64_t l1_offset, l1_size, reftable_offset, reftable_clusters;
-};
-
 struct image {
     struct source *src;         /* owned */
-    struct header hdr;          /* with the values of image_options put in */
+    struct header hdr;          /* with values forced and guessed put in */
+    struct guesses guesses;     /* which these are */
     uint8_t *head;              /* owned: first cluster of the file, zeros past its end */
     size_t head_len;            /* = cluster_size */
     size_t head_got;            /* bytes of it that lie inside the file */
@@ -52,9 +47,9 @@ struct image {
     struct refusal refused;
 };
 
-/* Takes `src` when it succeeds; on failure the caller still owns it. Fails when there is
- * no qcow2 magic (the message says what the file is instead, if known), on I/O errors in
- * the header, or when cluster_bits is out of any range. */
+/* Takes `src` when it succeeds; on failure the caller still owns it. Fails on I/O errors
+ * in the header, and when there is no qcow2 magic or cluster_bits is out of any range and
+ * nothing can be guessed (the message says what the file is instead, or what to try). */
 bool image_open(struct source *src, const struct image_options *opt, struct image **out,
                 struct error *err);
 void image_close(struct image *img);        /* accepts NULL */

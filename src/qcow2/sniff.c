@@ -106,7 +106,7 @@ static void describe_head(const uint8_t *head, size_t len, struct buf *out)
                   "destroyed; the program can be told to go on without the magic");
 }
 
-void sniff_describe(struct source *src, struct buf *out)
+bool sniff_describe(struct source *src, struct buf *out)
 {
     uint8_t head[HEAD];
     uint64_t size = source_size(src);
@@ -115,24 +115,27 @@ void sniff_describe(struct source *src, struct buf *out)
 
     if (!size) {
         buf_puts(out, "it is empty");
-        return;
+        return false;
     }
     if (!source_read(src, 0, head, sizeof head, NULL)) {
         buf_puts(out, "its beginning cannot be read");
-        return;
+        return false;
     }
     for (size_t i = 0; i < sizeof SIGNATURES / sizeof SIGNATURES[0]; i++)
         if (matches(src, &SIGNATURES[i], head, got)) {
             buf_printf(out, "it is %s%s", SIGNATURES[i].what,
                        ADVICE[SIGNATURES[i].advice]);
-            return;
+            return false;
         }
-    if (size < 72)
+    if (size < 72) {
         buf_printf(out, "it has only %llu byte%s, and the shortest header has 72",
                    (unsigned long long)size, size == 1 ? "" : "s");
-    else if (all_zero(head, got))
+        return false;
+    }
+    if (all_zero(head, got))
         buf_printf(out, "its first %s are zeros: a raw disk never written to, or an "
                    "image whose header was wiped", text_size(text, got));
     else
         describe_head(head, got, out);
+    return true;
 }

@@ -6,7 +6,8 @@
 #include "base/source.h"
 
 /* Appends what the file seems to be and what to do with it, as the second half of a
- * sentence ("it is a VMDK image (VMware); convert it ..."). Reads a few sectors. */
-void sniff_describe(struct source *src, struct buf *out);
+ * sentence ("it is a VMDK image (VMware); convert it ..."). Reads a few sectors. True:
+ * nothing is known, so that it may be a qcow2 image whose header was destroyed. */
+bool sniff_describe(struct source *src, struct buf *out);
 
 #endif

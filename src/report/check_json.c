@@ -1,6 +1,7 @@
 #include "report/check_json.h"
 
 #include "base/buf.h"
+#include "report/guesses.h"
 #include "report/jw.h"
 #include "report/viscera.h"
 
@@ -195,6 +196,7 @@ static void own_object(struct jw *j, const struct check_json *c)
         jw_text(j, "when", r->refused.at_check ? "check" : "open");
         jw_close(j);
     }
+    guesses_json(&r->img->guesses, j);
     jw_u64(j, "cluster-size", r->img->geo.cluster_size);
     jw_u64(j, "file-size", r->img->geo.file_size);
     jw_u64(j, "file-clusters", map_clusters(r->map));

@@ -277,6 +277,20 @@ static void last_words(struct report *r)
     buf_free(&verdict);
 }
 
+/* Values that are not those of the file: all that follows stands on them. */
+static void header_values(struct report *r)
+{
+    const struct guesses *g = &r->scan->img->guesses;
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < g->n; i++) {
+        buf_reset(&text);
+        guess_text(&g->list[i], &text);
+        warn(r->c, "warning: %s\n", buf_str(&text));
+    }
+    buf_free(&text);
+}
+
 static void first_words(struct report *r)
 {
     const struct geometry *geo = &r->scan->img->geo;
@@ -305,6 +319,7 @@ bool classic_report(struct classic *c, const struct scan_result *scan, struct er
     if (!dump_begin(&r.dump, scan, c->out, false, err))
         return false;
     first_words(&r);
+    header_values(&r);
     ok = true;
     for (int s = 0; ok && s < N_SECTIONS; s++)
         ok = section(&r, (enum section)s);

@@ -19,7 +19,7 @@ static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes
 
     found_at_entry(d->found, p->off, &found);
     if (number)
-        field_describe(p->field, p->value, &text);
+        guess_describe(&d->scan->img->guesses, p, &text);
     if (d->json) {
         dump_line(d, "field");
         jw_text(&d->jw, "structure", p->table->id);

@@ -72,7 +72,8 @@ bool found_new(const struct scan_result *scan, struct found **out, struct error 
             add(&f->cluster, r->place.i, r->count, 1, r->kind);
         else if (r->place.file_off != NO_ADDRESS)
             add(&f->entry, r->place.file_off, r->count,
-                r->place.kind == PLACE_L2 ? scan->img->geo.l2_entry_size : 8, r->kind);
+                r->place.kind == PLACE_L2 ? scan->img->geo.l2_entry_size
+                : r->place.kind == PLACE_HEADER ? 1 : 8, r->kind);
     }
     seal(&f->entry);
     seal(&f->cluster);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "qcow2/field.h"
+#include "report/guesses.h"
 #include "report/image_end.h"
 #include "report/names.h"
 #include "report/prealloc.h"
@@ -159,7 +160,7 @@ static void header_lines(const struct info *info, struct out *out)
         index = p->index;
         buf_reset(&b);
         if (p->field->width && p->field->width <= 8)
-            field_describe(p->field, p->value, &b);
+            guess_describe(&info->img->guesses, p, &b);
         else if (p->field->kind == FIELD_TEXT && p->off <= info->img->head_len &&
                  p->len <= info->img->head_len - p->off)
             text_visible(&b, info->img->head + p->off,
@@ -210,5 +211,6 @@ void info_text(const struct info *info, struct out *out)
     if (img->refused.id)
         out_printf(out, "%-16s QEMU would not %s it: %s\n", "refused",
                    img->refused.at_check ? "check" : "open", img->refused.text);
+    guesses_lines(&img->guesses, "header value     ", out);
     header_lines(info, out);
 }

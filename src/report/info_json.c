@@ -5,6 +5,7 @@
 #include "qcow2/field.h"
 #include "qcow2/luks.h"
 #include "report/check_json.h"
+#include "report/guesses.h"
 #include "report/info.h"
 #include "report/jw.h"
 #include "report/names.h"
@@ -306,6 +307,7 @@ static void own_object(struct jw *j, const struct info *info)
         jw_text(j, "when", img->refused.at_check ? "check" : "open");
         jw_close(j);
     }
+    guesses_json(&img->guesses, j);
     jw_u64(j, "snapshots-announced", img->snaps.announced);
     jw_u64(j, "snapshots-read", img->snaps.n);
     features(j, img);

@@ -64,6 +64,7 @@ enum qemu_class { QEMU_OWN, QEMU_CORRUPTION, QEMU_LEAK, QEMU_CHECK_ERROR };
     X(HEADER_FAULT, "header-fault", CORRUPTION, OWN) \
     X(HEADER_EXTENSION, "header-extension-fault", CORRUPTION, OWN) \
     X(HEADER_LIMIT, "header-over-limit", CORRUPTION, OWN) \
+    X(HEADER_REPLACED, "header-value-replaced", CORRUPTION, OWN) \
     X(L1_TOO_SMALL, "l1-too-small", CORRUPTION, OWN) \
     X(UNKNOWN_FEATURE, "unknown-incompatible-feature", WARNING, OWN) \
     X(SNAPTABLE_FAULT, "snapshot-table-fault", CORRUPTION, OWN) \
@@ -83,6 +84,8 @@ enum qemu_class { QEMU_OWN, QEMU_CORRUPTION, QEMU_LEAK, QEMU_CHECK_ERROR };
     X(DIRTY_BIT, "dirty-bit", WARNING, OWN) \
     X(IMAGE_IN_USE, "image-in-use", WARNING, OWN) \
     X(IMAGE_CHANGED, "image-changed", WARNING, OWN) \
+    X(HEADER_PROPOSED, "header-value-proposed", WARNING, OWN) \
+    X(HEADER_FORCED, "header-value-forced", NOTE, OWN) \
     X(HEADER_ODD, "header-odd", NOTE, OWN) \
     X(REFCOUNT_PAST_END, "refcount-past-end", NOTE, OWN) \
     X(VM_STATE, "vm-state", NOTE, OWN) \

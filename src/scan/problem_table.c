@@ -341,6 +341,17 @@ static const struct problem_info table[N_PROBLEMS] = {
         "The field was probably overwritten: compare it with another image made the "
         "same way.",
         "Header"),
+    ROW(HEADER_REPLACED,
+        "Header value cannot be right, another one was taken",
+        "With this value QEMU opens no image. The scan used the value shown instead: one "
+        "that a person forced, or one that was guessed, because the tables found with it "
+        "agree with themselves.",
+        "QEMU does not open the image. The data behind the header may be whole. All other "
+        "findings are true only if the value taken is.",
+        "Compare what the scan shows with what is known of the disk. If it fits, copy the "
+        "file and write the value into the header of the copy. Other values can be forced "
+        "(--cluster-size, --l1-offset, --l1-size, --refcount-table).",
+        "Header"),
     ROW(L1_TOO_SMALL,
         "L1 table is too small for the disk",
         "The L1 table has fewer entries than the size of the guest disk needs.",
@@ -481,6 +492,22 @@ static const struct problem_info table[N_PROBLEMS] = {
         "None. Problems found may come from reading old and new parts together.",
         "Check again when nothing writes to the file.",
         NULL),
+    ROW(HEADER_PROPOSED,
+        "Header value is doubtful, another one fits better",
+        "The scan used the value of the header, as QEMU would, but the tables in the file "
+        "do not fit it: nothing there looks like the table that the header names, or the "
+        "table is too short for the disk. Another value fits what was found.",
+        "The guest may see zeros or nonsense. Writing may destroy data.",
+        "Do not start the guest. Look again with the value proposed (--l1-offset, "
+        "--refcount-table): if the problems are gone, the header was damaged.",
+        "Header"),
+    ROW(HEADER_FORCED,
+        "Header value was forced",
+        "A person asked for another value than the one in the header, which is possible "
+        "as well.",
+        "Figures are not those of qemu-img check, which reads the header as it is.",
+        "Without the option the image is read by its own header.",
+        "Header"),
     ROW(HEADER_ODD,
         "Unusual header value",
         "A header value is allowed or ignored by QEMU but not what software usually "

@@ -131,7 +131,7 @@ static uint64_t of_kinds(const struct problems *ps, const enum problem_kind *kin
     return sum;
 }
 
-void scan_verdict(const struct scan_result *r, struct buf *out)
+static void verdict_by_problems(const struct scan_result *r, struct buf *out)
 {
     static const enum problem_kind refcounts[] = {
         PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
@@ -186,4 +186,16 @@ void scan_verdict(const struct scan_result *r, struct buf *out)
     if (!problems_of_severity(ps, SEV_ERROR))
         buf_puts(out, problems_of_severity(ps, SEV_WARNING)
                  ? "Clean by refcounts, but there are warnings." : "Clean.");
+}
+
+void scan_verdict(const struct scan_result *r, struct buf *out)
+{
+    size_t n = guesses_taken(&r->img->guesses);
+
+    verdict_by_problems(r, out);
+    if (n == 1)
+        buf_puts(out, " One value of the header was guessed: the rest stands on it.");
+    else if (n)
+        buf_printf(out, " %zu values of the header were guessed: the rest stands on them.",
+                   n);
 }

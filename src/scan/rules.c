@@ -20,7 +20,7 @@ static void header_problem(struct engine *e, enum problem_kind kind, uint64_t fi
                            uint64_t found, uint64_t expected, const char *fmt, ...)
 {
     struct place place = { PLACE_HEADER, 0, field, 0, field, NO_ADDRESS };
-    char text[256];
+    char text[384];
     va_list ap;
 
     va_start(ap, fmt);
@@ -35,9 +35,6 @@ static void rules_sizes(struct engine *e)
     const struct geometry *geo = e->geo;
     uint64_t cs = geo->cluster_size;
 
-    if (h->version != 2 && h->version != 3)
-        header_problem(e, PROBLEM_HEADER_FAULT, 4, h->version, 3,
-                       "version %llu does not exist; read as version 3", (ull)h->version);
     if (h->version != 2 && h->header_length < HEADER_V3_LEN)
         header_problem(e, PROBLEM_HEADER_FAULT, 100, h->header_length, HEADER_V3_LEN,
                        "header_length %llu is less than 104", (ull)h->header_length);
@@ -74,6 +71,25 @@ static void rules_sizes(struct engine *e)
     if (h->size > READ_OFFSET_MAX)
         header_problem(e, PROBLEM_HEADER_LIMIT, 24, h->size, READ_OFFSET_MAX,
                        "size %llu is more than can be addressed", (ull)h->size);
+}
+
+/* Values that the scan did not take from the header, and why. */
+static void rules_guesses(struct engine *e)
+{
+    const struct guesses *g = &e->img->guesses;
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < g->n; i++) {
+        const struct guess *x = &g->list[i];
+
+        buf_reset(&text);
+        guess_text(x, &text);
+        header_problem(e, x->damaged ? PROBLEM_HEADER_REPLACED
+                       : x->how == GUESS_PROPOSED ? PROBLEM_HEADER_PROPOSED
+                       : PROBLEM_HEADER_FORCED, x->off, x->found, x->value, "%s",
+                       buf_str(&text));
+    }
+    buf_free(&text);
 }
 
 static void rules_features(struct engine *e)
@@ -370,6 +386,7 @@ void pass_rules(struct engine *e)
     struct place none = { .kind = PLACE_NONE, .file_off = NO_ADDRESS,
                           .guest_off = NO_ADDRESS };
 
+    rules_guesses(e);
     rules_sizes(e);
     rules_features(e);
     rules_extensions(e);

@@ -33,6 +33,8 @@ static void facts_text(const struct ui *ui, int level, struct buf *out)
         return;
     buf_printf(out, "   v%" PRIu64 " \u00b7 %s clusters", ui->img->hdr.version,
                text_size(size, geo->cluster_size));
+    if (guesses_taken(&ui->img->guesses))
+        buf_puts(out, " \u00b7 header guessed");
     if (level <= 1)
         buf_printf(out, " \u00b7 %s disk", text_size(size, geo->size));
     if (level == 0)

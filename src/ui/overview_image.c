@@ -62,6 +62,23 @@ static void add_features(struct overview *o, const struct ui *ui)
     buf_free(&b);
 }
 
+/* Values that the header does not have, or should not. */
+static void add_guesses(struct overview *o, const struct ui *ui)
+{
+    const struct guesses *g = &ui->img->guesses;
+
+    for (size_t i = 0; i < g->n; i++) {
+        struct buf b = BUF_INIT;
+        struct overview_line *line;
+
+        guess_text(&g->list[i], &b);
+        line = overview_fact(o, SECTION_IMAGE, i ? "" : "header", "%s", buf_str(&b));
+        line->role = ROLE_SEV + (g->list[i].damaged ? SEV_CORRUPTION : SEV_WARNING);
+        link_header(line, g->list[i].off);
+        buf_free(&b);
+    }
+}
+
 static void add_names(struct overview *o, const struct ui *ui)
 {
     const struct image *img = ui->img;
@@ -161,6 +178,7 @@ void overview_add_image(struct overview *o, const struct ui *ui)
                               "qcow2 version %" PRIu64 " (compat %s)", img->hdr.version,
                               img->hdr.version == 2 ? "0.10" : "1.1"),
                 4);
+    add_guesses(o, ui);
     link_header(overview_fact(o, SECTION_IMAGE, "disk size", "%s, %s clusters of %s",
                      text_size(a, geo->size), text_group(b, geo->guest_clusters),
                      text_size((char[TEXT_NUM]){ 0 }, geo->cluster_size)), 24);

@@ -157,7 +157,7 @@ static void decoded(const struct image *img, const struct part *p, struct buf *o
     else if (type >= 0)
         mask_text(img, type, p->value, out);
     else
-        field_describe(p->field, p->value, out);
+        guess_describe(&img->guesses, p, out);
 }
 
 static void raw(const struct header_view *v, const struct part *p, struct buf *out)

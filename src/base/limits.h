@@ -37,6 +37,7 @@
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */
 #define GUESS_CLUSTERS_MAX      131072      /* looked at in one search for a table */
 #define GUESS_BLIND_MAX         32768       /* ... when the cluster size is unknown too */
-#define GUESS_READS_MAX         524288      /* of all the guessing about one header */
+#define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
+                                               header */
 
 #endif

@@ -245,6 +245,10 @@ static struct header blank(const struct guessing *g)
     h.cluster_bits = g->forced[G_CLUSTER_BITS] ? g->s.hdr.cluster_bits : 0;
     h.l1_table_offset = g->forced[G_L1_OFFSET] ? g->s.hdr.l1_table_offset : 0;
     h.l1_size = g->forced[G_L1_SIZE] ? g->s.hdr.l1_size : 0;
+    if (g->forced[G_REFTABLE_OFFSET])
+        h.refcount_table_offset = g->s.hdr.refcount_table_offset;
+    if (g->forced[G_REFTABLE_CLUSTERS])
+        h.refcount_table_clusters = g->s.hdr.refcount_table_clusters;
     return h;
 }
 
@@ -255,19 +259,25 @@ static bool guess_shape(struct guessing *g, bool lost)
     const struct header before = g->s.hdr, none = blank(g);
     const uint8_t one[] = { (uint8_t)before.refcount_order, UINT8_MAX };
     const uint8_t *orders = before.refcount_order > REFCOUNT_ORDER_MAX ? ORDERS : one;
+    bool forced = g->forced[G_REFTABLE_OFFSET];
     struct reftable_found found;
     const struct header *base = &before;
     const char *how = NULL;
     char words[GUESS_WORDS];
 
-    if (table_tells(g, &before, orders, true, true, &found) ||
-        table_tells(g, &before, orders, true, false, &found)) {
-        how = "with it the refcount table that the header names fits";
+    if (lost && forced) {               /* then its place is no sign of a header */
+        base = &none;
+        orders = ORDERS;
+    }
+    if (table_tells(g, base, orders, true, true, &found) ||
+        table_tells(g, base, orders, true, false, &found)) {
+        how = forced ? "with it the refcount table fits"
+                     : "with it the refcount table that the header names fits";
     } else if (lost) {
         base = &none;
         orders = ORDERS;
     }
-    if (!how && !g->forced[G_REFTABLE_OFFSET]) {
+    if (!how && !forced) {
         if (table_tells(g, base, orders, false, false, &found))
             how = "default layout";
         else if (search_tells(g, base, orders, &found))
@@ -279,9 +289,10 @@ static bool guess_shape(struct guessing *g, bool lost)
         return false;
     }
     if (base == &none)
-        guess_take(g, G_VERSION, 3, "nothing of the header is left; version 3 is usual");
+        guess_take(g, G_VERSION, 3, "nothing of the header is left: version 3 without "
+                   "features and snapshots is assumed");
     guess_take(g, G_CLUSTER_BITS, found.cluster_bits,
-               "%s (%s at 0x%llx)", how, reftable_words(&found, words), (ull)found.off);
+               "%s: %s at 0x%llx", how, reftable_words(&found, words), (ull)found.off);
     guess_take(g, G_REFCOUNT_ORDER, found.refcount_order,
                "with this width the refcount table at 0x%llx agrees with itself",
                (ull)found.off);
@@ -335,8 +346,8 @@ static bool no_cluster_size(const struct guessing *g, struct error *err)
     guess_advice(g, &advice);
     err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
             "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
-            "and no refcount table tells the size. Give the cluster size to go on; 64 KiB "
-            "is usual%s", (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
+            "and no refcount table tells the size. Give the cluster size to go on; 64 "
+            "KiB is usual%s", (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
             advice.len ? buf_str(&advice) : " (try --cluster-size=64k)");
     buf_free(&advice);
     return false;

@@ -68,7 +68,7 @@ struct part;
 /* Value of a part of the header, as field_describe, and the other one where there is. */
 void guess_describe(const struct guesses *g, const struct part *p, struct buf *out);
 
-/* "l1_table_offset is 0x123, which cannot be right; guessed 0x30000: default layout" */
+/* "l1_table_offset is 0x123, which cannot be right; guessed 0x30000 (default layout)" */
 void guess_text(const struct guess *g, struct buf *out);
 /* The option with which a person takes this value ("--l1-offset=0x30000"); nothing where
  * there is none. True: something was appended. */

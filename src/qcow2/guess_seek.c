@@ -14,9 +14,11 @@ bool seek_geometry(struct seek *s)
 
 bool seek_read(struct seek *s, uint64_t off, void *dst, size_t len)
 {
-    if (!s->reads_left)
+    uint64_t cost = div_up(len, PROBE_MAX);
+
+    if (s->reads_left < cost)
         return false;
-    s->reads_left--;
+    s->reads_left -= cost;
     return source_read(s->src, off, dst, len, NULL);
 }
 
@@ -73,6 +75,7 @@ void seek_sweep(struct seek *s, size_t probe, uint64_t limit, seek_visit *visit,
             while (n < BATCH && limit && s->reads_left && off < end) {
                 b->req[n] = (struct source_req){ .off = off, .len = probe,
                                                  .dst = b->bytes[n] };
+                source_advise(s->src, off, probe);
                 n++;
                 limit--;
                 s->reads_left--;

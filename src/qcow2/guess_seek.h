@@ -13,7 +13,7 @@ struct seek {
     uint64_t file_size;
     struct header hdr;                  /* values on trial, the sound ones among them */
     struct geometry geo;                /* that follow from them: seek_geometry */
-    uint64_t reads_left;                /* of all the guessing */
+    uint64_t reads_left;                /* of all the guessing, 4 KiB and less each */
     bool no_refcounts;                  /* no refcount table is known: do without */
 };
 

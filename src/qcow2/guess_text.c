@@ -126,7 +126,7 @@ void guess_text(const struct guess *g, struct buf *out)
                guess_how_name(g->how));
     value_text(g, g->value, out);
     if (*g->why)
-        buf_printf(out, ": %s", g->why);
+        buf_printf(out, " (%s)", g->why);
 }
 
 void guess_describe(const struct guesses *g, const struct part *p, struct buf *out)

@@ -187,10 +187,11 @@ static int by_offset(const void *a, const void *b)
 static void read_l1(uint64_t off, uint64_t entries)
 {
     uint8_t *bytes = malloc(entries * 8 + 1);
+    struct table *longer = realloc(l2, (n_l2 + entries + 1) * sizeof *l2);
 
-    l2 = realloc(l2, (n_l2 + entries + 1) * sizeof *l2);
-    if (!bytes || !l2)
+    if (!bytes || !longer)
         die("memory");
+    l2 = longer;
     read_at(bytes, entries * 8, off);
     bump_range(off, entries * 8);
     for (uint64_t i = 0; i < entries; i++)

@@ -276,7 +276,7 @@ static void walk_guest(struct plan *p, plan_writer write)
             memset(table + from * 8, 0, n * 8);
         }
     }
-    for (uint64_t s = 0; writing && s <= p->snapshots; s++)
+    for (uint64_t s = 0; write && s <= p->snapshots; s++)
         write(l1, p->n_l1 * 8, (p->l1_at + s * p->l1_clusters) << p->cluster_bits);
     free(l1);
     free(table);

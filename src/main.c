@@ -26,23 +26,10 @@ static bool answer(const char *word)
     return true;
 }
 
-/* Long listings in large pieces; a terminal gets its lines as they come. */
-static void buffer_output(void)
-{
-    char *memory = isatty(STDOUT_FILENO) ? NULL : malloc(OUTPUT_BUFFER);
-
-    if (memory)
-        setvbuf(stdout, memory, _IOFBF, OUTPUT_BUFFER);     /* stdout's until the end */
-}
-
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const struct command *cmd;
 
-    setlocale(LC_CTYPE, "");
-    /* A reader that goes away ends the output, not the program: the status counts. */
-    signal(SIGPIPE, SIG_IGN);
-    buffer_output();
     if (argc < 2) {
         fprintf(stderr, "qcheck: which image?\nTry 'qcheck --help'.\n");
         return STATUS_FAILED;
@@ -57,4 +44,21 @@ int main(int argc, char **argv)
         return cmd->run(cmd, argc - 1, argv + 1);
     cmd = command_default();
     return cmd->run(cmd, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    /* Long listings in large pieces; a terminal gets its lines as they come. */
+    char *memory = isatty(STDOUT_FILENO) ? NULL : malloc(OUTPUT_BUFFER);
+    int status;
+
+    if (memory)
+        setvbuf(stdout, memory, _IOFBF, OUTPUT_BUFFER);
+    setlocale(LC_CTYPE, "");
+    /* A reader that goes away ends the output, not the program: the status counts. */
+    signal(SIGPIPE, SIG_IGN);
+    status = run(argc, argv);
+    fclose(stdout);                     /* finish() has judged what was written */
+    free(memory);
+    return status;
 }

@@ -18,7 +18,7 @@ static bool reserve(struct buf *b, size_t more)
     }
     while (cap < b->len + more + 1)
         cap *= 2;
-    if (cap == b->cap)
+    if (b->data && cap == b->cap)
         return true;
     data = realloc(b->data, cap);
     if (!data) {

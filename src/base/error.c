@@ -4,28 +4,27 @@
 #include <stdio.h>
 #include <string.h>
 
-bool err_set(struct error *err, enum error_code code, const char *fmt, ...)
+void err_fill(struct error *err, enum error_code code, const char *fmt, ...)
 {
     va_list ap;
 
     if (!err)
-        return false;
+        return;
     err->code = code;
     err->sys = 0;
     va_start(ap, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
-    return false;
 }
 
-bool err_set_sys(struct error *err, int errnum, const char *fmt, ...)
+void err_fill_sys(struct error *err, int errnum, const char *fmt, ...)
 {
     va_list ap;
     size_t used;
     char reason[128];
 
     if (!err)
-        return false;
+        return;
     err->code = ERR_IO;
     err->sys = errnum;
     va_start(ap, fmt);
@@ -35,5 +34,4 @@ bool err_set_sys(struct error *err, int errnum, const char *fmt, ...)
     if (strerror_r(errnum, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "error %d", errnum);
     snprintf(err->text + used, sizeof err->text - used, ": %s", reason);
-    return false;
 }

@@ -25,13 +25,21 @@ struct error {
     char text[400];         /* one line, no newline, safe to print */
 };
 
-/* Fills *err (when not NULL) and returns false, so that `return err_set(...)` reads
- * well. */
-bool err_set(struct error *err, enum error_code code, const char *fmt, ...)
+/* err_set(err, code, format, ...) fills *err (when not NULL) and is false, so that
+ * `return err_set(...)` reads well. A macro, so that compilers and analyzers know that a
+ * function that ends so has failed. */
+static inline bool err_failed(void)
+{
+    return false;
+}
+#define err_set(...) (err_fill(__VA_ARGS__), err_failed())
+void err_fill(struct error *err, enum error_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Same for a failed system call: code ERR_IO, `sys` = errnum, ": strerror" appended. */
-bool err_set_sys(struct error *err, int errnum, const char *fmt, ...)
+/* err_set_sys(err, errnum, format, ...): the same for a failed system call: code ERR_IO,
+ * `sys` = errnum, ": strerror" appended. */
+#define err_set_sys(...) (err_fill_sys(__VA_ARGS__), err_failed())
+void err_fill_sys(struct error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -18,10 +18,13 @@ bool nbd_lib_load(struct nbd_lib *out, struct error *err)
     /* The standard has no cast from object to function pointer; POSIX says they are alike. */
 #define X(name) \
     at = dlsym(lib, #name); \
-    if (!at) \
+    if (!at) { \
+        dlclose(lib); \
         return err_set(err, ERR_USAGE, "%s is too old: it has no %s", LIBRARY, #name); \
+    } \
     memcpy(&out->name, &at, sizeof at);
     NBD_CALLS(X)
 #undef X
+    /* cppcheck-suppress resourceLeak ; stays loaded until the program ends */
     return true;
 }

@@ -57,7 +57,7 @@ static void isolate(struct isolation *job, size_t at, size_t len)
     uint8_t *dst = job->req->dst + at;
     struct iovec iov = { dst, len };
     uint64_t off = job->req->off + at, done = 0, half;
-    int error = job->req->error;
+    int error;
 
     if (at >= job->end || job->failures >= SOURCE_RETRIES_MAX) {
         memset(dst, 0, len);
@@ -97,7 +97,7 @@ static void read_alone(struct source *src, source_readv_fn *readv, struct source
 static void read_joined(struct source *src, source_readv_fn *readv,
                         struct source_req **req, size_t n)
 {
-    uint8_t gap[GAP_MAX];
+    uint8_t gap[GAP_MAX];           /* written to, never read */
     struct iovec iov[2 * GROUP_MAX];
     int n_iov = 0;
     uint64_t first = req[0]->off, pos = first, done;
@@ -108,6 +108,7 @@ static void read_joined(struct source *src, source_readv_fn *readv,
     }
     for (size_t i = 0; i < n; i++) {
         if (req[i]->off > pos)
+            /* cppcheck-suppress legacyUninitvar */
             iov[n_iov++] = (struct iovec){ gap, (size_t)(req[i]->off - pos) };
         iov[n_iov++] = (struct iovec){ req[i]->dst, req[i]->got };
         pos = req[i]->off + req[i]->got;

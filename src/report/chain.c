@@ -120,7 +120,7 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
             ok = fault(l, "not opened: --backing would do it", err);
         } else if (out->n == CHAIN_MAX) {
             ok = fault(l, "not opened: the chain is too long", err);
-        } else if (is_protocol(l->name)) {
+        } else if (!l->path) {
             ok = fault(l, "not opened: not the name of a file", err);
         } else {
             if (identify(l->path, &seen[n_seen])) {

@@ -52,18 +52,13 @@ static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes
 
 static void fields(struct dump *d, const struct parts *parts)
 {
-    const struct field_table *last = NULL;
-    uint32_t index = 0;
-
     for (size_t i = 0; i < parts->n && out_ok(d->out); i++) {
-        const struct part *p = &parts->list[i];
+        const struct part *p = &parts->list[i], *above = i ? p - 1 : NULL;
         const uint8_t *bytes = range_inside(p->off, p->len, d->img->head_len)
                              ? d->img->head + p->off : NULL;
 
-        if (!d->json && (p->table != last || p->index != index))
+        if (!d->json && (!above || p->table != above->table || p->index != above->index))
             out_printf(d->out, "%s\n", p->table->title);
-        last = p->table;
-        index = p->index;
         field_row(d, p, bytes);
     }
 }

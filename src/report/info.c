@@ -144,20 +144,16 @@ static void bitmap_lines(const struct info *info, struct out *out)
 
 static void header_lines(const struct info *info, struct out *out)
 {
-    const struct field_table *last = NULL;
     struct parts parts;
     struct buf b = BUF_INIT;
-    uint32_t index = 0;
 
     if (!parts_of_header(info->img, &parts))
         return;
     for (size_t i = 0; i < parts.n && out_ok(out); i++) {
-        const struct part *p = &parts.list[i];
+        const struct part *p = &parts.list[i], *above = i ? p - 1 : NULL;
 
-        if (p->table != last || p->index != index)
+        if (!above || p->table != above->table || p->index != above->index)
             out_printf(out, "\n%s\n", p->table->title);
-        last = p->table;
-        index = p->index;
         buf_reset(&b);
         if (p->field->width && p->field->width <= 8)
             guess_describe(&info->img->guesses, p, &b);

@@ -52,12 +52,12 @@ static const struct stored_slot *slot_of(struct stored *s, uint64_t index)
     if (!s->slot)
         return NULL;
     slot = &s->slot[index % s->n];
-    if (slot->index == index + 1)
-        return slot;
     if (!slot->block)
         slot->block = malloc((size_t)s->img->geo.cluster_size);
     if (!slot->block)
         return NULL;
+    if (slot->index == index + 1)
+        return slot;
     slot->index = index + 1;
     slot->status = load(s, index, slot->block);
     return slot;

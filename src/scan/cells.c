@@ -16,7 +16,9 @@ static void *map_zeros(uint64_t bytes)
     if (bytes > SIZE_MAX)
         return NULL;
     p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+             /* cppcheck-suppress invalidFunctionArg ; -1 is right, there is no file */
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* cppcheck-suppress memleak ; what is returned is not lost */
     return p == MAP_FAILED ? NULL : p;
 }
 

@@ -124,7 +124,7 @@ static void first_worker(void *ctx, unsigned worker)
     struct first_pass *fp = ctx;
     struct engine *e = fp->e;
     struct reader rd;
-    uint64_t *index, *off, grab;
+    uint64_t *index = NULL, *off = NULL, grab;
     /* Blocks that share a chunk of cells go to one worker. */
     uint64_t per_chunk = u64_max(1, CHUNK_CELLS >> e->geo->refblock_bits);
 
@@ -135,8 +135,10 @@ static void first_worker(void *ctx, unsigned worker)
     }
     index = calloc(rd.max, sizeof *index);
     off = calloc(rd.max, sizeof *off);
-    if (!index || !off)
+    if (!index || !off) {
         fp->failed = true;
+        goto out;
+    }
     grab = round_up(u64_max(rd.max, BLOCKS_PER_GRAB), per_chunk);
     while (!fp->failed && !engine_cancelled(e)) {
         uint64_t i = atomic_fetch_add(&fp->next, grab), end = u64_min(i + grab, e->n_blocks);
@@ -167,6 +169,7 @@ static void first_worker(void *ctx, unsigned worker)
             n = 0;
         }
     }
+out:
     free(index);
     free(off);
     reader_free(&rd);

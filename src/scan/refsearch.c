@@ -226,8 +226,10 @@ static void search_worker(void *ctx, unsigned number)
     }
     rd.leave_holes = true;
     off = calloc(rd.max, sizeof *off);
-    if (!off)
+    if (!off) {
         sr->failed = true;
+        goto out;
+    }
     while (!sr->failed && !(s->cancel && *s->cancel)) {
         size_t at = atomic_fetch_add(&sr->cursor, rd.max), n;
 
@@ -248,6 +250,7 @@ static void search_worker(void *ctx, unsigned number)
         if (s->tables_done)
             atomic_fetch_add_explicit(s->tables_done, n, memory_order_relaxed);
     }
+out:
     free(off);
     reader_free(&rd);
 }

@@ -197,7 +197,7 @@ static void rules_extensions(struct engine *e)
                        ext->crypto_at->length, 16,
                        "the encryption header pointer has %u bytes, not 16",
                        ext->crypto_at->length);
-    if (ext->has_crypto && (ext->crypto.offset & (cs - 1)))
+    if (ext->crypto_at && ext->has_crypto && (ext->crypto.offset & (cs - 1)))
         header_problem(e, PROBLEM_HEADER_EXTENSION, ext->crypto_at->data_off,
                        ext->crypto.offset, 0, "encryption header offset 0x%llx is not a "
                        "multiple of the cluster size", (ull)ext->crypto.offset);

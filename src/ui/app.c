@@ -328,7 +328,7 @@ bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
             struct error *err)
 {
     struct terminal *term;
-    struct app *app;
+    struct app *app = NULL;
     bool ok;
 
     if (!term_open(opt->ascii, opt->mono, opt->theme, &term, err))

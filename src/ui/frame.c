@@ -260,6 +260,8 @@ static void draw_hints(enum view_id view, const struct area *line)
         for (size_t i = 0; i < fit; i++)
             if ((!before || row[i] > before) && (!next || row[i] < next))
                 next = row[i];
+        if (!next)
+            break;
         key_first(next, key, sizeof key);
         x = draw_text(line, 0, x, ROLE_KEY, key);
         x = draw_text(line, 0, x + 1, ROLE_HINT, next->hint) + 2;

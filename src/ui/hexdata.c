@@ -21,8 +21,11 @@ static void reserve(struct hexdata *d, size_t len)
         uint8_t *state = calloc(len, 1);
 
         if (bytes && state) {
-            hexdata_free(d);
-            *d = (struct hexdata){ .bytes = bytes, .state = state, .cap = len };
+            free(d->bytes);
+            free(d->state);
+            d->bytes = bytes;
+            d->state = state;
+            d->cap = len;
         } else {
             free(bytes);
             free(state);

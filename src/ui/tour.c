@@ -49,6 +49,8 @@ size_t tour_step(const struct tour *t, const struct place *here, size_t from, in
     size_t n = t->problems->n;
     size_t at = 0;
 
+    if (n == 0)
+        return 0;
     if (from < n && place_equal(&list[from].place, here)) {
         while (at < n && t->order[at] != from)
             at++;

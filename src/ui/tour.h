@@ -14,7 +14,7 @@ void tour_free(struct tour *t);
 
 /* Position in `order` of the next (dir > 0) or previous problem, wrapping round: seen
  * from problem number `from` of the list when `here` is still its place, else from the
- * file offset of `here`. There must be problems. */
+ * file offset of `here`. 0 when there are none. */
 size_t tour_step(const struct tour *t, const struct place *here, size_t from, int dir);
 
 #endif

@@ -145,7 +145,7 @@ static void draw_target(const struct referrers_view *v, const struct ui *ui,
     if (ui->scan) {
         map_get(ui->scan->map, v->cluster, &cell);
         x = draw_text(a, 0, x, ROLE_TEXT, " \u00b7 ");
-        x = draw_text(a, 0, x, ROLE_CLASS + cell.cls, class_info(cell.cls)->name);
+        draw_text(a, 0, x, ROLE_CLASS + cell.cls, class_info(cell.cls)->name);
     }
     if (a->h < 2)
         return;

@@ -21,7 +21,8 @@ static int inspect(const struct settings *s)
     struct ui_options opt = {
         .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
         .mono = colours_unwanted(), .threads = s->threads,
-        .problems_kept = s->problems_kept, .sandbox = !s->no_sandbox,
+        .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
+        .sandbox = !s->no_sandbox,
     };
     struct buf name = BUF_INIT;
     struct image *img = NULL;

@@ -40,7 +40,11 @@ static const struct opt scan_opts[] = {
     { OPT_THREADS, "threads", ARG_REQUIRED, "N", NULL,
       "scan with N threads (default: one per processor)" },
     { OPT_MAX_PROBLEMS, "max-problems", ARG_REQUIRED, "N", NULL,
-      "keep at most N records of problems (default: 50000); counts stay exact" },
+      "keep at most N records of each kind of problem (default: 4000); counts stay exact" },
+    { OPT_MEMORY_LIMIT, "memory-limit", ARG_REQUIRED, "SIZE", NULL,
+      "take at most SIZE of memory (200M; default: 32 MiB and a byte and a quarter for "
+      "each cluster of the file); less of it costs time and records of problems, counts "
+      "stay exact" },
 };
 static const struct opt_group scan = { "Scan", ROWS(scan_opts) };
 

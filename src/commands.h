@@ -22,6 +22,7 @@ struct settings {
     const char *sample;         /* --sample: name of a sample image, or NULL */
     unsigned threads;           /* 0: as many as there are cores */
     size_t problems_kept;       /* 0: the default */
+    uint64_t memory_limit;      /* bytes; 0: the default */
     enum progress progress;
     bool stats;
     bool classic;               /* an option of the classic report was used */

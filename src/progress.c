@@ -54,7 +54,8 @@ bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err)
 {
     struct scan_options opt = { .threads = s->threads,
-                                .problems_kept = s->problems_kept };
+                                .problems_kept = s->problems_kept,
+                                .memory_limit = s->memory_limit };
     bool json = s->progress == PROGRESS_JSON;
     struct job *job;
 

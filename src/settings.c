@@ -136,6 +136,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
             return false;
         s->problems_kept = (size_t)n;
         return true;
+    case OPT_MEMORY_LIMIT:
+        return number("memory-limit", arg, MEMORY_LIMIT_MIN, INT64_MAX, &s->memory_limit,
+                      err);
     case OPT_PROGRESS:
         s->progress = !arg || strcmp(arg, "json") == 0 ? PROGRESS_JSON
                     : strcmp(arg, "none") == 0 ? PROGRESS_NONE : PROGRESS_AUTO;

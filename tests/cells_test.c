@@ -72,13 +72,13 @@ static void second_active_use_is_noticed(void **state)
 
     (void)state;
     assert_true(cells_init(&c, 10, 1, NULL));
-    bump(&c, 1, OWNER_DATA | OWNER_IN_ACTIVE, 1);
-    bump(&c, 1, OWNER_DATA | OWNER_IN_SNAPSHOT, 1);
+    bump(&c, 1, owner_bits(OWNER_DATA, 1, 0), 1);
+    bump(&c, 1, owner_bits(OWNER_DATA, 0, 1), 1);
     assert_false(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
-    bump(&c, 1, OWNER_ZERO | OWNER_IN_ACTIVE, 1);
+    bump(&c, 1, owner_bits(OWNER_ZERO, 1, 0), 1);
     assert_true(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
-    bump(&c, 2, OWNER_COMPRESSED | OWNER_IN_ACTIVE, 1);
-    bump(&c, 2, OWNER_COMPRESSED | OWNER_IN_ACTIVE, 1);
+    bump(&c, 2, owner_bits(OWNER_COMPRESSED, 1, 0), 1);
+    bump(&c, 2, owner_bits(OWNER_COMPRESSED, 1, 0), 1);
     assert_false(cells_get(&c, 2, NULL).owners & OWNER_TWICE_ACTIVE);
     cells_free(&c);
 }

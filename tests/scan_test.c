@@ -19,7 +19,7 @@
 
 static struct scan_result *scan_with(const struct image *img, unsigned threads, size_t kept)
 {
-    struct scan_options opt = { threads, kept };
+    struct scan_options opt = { .threads = threads, .problems_kept = kept };
     struct scan_result *r;
     struct error err = { 0 };
 

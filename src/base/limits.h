@@ -28,10 +28,20 @@
 #define PROBLEMS_KEPT_DEFAULT   4000        /* problem records (runs) kept of each kind;
                                                counts stay exact */
 #define PROBLEMS_KEPT_PER_TABLE 256         /* ... and of each kind in one L2 table */
+#define PROBLEMS_KEPT_ALWAYS    32          /* ... and of each kind where memory is short */
 #define THREADS_MAX             64
 #define ODD_TABLE_BYTES_MAX     (UINT64_C(256) << 20)   /* of misaligned L2 tables read,
                                                besides as much as the file is long */
+#define MEMORY_BASE             (UINT64_C(32) << 20)    /* bytes besides those for clusters */
+#define MEMORY_LIMIT_MIN        (UINT64_C(16) << 20)    /* bytes; no scan takes less */
+#define MEMORY_PROGRAM          (UINT64_C(10) << 20)    /* ... of these the program itself,
+                                               and buffers */
+#define L2_WINDOW_MIN           1024        /* L2 tables listed at once, at least */
+#define L2_WINDOW_SEARCH        262144      /* ... by a search without a scan's list */
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
+#define NAME_KEPT_MAX           1024        /* ... and kept, */
+#define NAMES_KEPT_MAX          (UINT64_C(1) << 20)     /* of all in one table; past that */
+#define NAME_KEPT_SHORT         16          /* only so many of each */
 #define SOURCE_RETRIES_MAX      256         /* failed reads of one request */
 #define NBD_SILENCE_MAX         60          /* seconds in vain for due answers */
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */

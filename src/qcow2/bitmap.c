@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "qcow2/field.h"
+#include "qcow2/snapshot.h"
 
 #define FIXED           24              /* bytes of a directory entry before its tail */
 #define GRANULARITY_MIN 9
@@ -91,22 +92,47 @@ static bool append(struct bitmaps *out, size_t *cap, const struct bitmap *b)
     return true;
 }
 
-/* Copies `want` bytes at `at` of the directory, zeros where the file has ended. */
-static void copy_out(const uint8_t *dir, uint64_t dir_len, uint64_t at, void *to,
-                     uint64_t want)
-{
-    uint64_t there = at < dir_len ? u64_min(want, dir_len - at) : 0;
+#define WINDOW 65536                    /* bytes of the directory in memory */
 
-    memset(to, 0, (size_t)want);
-    if (there)
-        memcpy(to, dir + at, (size_t)there);
+/* The directory, read piece by piece: it may be as long as all memory we want to take. */
+struct dir {
+    struct source *src;
+    uint64_t off, size;                 /* bytes; zeros past the end of the file */
+    uint8_t *window;                    /* bytes [from, from + WINDOW) of it */
+    uint64_t from;
+    bool loaded, unreadable;
+};
+
+/* Copies `len` bytes at `at`, an entry's fixed part or its name. */
+static void copy_out(struct dir *d, uint64_t at, void *to, size_t len)
+{
+    if (!d->loaded || at < d->from || at + len > d->from + WINDOW) {
+        d->from = at;
+        d->loaded = source_read(d->src, d->off + at, d->window,
+                                (size_t)u64_min(WINDOW, d->size - at), NULL);
+    }
+    if (d->loaded)
+        memcpy(to, d->window + (at - d->from), len);
+    else if (!source_read(d->src, d->off + at, to, len, NULL))
+        d->unreadable = true;               /* it is these very bytes */
 }
 
-/* Decodes the directory, of which dir_len bytes lie inside the file. False: no memory. */
-static bool decode_dir(const uint8_t *dir, uint64_t dir_len, uint64_t announced,
-                       const struct geometry *geo, struct bitmaps *out)
+static bool read_name(struct dir *d, uint64_t at, uint64_t *left, struct bitmap *b)
 {
-    uint64_t at = 0;
+    b->name_kept = (uint16_t)name_kept(b->name_size, left);
+    b->name = malloc(b->name_kept + 1u);
+    if (!b->name)
+        return false;
+    copy_out(d, at, b->name, b->name_kept);
+    b->name[b->name_kept] = '\0';
+    return true;
+}
+
+/* Decodes the directory. False: no memory. */
+static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry *geo,
+                       struct bitmaps *out)
+{
+    uint64_t at = 0, left = NAMES_KEPT_MAX;
     size_t cap = 0;
 
     while (at < out->dir_size) {
@@ -121,19 +147,22 @@ static bool decode_dir(const uint8_t *dir, uint64_t dir_len, uint64_t announced,
             out->end = BITMAPS_MORE;
             return true;
         }
-        copy_out(dir, dir_len, at, fixed, FIXED);
+        copy_out(d, at, fixed, FIXED);
         decode_fixed(fixed, geo, &b);
         if (round_up(b.entry_len, 8) > out->dir_size - at) {
             out->end = BITMAPS_BROKEN;
             return true;
         }
-        b.name = malloc((size_t)b.name_size + 1);
-        if (!b.name || !append(out, &cap, &b)) {
+        if (!read_name(d, at + FIXED + b.extra_data_size, &left, &b)
+            || !append(out, &cap, &b)) {
             free(b.name);
             return false;
         }
-        copy_out(dir, dir_len, at + FIXED + b.extra_data_size, b.name, b.name_size);
-        b.name[b.name_size] = '\0';
+        if (d->unreadable) {
+            out->end = BITMAPS_UNREADABLE;
+            free(out->list[--out->n].name);
+            return true;
+        }
         if (b.extra_data_size && out->end == BITMAPS_COMPLETE)
             out->end = BITMAPS_EXTRA;
         at += round_up(b.entry_len, 8);
@@ -148,9 +177,8 @@ bool bitmaps_read(struct source *src, const struct header *hdr,
                   struct bitmaps *out, struct error *err)
 {
     struct bitmaps b = { .end = BITMAPS_COMPLETE };
-    uint8_t *dir = NULL;
-    uint64_t dir_len;
-    bool ok = false;
+    struct dir dir = { .src = src };
+    bool ok;
 
     b.consistent = hdr->autoclear_features & AUTOCLEAR_BITMAPS;
     b.dir_off = ext->bitmaps.directory_offset;
@@ -167,23 +195,17 @@ bool bitmaps_read(struct source *src, const struct header *hdr,
         *out = b;
         return true;
     }
-    dir_len = u64_min(b.dir_size, geo->file_size - b.dir_off);
-    dir = malloc((size_t)dir_len);
-    if (!dir)
-        goto out;
-    if (!source_read(src, b.dir_off, dir, (size_t)dir_len, NULL))
-        b.end = BITMAPS_UNREADABLE;
-    else if (!decode_dir(dir, dir_len, ext->bitmaps.nb_bitmaps, geo, &b))
-        goto out;
-    *out = b;
-    ok = true;
-out:
-    free(dir);
+    dir.off = b.dir_off;
+    dir.size = b.dir_size;
+    dir.window = malloc(WINDOW);
+    ok = dir.window && decode_dir(&dir, ext->bitmaps.nb_bitmaps, geo, &b);
+    free(dir.window);
     if (!ok) {
         bitmaps_free(&b);
-        err_set(err, ERR_NOMEM, "out of memory");
+        return err_set(err, ERR_NOMEM, "out of memory");
     }
-    return ok;
+    *out = b;
+    return true;
 }
 
 void bitmaps_free(struct bitmaps *b)

@@ -19,7 +19,9 @@ struct bitmap {
     uint32_t type;                  /* 1: dirty tracking */
     uint32_t granularity_bits;
     uint64_t name_size, extra_data_size;
-    char *name;                     /* owned; name_size raw bytes plus a NUL */
+    char *name;                     /* owned; raw bytes plus a NUL, name_size of them or
+                                       what limits.h keeps */
+    uint16_t name_kept;             /* bytes of it that are here */
     bool sound;                     /* meets the demands of QEMU, name aside */
     const char *fault;              /* NULL, or which constraint it breaks, in words */
 };

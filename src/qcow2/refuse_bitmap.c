@@ -88,7 +88,7 @@ static bool past_reading(const struct bitmap *b)
 /* The name as far as a message has room for it. */
 static void shown_name(const struct bitmap *b, struct buf *out)
 {
-    text_visible(out, b->name, (size_t)u64_min(b->name_size, 60));
+    text_visible(out, b->name, b->name_kept < 60 ? b->name_kept : 60);
 }
 
 static bool load_one(const struct judged *j, const struct bitmap *b, const char *name,

@@ -54,18 +54,31 @@ static void decode_extra(const uint8_t *b, uint64_t disk_size, struct snapshot *
         s->icount = get(table, "icount", b, EXTRA_KNOWN);
 }
 
+size_t name_kept(uint64_t len, uint64_t *left)
+{
+    uint64_t kept = u64_min(len, NAME_KEPT_MAX);
+
+    if (kept > *left)
+        kept = u64_min(kept, NAME_KEPT_SHORT);
+    else
+        *left -= kept;
+    return (size_t)kept;
+}
+
 /* A string of at most 65535 bytes; what lies past the end of the file is left out. */
-static bool read_string(struct source *src, uint64_t off, uint64_t len, char **out,
-                        bool *cut, bool *unreadable)
+static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t *left,
+                        char **out, bool *cut, bool *unreadable)
 {
     uint64_t size = source_size(src);
     uint64_t there = off < size ? u64_min(len, size - off) : 0;
-    char *text = calloc(1, (size_t)there + 1);
+    char *text;
 
-    if (!text)
-        return false;
     if (there < len)
         *cut = true;
+    there = name_kept(there, left);
+    text = calloc(1, (size_t)there + 1);
+    if (!text)
+        return false;
     if (there && !source_read(src, off, text, (size_t)there, NULL))
         *unreadable = true;
     *out = text;
@@ -76,7 +89,7 @@ enum step { STEP_ENTRY, STEP_END, STEP_NOMEM };
 
 /* Reads the entry at `off`. STEP_END: it cannot be kept, and out->end says why. */
 static enum step read_entry(struct source *src, const struct header *hdr, uint64_t off,
-                            struct snapshots *out, struct snapshot *s)
+                            struct snapshots *out, uint64_t *left, struct snapshot *s)
 {
     uint8_t fixed[FIXED], extra[EXTRA_KNOWN] = { 0 };
     uint64_t string = off + FIXED;
@@ -101,8 +114,8 @@ static enum step read_entry(struct source *src, const struct header *hdr, uint64
         unreadable = true;
     decode_extra(extra, hdr->size, s);
     string += s->extra_data_size;
-    if (!read_string(src, string, s->id_size, &s->id, &s->id_cut, &unreadable) ||
-        !read_string(src, string + s->id_size, s->name_size, &s->name, &s->id_cut,
+    if (!read_string(src, string, s->id_size, left, &s->id, &s->id_cut, &unreadable) ||
+        !read_string(src, string + s->id_size, s->name_size, left, &s->name, &s->id_cut,
                      &unreadable)) {
         free(s->id);
         return STEP_NOMEM;
@@ -144,7 +157,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
 {
     struct snapshots t = { .announced = hdr->nb_snapshots,
                            .table_off = hdr->snapshots_offset };
-    uint64_t off = t.table_off;
+    uint64_t off = t.table_off, left = NAMES_KEPT_MAX;
     size_t cap = 0;
 
     if (t.announced > SNAPSHOTS_MAX) {
@@ -162,7 +175,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
             t.end = SNAPSHOTS_PAST_FILE;
             break;
         }
-        step = read_entry(src, hdr, off, &t, &s);
+        step = read_entry(src, hdr, off, &t, &left, &s);
         if (step == STEP_END)
             break;
         if (step == STEP_ENTRY && !append(&t, &cap, &s)) {

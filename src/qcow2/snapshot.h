@@ -23,7 +23,8 @@ struct snapshot {
     uint64_t disk_size;             /* bytes; where it is missing, the image's */
     uint64_t icount;                /* UINT64_MAX: absent */
     char *id, *name;                /* owned; raw bytes and a NUL, of the sizes above
-                                       (cut where the table or the file was cut) */
+                                       (cut where the table or the file was cut, and
+                                       where they are longer than limits.h keeps) */
     bool id_cut;                    /* id or name reach past the end of the file */
 };
 
@@ -55,5 +56,8 @@ struct snapshots {
 bool snapshots_read(struct source *src, const struct header *hdr,
                     const struct geometry *geo, struct snapshots *out, struct error *err);
 void snapshots_free(struct snapshots *s);
+
+/* Bytes to keep of a name of `len` bytes; *left: of NAMES_KEPT_MAX for all of them. */
+size_t name_kept(uint64_t len, uint64_t *left);
 
 #endif

@@ -30,6 +30,7 @@ static void cluster_text(const char *label, const struct at_cluster *c,
                          const struct image *img, struct out *out)
 {
     uint64_t cs = img->geo.cluster_size;
+    char counted[COUNTED_TEXT];
 
     out_printf(out, "  %s cluster %" PRIu64 ", file 0x%" PRIx64 " - 0x%" PRIx64 "\n",
                label, c->cluster, c->cluster * cs, c->cluster * cs + cs - 1);
@@ -41,7 +42,7 @@ static void cluster_text(const char *label, const struct at_cluster *c,
             out_printf(out, "%" PRIu64, c->stored);
         else
             out_puts(out, "unreadable");
-        out_printf(out, ", references %" PRIu64 "\n", c->cell.counted);
+        out_printf(out, ", references %s\n", counted_text(counted, c->cell.counted));
     } else {
         out_puts(out, "    after the end of the file\n");
     }
@@ -115,7 +116,8 @@ static void cluster_json(struct jw *j, const char *key, const struct at_cluster 
     jw_bool(j, "in-file", c->in_file);
     if (c->in_file) {
         jw_text(j, "class", class_info(c->cell.cls)->id);
-        jw_u64(j, "counted", c->cell.counted);
+        if (c->cell.counted != COUNTED_UNKNOWN)
+            jw_u64(j, "counted", c->cell.counted);
     }
     if (c->stored_known)
         jw_u64(j, "stored", c->stored);

@@ -98,6 +98,7 @@ static void put_run(struct dump *d, const struct ref_run *r)
 {
     const struct class_info *cls = class_info(r->cell.cls);
     unsigned kind = r->stored < 2 ? 1u << r->stored : 4;
+    char counted[COUNTED_TEXT];
 
     if (d->hide_refcounts & kind)
         return;
@@ -110,7 +111,8 @@ static void put_run(struct dump *d, const struct ref_run *r)
         if (r->known)
             jw_u64(&d->jw, "stored", r->stored);
         if (r->in_file) {
-            jw_u64(&d->jw, "counted", r->cell.counted);
+            if (r->cell.counted != COUNTED_UNKNOWN)
+                jw_u64(&d->jw, "counted", r->cell.counted);
             jw_text(&d->jw, "class", cls->id);
         }
         found_json(&r->found, &d->jw);
@@ -126,7 +128,7 @@ static void put_run(struct dump *d, const struct ref_run *r)
     else
         out_puts(d->out, "  refcount ?");
     if (r->in_file)
-        out_printf(d->out, "/%" PRIu64 "  %s", r->cell.counted, cls->name);
+        out_printf(d->out, "/%s  %s", counted_text(counted, r->cell.counted), cls->name);
     else
         out_puts(d->out, "/-  after the end of the file");
     found_text(&r->found, d->out);

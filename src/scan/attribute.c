@@ -147,7 +147,7 @@ bool pass_attribute(struct engine *e, struct error *err)
     struct ref_target *target;
     struct attributed *found = NULL;
     struct ref_search search = {
-        .img = e->img, .l2 = e->l2.list, .n_l2 = e->l2.n, .threads = e->threads,
+        .img = e->img, .threads = e->threads, .window = e->l2.max,
         .cancel = e->progress ? &e->progress->cancel : NULL, .hit = attribute_hit,
     };
     struct error ignored;
@@ -167,6 +167,10 @@ bool pass_attribute(struct engine *e, struct error *err)
     }
     if (tail)
         target[n++] = (struct ref_target){ e->geo->n_clusters - 1, 1 };
+    if (l2_list_whole(&e->l2)) {
+        search.l2 = e->l2.list;
+        search.n_l2 = e->l2.n;
+    }
     qsort(target, n, sizeof *target, by_first);
     for (size_t i = 0; i < n; i++) {
         if (!m || target[m - 1].first != target[i].first)
@@ -178,7 +182,7 @@ bool pass_attribute(struct engine *e, struct error *err)
         goto out;
     }
     if (n == (size_t)tail && !(tail_owners & OWNER_DATA))
-        search.n_l2 = 0;                    /* no need to read L2 tables for this */
+        search.metadata_only = true;
     search.target = target;
     search.n_targets = m;
     search.ctx = found;

@@ -7,6 +7,8 @@
 
 #include "base/num.h"
 
+#define SIDE_MIN 64                 /* slots of a side table */
+
 /* --- memory --- */
 
 static void *map_zeros(uint64_t bytes)
@@ -43,7 +45,10 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
         c->parts_bits++;
     c->n_chunks = div_up(n, CHUNK_CELLS);
     c->touched_stride = round_up(div_up(c->n_chunks, parts), 64);
-    c->n_states = 1;                        /* state 0: nobody, no reference */
+    /* State 0: nobody, no reference. A refcount block that only the refcount table refers
+     * to is never lost: it must be known while blocks are still being counted. */
+    c->state[1] = (struct state){ OWNER_REFBLOCK, 1 };
+    c->n_states = 2;
     pthread_mutex_init(&c->lock, NULL);
     c->side = calloc(parts, sizeof *c->side);
     if (!c->side)
@@ -71,6 +76,22 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
         return err_set(err, ERR_NOMEM, "no address space for %llu clusters",
                        (unsigned long long)n);
     return true;
+}
+
+void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes)
+{
+    size_t slots = SIDE_MIN;
+
+    /* While a table grows, the old one is still there. */
+    while (slots * 2 <= side_bytes / 3 * 2 / c->parts / sizeof(struct side_slot))
+        slots *= 2;
+    c->side_max = slots;
+    c->chunks_max = u64_max(1, book_bytes / CHUNK_CELLS);
+#ifdef MADV_NOHUGEPAGE
+    /* Pages that are larger than a chunk take more than is accounted for. */
+    if (c->flat && c->chunks_max < c->n_chunks)
+        madvise(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS), MADV_NOHUGEPAGE);
+#endif
 }
 
 void cells_free(struct cells *c)
@@ -135,6 +156,17 @@ uint8_t *cells_chunk(const struct cells *c, uint64_t chunk)
     return c->pages_cap ? page_slot(c, chunk)->cell : NULL;
 }
 
+/* One chunk more: is there memory left for it? */
+static bool may_touch(struct cells *c)
+{
+    uint64_t n = atomic_fetch_add_explicit(&c->n_touched, 1, memory_order_relaxed);
+
+    if (!c->chunks_max || n < c->chunks_max)
+        return true;
+    c->full = c->failed = true;
+    return false;
+}
+
 uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk)
 {
     struct page_slot *slot;
@@ -142,8 +174,11 @@ uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk)
     if (c->flat) {
         uint8_t *mark = &c->touched[touched_at(c, chunk)];
 
-        if (!*mark)
+        if (!*mark) {
+            if (!may_touch(c))
+                return NULL;
             *mark = 1;
+        }
         return c->flat + chunk * CHUNK_CELLS;
     }
     if (c->n_pages * 4 >= c->pages_cap * 3 && !pages_grow(c)) {
@@ -152,6 +187,8 @@ uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk)
     }
     slot = page_slot(c, chunk);
     if (!slot->key) {
+        if (!may_touch(c))
+            return NULL;
         slot->cell = calloc(1, CHUNK_CELLS);
         if (!slot->cell) {
             c->failed = true;
@@ -188,9 +225,13 @@ static struct side *side_of(const struct cells *c, uint64_t cl)
     return &c->side[(cl >> CHUNK_BITS) & (c->parts - 1)];
 }
 
+/* The slot of a cluster, or the empty one where it would go; NULL: there are none. */
 static struct side_slot *side_find(const struct side *s, uint64_t cl)
 {
     size_t i = (size_t)hash64(cl) & (s->cap - 1);
+
+    if (!s->cap)
+        return NULL;
 
     while (s->slot[i].key && s->slot[i].key != cl + 1)
         i = (i + 1) & (s->cap - 1);
@@ -199,7 +240,7 @@ static struct side_slot *side_find(const struct side *s, uint64_t cl)
 
 static bool side_grow(struct side *s)
 {
-    struct side bigger = { NULL, s->n, s->cap ? s->cap * 2 : 64 };
+    struct side bigger = { NULL, s->n, s->cap ? s->cap * 2 : SIDE_MIN };
 
     bigger.slot = calloc(bigger.cap, sizeof *bigger.slot);
     if (!bigger.slot)
@@ -213,22 +254,30 @@ static bool side_grow(struct side *s)
     return true;
 }
 
-static bool side_put(struct cells *c, uint64_t cl, struct state state)
+/* Without a place for it, the cluster is lost. */
+static void side_put(struct cells *c, uint64_t cl, struct state state)
 {
     struct side *s = side_of(c, cl);
-    struct side_slot *slot;
+    struct side_slot *slot = side_find(s, cl);
 
-    if (s->n * 4 >= s->cap * 3 && !side_grow(s)) {
-        c->failed = true;
-        return false;
+    if (slot && slot->key) {
+        slot->state = state;
+        return;
+    }
+    if (s->n * 4 >= s->cap * 3) {
+        if (c->side_max && (s->cap ? s->cap * 2 : SIDE_MIN) > c->side_max) {
+            c->lost = true;
+            return;
+        }
+        if (!side_grow(s)) {
+            c->failed = true;
+            return;
+        }
     }
     slot = side_find(s, cl);
-    if (!slot->key) {
-        slot->key = cl + 1;
-        s->n++;
-    }
+    slot->key = cl + 1;
     slot->state = state;
-    return true;
+    s->n++;
 }
 
 /* --- states --- */
@@ -240,20 +289,15 @@ void step_init(struct step *s, uint32_t owners, uint64_t weight)
     memset(s->next, STEP_UNKNOWN, sizeof s->next);
 }
 
-/* The state after one more reference. */
-static struct state state_after(struct state s, const struct step *step)
+void state_add(struct state *s, uint32_t owners, uint64_t weight)
 {
-    const uint32_t guest = OWNER_DATA | OWNER_ZERO;
-
-    /* A second uncompressed reference from the active layer: two guest clusters, or two
-     * L1 entries, on one host cluster. */
-    if ((step->owners & OWNER_IN_ACTIVE) && (step->owners & guest)
-        && (s.owners & OWNER_IN_ACTIVE) && (s.owners & guest))
-        s.owners |= OWNER_TWICE_ACTIVE;
-    s.owners |= step->owners;
-    if (!u64_add(s.count, step->weight, &s.count))
-        s.count = UINT64_MAX;
-    return s;
+    /* A second one from the active layer: two guest clusters, or two L1 entries, on one
+     * host cluster. */
+    if (owners & s->owners & OWNER_ONCE_ACTIVE)
+        s->owners |= OWNER_TWICE_ACTIVE;
+    s->owners |= owners;
+    if (!u64_add(s->count, weight, &s->count) || s->count == COUNT_MANY)
+        s->count = COUNT_MANY - 1;
 }
 
 /* Number of this state, new or old; STATE_SIDE when all numbers are taken. */
@@ -267,7 +311,7 @@ static unsigned state_code(struct cells *c, struct state s)
         if (c->state[i].owners == s.owners && c->state[i].count == s.count)
             break;
     }
-    if (i == n && n < STATES_MAX) {
+    if (i == n && n < STATES_COUNTED) {
         c->state[n] = s;
         c->n_states = n + 1;
     } else if (i == n) {
@@ -277,13 +321,72 @@ static unsigned state_code(struct cells *c, struct state s)
     return i;
 }
 
+unsigned cells_code_many(struct cells *c, struct state s)
+{
+    uint32_t owners = owners_essence(s.owners);
+    unsigned i = 0;
+
+    pthread_mutex_lock(&c->lock);
+    while (i < c->n_many && c->state[STATES_COUNTED + i].owners != owners)
+        i++;
+    assert(i < OWNERS_ESSENCES);
+    if (i == c->n_many) {
+        c->state[STATES_COUNTED + i] = (struct state){ owners, COUNT_MANY };
+        c->n_many++;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return STATES_COUNTED + i;
+}
+
+static struct state recounted(const struct cells *c, uint64_t cl)
+{
+    const struct recount *r = c->recount;
+    uint64_t chunk = cl >> CHUNK_BITS;
+    size_t low = 0, high = r ? r->n : 0;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (r->chunk[mid] < chunk)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (!r || low == r->n || r->chunk[low] != chunk)
+        return (struct state){ 0, 0 };
+    return r->state[(low << CHUNK_BITS) + (cl & (CHUNK_CELLS - 1))];
+}
+
 struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell)
 {
     unsigned code = cell & CELL_CODE;
+    const struct side_slot *slot;
 
     if (code != STATE_SIDE)
         return c->state[code];
-    return side_find(side_of(c, cl), cl)->state;
+    slot = side_find(side_of(c, cl), cl);
+    return slot && slot->key ? slot->state : recounted(c, cl);
+}
+
+bool cells_lost(const struct cells *c, uint64_t cl, uint8_t cell)
+{
+    const struct side_slot *slot;
+
+    if ((cell & CELL_CODE) != STATE_SIDE)
+        return false;
+    slot = side_find(side_of(c, cl), cl);
+    return !slot || !slot->key;
+}
+
+bool cells_chunk_lost(const struct cells *c, uint64_t chunk)
+{
+    const uint8_t *cell = c->lost ? cells_chunk(c, chunk) : NULL;
+
+    for (unsigned i = 0; cell && i < CHUNK_CELLS; i++) {
+        if (cells_lost(c, (chunk << CHUNK_BITS) + i, cell[i]))
+            return true;
+    }
+    return false;
 }
 
 /* The cell does not have a known successor: work it out. */
@@ -295,20 +398,21 @@ void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step 
     unsigned next = STATE_SIDE;
 
     if (code == STATE_SIDE) {
-        after = state_after(side_find(side_of(c, cl), cl)->state, s);
-    } else {
-        pthread_mutex_lock(&c->lock);
-        after = c->state[code];
-        pthread_mutex_unlock(&c->lock);
-        after = state_after(after, s);
-        next = state_code(c, after);
+        struct side_slot *slot = side_find(side_of(c, cl), cl);
+
+        if (slot && slot->key)
+            state_add(&slot->state, s->owners, s->weight);
+        return;
     }
-    if (next == STATE_SIDE) {
-        if (!side_put(c, cl, after))
-            return;
-    } else {
+    pthread_mutex_lock(&c->lock);
+    after = c->state[code];
+    pthread_mutex_unlock(&c->lock);
+    state_add(&after, s->owners, s->weight);
+    next = state_code(c, after);
+    if (next == STATE_SIDE)
+        side_put(c, cl, after);
+    else
         s->next[code] = (uint8_t)next;
-    }
     *cell = (uint8_t)(flag | next);
 }
 

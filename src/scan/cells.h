@@ -4,7 +4,12 @@
  * bits, number of references); the few dozen pairs that occur in one image are numbered as
  * they turn up. "One more reference of this kind" is then a table look-up, code to code,
  * whatever the owners and however often a shared table is walked. When an image has more
- * than 126 pairs, the clusters in the rarer ones keep theirs in a side table.
+ * pairs than there are numbers, the clusters in the later ones keep theirs in a side table.
+ *
+ * The side table has a limit too. A cluster that finds no place in it is lost: its cell
+ * says only that. Lost clusters are counted again after all else, some chunks at a time
+ * (struct recount), compared, and then keep their class but not their number of
+ * references (STATE count COUNT_MANY).
  *
  * While references are counted, bit 7 says "the stored refcount is exactly 1" (the COPIED
  * rule needs just that). After the comparison it says "a problem concerns this cluster".
@@ -15,6 +20,7 @@
 #define QCHECK_SCAN_CELLS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +34,8 @@
 #define CELL_CODE       0x7fu
 #define STATE_SIDE      127         /* this cluster's state is in the side table */
 #define STATES_MAX      127
+#define STATES_COUNTED  (STATES_MAX - OWNERS_ESSENCES)  /* the others: count COUNT_MANY */
+#define COUNT_MANY      UINT64_MAX  /* the number of references was not kept */
 #define STEP_UNKNOWN    255
 #define CELLS_FLAT_MAX  (UINT64_C(1) << 34)     /* a longer book is a sparse one */
 #define CELLS_HUGE_MAX  (UINT64_C(1) << 28)     /* large pages up to this length */
@@ -47,6 +55,13 @@ struct step {
 struct side_slot { uint64_t key; struct state state; };     /* key: cluster + 1; 0: empty */
 struct side { struct side_slot *slot; size_t n, cap; };
 
+/* States of lost clusters, counted again: all cells of some chunks. */
+struct recount {
+    const uint64_t *chunk;          /* ascending */
+    size_t n;
+    struct state *state;            /* n * CHUNK_CELLS */
+};
+
 struct page_slot { uint64_t key; uint8_t *cell; };          /* key: chunk + 1 */
 
 struct cells {
@@ -61,11 +76,20 @@ struct cells {
     _Atomic unsigned n_states;
     pthread_mutex_t lock;           /* new states */
     struct side *side;              /* one per partition */
-    _Atomic bool failed;            /* out of memory somewhere */
+    size_t side_max;                /* slots of each of them; 0: no limit */
+    unsigned n_many;                /* states with COUNT_MANY, from STATES_COUNTED on */
+    _Atomic bool lost;              /* there are lost clusters */
+    const struct recount *recount;  /* borrowed; NULL: none */
+    uint64_t chunks_max;            /* chunks that may be touched; 0: no limit */
+    _Atomic uint64_t n_touched;
+    _Atomic bool full;              /* that was not enough */
+    _Atomic bool failed;            /* out of memory somewhere, or full */
 };
 
 /* n: clusters to keep book of. parts > 1 only for a flat book (see cells_parts). */
 bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err);
+/* Limits: bytes of the cells themselves, and of the side tables. */
+void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes);
 void cells_free(struct cells *c);
 
 /* Partitions that suit so many threads: 1 where the book will be a sparse one. */
@@ -99,6 +123,15 @@ unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step 
 
 /* Length of the run of equal cell bytes at p, at most n (> 0). */
 unsigned cells_equal(const uint8_t *p, unsigned n);
+
+/* Is this cell, of cluster cl, a lost one? */
+bool cells_lost(const struct cells *c, uint64_t cl, uint8_t cell);
+/* Is there a lost cell in this chunk? */
+bool cells_chunk_lost(const struct cells *c, uint64_t chunk);
+/* One more reference, in a state counted again. */
+void state_add(struct state *s, uint32_t owners, uint64_t weight);
+/* The code that a lost cluster in this state gets for good. */
+unsigned cells_code_many(struct cells *c, struct state s);
 
 /* State of a cluster; its flag in *flag when not NULL. */
 struct state cells_get(const struct cells *c, uint64_t cl, bool *flag);

@@ -104,6 +104,31 @@ bool owners_conflict(uint32_t owners)
     return !is_one(kinds) && (kinds & ~(uint32_t)PLAIN_OWNERS) != 0;
 }
 
+uint32_t owner_bits(enum owner kind, uint32_t n_active, uint32_t n_snapshot)
+{
+    bool once = kind == OWNER_DATA || kind == OWNER_ZERO || kind == OWNER_L2;
+    uint32_t bits = (uint32_t)kind;
+
+    bits |= n_active ? OWNER_IN_ACTIVE : 0;
+    bits |= n_snapshot ? OWNER_IN_SNAPSHOT : 0;
+    bits |= once && n_active ? OWNER_ONCE_ACTIVE : 0;
+    bits |= n_active > 1 && (once || kind == OWNER_VMSTATE) ? OWNER_TWICE_ACTIVE : 0;
+    return bits;
+}
+
+uint32_t owners_essence(uint32_t owners)
+{
+    uint32_t kinds = owners & OWNER_KINDS;
+    uint32_t layers = owners & (OWNER_IN_ACTIVE | OWNER_IN_SNAPSHOT | OWNER_TWICE_ACTIVE);
+
+    if (owners_conflict(owners))
+        return OWNER_HEADER | OWNER_DATA;
+    if (!(kinds & PLAIN_OWNERS))
+        return kinds;
+    return (kinds & OWNER_DATA ? OWNER_DATA : kinds & OWNER_VMSTATE ? OWNER_VMSTATE
+            : OWNER_ZERO) | layers;
+}
+
 enum cluster_class class_of_owners(uint32_t owners)
 {
     uint32_t kinds = owners & OWNER_KINDS;

@@ -66,8 +66,19 @@ enum owner {
     OWNER_IN_SNAPSHOT   = 1 << 16,  /* one comes from a snapshot */
     OWNER_TWICE_ACTIVE  = 1 << 17,  /* more than one uncompressed one from the active layer,
                                        or an L2 table used by two active L1 entries */
+    OWNER_ONCE_ACTIVE   = 1 << 18,  /* one that must be the only one of its kind comes from
+                                       the active layer: uncompressed data, or an L1 entry */
     OWNER_KINDS         = (1 << 15) - 1,
 };
+
+/* All bits that a reference of one kind makes which counts for n_active L1 entries of the
+ * active layer and n_snapshot of snapshots. */
+uint32_t owner_bits(enum owner kind, uint32_t n_active, uint32_t n_snapshot);
+
+/* What of a set of owners views and the guest's side go by: its class, and for guest data
+ * the layers. There are at most OWNERS_ESSENCES different ones. */
+#define OWNERS_ESSENCES 32
+uint32_t owners_essence(uint32_t owners);
 
 /* The class of a cluster with these owners; CLASS_VACANT for none. */
 enum cluster_class class_of_owners(uint32_t owners);

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_PER_UNIT 1024          /* problem records of each kind in one unit */
+#define KEPT_PER_UNIT 1024          /* problem records of each kind in one unit; units of
+                                       one round are kept all at once */
+#define WORKERS_MAX 8
 
 struct compare_pass {
     struct engine *e;
     unsigned n_workers;
+    uint64_t first;                 /* position in the map where unit 0 begins */
+    uint64_t end;                   /* ... and where the last unit ends */
     uint64_t unit_chunks, n_units;
     uint64_t round_units, n_rounds;
     struct problems *found;         /* one list per unit of a round */
@@ -18,6 +22,7 @@ struct compare_pass {
     pthread_barrier_t barrier;
     _Atomic bool failed;
     bool stop;
+    bool abandoned;                 /* cancelled: lost clusters are not known */
     _Atomic uint64_t highest, twice;
 };
 
@@ -126,6 +131,13 @@ static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsi
         s = cells_state(e->cells, cl, cell[k]);
         if (code == STATE_SIDE) {
             look = judge_state(e, s);
+            if (cells_lost(e->cells, cl, cell[k])) {
+                code = cells_code_many(e->cells, s);
+                if (c->pass->abandoned) {
+                    cell[k] = (uint8_t)code;
+                    continue;
+                }
+            }
         } else {
             if (!c->kinds[code])
                 c->kinds[code] = judge_state(e, s);
@@ -183,9 +195,9 @@ static void compare_worker(void *ctx, unsigned number)
             if (u >= n)
                 break;
             c.out = &pass->found[u];
-            problems_init(c.out, KEPT_PER_UNIT);
-            end = u64_min((first + u + 1) * pass->unit_chunks, e->map->n_chunks);
-            for (uint64_t i = (first + u) * pass->unit_chunks; i < end; i++)
+            problems_init_part(c.out, KEPT_PER_UNIT, &e->res->problems);
+            end = u64_min(pass->first + (first + u + 1) * pass->unit_chunks, pass->end);
+            for (uint64_t i = pass->first + (first + u) * pass->unit_chunks; i < end; i++)
                 compare_chunk(&c, i);
         }
         pthread_barrier_wait(&pass->barrier);
@@ -249,48 +261,64 @@ static void compare_grown(struct compare_pass *pass)
     pass->twice += c.twice;
 }
 
+/* Chunks [pass->first, pass->end) of the map. */
+static bool compare_range(struct compare_pass *pass, struct error *err)
+{
+    struct engine *e = pass->e;
+    bool ok = false, barrier = false;
+
+    pass->n_units = div_up(pass->end - pass->first, pass->unit_chunks);
+    pass->n_rounds = div_up(pass->n_units, pass->round_units);
+    pass->found = calloc((size_t)pass->round_units, sizeof *pass->found);
+    pass->cursor = calloc((size_t)pass->n_rounds + 1, sizeof *pass->cursor);
+    if (!pass->found || !pass->cursor) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    barrier = pthread_barrier_init(&pass->barrier, NULL, pass->n_workers) == 0;
+    if (!barrier) {
+        err_set(err, ERR_NOMEM, "cannot make a barrier");
+        goto out;
+    }
+    if (!team_run(pass->n_workers, compare_worker, pass, err))
+        goto out;
+    ok = !pass->failed || err_set(err, ERR_NOMEM, "out of memory");
+    if (ok && e->grown && pass->end == e->map->n_chunks && !pass->abandoned)
+        compare_grown(pass);
+out:
+    if (barrier)
+        pthread_barrier_destroy(&pass->barrier);
+    free(pass->found);
+    free(pass->cursor);
+    return ok;
+}
+
 bool pass_compare(struct engine *e, struct error *err)
 {
     struct compare_pass pass = { .e = e };
-    bool ok = false, barrier = false;
+    bool ok = true;
 
     if (!map_seal(e->map, err))
         return false;
     /* A unit is a whole number of chunks and of refcount blocks. */
     pass.unit_chunks = e->map->chunk ? 1
         : u64_max(1, e->geo->refblock_entries >> CHUNK_BITS);
-    pass.n_units = div_up(e->map->n_chunks, pass.unit_chunks);
-    pass.n_workers = e->cells->flat ? e->threads : 1;
-    pass.round_units = pass.n_workers * u64_max(4, 64 / pass.unit_chunks);
-    pass.n_rounds = div_up(pass.n_units, pass.round_units);
-    engine_phase(e, PHASE_COMPARE, pass.n_units);
+    pass.n_workers = e->cells->flat ? (unsigned)u64_min(e->threads, WORKERS_MAX) : 1;
+    pass.round_units = pass.n_workers * u64_max(4, 16 / pass.unit_chunks);
+    engine_phase(e, PHASE_COMPARE, div_up(e->map->n_chunks, pass.unit_chunks));
     unreadable_refcounts(e);
-    pass.found = calloc((size_t)pass.round_units, sizeof *pass.found);
-    pass.cursor = calloc((size_t)pass.n_rounds + 1, sizeof *pass.cursor);
-    if (!pass.found || !pass.cursor) {
-        err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
+    while (ok && pass.first < e->map->n_chunks) {
+        struct recount rc = { 0 };
+
+        pass.end = e->map->n_chunks;
+        ok = recount(e, pass.first, &pass.end, pass.unit_chunks, &rc, err);
+        pass.abandoned = e->cells->lost && engine_cancelled(e);
+        e->res->partial = e->map->partial = pass.abandoned;
+        ok = ok && compare_range(&pass, err);
+        recount_free(e, &rc);
+        pass.first = pass.end;
     }
-    barrier = pthread_barrier_init(&pass.barrier, NULL, pass.n_workers) == 0;
-    if (!barrier) {
-        err_set(err, ERR_NOMEM, "cannot make a barrier");
-        goto out;
-    }
-    if (!team_run(pass.n_workers, compare_worker, &pass, err))
-        goto out;
-    if (pass.failed) {
-        err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
-    }
-    if (e->grown)
-        compare_grown(&pass);
     e->res->stats.highest_used = pass.highest;
     e->res->stats.twice_active = pass.twice;
-    ok = true;
-out:
-    if (barrier)
-        pthread_barrier_destroy(&pass.barrier);
-    free(pass.found);
-    free(pass.cursor);
     return ok;
 }

@@ -37,6 +37,7 @@ enum suspect {
 
 struct map {
     struct cells cells;
+    const struct image *img;        /* borrowed */
     uint64_t n_clusters;            /* of the file */
     bool partial;                   /* flags still mean "stored refcount is 1" */
     uint64_t n_chunks;              /* flat book: all; sparse book: those in use */
@@ -53,17 +54,31 @@ struct engine {
     struct map *map;                /* = res->map */
     struct cells *cells;            /* = &map->cells */
 
-    struct l2_list l2;              /* distinct tables, sorted by off */
-    _Atomic uint8_t *suspect;       /* enum suspect, one per table */
+    struct l2_list l2;              /* distinct tables of the current window, by off */
+    _Atomic uint8_t *suspect;       /* enum suspect, one per table of the window */
 
     uint8_t *block;                 /* enum block_state, one per refcount table entry */
     uint64_t n_blocks;              /* entries that matter: cover clusters of the file */
 
+    uint64_t recount_bytes;         /* memory for the states of lost clusters */
     bool grown;                     /* a reference touched the cluster after the last one */
     uint64_t preview_shift;         /* cluster >> shift = preview bin */
     double started;                 /* of the current phase, seconds */
     enum scan_phase phase;
 };
+
+/* --- memory (memory.c) --- */
+
+/* Threads to use: those asked for, else one per core but no more than keep all that are
+ * read at the same time in bounds. */
+unsigned scan_threads(const struct image *img, unsigned wanted);
+
+/* Shares the memory limit out to all who grow by what an image says: the book and its side
+ * tables, the list of L2 tables, the records of problems. */
+void memory_share_out(struct engine *e, const struct scan_options *opt);
+
+/* The scan failed: when it was for the limit, says that and what to do. */
+void memory_explain(const struct engine *e, struct error *err);
 
 /* --- progress and cancelling (scan.c) --- */
 void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total);
@@ -98,12 +113,21 @@ bool pass_regions(struct engine *e, struct error *err);
 /* --- passes --- */
 bool pass_refblocks(struct engine *e, struct error *err);
 bool pass_l1(struct engine *e, struct error *err);
+void count_l2_tables(struct engine *e);     /* they are references too */
 bool pass_l2(struct engine *e, struct error *err);
 bool pass_explain(struct engine *e, struct error *err);
 void count_refblocks(struct engine *e);
 bool pass_compare(struct engine *e, struct error *err);
 bool pass_attribute(struct engine *e, struct error *err);
 void pass_rules(struct engine *e);          /* header, snapshots, bitmaps: own findings */
+
+/* Counts the references to lost clusters (cells.h) again, of as many chunks of the map from
+ * position `first` on as there is room for. *end: falls to where that ends, a whole number
+ * of units after `first`. Does nothing when no cluster is lost; counts nothing when
+ * cancelled. */
+bool recount(struct engine *e, uint64_t first, uint64_t *end, uint64_t unit,
+             struct recount *rc, struct error *err);
+void recount_free(struct engine *e, struct recount *rc);
 
 /* The stored refcount of cluster k as the COPIED rule sees it. False: cannot be read. */
 bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one);
@@ -116,7 +140,7 @@ uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t);
 struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j);
 
 /* --- the map (map.c) --- */
-struct map *map_new(uint64_t n_clusters, unsigned parts, struct error *err);
+struct map *map_new(const struct image *img, unsigned parts, struct error *err);
 void map_free(struct map *map);
 /* To be called when all references are counted: makes room for the histograms. */
 bool map_seal(struct map *map, struct error *err);

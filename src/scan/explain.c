@@ -10,6 +10,7 @@
 #include "scan/judge.h"
 
 #define TABLES_PER_WORKER 4         /* in one round */
+#define ROUND_TABLES_MAX  64
 
 struct explain_pass {
     struct engine *e;
@@ -134,24 +135,13 @@ static void merge_round(struct explain_pass *pass, size_t first, size_t n)
     }
 }
 
-/* The list for one table. Kinds that have no room in the whole list any more are full in
- * it from the start: then they are only counted, which is much faster. */
-static void found_init(struct problems *found, const struct problems *all)
-{
-    problems_init(found, PROBLEMS_KEPT_PER_TABLE);
-    for (int kind = 0; kind < N_PROBLEMS; kind++) {
-        if (!problems_room(all, (enum problem_kind)kind))
-            found->kept[kind] = found->kept_max;
-    }
-}
-
 static void explain_worker(void *ctx, unsigned number)
 {
     struct explain_pass *pass = ctx;
     struct engine *e = pass->e;
     struct reader rd = { 0 };
 
-    if (!reader_init(&rd, e->img, (size_t)e->geo->cluster_size))
+    if (!reader_init(&rd, e->img, (size_t)e->geo->cluster_size, e->threads))
         pass->failed = true;
     for (size_t r = 0; r < pass->n_rounds; r++) {
         size_t first = r * pass->round_tables;
@@ -164,7 +154,7 @@ static void explain_worker(void *ctx, unsigned number)
             if (k >= n)
                 break;
             t = &e->l2.list[pass->suspect[first + k]];
-            found_init(&pass->found[k], &e->res->problems);
+            problems_init_part(&pass->found[k], PROBLEMS_KEPT_PER_TABLE, &e->res->problems);
             reader_fetch(&rd, &t->off, 1);
             explain_table(e, t, reader_table(&rd, 0), rd.error[0], &pass->found[k]);
         }
@@ -193,7 +183,7 @@ bool pass_explain(struct engine *e, struct error *err)
     if (!pass.n)
         return true;
     pass.n_workers = (unsigned)u64_min(e->threads, pass.n);
-    pass.round_tables = pass.n_workers * TABLES_PER_WORKER;
+    pass.round_tables = (size_t)u64_min(pass.n_workers * TABLES_PER_WORKER, ROUND_TABLES_MAX);
     pass.n_rounds = pass.n / pass.round_tables + (pass.n % pass.round_tables != 0);
     pass.suspect = calloc(pass.n, sizeof *pass.suspect);
     pass.found = calloc(pass.round_tables, sizeof *pass.found);

@@ -83,8 +83,7 @@ static void words_done(void *ctx, uint64_t n)
     engine_done(ctx, n);
 }
 
-/* L2 tables themselves are references too. */
-static void count_l2_tables(struct engine *e)
+void count_l2_tables(struct engine *e)
 {
     struct step step;
     uint32_t active = UINT32_MAX, snapshot = 0;
@@ -96,9 +95,7 @@ static void count_l2_tables(struct engine *e)
         if (t->n_active != active || t->n_snapshot != snapshot) {
             active = t->n_active;
             snapshot = t->n_snapshot;
-            step_init(&step, OWNER_L2 | (active ? OWNER_IN_ACTIVE : 0)
-                      | (snapshot ? OWNER_IN_SNAPSHOT : 0)
-                      | (active > 1 ? OWNER_TWICE_ACTIVE : 0),
+            step_init(&step, owner_bits(OWNER_L2, active, snapshot),
                       (uint64_t)active + snapshot);
         }
         cells_bump(e->cells, cl, &step);
@@ -108,28 +105,10 @@ static void count_l2_tables(struct engine *e)
             e->grown |= cl + 1 >= e->geo->n_clusters;
         }
     }
-}
-
-/* Aligned tables cannot be longer together than the file. Misaligned ones overlap, each
- * half a thousand bytes after the other: a small file could keep us busy for hours. Past a
- * generous limit the rest is left out, and no counts are claimed. */
-static void limit_odd_tables(struct engine *e)
-{
-    uint64_t cs = e->geo->cluster_size, left = e->geo->file_len + ODD_TABLE_BYTES_MAX;
-    size_t n = 0;
-
-    for (size_t i = 0; i < e->l2.n; i++) {
-        if (e->l2.list[i].off & (cs - 1)) {
-            if (left < cs) {
-                engine_gives_up(e, "too-many-misaligned-tables", "more misaligned L2 tables "
-                                "than can be read in reasonable time");
-                continue;
-            }
-            left -= cs;
-        }
-        e->l2.list[n++] = e->l2.list[i];
-    }
-    e->l2.n = n;
+    e->res->stats.l2_tables += e->l2.n;
+    if (e->l2.odd_dropped)
+        engine_gives_up(e, "too-many-misaligned-tables", "more misaligned L2 tables than "
+                        "can be read in reasonable time");
 }
 
 bool pass_l1(struct engine *e, struct error *err)
@@ -143,9 +122,6 @@ bool pass_l1(struct engine *e, struct error *err)
     e->res->stats.active.l1_entries = e->geo->l1_entries;
     if (!l1_walk_run(&walk) && !engine_cancelled(e))
         return err_set(err, ERR_NOMEM, "out of memory");
-    l2_list_merge(&e->l2);
-    limit_odd_tables(e);
-    l2_list_fit(&e->l2);
-    count_l2_tables(e);
-    return !e->cells->failed || err_set(err, ERR_NOMEM, "out of memory");
+    l2_list_close(&e->l2, e->geo);
+    return true;
 }

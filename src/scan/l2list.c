@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/limits.h"
+#include "scan/l1walk.h"
+
 static bool l2_less(const struct l2_table *a, const struct l2_table *b)
 {
     if (a->off != b->off)
@@ -9,6 +12,11 @@ static bool l2_less(const struct l2_table *a, const struct l2_table *b)
     if (a->table != b->table)
         return a->table < b->table;
     return a->l1_index < b->l1_index;
+}
+
+static uint32_t sum32(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
 static void sort_small(struct l2_table *t, size_t n)
@@ -70,7 +78,7 @@ static bool l2_sorted(const struct l2_table *t, size_t n)
 }
 
 /* Sorts and folds entries of one offset into one, which keeps its first reference. */
-void l2_list_merge(struct l2_list *l)
+static void merge(struct l2_list *l)
 {
     size_t n = 0;
 
@@ -87,40 +95,131 @@ void l2_list_merge(struct l2_list *l)
             last->table = x.table;
             last->l1_index = x.l1_index;
         }
-        last->n_active += x.n_active;
-        last->n_snapshot += x.n_snapshot;
+        last->n_active = sum32(last->n_active, x.n_active);
+        last->n_snapshot = sum32(last->n_snapshot, x.n_snapshot);
     }
     l->n = n;
 }
 
+void l2_list_init(struct l2_list *l, const struct geometry *geo, size_t max)
+{
+    *l = (struct l2_list){
+        .max = max && max < L2_WINDOW_MIN ? L2_WINDOW_MIN : max, .upto = UINT64_MAX,
+    };
+    if (!u64_add(geo->file_len, ODD_TABLE_BYTES_MAX, &l->odd_left))
+        l->odd_left = UINT64_MAX;
+}
+
+void l2_list_free(struct l2_list *l)
+{
+    free(l->list);
+    l->list = NULL;
+    l->n = l->cap = 0;
+}
+
+/* Room for more: a longer list, or a narrower window. */
+static bool make_room(struct l2_list *l)
+{
+    size_t cap = l->cap ? l->cap * 2 : 1024;
+    struct l2_table *list;
+
+    /* Snapshots mostly name the same tables again: fold before growing. */
+    merge(l);
+    if (l->n < l->cap / 4 * 3)
+        return true;
+    if (l->max && cap > l->max)
+        cap = l->max;
+    if (cap <= l->cap) {
+        l->more = true;
+        l->n /= 2;
+        l->upto = l->list[l->n].off;
+        return true;
+    }
+    list = realloc(l->list, cap * sizeof *list);
+    if (!list)
+        return false;
+    l->list = list;
+    l->cap = cap;
+    return true;
+}
+
 bool l2_list_push(struct l2_list *l, const struct l2_table *t)
 {
+    if (t->off < l->from)
+        return true;
+    if (t->off >= l->upto) {
+        l->more = true;
+        return true;
+    }
     if (l->n == l->cap) {
-        size_t cap;
-        struct l2_table *list;
-
-        /* Snapshots mostly name the same tables again: fold before growing. */
-        if (l->cap)
-            l2_list_merge(l);
-        if (l->n * 4 >= l->cap * 3) {
-            cap = l->cap ? l->cap * 2 : 1024;
-            list = realloc(l->list, cap * sizeof *list);
-            if (!list)
-                return false;
-            l->list = list;
-            l->cap = cap;
-        }
+        if (!make_room(l))
+            return false;
+        if (t->off >= l->upto)
+            return true;
     }
     l->list[l->n++] = *t;
     return true;
 }
 
-void l2_list_fit(struct l2_list *l)
+void l2_list_close(struct l2_list *l, const struct geometry *geo)
 {
-    struct l2_table *fit = l->n ? realloc(l->list, l->n * sizeof *fit) : NULL;
+    uint64_t cs = geo->cluster_size;
+    struct l2_table *fit;
+    size_t n = 0;
 
+    merge(l);
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->list[i].off & (cs - 1)) {
+            if (l->odd_left < cs) {
+                l->odd_dropped = true;
+                continue;
+            }
+            l->odd_left -= cs;
+        }
+        l->list[n++] = l->list[i];
+    }
+    l->n = n;
+    fit = n && !l->more && !l->from ? realloc(l->list, n * sizeof *fit) : NULL;
     if (fit) {
         l->list = fit;
-        l->cap = l->n;
+        l->cap = n;
     }
+}
+
+struct filling { struct l2_list *list; const struct geometry *geo; };
+
+static bool push_word(void *ctx, const struct l1_word *w)
+{
+    struct filling *f = ctx;
+    struct l2_table t = { w->value & ENTRY_OFFSET_MASK, (uint32_t)w->place.i,
+                          w->place.table, w->n_active, w->n_snapshot };
+
+    return t.off >= f->geo->file_len || l2_list_push(f->list, &t);
+}
+
+static bool fill(struct l2_list *l, const struct image *img, _Atomic bool *cancel)
+{
+    struct filling f = { l, &img->geo };
+    struct l1_walk walk = { .img = img, .cancel = cancel, .ctx = &f, .word = push_word };
+
+    if (!l1_walk_run(&walk))
+        return false;
+    l2_list_close(l, &img->geo);
+    return true;
+}
+
+bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *cancel)
+{
+    l->n = 0;
+    l->from = l->upto;
+    l->upto = UINT64_MAX;
+    l->more = false;
+    return fill(l, img, cancel);
+}
+
+bool l2_list_first(struct l2_list *l, const struct image *img, size_t max,
+                   _Atomic bool *cancel)
+{
+    l2_list_init(l, &img->geo, max);
+    return fill(l, img, cancel);
 }

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_ITEMS         65536       /* per worker */
+#define ROUND_ITEMS         131072      /* of all workers together */
+#define ROUND_ITEMS_MIN     16384       /* of one */
 #define PREFETCH            24
 
 struct l2_pass {
@@ -47,14 +48,15 @@ static void steps_of_table(const struct engine *e, struct l2_worker *w,
                            const struct l2_table *t, struct step *step[N_ITEM_KINDS])
 {
     uint64_t weight = (uint64_t)t->n_active + t->n_snapshot;
-    uint32_t layers = (t->n_active ? OWNER_IN_ACTIVE : 0)
-        | (t->n_snapshot ? OWNER_IN_SNAPSHOT : 0);
-    uint32_t twice = t->n_active > 1 ? OWNER_TWICE_ACTIVE : 0;
+    static const enum owner kind[N_ITEM_KINDS] = {
+        [ITEM_DATA] = OWNER_DATA, [ITEM_ZERO] = OWNER_ZERO,
+        [ITEM_COMPRESSED] = OWNER_COMPRESSED,
+    };
     bool vm = t->l1_index >= e->geo->vm_state_l1;
 
-    step[ITEM_DATA] = step_for(w, (vm ? OWNER_VMSTATE : OWNER_DATA) | layers | twice, weight);
-    step[ITEM_ZERO] = step_for(w, OWNER_ZERO | layers | twice, weight);
-    step[ITEM_COMPRESSED] = step_for(w, OWNER_COMPRESSED | layers, weight);
+    for (int k = 0; k < N_ITEM_KINDS; k++)
+        step[k] = step_for(w, owner_bits(vm && k == ITEM_DATA ? OWNER_VMSTATE : kind[k],
+                                         t->n_active, t->n_snapshot), weight);
 }
 
 /* The inner loop of entering: items [i, end) of one table, all of partition `part`. Returns
@@ -81,8 +83,8 @@ static bool enter_items(struct cells *c, const struct item_list *l, size_t i, si
 
             __builtin_prefetch(flat + (all[i + PREFETCH < last ? i + PREFETCH : last] >> 15),
                                1);
-            if (!touched[cl >> shift])
-                touched[cl >> shift] = 1;
+            if (!touched[cl >> shift] && !cells_chunk_touch(c, cl >> CHUNK_BITS))
+                continue;
             was = flat[cl];
             next = st->next[was & CELL_CODE];
             if (next < STATE_SIDE)
@@ -123,10 +125,11 @@ static void decode_round(struct l2_pass *pass, struct l2_worker *w, unsigned buf
 {
     struct engine *e = pass->e;
     size_t batch = w->reader.max, items = 0;
+    size_t enough = (size_t)u64_max(ROUND_ITEMS / pass->n_workers, ROUND_ITEMS_MIN);
 
     for (unsigned p = 0; p < e->cells->parts; p++)
         w->list[buffer][p].n = w->list[buffer][p].n_segments = 0;
-    while (items < ROUND_ITEMS) {
+    while (items < enough) {
         size_t at = atomic_fetch_add(&pass->cursor, batch), n;
 
         if (at >= e->l2.n || pass->failed || engine_cancelled(e)) {
@@ -207,7 +210,7 @@ bool pass_l2(struct engine *e, struct error *err)
 {
     size_t table_bytes = (size_t)e->geo->cluster_size;
     struct l2_pass pass = { .e = e };
-    size_t batch = reader_batch(e->img, table_bytes);
+    size_t batch = reader_batch(e->img, table_bytes, e->threads);
     bool ok = false, barrier = false;
 
     engine_phase(e, PHASE_L2, e->l2.n);
@@ -226,7 +229,7 @@ bool pass_l2(struct engine *e, struct error *err)
         w->list[0] = calloc(e->cells->parts, sizeof *w->list[0]);
         w->list[1] = calloc(e->cells->parts, sizeof *w->list[1]);
         if (!w->off || !w->tail || !w->list[0] || !w->list[1]
-            || !reader_init(&w->reader, e->img, table_bytes)) {
+            || !reader_init(&w->reader, e->img, table_bytes, e->threads)) {
             err_set(err, ERR_NOMEM, "out of memory");
             goto out;
         }

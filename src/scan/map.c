@@ -1,19 +1,23 @@
 #include "scan/map.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "scan/engine.h"
 
-struct map *map_new(uint64_t n_clusters, unsigned parts, struct error *err)
+struct map *map_new(const struct image *img, unsigned parts, struct error *err)
 {
+    uint64_t n_clusters = img->geo.n_clusters;
     struct map *map = calloc(1, sizeof *map);
 
     if (!map) {
         err_set(err, ERR_NOMEM, "out of memory");
         return NULL;
     }
+    map->img = img;
     map->n_clusters = n_clusters;
     if (!cells_init(&map->cells, n_clusters + 1, parts, err)) {
         map_free(map);
@@ -151,9 +155,19 @@ static struct map_cell cell_of(const struct map *map, uint64_t cl, uint8_t byte)
     };
 }
 
+const char *counted_text(char *text, uint64_t counted)
+{
+    if (counted == COUNTED_UNKNOWN)
+        snprintf(text, COUNTED_TEXT, "many");
+    else
+        snprintf(text, COUNTED_TEXT, "%" PRIu64, counted);
+    return text;
+}
+
 void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
 {
     const uint8_t *cell;
+    uint64_t stored;
 
     if (cluster >= map->cells.n) {
         *out = (struct map_cell){ .cls = CLASS_BEYOND };
@@ -161,6 +175,10 @@ void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
     }
     cell = cells_chunk(&map->cells, cluster >> CHUNK_BITS);
     *out = cell_of(map, cluster, cell ? cell[cluster & (CHUNK_CELLS - 1)] : 0);
+    /* Without a problem it is what the refcount says. */
+    if (out->counted == COUNT_MANY && !out->problem
+        && image_stored_refcount(map->img, cluster, &stored) == STORED_OK)
+        out->counted = stored;
     if (cluster >= map->n_clusters)
         out->cls = CLASS_BEYOND;
 }

@@ -14,16 +14,20 @@
 
 struct map;
 
+/* The number of references is not known: memory was short (cells.h), and a problem, maybe
+ * none of those that were recorded, concerns the cluster. */
+#define COUNTED_UNKNOWN UINT64_MAX
+
 struct map_cell {
     enum cluster_class cls;
-    uint64_t counted;           /* references found */
+    uint64_t counted;           /* references found, or COUNTED_UNKNOWN */
     uint32_t owners;            /* enum owner bits */
     bool problem;               /* a problem concerns this cluster */
 };
 
 struct map_run {
     uint64_t first, n;          /* clusters */
-    struct map_cell cell;
+    struct map_cell cell;       /* `counted` may be unknown although map_get knows it */
 };
 
 struct map_hist {
@@ -33,6 +37,10 @@ struct map_hist {
 
 uint64_t map_clusters(const struct map *map);       /* clusters of the file */
 void map_get(const struct map *map, uint64_t cluster, struct map_cell *out);
+
+#define COUNTED_TEXT 24
+/* The number, or "many". Returns text (COUNTED_TEXT bytes). */
+const char *counted_text(char *text, uint64_t counted);
 
 /* Histogram of [first, first+n), clipped to the file. */
 void map_histogram(const struct map *map, uint64_t first, uint64_t n, struct map_hist *out);

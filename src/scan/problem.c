@@ -15,6 +15,15 @@ void problems_init(struct problems *list, size_t kept_max)
         list->last[k] = SIZE_MAX;
 }
 
+void problems_init_part(struct problems *list, size_t kept_max, const struct problems *all)
+{
+    problems_init(list, kept_max);
+    for (int kind = 0; kind < N_PROBLEMS; kind++) {
+        if (!problems_room(all, (enum problem_kind)kind))
+            list->kept[kind] = kept_max;
+    }
+}
+
 void problems_free(struct problems *list)
 {
     for (size_t i = 0; i < list->n; i++)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "scan/place.h"
 
 enum severity {
@@ -136,6 +137,8 @@ struct problems {
     struct problem *list;       /* owned */
     size_t n, cap;
     size_t kept_max;            /* records kept of each kind; more are only counted */
+    size_t max;                 /* ... and of all kinds together, but for the first
+                                   PROBLEMS_KEPT_ALWAYS of each; 0: no limit */
     bool cut[N_PROBLEMS];               /* not all records of this kind are in the list */
     size_t kept[N_PROBLEMS];            /* records of each kind in the list */
     size_t last[N_PROBLEMS];            /* the last of them; SIZE_MAX: none */
@@ -144,6 +147,10 @@ struct problems {
 };
 
 void problems_init(struct problems *list, size_t kept_max);
+/* A list for a part of the work, to be appended to `all`, which nobody changes meanwhile.
+ * Kinds that have no room in `all` any more are full in it from the start: then they are
+ * only counted, which is much faster. */
+void problems_init_part(struct problems *list, size_t kept_max, const struct problems *all);
 void problems_free(struct problems *list);
 
 /* Adds a record (takes p->note), merging it with the last one where they are neighbours.
@@ -166,6 +173,8 @@ void problems_count(struct problems *list, enum problem_kind kind, uint64_t coun
 /* Can a record of this kind still be kept? If not, problems_count will do. */
 static inline bool problems_room(const struct problems *list, enum problem_kind kind)
 {
+    if (list->max && list->n >= list->max && list->kept[kind] >= PROBLEMS_KEPT_ALWAYS)
+        return false;
     return list->kept[kind] < list->kept_max;
 }
 

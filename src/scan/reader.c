@@ -4,22 +4,24 @@
 #include <string.h>
 
 /* Two system calls per table pay off from this length on. */
+#define READ_AT_ONCE        (8u << 20)      /* bytes that a team reads into memory */
 #define HOLES_WORTH_BYTES   (128u << 10)
 
-size_t reader_batch(const struct image *img, size_t table_bytes)
+size_t reader_batch(const struct image *img, size_t table_bytes, unsigned team)
 {
     struct source_info info = source_get_info(img->src);
-    size_t n = info.batch_bytes / table_bytes;
+    size_t n = (size_t)u64_min(info.batch_bytes, READ_AT_ONCE / team) / table_bytes;
 
     if (n > info.batch_reqs)
         n = info.batch_reqs;
     return n ? n : 1;
 }
 
-bool reader_init(struct reader *r, const struct image *img, size_t table_bytes)
+bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
+                 unsigned team)
 {
     *r = (struct reader){ .img = img, .table_bytes = table_bytes };
-    r->max = reader_batch(img, table_bytes);
+    r->max = reader_batch(img, table_bytes, team);
     r->look_for_holes = table_bytes >= HOLES_WORTH_BYTES
         && source_get_info(img->src).kind == SOURCE_FILE;
     r->bytes = malloc(r->max * table_bytes);

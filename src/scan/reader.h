@@ -30,7 +30,9 @@ struct reader {
     int *error;                 /* owned: per table */
 };
 
-bool reader_init(struct reader *r, const struct image *img, size_t table_bytes);
+/* team: readers there are at the same time. */
+bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
+                 unsigned team);
 void reader_free(struct reader *r);
 
 /* Reads n (<= max) tables at these host offsets. Table k is then at reader_table(r, k),
@@ -50,6 +52,6 @@ static inline const struct reader_extent *reader_extents(const struct reader *r,
 }
 
 /* Tables of this size that make a batch for this source. */
-size_t reader_batch(const struct image *img, size_t table_bytes);
+size_t reader_batch(const struct image *img, size_t table_bytes, unsigned team);
 
 #endif

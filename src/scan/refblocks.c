@@ -129,7 +129,7 @@ static void first_worker(void *ctx, unsigned worker)
     uint64_t per_chunk = u64_max(1, CHUNK_CELLS >> e->geo->refblock_bits);
 
     (void)worker;
-    if (!reader_init(&rd, e->img, e->geo->cluster_size)) {
+    if (!reader_init(&rd, e->img, e->geo->cluster_size, e->threads)) {
         fp->failed = true;
         return;
     }

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan/l1walk.h"
-#include "scan/l2list.h"
+#include "base/limits.h"
 #include "scan/refsearch.h"
 
 struct collect {
@@ -52,14 +51,6 @@ static void collect_hit(void *ctx, size_t target, const struct referrer *r)
     out->list[out->n++] = *r;
 }
 
-static bool push_table(void *ctx, const struct l1_word *w)
-{
-    struct l2_table t = { w->value & ENTRY_OFFSET_MASK, (uint32_t)w->place.i,
-                          w->place.table, w->n_active, w->n_snapshot };
-
-    return l2_list_push(ctx, &t);
-}
-
 bool referrers_find(const struct image *img, const struct scan_result *scan,
                     uint64_t first, uint64_t n, size_t max, unsigned threads,
                     _Atomic bool *cancel, struct referrers *out, struct error *err)
@@ -76,10 +67,9 @@ bool referrers_find_watched(const struct image *img, const struct scan_result *s
     struct ref_target target = { first, n };
     struct referrers found = { NULL, 0, 0 };
     struct collect c = { .out = &found, .max = max };
-    struct l2_list own = { NULL, 0, 0 };
     struct ref_search search = {
         .img = img, .target = &target, .n_targets = 1, .threads = threads,
-        .cancel = cancel, .tables_done = tables_done, .hit = collect_hit, .ctx = &c,
+        .window = L2_WINDOW_SEARCH, .cancel = cancel, .tables_done = tables_done, .hit = collect_hit, .ctx = &c,
     };
     bool ok = false;
 
@@ -90,23 +80,10 @@ bool referrers_find_watched(const struct image *img, const struct scan_result *s
     if (scan && !scan->partial) {
         search.l2 = scan->l2;
         search.n_l2 = scan->n_l2;
-    } else {
-        struct l1_walk walk = { .img = img, .cancel = cancel, .ctx = &own,
-                                .word = push_table };
-
-        if (!l1_walk_run(&walk)) {
-            free(own.list);
-            return cancel && *cancel ? err_set(err, ERR_CANCELLED, "stopped")
-                : err_set(err, ERR_NOMEM, "out of memory");
-        }
-        l2_list_merge(&own);
-        search.l2 = own.list;
-        search.n_l2 = own.n;
     }
     ok = ref_search_run(&search, err);
     if (ok && c.nomem)
         ok = err_set(err, ERR_NOMEM, "out of memory");
-    free(own.list);
     if (!ok) {
         referrers_free(&found);
         return false;

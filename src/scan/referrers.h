@@ -13,6 +13,8 @@ struct referrer {
     uint64_t value;             /* the raw entry */
     uint64_t host_off, host_len;    /* bytes it claims */
     uint64_t walks;             /* times it counts: an entry of a shared table once per owner */
+    uint32_t owners;            /* all its bits in the book (scan/class.h) */
+    bool counted;               /* the scan counts it: it does not lie too far after the end */
 };
 
 struct referrers {

@@ -9,6 +9,7 @@
 #include "scan/engine.h"
 #include "scan/judge.h"
 #include "scan/l1walk.h"
+#include "scan/l2list.h"
 
 #define FILTER_BITS 17              /* log2 of the bits of the filter */
 
@@ -17,6 +18,9 @@ struct search {
     const struct image *img;
     const struct geometry *geo;
     pthread_mutex_t lock;
+    unsigned team;
+    const struct l2_table *l2;      /* those being searched */
+    size_t n_l2;
     uint64_t *filter;               /* bit set: a target may begin at such a cluster */
     uint64_t low, high;             /* all targets lie in [low, high) */
     bool narrow;                    /* every target is one cluster: the filter decides */
@@ -57,14 +61,11 @@ static size_t target_from(const struct ref_search *s, uint64_t cl)
     return low;
 }
 
-/* A reference to [off, off+len): tells all targets it touches. */
-static void reference(struct search *sr, enum owner owner, struct place place,
-                      uint64_t value, uint64_t off, uint64_t len, uint64_t walks)
+/* A reference to [r->host_off, ...): tells all targets it touches. */
+static void tell(struct search *sr, const struct referrer *r)
 {
     const struct ref_search *s = sr->s;
-    struct referrer r = { .owner = owner, .place = place, .value = value, .host_off = off,
-                          .host_len = len, .walks = walks };
-    uint64_t first, last;
+    uint64_t off = r->host_off, len = r->host_len, first, last;
 
     if ((int64_t)len <= 0 || off + len < off)
         return;
@@ -75,9 +76,22 @@ static void reference(struct search *sr, enum owner owner, struct place place,
     for (size_t t = target_from(s, first); t < s->n_targets && s->target[t].first <= last;
          t++) {
         pthread_mutex_lock(&sr->lock);
-        s->hit(s->ctx, t, &r);
+        s->hit(s->ctx, t, r);
         pthread_mutex_unlock(&sr->lock);
     }
+}
+
+/* One that is not made through an L1 entry. */
+static void reference(struct search *sr, enum owner owner, struct place place,
+                      uint64_t value, uint64_t off, uint64_t len, uint64_t walks)
+{
+    struct referrer r = {
+        .owner = owner, .place = place, .value = value, .host_off = off, .host_len = len,
+        .walks = walks, .owners = (uint32_t)owner,
+        .counted = off <= READ_OFFSET_MAX && !region_past_end(sr->geo, off, len),
+    };
+
+    tell(sr, &r);
 }
 
 static struct place header_place(uint64_t byte)
@@ -137,9 +151,15 @@ static bool search_bitmaps(struct search *sr)
 static bool search_l1_word(void *ctx, const struct l1_word *w)
 {
     struct search *sr = ctx;
+    uint64_t off = w->value & ENTRY_OFFSET_MASK;
+    struct referrer r = {
+        .owner = OWNER_L2, .place = w->place, .value = w->value, .host_off = off,
+        .host_len = sr->geo->cluster_size, .walks = (uint64_t)w->n_active + w->n_snapshot,
+        .owners = owner_bits(OWNER_L2, w->n_active, w->n_snapshot),
+        .counted = off < sr->geo->file_len,
+    };
 
-    reference(sr, OWNER_L2, w->place, w->value, w->value & ENTRY_OFFSET_MASK,
-              sr->geo->cluster_size, (uint64_t)w->n_active + w->n_snapshot);
+    tell(sr, &r);
     return true;
 }
 
@@ -183,6 +203,7 @@ static void l2_reference(struct search *sr, const struct l2_table *t, uint64_t j
     struct place place = { PLACE_L2, t->table, t->l1_index, j,
                            t->off + j * geo->l2_entry_size, guest };
     struct judged jd;
+    struct referrer r;
     enum owner owner;
 
     l2_judge(geo, raw, bitmap, guest, &jd);
@@ -191,7 +212,12 @@ static void l2_reference(struct search *sr, const struct l2_table *t, uint64_t j
     owner = jd.type == L2_COMPRESSED ? OWNER_COMPRESSED
         : jd.type == L2_ZERO_ALLOC ? OWNER_ZERO
         : t->l1_index >= geo->vm_state_l1 ? OWNER_VMSTATE : OWNER_DATA;
-    reference(sr, owner, place, raw, jd.off, jd.len, (uint64_t)t->n_active + t->n_snapshot);
+    r = (struct referrer){
+        .owner = owner, .place = place, .value = raw, .host_off = jd.off, .host_len = jd.len,
+        .walks = (uint64_t)t->n_active + t->n_snapshot,
+        .owners = owner_bits(owner, t->n_active, t->n_snapshot), .counted = true,
+    };
+    tell(sr, &r);
 }
 
 /* Entries [j, end) of a table. */
@@ -220,7 +246,7 @@ static void search_worker(void *ctx, unsigned number)
     uint64_t *off;
 
     (void)number;
-    if (!reader_init(&rd, sr->img, (size_t)sr->geo->cluster_size)) {
+    if (!reader_init(&rd, sr->img, (size_t)sr->geo->cluster_size, sr->team)) {
         sr->failed = true;
         return;
     }
@@ -233,17 +259,17 @@ static void search_worker(void *ctx, unsigned number)
     while (!sr->failed && !(s->cancel && *s->cancel)) {
         size_t at = atomic_fetch_add(&sr->cursor, rd.max), n;
 
-        if (at >= s->n_l2)
+        if (at >= sr->n_l2)
             break;
-        n = s->n_l2 - at < rd.max ? s->n_l2 - at : rd.max;
+        n = sr->n_l2 - at < rd.max ? sr->n_l2 - at : rd.max;
         for (size_t k = 0; k < n; k++)
-            off[k] = s->l2[at + k].off;
+            off[k] = sr->l2[at + k].off;
         reader_fetch(&rd, off, n);
         for (size_t k = 0; k < n; k++) {
             const struct reader_extent *x = reader_extents(&rd, k);
 
             for (unsigned i = 0; i < rd.n_extents[k]; i++)
-                search_entries(sr, &s->l2[at + k], reader_table(&rd, k),
+                search_entries(sr, &sr->l2[at + k], reader_table(&rd, k),
                                x[i].start / sr->geo->l2_entry_size,
                                x[i].end / sr->geo->l2_entry_size);
         }
@@ -255,9 +281,36 @@ out:
     reader_free(&rd);
 }
 
+static bool search_tables(struct search *sr, const struct l2_table *l2, size_t n,
+                          struct error *err)
+{
+    sr->l2 = l2;
+    sr->n_l2 = n;
+    sr->cursor = 0;
+    return !n || (team_run(sr->team, search_worker, sr, err)
+                  && !sr->failed);
+}
+
+static bool search_windows(struct search *sr, struct error *err)
+{
+    const struct ref_search *s = sr->s;
+    struct l2_list l;
+    bool ok = l2_list_first(&l, s->img, s->window, s->cancel);
+
+    while (ok) {
+        ok = search_tables(sr, l.list, l.n, err);
+        if (!l.more || (s->cancel && *s->cancel))
+            break;
+        ok = ok && l2_list_next(&l, s->img, s->cancel);
+    }
+    l2_list_free(&l);
+    return ok;
+}
+
 bool ref_search_run(const struct ref_search *s, struct error *err)
 {
     struct search sr = { .s = s, .img = s->img, .geo = &s->img->geo, .narrow = true,
+                         .team = scan_threads(s->img, s->threads),
                          .lock = PTHREAD_MUTEX_INITIALIZER };
     bool ok = false;
 
@@ -274,8 +327,9 @@ bool ref_search_run(const struct ref_search *s, struct error *err)
         sr.filter[slot / 64] |= UINT64_C(1) << (slot % 64);
         sr.narrow &= s->target[i].n == 1;
     }
-    if (search_metadata(&sr) && team_run(team_size(s->threads), search_worker, &sr, err))
-        ok = !sr.failed;
+    ok = search_metadata(&sr);
+    if (ok && !s->metadata_only)
+        ok = s->l2 ? search_tables(&sr, s->l2, s->n_l2, err) : search_windows(&sr, err);
     free(sr.filter);
     if (s->cancel && *s->cancel)
         return err_set(err, ERR_CANCELLED, "stopped");

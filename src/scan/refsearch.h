@@ -11,8 +11,10 @@ struct ref_target { uint64_t first, n; };       /* host clusters */
 
 struct ref_search {
     const struct image *img;
-    const struct l2_table *l2;          /* distinct L2 tables, sorted by off */
-    size_t n_l2;
+    const struct l2_table *l2;          /* all distinct L2 tables, sorted by off; NULL: */
+    size_t n_l2;                        /* they are found window by window */
+    size_t window;                      /* ... of at most so many; 0: no limit */
+    bool metadata_only;                 /* L2 tables need not be read */
     const struct ref_target *target;    /* sorted by `first`, not overlapping */
     size_t n_targets;
     unsigned threads;

@@ -29,6 +29,18 @@ const char *scan_phase_name(enum scan_phase p)
 /* Share of the whole scan that has passed when a phase begins, in permille. */
 static const unsigned phase_begins[N_PHASES + 1] = { 0, 0, 120, 180, 780, 860, 1000, 1000 };
 
+/* Several windows of L2 tables go through the same phases again: never backwards. */
+static void overall_reached(struct scan_progress *p, uint64_t permille)
+{
+    uint64_t now_at = atomic_load_explicit(&p->overall, memory_order_relaxed);
+
+    while (now_at < permille
+           && !atomic_compare_exchange_weak_explicit(&p->overall, &now_at, permille,
+                                                     memory_order_relaxed,
+                                                     memory_order_relaxed))
+        ;
+}
+
 void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total)
 {
     double t = now();
@@ -41,7 +53,7 @@ void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total)
     atomic_store(&e->progress->phase, phase);
     atomic_store(&e->progress->done, 0);
     atomic_store(&e->progress->total, total);
-    atomic_store(&e->progress->overall, phase_begins[phase]);
+    overall_reached(e->progress, phase_begins[phase]);
 }
 
 void engine_done(struct engine *e, uint64_t n)
@@ -53,9 +65,8 @@ void engine_done(struct engine *e, uint64_t n)
     done = atomic_fetch_add_explicit(&e->progress->done, n, memory_order_relaxed) + n;
     total = atomic_load_explicit(&e->progress->total, memory_order_relaxed);
     if (total)
-        atomic_store_explicit(&e->progress->overall,
-                              begins + (phase_begins[e->phase + 1] - begins)
-                              * u64_min(done, total) / total, memory_order_relaxed);
+        overall_reached(e->progress, begins + (phase_begins[e->phase + 1] - begins)
+                        * u64_min(done, total) / total);
 }
 
 /* QEMU's figures out of ours. */
@@ -90,7 +101,6 @@ static void fill_stats(struct engine *e)
     map_histogram(e->map, 0, e->geo->n_clusters, &hist);
     memcpy(st->class_clusters, hist.n, sizeof st->class_clusters);
     st->class_clusters[CLASS_BEYOND] = st->beyond_references;
-    st->l2_tables = e->l2.n;
     st->threads = e->threads;
     source_counters(e->img->src, &st->requests, &st->bytes_read);
     if (getrusage(RUSAGE_SELF, &usage) == 0)
@@ -102,6 +112,7 @@ static void mark_tables(struct engine *e)
 {
     const struct problems *ps = &e->res->problems;
 
+    /* Of more than one window, tables are marked as far as records say so. */
     for (size_t i = 0; i < e->l2.n; i++) {
         if (e->suspect[i] == SUSPECT_FOUND)
             map_mark(e->map, geo_cluster_of(e->geo, e->l2.list[i].off));
@@ -129,6 +140,23 @@ unsigned scan_preview_shift(const struct image *img)
     return (unsigned)preview_shift(img->geo.n_clusters);
 }
 
+/* L2 tables, window by window: mostly there is one. */
+static bool run_windows(struct engine *e, struct error *err)
+{
+    for (;;) {
+        count_l2_tables(e);
+        if (!pass_l2(e, err) || !pass_explain(e, err))
+            return false;
+        if (!e->l2.more || engine_cancelled(e))
+            return true;
+        free(e->suspect);
+        e->suspect = NULL;
+        engine_phase(e, PHASE_L1, 0);
+        if (!l2_list_next(&e->l2, e->img, e->progress ? &e->progress->cancel : NULL))
+            return engine_cancelled(e) || err_set(err, ERR_NOMEM, "out of memory");
+    }
+}
+
 /* All passes. Those after a cancel are left out, and the result is a partial one. */
 static bool run_passes(struct engine *e, struct error *err)
 {
@@ -138,10 +166,8 @@ static bool run_passes(struct engine *e, struct error *err)
         return false;
     if (!engine_cancelled(e) && !pass_l1(e, err))
         return false;
-    if (!engine_cancelled(e)) {
-        if (!pass_l2(e, err) || !pass_explain(e, err))
-            return false;
-    }
+    if (!engine_cancelled(e) && !run_windows(e, err))
+        return false;
     pass_rules(e);
     if (engine_cancelled(e)) {
         e->res->partial = true;
@@ -155,7 +181,11 @@ static bool run_passes(struct engine *e, struct error *err)
     count_refblocks(e);
     if (e->cells->failed)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (!pass_compare(e, err) || !pass_attribute(e, err))
+    if (!pass_compare(e, err))
+        return false;
+    if (e->res->partial)
+        return true;
+    if (!pass_attribute(e, err))
         return false;
     mark_tables(e);
     return true;
@@ -182,18 +212,20 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
         return err_set(err, ERR_NOMEM, "out of memory");
     e.res->img = img;
     e.res->refused = img->refused;
-    e.threads = team_size(opt ? opt->threads : 0);
+    e.threads = scan_threads(img, opt ? opt->threads : 0);
     problems_init(&e.res->problems, opt && opt->problems_kept ? opt->problems_kept
                   : PROBLEMS_KEPT_DEFAULT);
     e.started = now();
     e.preview_shift = preview_shift(e.geo->n_clusters);
-    e.map = e.res->map = map_new(e.geo->n_clusters,
-                                 cells_parts(e.geo->n_clusters + 1, e.threads), err);
+    e.map = e.res->map = map_new(img, cells_parts(e.geo->n_clusters + 1, e.threads), err);
     if (!e.map)
         goto out;
     e.cells = &e.map->cells;
-    if (!run_passes(&e, err))
+    memory_share_out(&e, opt);
+    if (!run_passes(&e, err)) {
+        memory_explain(&e, err);
         goto out;
+    }
     changed_meanwhile(&e);
     fill_qemu_counts(&e);
     fill_stats(&e);
@@ -201,12 +233,14 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
     engine_phase(&e, PHASE_DONE, 1);
     if (progress)
         atomic_store(&progress->overall, 1000);
-    e.res->l2 = e.l2.list;
-    e.res->n_l2 = e.l2.n;
-    e.l2.list = NULL;
+    if (l2_list_whole(&e.l2)) {
+        e.res->l2 = e.l2.list;
+        e.res->n_l2 = e.l2.n;
+        e.l2.list = NULL;
+    }
     ok = true;
 out:
-    free(e.l2.list);
+    l2_list_free(&e.l2);
     free(e.suspect);
     free(e.block);
     if (ok)

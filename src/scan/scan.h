@@ -37,7 +37,13 @@ struct scan_progress {
 struct scan_options {
     unsigned threads;               /* 0: as many as there are cores */
     size_t problems_kept;           /* 0: PROBLEMS_KEPT_DEFAULT */
+    uint64_t memory_limit;          /* bytes for the whole program; 0: scan_memory_usual() */
 };
+
+/* Bytes that a scan takes at most when it is not told otherwise: a byte and a quarter for
+ * each cluster of the file and MEMORY_BASE, but never more than most of what the machine
+ * has. */
+uint64_t scan_memory_usual(const struct image *img);
 
 /* log2 of the clusters of one preview bin of this image. */
 unsigned scan_preview_shift(const struct image *img);
@@ -82,7 +88,7 @@ struct l2_table {
     uint32_t l1_index;          /* of its first reference: active layer first, */
     uint32_t table;             /* then snapshots in order (TABLE_ACTIVE or number + 1) */
     uint32_t n_active;          /* active L1 entries that refer to it */
-    uint32_t n_snapshot;        /* L1 entries of snapshots that do */
+    uint32_t n_snapshot;        /* L1 entries of snapshots that do; at most 2^32 - 1 */
 };
 
 struct scan_result {
@@ -91,13 +97,17 @@ struct scan_result {
     struct refusal refused;     /* why QEMU would not check it; id NULL: it does */
     struct qemu_counts qemu;
     struct scan_stats stats;
+    uint64_t memory_limit;      /* bytes */
     struct problems problems;   /* sorted by place in the file within each kind */
     struct map *map;            /* owned */
-    struct l2_table *l2;        /* owned, sorted by off */
+    struct l2_table *l2;        /* owned, sorted by off; NULL when there are none, or when
+                                   there was no room for all of them */
     size_t n_l2;
 };
 
-/* False only when memory runs out or the limit forbids; I/O errors are problems. */
+/* False only when memory runs out or the limit is too narrow for the book of the clusters
+ * that are referred to; I/O errors are problems. A narrow limit costs time and records of
+ * problems; counts stay exact. */
 bool scan_run(const struct image *img, const struct scan_options *opt,
               struct scan_progress *progress, struct scan_result **out, struct error *err);
 void scan_free(struct scan_result *r);      /* accepts NULL */

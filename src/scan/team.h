@@ -15,4 +15,5 @@ bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
 /* As many workers as the machine has cores, at most THREADS_MAX; `wanted` > 0 wins. */
 unsigned team_size(unsigned wanted);
 
+
 #endif

@@ -16,7 +16,8 @@
 static void scan_start(struct app *app)
 {
     struct scan_options opt = { .threads = app->opt->threads,
-                                .problems_kept = app->opt->problems_kept };
+                                .problems_kept = app->opt->problems_kept,
+                                .memory_limit = app->opt->memory_limit };
 
     if (job_start(app->ui.img, &opt, &app->job, &app->scan_error))
         app->ui.progress = job_progress(app->job);

@@ -98,7 +98,7 @@ void lookup_free(struct lookup *l)
 uint64_t lookup_cost(const struct ui *ui)
 {
     const struct geometry *geo = &ui->img->geo;
-    uint64_t tables = ui->scan && !ui->scan->partial ? ui->scan->n_l2 : geo->l1_entries;
+    uint64_t tables = ui->scan && !ui->scan->partial ? ui->scan->stats.l2_tables : geo->l1_entries;
     uint64_t bytes;
 
     return u64_mul(tables, geo->cluster_size, &bytes) ? bytes : UINT64_MAX;

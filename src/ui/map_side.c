@@ -78,6 +78,7 @@ static void say_refcount(struct side *s, const struct ui *ui, uint64_t cluster)
     uint64_t stored;
     enum stored_status status = image_stored_refcount(ui->img, cluster, &stored);
     const char *note = status == STORED_OK ? "" : why[status];
+    char counted[COUNTED_TEXT];
 
     if (!ui->scan) {
         side_add(s, ROLE_TEXT, "refcount %" PRIu64 "%s", stored, note);
@@ -86,7 +87,8 @@ static void say_refcount(struct side *s, const struct ui *ui, uint64_t cluster)
     map_get(ui->scan->map, cluster, &cell);
     side_add(s, stored == cell.counted || ui->scan->partial ? ROLE_TEXT
                                                             : ROLE_SEV + SEV_CORRUPTION,
-             "refcount %" PRIu64 "%s, %" PRIu64 " counted%s", stored, note, cell.counted,
+             "refcount %" PRIu64 "%s, %s counted%s", stored, note,
+             counted_text(counted, cell.counted),
              ui->scan->partial ? " so far" : stored == cell.counted ? "" : " !");
 }
 

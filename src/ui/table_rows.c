@@ -103,7 +103,7 @@ static void add_counts(const struct ui *ui, struct table_row *r)
     if (ui->scan) {
         map_get(ui->scan->map, cluster, &cell);
         r->counted = cell.counted;
-        r->counted_known = true;
+        r->counted_known = cell.counted != COUNTED_UNKNOWN;
     }
 }
 

@@ -17,6 +17,7 @@ struct ui_options {
     bool mono;                  /* NO_COLOR is set: no colours whatever the theme */
     unsigned threads;           /* of the scan; 0: as many as cores */
     size_t problems_kept;       /* 0: the default */
+    uint64_t memory_limit;      /* bytes; 0: the default */
     bool sandbox;               /* give up all but terminal and image once open */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };

@@ -154,7 +154,7 @@ static void draw_target(const struct referrers_view *v, const struct ui *ui,
     if (ui->scan)
         draw_printf(a, 1, x, v->stored == cell.counted || ui->scan->partial
                                  ? ROLE_TEXT : ROLE_SEV + SEV_CORRUPTION,
-                    "; the scan counted %" PRIu64 " reference%s%s", cell.counted,
+                    "; the scan counted %s reference%s%s", counted_text(n, cell.counted),
                     cell.counted == 1 ? "" : "s",
                     ui->scan->partial ? " before it was stopped"
                     : v->stored == cell.counted ? "" : ": they differ");
@@ -165,7 +165,7 @@ static void draw_state(const struct referrers_view *v, const struct ui *ui,
 {
     const struct lookup *l = &v->lookup;
     uint64_t done = atomic_load(&l->tables_done);
-    uint64_t all = ui->scan ? ui->scan->n_l2 : 0;
+    uint64_t all = ui->scan ? ui->scan->stats.l2_tables : 0;
     uint64_t walks = 0;
     char n[TEXT_NUM];
     char m[TEXT_NUM];

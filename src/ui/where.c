@@ -41,7 +41,7 @@ bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out)
     bool ok = false;
 
     if (!ui->scan || cluster >= map_clusters(ui->scan->map) ||
-        ui->scan->n_l2 > WHERE_OWNER_MAX >> ui->img->geo.cluster_bits)
+        ui->scan->stats.l2_tables > WHERE_OWNER_MAX >> ui->img->geo.cluster_bits)
         return false;
     map_get(ui->scan->map, cluster, &cell);
     if (!class_info(cell.cls)->guest ||

@@ -1,0 +1,82 @@
+/* How much memory a scan takes. What an image says decides how much there is to keep: so
+ * everything that grows has a share of one limit. Past its share the list of L2 tables goes
+ * in windows, lost clusters are counted again, and records of problems are only counted; the
+ * book itself cannot do with less than the clusters that are referred to. */
+#include "scan/engine.h"
+
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+#define TEAM_MAX        16              /* threads, unless told otherwise */
+#define TEAM_BYTES      (8u << 20)      /* of tables that a team has in its hands */
+#define SHARES          4
+#define SPARE_MIN       (UINT64_C(4) << 20)     /* bytes besides the book */
+#define RECORD_BYTES    (sizeof(struct problem) + 64)
+
+unsigned scan_threads(const struct image *img, unsigned wanted)
+{
+    uint64_t fit = TEAM_BYTES >> img->geo.cluster_bits;
+    unsigned n = team_size(wanted);
+
+    return wanted ? n : (unsigned)u64_min(n, u64_min(fit, TEAM_MAX));
+}
+
+uint64_t scan_memory_usual(const struct image *img)
+{
+    uint64_t n = img->geo.n_clusters, usual = n + n / 4 + MEMORY_BASE;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    if (pages <= 0 || size <= 0)
+        return usual;
+    return u64_max(u64_min(usual, (uint64_t)pages * (uint64_t)size / 4 * 3),
+                   MEMORY_BASE);
+}
+
+/* The book with all clusters of the file in it: cells, histograms, marks. */
+static uint64_t whole_book(const struct geometry *geo)
+{
+    uint64_t n = round_up(geo->n_clusters + 1, CHUNK_CELLS);
+
+    return n + n / 32;
+}
+
+/* What the tables hold that were decoded when the image was opened. */
+static uint64_t image_bytes(const struct image *img)
+{
+    const uint64_t text = 64;               /* of names, at least */
+
+    return img->snaps.n * (sizeof *img->snaps.list + text)
+        + img->bitmaps.n * (sizeof *img->bitmaps.list + text) + img->reftable_n * 9;
+}
+
+void memory_share_out(struct engine *e, const struct scan_options *opt)
+{
+    uint64_t whole = whole_book(e->geo);
+    uint64_t limit = opt && opt->memory_limit ? opt->memory_limit
+        : scan_memory_usual(e->img);
+    uint64_t rest = u64_max(limit, MEMORY_LIMIT_MIN) - MEMORY_PROGRAM, spare;
+
+    rest -= u64_min(image_bytes(e->img), rest / 2);
+    /* A sparse file may do with a book much smaller than its clusters. */
+    spare = rest > whole ? rest - whole : 0;
+    spare = u64_max(spare, rest / 2 < SPARE_MIN ? rest / 2 : SPARE_MIN);
+    e->res->memory_limit = limit;
+    e->recount_bytes = spare / SHARES;
+    cells_limit(e->cells, rest - spare >= whole ? UINT64_MAX : rest - spare, spare / SHARES);
+    l2_list_init(&e->l2, e->geo, (size_t)(spare / SHARES / sizeof(struct l2_table)));
+    if (!opt || !opt->problems_kept || opt->memory_limit)
+        e->res->problems.max = (size_t)(spare / SHARES / RECORD_BYTES);
+}
+
+void memory_explain(const struct engine *e, struct error *err)
+{
+    char limit[TEXT_NUM], least[TEXT_NUM];
+
+    if (e->cells->full)
+        err_set(err, ERR_NOMEM, "the clusters that this image refers to need more than the "
+                "%s of memory allowed: give it more with --memory-limit (%s are always "
+                "enough)", text_size(limit, e->res->memory_limit),
+                text_size(least, whole_book(e->geo) + MEMORY_BASE));
+}

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "scan/refcache.h"
 #include "scan/cells.h"
 #include "scan/l2list.h"
 #include "scan/reader.h"
@@ -60,6 +61,7 @@ struct engine {
     uint8_t *block;                 /* enum block_state, one per refcount table entry */
     uint64_t n_blocks;              /* entries that matter: cover clusters of the file */
 
+    struct refcache *refcache;
     uint64_t recount_bytes;         /* memory for the states of lost clusters */
     bool grown;                     /* a reference touched the cluster after the last one */
     uint64_t preview_shift;         /* cluster >> shift = preview bin */

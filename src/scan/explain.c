@@ -76,7 +76,7 @@ static void copied_rule(struct problems *out, const struct engine *e,
     if (one == (raw >> 63))
         return;
     if (!one && problems_room(out, PROBLEM_DATA_COPIED))
-        image_stored_refcount(e->img, geo_cluster_of(e->geo, off), &stored);
+        refcache_get(e->refcache, geo_cluster_of(e->geo, off), &stored);
     report(out, PROBLEM_DATA_COPIED, e, t, j, raw, off, one ? 1 : stored, walks);
 }
 

@@ -53,7 +53,7 @@ static bool judge_word(void *ctx, const struct l1_word *w)
         uint64_t stored = one;
 
         if (!one)
-            image_stored_refcount(e->img, geo_cluster_of(geo, off), &stored);
+            refcache_get(e->refcache, geo_cluster_of(geo, off), &stored);
         l1_fault(e, PROBLEM_L2_COPIED, &w->place, word, stored, w->n_active);
     }
     if (off < geo->file_len) {

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two system calls per table pay off from this length on. */
 #define READ_AT_ONCE        (8u << 20)      /* bytes that a team reads into memory */
+/* Two system calls per table pay off from this length on. For shorter tables they do where
+ * holes are common. */
 #define HOLES_WORTH_BYTES   (128u << 10)
+#define PATIENCE_MAX        256             /* tables read before asking again */
 
 size_t reader_batch(const struct image *img, size_t table_bytes, unsigned team)
 {
@@ -22,8 +24,8 @@ bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
 {
     *r = (struct reader){ .img = img, .table_bytes = table_bytes };
     r->max = reader_batch(img, table_bytes, team);
-    r->look_for_holes = table_bytes >= HOLES_WORTH_BYTES
-        && source_get_info(img->src).kind == SOURCE_FILE;
+    r->has_holes = source_get_info(img->src).kind == SOURCE_FILE;
+    r->look_for_holes = r->has_holes && table_bytes >= HOLES_WORTH_BYTES;
     r->bytes = malloc(r->max * table_bytes);
     r->req = calloc(r->max * (r->look_for_holes ? READER_EXTENTS : 1), sizeof *r->req);
     r->extent = calloc(r->max * READER_EXTENTS, sizeof *r->extent);
@@ -58,6 +60,30 @@ static bool next_data(struct reader *r, uint64_t at, uint64_t *start, uint64_t *
     return r->known_start != UINT64_MAX;
 }
 
+/* Does a short table lie in a hole? Asks less and less often while there are none; what the
+ * last answer tells costs nothing. */
+static bool in_hole(struct reader *r, uint64_t off)
+{
+    uint64_t start, stop;
+    bool known = off >= r->known_from && off < r->known_stop;
+
+    if (!r->has_holes)
+        return false;
+    if (!known && r->patience) {
+        r->patience--;
+        return false;
+    }
+    if (!next_data(r, off, &start, &stop) || start >= off + r->table_bytes) {
+        r->in_vain = 0;
+        return true;
+    }
+    if (!known) {
+        r->in_vain = r->in_vain ? (unsigned)u64_min(r->in_vain * 2, PATIENCE_MAX) : 1;
+        r->patience = r->in_vain;
+    }
+    return false;
+}
+
 /* Extents of table k at `off`; each begins and ends at a multiple of 16 bytes, so that no
  * entry is cut. */
 static void find_extents(struct reader *r, uint64_t off, size_t k)
@@ -68,7 +94,7 @@ static void find_extents(struct reader *r, uint64_t off, size_t k)
 
     if (!r->look_for_holes) {
         *x = (struct reader_extent){ 0, (uint32_t)r->table_bytes };
-        r->n_extents[k] = 1;
+        r->n_extents[k] = !in_hole(r, off);
         return;
     }
     while (at < end && next_data(r, at, &start, &stop) && start < end) {

@@ -20,7 +20,10 @@ struct reader {
     size_t table_bytes;
     size_t max;                 /* tables in one batch */
     bool leave_holes;           /* the caller looks at extents only: see reader_fetch */
-    bool look_for_holes;        /* tables are long enough to make it worth while */
+    bool has_holes;             /* the source knows them */
+    bool look_for_holes;        /* tables are long enough to make it worth while for each */
+    unsigned patience, in_vain; /* short ones: tables until the next question; answers so far
+                                   that told of no hole, doubled each time */
     uint8_t *bytes;             /* owned: max * table_bytes */
     struct source_req *req;     /* owned */
     struct reader_extent *extent;   /* owned: READER_EXTENTS per table */

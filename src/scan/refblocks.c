@@ -31,7 +31,7 @@ bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one)
         cells_get(e->cells, k, is_one);
         return true;
     }
-    switch (image_stored_refcount(e->img, k, &stored)) {
+    switch (refcache_get(e->refcache, k, &stored)) {
     case STORED_OK:
         *is_one = stored == 1;
         return true;

@@ -204,7 +204,9 @@ static void changed_meanwhile(struct engine *e)
 bool scan_run(const struct image *img, const struct scan_options *opt,
               struct scan_progress *progress, struct scan_result **out, struct error *err)
 {
-    struct engine e = { .img = img, .geo = &img->geo, .progress = progress };
+    struct refcache refcache = { NULL };
+    struct engine e = { .img = img, .geo = &img->geo, .progress = progress,
+                        .refcache = &refcache };
     bool ok = false;
 
     e.res = calloc(1, sizeof *e.res);
@@ -218,7 +220,7 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
     e.started = now();
     e.preview_shift = preview_shift(e.geo->n_clusters);
     e.map = e.res->map = map_new(img, cells_parts(e.geo->n_clusters + 1, e.threads), err);
-    if (!e.map)
+    if (!e.map || !refcache_init(&refcache, img, err))
         goto out;
     e.cells = &e.map->cells;
     memory_share_out(&e, opt);
@@ -240,6 +242,7 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
     }
     ok = true;
 out:
+    refcache_free(&refcache);
     l2_list_free(&e.l2);
     free(e.suspect);
     free(e.block);

@@ -36,8 +36,8 @@
 #define MEMORY_LIMIT_MIN        (UINT64_C(16) << 20)    /* bytes; no scan takes less */
 #define MEMORY_PROGRAM          (UINT64_C(10) << 20)    /* ... of these the program itself,
                                                and buffers */
-#define L2_WINDOW_MIN           1024        /* L2 tables listed at once, at least */
-#define L2_WINDOW_SEARCH        262144      /* ... by a search without a scan's list */
+#define L2_WINDOW_SEARCH        262144      /* L2 tables listed at once by a search without
+                                               a scan's list */
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */
 #define NAME_KEPT_MAX           1024        /* ... and kept, */
 #define NAMES_KEPT_MAX          (UINT64_C(1) << 20)     /* of all in one table; past that */

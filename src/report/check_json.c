@@ -118,6 +118,8 @@ static void problems(struct jw *j, const struct scan_result *r)
         problem(j, r->img, &list->list[i]);
     jw_close(j);
     jw_bool(j, "problems-complete", problems_complete(list));
+    if (r->memory_short)
+        jw_u64(j, "short-of-memory", r->memory_limit);
 }
 
 static void classes(struct jw *j, const struct scan_stats *st)

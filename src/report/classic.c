@@ -260,6 +260,7 @@ static void last_words(struct report *r)
 {
     const struct scan_result *scan = r->scan;
     struct buf verdict = BUF_INIT;
+    char limit[TEXT_NUM];
     uint64_t n = 0;
 
     for (int s = 0; s < N_SECTIONS; s++)
@@ -267,7 +268,10 @@ static void last_words(struct report *r)
     if (scan->refused.id)
         warn(r->c, "warning: QEMU would not %s this image: %s\n",
              scan->refused.at_check ? "check" : "open", scan->refused.text);
-    if (!problems_complete(&scan->problems))
+    if (scan->memory_short)
+        warn(r->c, "warning: with %s of memory (--memory-limit) not all that was found could "
+             "be kept; the counts are exact\n", text_size(limit, scan->memory_limit));
+    else if (!problems_complete(&scan->problems))
         warn(r->c, "warning: not all records of problems were kept (--max-problems); the "
              "counts are exact\n");
     say(r->c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,

@@ -7,7 +7,7 @@
 
 #include "base/num.h"
 
-#define SIDE_MIN 64                 /* slots of a side table */
+#define SIDE_MIN 16                 /* slots of a side table */
 
 /* --- memory --- */
 
@@ -49,6 +49,7 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
      * to is never lost: it must be known while blocks are still being counted. */
     c->state[1] = (struct state){ OWNER_REFBLOCK, 1 };
     c->n_states = 2;
+    c->states_max = STATES_COUNTED;
     pthread_mutex_init(&c->lock, NULL);
     c->side = calloc(parts, sizeof *c->side);
     if (!c->side)
@@ -78,7 +79,8 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
     return true;
 }
 
-void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes)
+void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
+                 unsigned states_max)
 {
     size_t slots = SIDE_MIN;
 
@@ -86,6 +88,7 @@ void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes)
     while (slots * 2 <= side_bytes / 3 * 2 / c->parts / sizeof(struct side_slot))
         slots *= 2;
     c->side_max = slots;
+    c->states_max = states_max;
     c->chunks_max = u64_max(1, book_bytes / CHUNK_CELLS);
 #ifdef MADV_NOHUGEPAGE
     /* Pages that are larger than a chunk take more than is accounted for. */
@@ -311,7 +314,7 @@ static unsigned state_code(struct cells *c, struct state s)
         if (c->state[i].owners == s.owners && c->state[i].count == s.count)
             break;
     }
-    if (i == n && n < STATES_COUNTED) {
+    if (i == n && n < c->states_max) {
         c->state[n] = s;
         c->n_states = n + 1;
     } else if (i == n) {

@@ -77,6 +77,7 @@ struct cells {
     pthread_mutex_t lock;           /* new states */
     struct side *side;              /* one per partition */
     size_t side_max;                /* slots of each of them; 0: no limit */
+    unsigned states_max;            /* states that may be numbered */
     unsigned n_many;                /* states with COUNT_MANY, from STATES_COUNTED on */
     _Atomic bool lost;              /* there are lost clusters */
     const struct recount *recount;  /* borrowed; NULL: none */
@@ -88,8 +89,10 @@ struct cells {
 
 /* n: clusters to keep book of. parts > 1 only for a flat book (see cells_parts). */
 bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err);
-/* Limits: bytes of the cells themselves, and of the side tables. */
-void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes);
+/* Limits: bytes of the cells themselves, and of the side tables; states that may have a
+ * number (STATES_COUNTED at most). */
+void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
+                 unsigned states_max);
 void cells_free(struct cells *c);
 
 /* Partitions that suit so many threads: 1 where the book will be a sparse one. */

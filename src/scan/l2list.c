@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "scan/l1walk.h"
 
+#define LIST_FIRST 1024             /* tables there is room for at first */
+
 static bool l2_less(const struct l2_table *a, const struct l2_table *b)
 {
     if (a->off != b->off)
@@ -104,7 +106,7 @@ static void merge(struct l2_list *l)
 void l2_list_init(struct l2_list *l, const struct geometry *geo, size_t max)
 {
     *l = (struct l2_list){
-        .max = max && max < L2_WINDOW_MIN ? L2_WINDOW_MIN : max, .upto = UINT64_MAX,
+        .max = max, .upto = UINT64_MAX,
     };
     if (!u64_add(geo->file_len, ODD_TABLE_BYTES_MAX, &l->odd_left))
         l->odd_left = UINT64_MAX;
@@ -120,7 +122,7 @@ void l2_list_free(struct l2_list *l)
 /* Room for more: a longer list, or a narrower window. */
 static bool make_room(struct l2_list *l)
 {
-    size_t cap = l->cap ? l->cap * 2 : 1024;
+    size_t cap = l->cap ? l->cap * 2 : LIST_FIRST;
     struct l2_table *list;
 
     /* Snapshots mostly name the same tables again: fold before growing. */

@@ -17,7 +17,7 @@ struct l2_list {
     bool odd_dropped;           /* that was not enough */
 };
 
-/* An empty list, its window at the beginning. max: L2_WINDOW_MIN at least, or 0. */
+/* An empty list, its window at the beginning. max: 4 at least, or 0. */
 void l2_list_init(struct l2_list *l, const struct geometry *geo, size_t max);
 void l2_list_free(struct l2_list *l);
 

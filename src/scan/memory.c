@@ -64,10 +64,16 @@ void memory_share_out(struct engine *e, const struct scan_options *opt)
     spare = u64_max(spare, rest / 2 < SPARE_MIN ? rest / 2 : SPARE_MIN);
     e->res->memory_limit = limit;
     e->recount_bytes = spare / SHARES;
-    cells_limit(e->cells, rest - spare >= whole ? UINT64_MAX : rest - spare, spare / SHARES);
+    cells_limit(e->cells, rest - spare >= whole ? UINT64_MAX : rest - spare, spare / SHARES,
+                STATES_COUNTED);
     l2_list_init(&e->l2, e->geo, (size_t)(spare / SHARES / sizeof(struct l2_table)));
     if (!opt || !opt->problems_kept || opt->memory_limit)
         e->res->problems.max = (size_t)(spare / SHARES / RECORD_BYTES);
+    if (opt && opt->tightest) {
+        e->recount_bytes = 0;
+        cells_limit(e->cells, UINT64_MAX, 0, 4);
+        l2_list_init(&e->l2, e->geo, 4);
+    }
 }
 
 void memory_explain(const struct engine *e, struct error *err)

@@ -229,6 +229,8 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
         goto out;
     }
     changed_meanwhile(&e);
+    e.res->memory_short = e.cells->lost
+        || (e.res->problems.max && e.res->problems.n >= e.res->problems.max);
     fill_qemu_counts(&e);
     fill_stats(&e);
     problems_sort(&e.res->problems);

@@ -38,6 +38,7 @@ struct scan_options {
     unsigned threads;               /* 0: as many as there are cores */
     size_t problems_kept;           /* 0: PROBLEMS_KEPT_DEFAULT */
     uint64_t memory_limit;          /* bytes for the whole program; 0: scan_memory_usual() */
+    bool tightest;                  /* for tests: the least of all that can be done without */
 };
 
 /* Bytes that a scan takes at most when it is not told otherwise: a byte and a quarter for
@@ -98,6 +99,8 @@ struct scan_result {
     struct qemu_counts qemu;
     struct scan_stats stats;
     uint64_t memory_limit;      /* bytes */
+    bool memory_short;          /* it cost something: records of problems, or the number of
+                                   references of some clusters; not their judgement */
     struct problems problems;   /* sorted by place in the file within each kind */
     struct map *map;            /* owned */
     struct l2_table *l2;        /* owned, sorted by off; NULL when there are none, or when

@@ -164,10 +164,10 @@ const char *counted_text(char *text, uint64_t counted)
     return text;
 }
 
-void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
+/* What the book says by itself. */
+static void cell_at(const struct map *map, uint64_t cluster, struct map_cell *out)
 {
     const uint8_t *cell;
-    uint64_t stored;
 
     if (cluster >= map->cells.n) {
         *out = (struct map_cell){ .cls = CLASS_BEYOND };
@@ -175,12 +175,19 @@ void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
     }
     cell = cells_chunk(&map->cells, cluster >> CHUNK_BITS);
     *out = cell_of(map, cluster, cell ? cell[cluster & (CHUNK_CELLS - 1)] : 0);
-    /* Without a problem it is what the refcount says. */
-    if (out->counted == COUNT_MANY && !out->problem
-        && image_stored_refcount(map->img, cluster, &stored) == STORED_OK)
-        out->counted = stored;
     if (cluster >= map->n_clusters)
         out->cls = CLASS_BEYOND;
+}
+
+void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
+{
+    uint64_t stored;
+
+    cell_at(map, cluster, out);
+    /* Without a problem it is what the refcount says. */
+    if (out->counted == COUNT_MANY && !out->problem && !map->partial
+        && image_stored_refcount(map->img, cluster, &stored) == STORED_OK)
+        out->counted = stored;
 }
 
 /* Position of the first chunk in use at or after `chunk`; n_chunks when there is none. */
@@ -281,7 +288,7 @@ bool map_run_at(const struct map *map, uint64_t from, struct map_run *out)
 
     if (from >= map->n_clusters)
         return false;
-    map_get(map, from, &out->cell);
+    cell_at(map, from, &out->cell);
     out->first = from;
     while (at < map->n_clusters) {
         uint64_t chunk = at >> CHUNK_BITS, next;

@@ -22,7 +22,7 @@ void refcache_free(struct refcache *b)
         pthread_mutex_destroy(&b->lock);
     free(b->at);
     free(b->bytes);
-    *b = (struct refcache){ NULL };
+    *b = (struct refcache){ .img = NULL };
 }
 
 /* The piece at `at`, a multiple of its length; NULL when it cannot be read. */

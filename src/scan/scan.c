@@ -204,7 +204,7 @@ static void changed_meanwhile(struct engine *e)
 bool scan_run(const struct image *img, const struct scan_options *opt,
               struct scan_progress *progress, struct scan_result **out, struct error *err)
 {
-    struct refcache refcache = { NULL };
+    struct refcache refcache = { .img = NULL };
     struct engine e = { .img = img, .geo = &img->geo, .progress = progress,
                         .refcache = &refcache };
     bool ok = false;

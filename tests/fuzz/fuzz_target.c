@@ -3,226 +3,24 @@
  * Beyond crashes, leaks and time it looks for what a hostile image must not reach:
  *   - text with characters that act on a terminal,
  *   - JSON that is none,
- *   - a result that depends on the number of threads.
+ *   - a result that depends on the number of threads, on holes in the file, or on the memory
+ *     there is,
+ *   - a scan that does not end when it is told to.
  *
- * What one input goes through beyond the scan (a storage that fails, which addresses, which
- * keys) is chosen by a sum over its first bytes: the same file always does the same, and all
- * choices come up. */
-#include "config.h"
-
+ * What one input goes through beyond the scan (a storage that fails, a header with forced
+ * values, a backing file, which addresses, which keys) is chosen by a sum over its first
+ * bytes: the same file always does the same, and all choices come up. */
 #include "fuzz.h"
+#include "target.h"
+#include "wrapped.h"
 
 #include <assert.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
-#include "qcow2/image.h"
-#include "report/at.h"
-#include "report/check_json.h"
-#include "report/classic.h"
-#include "report/dump.h"
-#include "report/info.h"
-#include "report/map_report.h"
-#include "report/streams.h"
-#include "scan/scan.h"
+#include "base/limits.h"
 #include "ui/app.h"
 #include "ui/term_fake.h"
-
-#define NAME            "image"
-#define OUTPUT_MAX      (256u << 10)    /* bytes of one report; the rest fails to be written */
-#define PROBLEMS_KEPT   64              /* of one kind */
-
-/* --- where reports go --- */
-
-struct sink {
-    char *bytes;                /* owned, OUTPUT_MAX of them */
-    size_t len;
-    bool full;                  /* not all was taken */
-    FILE *f;
-    struct out out;
-};
-
-static ssize_t sink_take(void *cookie, const char *bytes, size_t len)
-{
-    struct sink *s = cookie;
-
-    if (s->full || len > OUTPUT_MAX - s->len) {
-        s->full = true;
-        return 0;
-    }
-    memcpy(s->bytes + s->len, bytes, len);
-    s->len += len;
-    return (ssize_t)len;
-}
-
-static void sink_open(struct sink *s)
-{
-    cookie_io_functions_t calls = { .write = sink_take };
-
-    s->len = 0;
-    s->full = false;
-    s->f = fopencookie(s, "w", calls);
-    assert(s->f);
-    s->out = (struct out){ s->f, 0 };
-}
-
-/* A colour picture is the only report with escape sequences in it. */
-static void check_text(const struct sink *s, bool colour)
-{
-    for (size_t i = 0; i < s->len; i++) {
-        unsigned char c = (unsigned char)s->bytes[i];
-
-        assert(c == '\n' || (c >= ' ' && c != 0x7f) || (colour && c == 0x1b));
-    }
-}
-
-static void check_json(const struct sink *s, bool lines)
-{
-    json_error_t why;
-
-    for (size_t at = 0; at < s->len;) {
-        const char *line = s->bytes + at;
-        const char *end = lines ? memchr(line, '\n', s->len - at) : NULL;
-        size_t len = end ? (size_t)(end - line) + 1 : s->len - at;
-        json_t *value = json_loadb(line, len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
-
-        if (!value) {
-            fprintf(stderr, "no JSON: %s\n%.*s\n", why.text, (int)len, line);
-            abort();
-        }
-        json_decref(value);
-        at += len;
-    }
-}
-
-enum form { FORM_TEXT, FORM_COLOUR, FORM_JSON, FORM_JSON_LINES };
-
-/* ok: the report says it is complete. */
-static void sink_close(struct sink *s, enum form form, bool ok)
-{
-    fclose(s->f);
-    check_text(s, form == FORM_COLOUR);
-    if (ok && !s->full && form >= FORM_JSON)
-        check_json(s, form == FORM_JSON_LINES);
-}
-
-/* --- reports --- */
-
-static void report_info(const struct image *img, struct sink *s)
-{
-    struct chain chain;
-    struct info info;
-
-    if (!chain_open(NAME, img, false, &chain, NULL))
-        return;
-    info_gather(NAME, img, &chain, &info);
-    sink_open(s);
-    info_text(&info, &s->out);
-    sink_close(s, FORM_TEXT, true);
-    sink_open(s);
-    info_json(&info, &s->out);
-    sink_close(s, FORM_JSON, true);
-    for (int json = 0; json < 2; json++) {
-        bool ok;
-
-        sink_open(s);
-        ok = map_guest(img, &chain, json, &s->out, NULL);
-        sink_close(s, json ? FORM_JSON : FORM_TEXT, ok);
-    }
-    chain_close(&chain);
-}
-
-static void report_check(const struct scan_result *scan, struct sink *s)
-{
-    struct classic classic = { .streams = (UINT32_C(1) << N_STREAMS) - 1, .out = &s->out,
-                               .name = NAME, .stats = true };
-    struct check_json json = { NAME, scan, true, true };
-    bool ok;
-
-    sink_open(s);
-    classic.err = s->out;
-    ok = classic_report(&classic, scan, NULL);
-    sink_close(s, FORM_TEXT, ok);
-    sink_open(s);
-    ok = check_json_write(&json, &s->out, NULL);
-    sink_close(s, FORM_JSON, ok);
-}
-
-static void report_tables(const struct scan_result *scan, bool json, struct sink *s)
-{
-    static bool (*const dump[])(struct dump *d, struct error *err) = {
-        dump_header, dump_l1, dump_l2, dump_reftable, dump_refcounts, dump_snapshots,
-        dump_bitmaps, dump_ranges
-    };
-
-    for (size_t i = 0; i < sizeof dump / sizeof dump[0]; i++) {
-        struct dump d;
-        bool ok;
-
-        sink_open(s);
-        ok = dump_begin(&d, scan, &s->out, json, NULL);
-        if (ok) {
-            d.all_layers = true;
-            ok = dump[i](&d, NULL);
-            if (json && ok)
-                dump_end_record(&d);
-            dump_end(&d);
-        }
-        sink_close(s, json ? FORM_JSON_LINES : FORM_TEXT, ok);
-    }
-}
-
-static void report_maps(const struct scan_result *scan, unsigned choice, struct sink *s)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        struct picture p = { 1 + choice % 100, 1 + choice % 20, choice & 1, choice & 2 };
-        bool ok;
-
-        sink_open(s);
-        map_host(scan, i == 1, &s->out);
-        sink_close(s, i == 1 ? FORM_JSON : FORM_TEXT, true);
-        sink_open(s);
-        ok = map_picture(scan, i == 1, &p, &s->out, NULL);
-        sink_close(s, FORM_COLOUR, ok);
-    }
-}
-
-static void report_places(const struct scan_result *scan, unsigned choice, struct sink *s)
-{
-    static const char *const address[] = {
-        "0", "header 24", "L1[0]", "L2[0][0]", "guest 0", "rt 0", "rb 0 1", "end", "3c",
-        "guest 70000", "snap 1", "snap 1 L2[0][3]", "snap 2 guest 512", "bitmap 1", "7c", "0x811",
-    };
-    struct found *found;
-
-    if (!found_new(scan, &found, NULL))
-        return;
-    for (size_t i = choice % 4; i < sizeof address / sizeof address[0]; i += 4) {
-        struct place place;
-        struct at at;
-        bool ok;
-
-        if (!place_parse(scan->img, address[i], &place, NULL))
-            continue;
-        ok = at_look(scan, found, &place, &at, NULL);
-        sink_open(s);
-        if (ok)
-            at_text(&at, scan->img, &s->out);
-        sink_close(s, FORM_TEXT, ok);
-        sink_open(s);
-        if (ok) {
-            struct jw j = JW_INIT(&s->out);
-
-            at_json(&at, scan->img, &j);
-        }
-        sink_close(s, FORM_JSON, ok);
-        at_free(&at);
-    }
-    found_free(found);
-}
 
 /* --- the inspector --- */
 
@@ -285,13 +83,16 @@ static unsigned choose(const uint8_t *data, size_t size)
     return sum >> 7 ^ sum >> 19;
 }
 
-static struct source *source_of(const uint8_t *data, size_t size, unsigned choice)
+/* *sound: all of it can be read. */
+static struct source *source_of(const uint8_t *data, size_t size, unsigned choice, bool *sound)
 {
     struct source *src, *bad;
 
+    *sound = choice % 8 || size < 4096;
+
     if (!source_open_memory(data, size, NAME, &src, NULL))
         return NULL;
-    if (choice % 8 || size < 4096)
+    if (*sound)
         return src;
     if (source_open_failing(src, 512 + choice % size, 512, &bad, NULL))
         return bad;
@@ -299,79 +100,157 @@ static struct source *source_of(const uint8_t *data, size_t size, unsigned choic
     return NULL;
 }
 
-static struct scan_result *scan_with(const struct image *img, unsigned threads)
+/* Values to force on every sixteenth header: those that are there, or others near by. */
+static bool options_of(const uint8_t *data, size_t size, unsigned choice,
+                       struct image_options *opt)
 {
-    struct scan_options opt = { .threads = threads, .problems_kept = PROBLEMS_KEPT };
-    struct scan_progress *progress = calloc(1, sizeof *progress);
+    struct header hdr;
+
+    *opt = (struct image_options){ .force_magic = true };
+    if (choice % 16)
+        return false;
+    header_decode(data, size, &hdr);
+    choice /= 16;
+    opt->force_cluster_bits = choice & 1;
+    opt->force_l1_offset = choice & 2;
+    opt->force_l1_size = choice & 4;
+    opt->force_reftable = choice & 8;
+    opt->cluster_bits = 9 + choice / 16 % 13;
+    opt->l1_offset = hdr.l1_table_offset + choice % 3 * 512;
+    opt->l1_size = hdr.l1_size % (L1_ENTRIES_MAX + 1);
+    opt->reftable_offset = hdr.refcount_table_offset + choice % 2 * 512;
+    opt->reftable_clusters = choice % 4;
+    return true;
+}
+
+static struct scan_result *scan_by(const struct image *img, const struct scan_options *opt,
+                                   struct scan_progress *progress)
+{
     struct scan_result *scan = NULL;
 
-    assert(progress);
     progress->want_preview = true;
-    scan_run(img, &opt, progress, &scan, NULL);
+    scan_run(img, opt, progress, &scan, NULL);
+    return scan;
+}
+
+static struct scan_result *scan_with(const struct image *img, unsigned threads, bool tightest)
+{
+    struct scan_options opt = { .threads = threads, .problems_kept = PROBLEMS_KEPT,
+                                .tightest = tightest };
+    struct scan_progress *progress = calloc(1, sizeof *progress);
+    struct scan_result *scan;
+
+    assert(progress);
+    scan = scan_by(img, &opt, progress);
     free(progress);
     return scan;
 }
 
-/* Two threads find what one finds. */
-static void compare_threads(const struct image *img, const struct scan_result *one)
+static void compare_others(const struct image *img, const struct scan_result *scan,
+                           const uint8_t *data, size_t size, unsigned choice)
 {
-    struct sink s[2];
-    struct scan_result *two = scan_with(img, 2);
-    const struct scan_result *scan[2] = { one, two };
+    struct wrapping how = { .sparse = true };
+    struct source *src;
+    struct image *sparse;
 
-    for (int i = 0; two && i < 2; i++) {
-        struct check_json json = { NAME, scan[i], false, false };
-
-        s[i].bytes = malloc(OUTPUT_MAX);
-        assert(s[i].bytes);
-        sink_open(&s[i]);
-        check_json_write(&json, &s[i].out, NULL);
-        fclose(s[i].f);
+    switch (choice % 4) {
+    case 0:
+        compare_tightest(scan, scan_with(img, 1 + choice / 4 % 2, true));
+        break;
+    case 2:
+        compare_whole(scan, scan_with(img, 2, false));
+        break;
+    case 3:
+        if (!wrapped_open(data, size, &how, &src))
+            break;
+        if (image_open(src, NULL, &sparse, NULL)) {
+            compare_whole(scan, scan_with(sparse, 1, false));
+            image_close(sparse);
+        } else {
+            source_close(src);
+        }
+        break;
     }
-    if (two) {
-        assert(s[0].len == s[1].len && memcmp(s[0].bytes, s[1].bytes, s[0].len) == 0);
-        free(s[0].bytes);
-        free(s[1].bytes);
-    }
-    scan_free(two);
 }
 
-static void report_all(const struct image *img, unsigned choice)
+/* A scan that is told to stop after some reads: it ends, and what it leaves can be shown. */
+static void stop_midway(const uint8_t *data, size_t size, unsigned choice)
 {
-    struct sink s = { .bytes = malloc(OUTPUT_MAX) };
-    struct scan_result *scan = scan_with(img, choice % 4 == 1 ? 2 : 1);
-    struct buf verdict = BUF_INIT;
+    struct scan_progress *progress = calloc(1, sizeof *progress);
+    struct scan_options opt = { .threads = 1 + choice % 2, .problems_kept = PROBLEMS_KEPT,
+                                .tightest = choice & 2 };
+    struct wrapping how = { .sparse = choice & 4 };
+    struct scan_result *scan;
+    struct source *src;
+    struct sink s;
+    struct image *img;
 
-    assert(s.bytes);
-    report_info(img, &s);
+    sink_init(&s);
+    assert(progress && wrapped_open(data, size, &how, &src));
+    if (image_open(src, NULL, &img, NULL)) {
+        uint64_t requests, bytes;
+
+        source_counters(src, &requests, &bytes);
+        how.cancel = &progress->cancel;
+        how.cancel_after = (unsigned)requests + 1 + choice / 8 % 40;
+        scan = scan_by(img, &opt, progress);
+        if (scan) {
+            report_check(scan, &s);
+            report_maps(scan, choice, &s);
+            report_tables(scan, choice & 1, &s);
+        }
+        scan_free(scan);
+        image_close(img);
+    } else {
+        source_close(src);
+    }
+    free(progress);
+    sink_free(&s);
+}
+
+static void report_all(const struct image *img, const uint8_t *data, size_t size,
+                       unsigned choice, bool as_is)
+{
+    struct scan_result *scan = scan_with(img, choice % 4 == 1 ? 2 : 1, false);
+    struct buf verdict = BUF_INIT;
+    struct sink s;
+
+    sink_init(&s);
+    report_info(img, choice & 1, data, size, &s);
     if (scan) {
         scan_verdict(scan, &verdict);
         report_check(scan, &s);
         report_tables(scan, choice & 2, &s);
         report_maps(scan, choice, &s);
         report_places(scan, choice / 4, &s);
-        if (choice % 4 == 2)
-            compare_threads(img, scan);
+        if (as_is)
+            compare_others(img, scan, data, size, choice);
     }
     buf_free(&verdict);
     scan_free(scan);
-    free(s.bytes);
+    sink_free(&s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned choice = choose(data, size);
-    struct source *src = source_of(data, size, choice / 16);
+    bool sound, forced;
+    struct source *src = source_of(data, size, choice / 16, &sound);
+    struct image_options opt;
     struct image *img;
 
     if (!src)
         return 0;
-    if (!image_open(src, NULL, &img, NULL)) {
+    forced = options_of(data, size, choice / 5, &opt);
+    if (!image_open(src, forced ? &opt : NULL, &img, NULL)) {
         source_close(src);
         return 0;
     }
-    report_all(img, choice);
-    browse(img, choice / 2);
+    report_all(img, data, size, choice, sound && !forced);
+    if (choice % 2)
+        browse(img, choice / 2);
+    if (choice % 8 == 4)
+        stop_midway(data, size, choice / 8);
     image_close(img);
     return 0;
 }

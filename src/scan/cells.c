@@ -36,6 +36,23 @@ unsigned cells_parts(uint64_t n, unsigned threads)
     return parts == threads ? parts : parts * 4;
 }
 
+/* State 0: nobody, no reference. Then all of a single reference: so a lost cluster has two
+ * at least, which is what refcount blocks are asked while they are still being counted. */
+static void number_first_states(struct cells *c)
+{
+    unsigned n = 1;
+
+    for (uint32_t kind = 1; kind & OWNER_KINDS; kind <<= 1) {
+        bool by_l1 = kind & (OWNER_L2 | OWNER_DATA | OWNER_COMPRESSED | OWNER_ZERO
+                             | OWNER_VMSTATE);
+
+        if (by_l1)
+            c->state[n++] = (struct state){ owner_bits((enum owner)kind, 0, 1), 1 };
+        c->state[n++] = (struct state){ owner_bits((enum owner)kind, by_l1, 0), 1 };
+    }
+    c->n_states = n;
+}
+
 bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
 {
     memset(c, 0, sizeof *c);
@@ -45,10 +62,7 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
         c->parts_bits++;
     c->n_chunks = div_up(n, CHUNK_CELLS);
     c->touched_stride = round_up(div_up(c->n_chunks, parts), 64);
-    /* State 0: nobody, no reference. A refcount block that only the refcount table refers
-     * to is never lost: it must be known while blocks are still being counted. */
-    c->state[1] = (struct state){ OWNER_REFBLOCK, 1 };
-    c->n_states = 2;
+    number_first_states(c);
     c->states_max = STATES_COUNTED;
     pthread_mutex_init(&c->lock, NULL);
     c->side = calloc(parts, sizeof *c->side);

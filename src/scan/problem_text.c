@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "scan/class.h"
+#include "scan/map.h"
 
 typedef unsigned long long ull;
 
@@ -86,8 +87,10 @@ static void what_text(const struct problem *p, struct buf *out)
                    (ull)p->expected);
         break;
     case PROBLEM_REFBLOCK_SHARED:
-        buf_printf(out, "cluster 0x%llx has %llu references; claimed by ", (ull)p->host_off,
-                   (ull)p->found);
+        buf_printf(out, "cluster 0x%llx has %s references", (ull)p->host_off,
+                   counted_text(a, p->found));
+        if (p->owners)
+            buf_puts(out, "; claimed by ");
         owners_text(p->owners, out);
         break;
     case PROBLEM_TAIL_TRUNCATED:

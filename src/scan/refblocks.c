@@ -253,7 +253,7 @@ void count_refblocks(struct engine *e)
         state = cells_get(e->cells, geo_cluster_of(geo, off), NULL);
         if (u64_min(state.count, geo->refcount_max) != 1) {
             p.kind = PROBLEM_REFBLOCK_SHARED;
-            p.found = state.count;
+            p.found = state.count ? state.count : COUNTED_UNKNOWN;
             p.expected = 1;
             p.owners = state.owners;
             problems_add(&e->res->problems, &p);

@@ -35,6 +35,11 @@ void compare_tightest(const struct scan_result *one, struct scan_result *tight)
     if (!tight)
         return;
     for (int k = 0; k < N_PROBLEMS; k++) {
+        if (one->problems.count[k] != tight->problems.count[k])
+            fprintf(stderr, "%s: %llu, with little memory %llu\n",
+                    problem_info((enum problem_kind)k)->id,
+                    (unsigned long long)one->problems.count[k],
+                    (unsigned long long)tight->problems.count[k]);
         assert(one->problems.count[k] == tight->problems.count[k]);
         assert(one->problems.qemu_count[k] == tight->problems.qemu_count[k]);
     }

@@ -58,6 +58,7 @@ void source_read_many(struct source *src, struct source_req *req, size_t n)
         struct source_req *r = &req[i];
 
         r->error = 0;
+        r->bad = (struct source_span){ 0, 0 };
         r->got = r->off >= src->size ? 0 : (size_t)u64_min(r->len, src->size - r->off);
         if (r->got < r->len)
             memset(r->dst + r->got, 0, r->len - r->got);
@@ -75,6 +76,16 @@ bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
         return err_set_sys(err, req.error, "cannot read %llu bytes at 0x%llx",
                            (unsigned long long)len, (unsigned long long)off);
     return true;
+}
+
+bool source_read_known(struct source *src, uint64_t off, void *dst, size_t len,
+                       struct source_span *bad)
+{
+    struct source_req req = { .off = off, .len = len, .dst = dst };
+
+    source_read_many(src, &req, 1);
+    *bad = req.bad;
+    return !req.error;
 }
 
 void source_advise(struct source *src, uint64_t off, uint64_t len)

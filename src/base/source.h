@@ -12,8 +12,24 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/num.h"
 
 struct source;
+
+/* Bytes [off, off + len) of a source; len 0: none. */
+struct source_span { uint64_t off, len; };
+
+/* The shortest span that holds both. */
+static inline struct source_span source_span_hull(struct source_span a, struct source_span b)
+{
+    uint64_t end = u64_max(a.off + a.len, b.off + b.len);
+
+    if (!a.len || !b.len)
+        return a.len ? a : b;
+    a.off = u64_min(a.off, b.off);
+    a.len = end - a.off;
+    return a;
+}
 
 /* One read. Bytes at or past the end of the source read as zeros and are not an error:
  * `got` says how many were really there. */
@@ -23,6 +39,7 @@ struct source_req {
     uint8_t *dst;           /* caller's, at least len bytes; always filled completely */
     size_t got;             /* out: bytes that lie inside the source */
     int error;              /* out: 0, or errno; then the bytes that failed are zeros */
+    struct source_span bad; /* out: with an error, from the first to the last of them */
 };
 
 enum source_kind { SOURCE_FILE, SOURCE_BLOCK, SOURCE_MEMORY, SOURCE_NBD };
@@ -72,6 +89,10 @@ void source_read_many(struct source *src, struct source_req *req, size_t n);
 /* One read; false for an I/O error only (the bytes that failed are zeros then). */
 bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
                  struct error *err);
+
+/* The same for who goes on without those bytes: *bad as in source_req. */
+bool source_read_known(struct source *src, uint64_t off, void *dst, size_t len,
+                       struct source_span *bad);
 
 /* Says that this range will be read soon. Costs nothing where it means nothing. */
 void source_advise(struct source *src, uint64_t off, uint64_t len);

@@ -14,7 +14,7 @@ struct source_ops {
     void (*close)(struct source *src);              /* frees everything, src included */
     void (*info)(struct source *src, struct source_info *out);  /* all zeros before */
     /* Each request has got <= len already set to the bytes inside the source, which
-     * are to be read; the rest of dst is zeros and error is 0. A backend lowers got
+     * are to be read; the rest of dst is zeros, error and bad are 0. A backend lowers got
      * where the source proves shorter, and zeroes what it does not fill. */
     void (*read_many)(struct source *src, struct source_req *req, size_t n);
     void (*advise)(struct source *src, uint64_t off, uint64_t len);     /* may be NULL */
@@ -41,6 +41,9 @@ void source_count(struct source *src, uint64_t requests, uint64_t bytes);
 /* preadv: bytes read (0 at the end of the file), or a negative errno. */
 typedef ssize_t source_readv_fn(struct source *src, const struct iovec *iov, int n,
                                 uint64_t off);
+
+/* Bytes [at, at + len) of the request have failed: they become zeros. */
+void source_req_lost(struct source_req *req, size_t at, size_t len, int error);
 
 /* A read_many for storage that is best read in few, long, rising reads. Neighbouring
  * requests become one read; where that fails, each request is tried alone, and then in

@@ -51,6 +51,16 @@ struct isolation {
     size_t end;                         /* bytes of the request: here the source ends */
 };
 
+void source_req_lost(struct source_req *req, size_t at, size_t len, int error)
+{
+    struct source_span lost = { req->off + at, len };
+
+    memset(req->dst + at, 0, len);
+    if (!req->error)
+        req->error = error;
+    req->bad = source_span_hull(req->bad, lost);
+}
+
 /* Reads [at, at+len) of the request. Depth is bounded by log2(len / SECTOR). */
 static void isolate(struct isolation *job, size_t at, size_t len)
 {
@@ -59,8 +69,12 @@ static void isolate(struct isolation *job, size_t at, size_t len)
     uint64_t off = job->req->off + at, done = 0, half;
     int error;
 
-    if (at >= job->end || job->failures >= SOURCE_RETRIES_MAX) {
+    if (at >= job->end) {
         memset(dst, 0, len);
+        return;
+    }
+    if (job->failures >= SOURCE_RETRIES_MAX) {
+        source_req_lost(job->req, at, len, EIO);
         return;
     }
     error = readv_all(job->src, job->readv, &iov, 1, off, &done);
@@ -71,14 +85,12 @@ static void isolate(struct isolation *job, size_t at, size_t len)
     if (!error)
         return;
     job->failures++;
-    if (!job->req->error)
-        job->req->error = error;
     /* The half that follows begins at a sector of the storage. */
     half = (off + len / 2) / SECTOR * SECTOR;
     if (half <= off)
         half = (off / SECTOR + 1) * SECTOR;
     if (half >= off + len) {
-        memset(dst, 0, len);
+        source_req_lost(job->req, at, len, error);
         return;
     }
     isolate(job, at, (size_t)(half - off));

@@ -176,10 +176,8 @@ static void nbd_source_read_many(struct source *src, struct source_req *req, siz
     size_t k = 0, n_groups = 0, n_jobs = 0;
 
     if (!sorted || !group || !job) {
-        for (size_t i = 0; i < n; i++) {
-            memset(req[i].dst, 0, req[i].got);
-            req[i].error = ENOMEM;
-        }
+        for (size_t i = 0; i < n; i++)
+            source_req_lost(&req[i], 0, req[i].got, ENOMEM);
         goto out;
     }
     for (size_t i = 0; i < n; i++)

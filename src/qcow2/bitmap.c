@@ -100,8 +100,18 @@ struct dir {
     uint64_t off, size;                 /* bytes; zeros past the end of the file */
     uint8_t *window;                    /* bytes [from, from + WINDOW) of it */
     uint64_t from;
-    bool loaded, unreadable;
+    bool loaded;
+    struct source_span bad;             /* of an entry */
 };
+
+/* The piece has failed: is it these very bytes? */
+static struct source_span read_exactly(struct dir *d, uint64_t at, void *to, size_t len)
+{
+    struct source_span bad;
+
+    source_read_known(d->src, d->off + at, to, len, &bad);
+    return source_span_hull(d->bad, bad);
+}
 
 /* Copies `len` bytes at `at`, an entry's fixed part or its name. */
 static void copy_out(struct dir *d, uint64_t at, void *to, size_t len)
@@ -113,8 +123,8 @@ static void copy_out(struct dir *d, uint64_t at, void *to, size_t len)
     }
     if (d->loaded)
         memcpy(to, d->window + (at - d->from), len);
-    else if (!source_read(d->src, d->off + at, to, len, NULL))
-        d->unreadable = true;               /* it is these very bytes */
+    else
+        d->bad = read_exactly(d, at, to, len);
 }
 
 static bool read_name(struct dir *d, uint64_t at, uint64_t *left, struct bitmap *b)
@@ -158,7 +168,8 @@ static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry 
             free(b.name);
             return false;
         }
-        if (d->unreadable) {
+        if (d->bad.len) {
+            out->bad = d->bad;
             out->end = BITMAPS_UNREADABLE;
             free(out->list[--out->n].name);
             return true;

@@ -43,6 +43,7 @@ struct bitmaps {
     size_t n;
     uint64_t dir_off, dir_size;     /* bytes */
     enum bitmaps_end end;
+    struct source_span bad;         /* bytes of the directory: BITMAPS_UNREADABLE */
     bool consistent;                /* autoclear bit 0: the extension can be believed */
 };
 

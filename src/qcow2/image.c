@@ -15,7 +15,7 @@ static bool read_head(struct image *img, struct error *err)
     img->head = calloc(1, img->head_len);
     if (!img->head)
         return err_set(err, ERR_NOMEM, "out of memory");
-    img->head_unreadable = !source_read(img->src, 0, img->head, img->head_len, NULL);
+    source_read_known(img->src, 0, img->head, img->head_len, &img->head_bad);
     return true;
 }
 
@@ -81,8 +81,7 @@ static bool read_reftable(struct image *img, struct error *err)
         free(bytes);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    if (!source_read(img->src, off, bytes, (size_t)n * 8, NULL))
-        img->reftable_unreadable = true;
+    source_read_known(img->src, off, bytes, (size_t)n * 8, &img->reftable_bad);
     for (size_t i = 0; i < n; i++)
         img->reftable[i] = be64(bytes + i * 8);
     img->reftable_n = n;

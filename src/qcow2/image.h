@@ -31,7 +31,7 @@ struct image {
     uint8_t *head;              /* owned: first cluster of the file, zeros past its end */
     size_t head_len;            /* = cluster_size */
     size_t head_got;            /* bytes of it that lie inside the file */
-    bool head_unreadable;       /* I/O error in it, after the header: those bytes are 0 */
+    struct source_span head_bad;        /* I/O error in it: those bytes are 0 */
     struct geometry geo;
     struct extensions ext;
     struct snapshots snaps;
@@ -43,7 +43,7 @@ struct image {
     uint64_t *reftable;         /* owned: reftable_n entries, raw */
     uint64_t reftable_n;        /* at most geo.reftable_entries: those past the end of the
                                    file are 0 and not held */
-    bool reftable_unreadable;   /* I/O error in some of it (those entries are 0) */
+    struct source_span reftable_bad;    /* I/O error in it (those entries are 0) */
     struct refusal refused;
 };
 

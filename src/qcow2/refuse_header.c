@@ -146,7 +146,7 @@ static bool tables(const struct judged *j, struct refusal *out)
     if (past_reading(h->refcount_table_offset, reftable_len))
         return refuse(out, "reftable-unreadable", "the refcount table at 0x%llx lies "
                       "past all that can be read", (ull)h->refcount_table_offset);
-    if (j->img->reftable_unreadable)
+    if (j->img->reftable_bad.len)
         return refuse(out, "reftable-unreadable", "reading the refcount table at 0x%llx "
                       "fails", (ull)h->refcount_table_offset);
     return false;

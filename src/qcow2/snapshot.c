@@ -67,7 +67,7 @@ size_t name_kept(uint64_t len, uint64_t *left)
 
 /* A string of at most 65535 bytes; what lies past the end of the file is left out. */
 static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t *left,
-                        char **out, bool *cut, bool *unreadable)
+                        char **out, bool *cut, struct source_span *bad)
 {
     uint64_t size = source_size(src);
     uint64_t there = off < size ? u64_min(len, size - off) : 0;
@@ -79,8 +79,8 @@ static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t
     text = calloc(1, (size_t)there + 1);
     if (!text)
         return false;
-    if (there && !source_read(src, off, text, (size_t)there, NULL))
-        *unreadable = true;
+    if (there && !bad->len)
+        source_read_known(src, off, text, (size_t)there, bad);
     *out = text;
     return true;
 }
@@ -93,10 +93,9 @@ static enum step read_entry(struct source *src, const struct header *hdr, uint64
 {
     uint8_t fixed[FIXED], extra[EXTRA_KNOWN] = { 0 };
     uint64_t string = off + FIXED;
-    bool unreadable = false;
 
     *s = (struct snapshot){ .entry_off = off };
-    if (!source_read(src, off, fixed, sizeof fixed, NULL)) {
+    if (!source_read_known(src, off, fixed, sizeof fixed, &out->bad)) {
         out->end = SNAPSHOTS_UNREADABLE;
         return STEP_END;
     }
@@ -109,18 +108,17 @@ static enum step read_entry(struct source *src, const struct header *hdr, uint64
         out->end = SNAPSHOTS_TABLE_TOO_LARGE;
         return STEP_END;
     }
-    if (!source_read(src, string, extra,
-                     (size_t)u64_min(s->extra_data_size, EXTRA_KNOWN), NULL))
-        unreadable = true;
+    source_read_known(src, string, extra, (size_t)u64_min(s->extra_data_size, EXTRA_KNOWN),
+                      &out->bad);
     decode_extra(extra, hdr->size, s);
     string += s->extra_data_size;
-    if (!read_string(src, string, s->id_size, left, &s->id, &s->id_cut, &unreadable) ||
+    if (!read_string(src, string, s->id_size, left, &s->id, &s->id_cut, &out->bad) ||
         !read_string(src, string + s->id_size, s->name_size, left, &s->name, &s->id_cut,
-                     &unreadable)) {
+                     &out->bad)) {
         free(s->id);
         return STEP_NOMEM;
     }
-    if (!unreadable)
+    if (!out->bad.len)
         return STEP_ENTRY;
     free(s->id);
     free(s->name);

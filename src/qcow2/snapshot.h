@@ -47,6 +47,7 @@ struct snapshots {
     uint64_t whole_len;             /* the same with the all-zero entries past the
                                        end of the file, announced but not kept */
     enum snapshots_end end;
+    struct source_span bad;         /* the bytes of SNAPSHOTS_UNREADABLE */
 };
 
 /* Reads the table as far as it can be read. A table that runs past the end of the file

@@ -13,13 +13,19 @@ static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t none, uint32
     (void)none;
     for (uint64_t at = start; at < end; ) {
         size_t len = (size_t)u64_min(sizeof bytes, end - at);
+        struct source_span bad;
         struct place place = { PLACE_BITMAP_TABLE, 0, first->table - 1,
                                (at - first->start) / 8, at, NO_ADDRESS };
 
         if (walk->cancel && *walk->cancel)
             return false;
-        if (!source_read(walk->img->src, at, bytes, len, NULL) && walk->unreadable)
-            walk->unreadable(walk->ctx, &place, len);
+        if (!source_read_known(walk->img->src, at, bytes, len, &bad) && walk->unreadable) {
+            struct place there = place;
+
+            there.j += (bad.off - at) / 8;
+            there.file_off += (bad.off - at) / 8 * 8;
+            walk->unreadable(walk->ctx, &there, bad);
+        }
         for (size_t k = 0; k + 8 <= len; k += 8, place.j++, place.file_off += 8) {
             uint64_t value = be64(bytes + k);
 

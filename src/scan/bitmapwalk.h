@@ -13,8 +13,8 @@ struct bitmap_walk {
     /* A word that is not zero; `place` in the first bitmap that holds it, `weight` of them
      * do. */
     void (*word)(void *ctx, const struct place *place, uint64_t value, uint64_t weight);
-    /* len bytes from `place` on could not be read; may be NULL. */
-    void (*unreadable)(void *ctx, const struct place *place, uint64_t len);
+    /* These bytes could not be read; place: of the first word of them. May be NULL. */
+    void (*unreadable)(void *ctx, const struct place *place, struct source_span bad);
 };
 
 /* False when memory ran out or when cancelled. */

@@ -141,6 +141,21 @@ uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t);
 /* Place of an entry of this table, guest offset included. */
 struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j);
 
+/* --- what could not be read (unreadable.c) --- */
+
+/* Adds a record: bytes `bad` of `what` ("L2 table"), from the entry at `place` on (its
+ * file_off is where that entry begins). */
+void unreadable_add(struct problems *out, const struct geometry *geo,
+                    const struct place *place, struct source_span bad, const char *what);
+void engine_unreadable(struct engine *e, const struct place *place, struct source_span bad,
+                       const char *what);
+
+/* Header cluster, refcount table, snapshot table, bitmap directory: image_open() read them. */
+void pass_unreadable(struct engine *e);
+
+/* Is this entry, 0 in memory, one that could not be read? */
+bool reftable_entry_lost(const struct image *img, uint64_t i);
+
 /* --- the map (map.c) --- */
 struct map *map_new(const struct image *img, unsigned parts, struct error *err);
 void map_free(struct map *map);

@@ -81,20 +81,16 @@ static void copied_rule(struct problems *out, const struct engine *e,
 }
 
 static void explain_table(struct engine *e, const struct l2_table *t, const uint8_t *bytes,
-                          int error, struct problems *out)
+                          struct source_span bad, struct problems *out)
 {
     const struct geometry *geo = e->geo;
     uint64_t walks = (uint64_t)t->n_active + t->n_snapshot;
     uint32_t copied = engine_copied_walks(e, t);
 
-    if (error) {
-        struct problem p = {
-            .kind = PROBLEM_UNREADABLE, .place = engine_l2_place(e, t, 0), .count = 1,
-            .host_off = t->off, .guest_off = geo_guest_off(geo, t->l1_index, 0),
-            .guest_len = geo->l2_span, .found = geo->cluster_size, .note = strdup("an L2 table"),
-        };
+    if (bad.len) {
+        struct place place = engine_l2_place(e, t, (bad.off - t->off) / geo->l2_entry_size);
 
-        problems_add(out, &p);
+        unreadable_add(out, geo, &place, bad, "L2 table");
     }
     for (uint64_t j = 0; j < geo->l2_entries; j++, bytes += geo->l2_entry_size) {
         uint64_t raw = be64(bytes), bitmap = geo->extended_l2 ? be64(bytes + 8) : 0;
@@ -156,7 +152,7 @@ static void explain_worker(void *ctx, unsigned number)
             t = &e->l2.list[pass->suspect[first + k]];
             problems_init_part(&pass->found[k], PROBLEMS_KEPT_PER_TABLE, &e->res->problems);
             reader_fetch(&rd, &t->off, 1);
-            explain_table(e, t, reader_table(&rd, 0), rd.error[0], &pass->found[k]);
+            explain_table(e, t, reader_table(&rd, 0), rd.bad[0], &pass->found[k]);
         }
         pthread_barrier_wait(&pass->barrier);
         if (number == 0) {

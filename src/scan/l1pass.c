@@ -65,17 +65,9 @@ static bool judge_word(void *ctx, const struct l1_word *w)
     return true;
 }
 
-static void unreadable(void *ctx, const struct place *place, uint64_t len)
+static void unreadable(void *ctx, const struct place *place, struct source_span bad)
 {
-    struct engine *e = ctx;
-    struct problem p = {
-        .kind = PROBLEM_UNREADABLE, .place = *place, .count = 1, .host_off = place->file_off,
-        .guest_off = place->guest_off, .found = len,
-        .guest_len = len / 8 * u64_min(e->geo->l2_span, UINT64_MAX / len),
-        .note = strdup("part of an L1 table"),
-    };
-
-    problems_add(&e->res->problems, &p);
+    engine_unreadable(ctx, place, bad, "L1 table");
 }
 
 static void words_done(void *ctx, uint64_t n)

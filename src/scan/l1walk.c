@@ -57,6 +57,7 @@ static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
 
     for (uint64_t at = start; at < end; ) {
         struct l1_word w = { .n_active = n_active, .n_snapshot = n_snapshot };
+        struct source_span bad;
         uint64_t data, data_end;
         size_t len;
 
@@ -67,10 +68,10 @@ static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
         if (data > at)
             at = data - (data - start) % 8;
         len = (size_t)u64_min(WORDS_PER_READ * 8, end - at);
-        if (!source_read(img->src, at, wk->bytes, len, NULL) && walk->unreadable) {
-            struct place place = place_of(img, first, at);
+        if (!source_read_known(img->src, at, wk->bytes, len, &bad) && walk->unreadable) {
+            struct place place = place_of(img, first, at + (bad.off - at) / 8 * 8);
 
-            walk->unreadable(walk->ctx, &place, len);
+            walk->unreadable(walk->ctx, &place, bad);
         }
         for (size_t k = 0; k < len; k += 8) {
             w.value = be64(wk->bytes + k);

@@ -23,8 +23,8 @@ struct l1_walk {
     void *ctx;
     /* Return false to end the walk. */
     bool (*word)(void *ctx, const struct l1_word *w);
-    /* len bytes from `place` on could not be read; may be NULL. */
-    void (*unreadable)(void *ctx, const struct place *place, uint64_t len);
+    /* These bytes could not be read; place: of the first word of them. May be NULL. */
+    void (*unreadable)(void *ctx, const struct place *place, struct source_span bad);
     /* n words are done; may be NULL. */
     void (*done)(void *ctx, uint64_t n);
 };

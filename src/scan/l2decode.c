@@ -249,7 +249,7 @@ bool l2_decode_table(struct engine *e, struct l2_worker *w, unsigned buffer, siz
     struct item_list *list = w->list[buffer];
     struct decode d = {
         .e = e, .w = w, .tail = w->tail, .table = t,
-        .part_mask = e->cells->parts - 1, .suspect = w->reader.error[k] != 0,
+        .part_mask = e->cells->parts - 1, .suspect = w->reader.bad[k].len != 0,
     };
     struct layer_stats before = w->active;
 

@@ -30,8 +30,8 @@ bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
     r->req = calloc(r->max * (r->look_for_holes ? READER_EXTENTS : 1), sizeof *r->req);
     r->extent = calloc(r->max * READER_EXTENTS, sizeof *r->extent);
     r->n_extents = calloc(r->max, sizeof *r->n_extents);
-    r->error = calloc(r->max, sizeof *r->error);
-    if (r->bytes && r->req && r->extent && r->n_extents && r->error)
+    r->bad = calloc(r->max, sizeof *r->bad);
+    if (r->bytes && r->req && r->extent && r->n_extents && r->bad)
         return true;
     reader_free(r);
     return false;
@@ -43,7 +43,7 @@ void reader_free(struct reader *r)
     free(r->req);
     free(r->extent);
     free(r->n_extents);
-    free(r->error);
+    free(r->bad);
     memset(r, 0, sizeof *r);
 }
 
@@ -139,11 +139,9 @@ void reader_fetch(struct reader *r, const uint64_t *off, size_t n)
     }
     source_read_many(r->img->src, r->req, n_req);
     for (size_t k = 0; k < n; k++) {
-        r->error[k] = 0;
-        for (unsigned i = 0; i < r->n_extents[k]; i++, q++) {
-            if (r->req[q].error)
-                r->error[k] = r->req[q].error;
-        }
+        r->bad[k] = (struct source_span){ 0, 0 };
+        for (unsigned i = 0; i < r->n_extents[k]; i++, q++)
+            r->bad[k] = source_span_hull(r->bad[k], r->req[q].bad);
         if (!r->leave_holes)
             clear_holes(r, k);
     }

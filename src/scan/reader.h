@@ -30,7 +30,7 @@ struct reader {
     unsigned *n_extents;        /* owned: per table */
     /* The last answer about holes: first data at or after known_from. */
     uint64_t known_from, known_start, known_stop;
-    int *error;                 /* owned: per table */
+    struct source_span *bad;    /* owned: per table, the bytes of an I/O error */
 };
 
 /* team: readers there are at the same time. */
@@ -39,7 +39,7 @@ bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
 void reader_free(struct reader *r);
 
 /* Reads n (<= max) tables at these host offsets. Table k is then at reader_table(r, k),
- * zeros past the end of the file; error[k] is 0 or the errno of a failure. Holes of the
+ * zeros past the end of the file; bad[k] is what could not be read (zeros). Holes of the
  * file are not read: extent[k * READER_EXTENTS + 0 ... n_extents[k]-1] says what is there,
  * ascending. The rest of the table is zeros, or with leave_holes undefined. */
 void reader_fetch(struct reader *r, const uint64_t *off, size_t n);

@@ -99,7 +99,7 @@ static enum block_state flag_ones(struct engine *e, uint64_t first, uint64_t n,
     return others ? BLOCK_MIXED : BLOCK_SIMPLE;
 }
 
-static void first_block(struct first_pass *fp, uint64_t i, const uint8_t *block, int error)
+static void first_block(struct first_pass *fp, uint64_t i, const uint8_t *block, bool read)
 {
     struct engine *e = fp->e;
     const struct geometry *geo = e->geo;
@@ -108,7 +108,7 @@ static void first_block(struct first_pass *fp, uint64_t i, const uint8_t *block,
     uint64_t beyond = 0;
 
     fp->read++;
-    if (error) {
+    if (!read) {
         e->block[i] = BLOCK_UNREADABLE;
         return;
     }
@@ -150,8 +150,11 @@ static void first_worker(void *ctx, unsigned worker)
             for (; i < end && n < rd.max; i++) {
                 uint64_t at = block_off(e, i);
 
-                if (!at)
+                if (!at) {
+                    if (reftable_entry_lost(e->img, i))
+                        e->block[i] = BLOCK_UNREADABLE;
                     continue;
+                }
                 if (at & (e->geo->cluster_size - 1) ||
                     at > READ_OFFSET_MAX - e->geo->cluster_size) {
                     e->block[i] = BLOCK_BAD;
@@ -164,7 +167,7 @@ static void first_worker(void *ctx, unsigned worker)
             }
             reader_fetch(&rd, off, n);
             for (size_t k = 0; k < n; k++)
-                first_block(fp, index[k], reader_table(&rd, k), rd.error[k]);
+                first_block(fp, index[k], reader_table(&rd, k), !rd.bad[k].len);
             engine_done(e, n);
             n = 0;
         }
@@ -173,6 +176,28 @@ out:
     free(index);
     free(off);
     reader_free(&rd);
+}
+
+/* Reads those blocks once more, to know which bytes of them it is. */
+static bool tell_unreadable(struct engine *e)
+{
+    size_t cs = (size_t)e->geo->cluster_size;
+    uint8_t *block = malloc(cs);
+
+    if (!block)
+        return false;
+    for (uint64_t i = 0; i < e->n_blocks; i++) {
+        struct place place = { PLACE_REFBLOCK, 0, i, 0, block_off(e, i), NO_ADDRESS };
+        struct source_span bad;
+
+        if (e->block[i] != BLOCK_UNREADABLE || reftable_entry_lost(e->img, i))
+            continue;
+        if (source_read_known(e->img->src, place.file_off, block, cs, &bad))
+            bad = (struct source_span){ place.file_off, cs };
+        engine_unreadable(e, &place, bad, "refcount block");
+    }
+    free(block);
+    return true;
 }
 
 bool pass_refblocks(struct engine *e, struct error *err)
@@ -190,13 +215,8 @@ bool pass_refblocks(struct engine *e, struct error *err)
     if (fp.failed || e->cells->failed)
         return err_set(err, ERR_NOMEM, "out of memory");
     e->res->stats.refblocks = fp.read;
-    for (uint64_t i = 0; i < e->n_blocks; i++) {
-        struct place place = { PLACE_REFBLOCK, 0, i, 0, block_off(e, i), NO_ADDRESS };
-
-        if (e->block[i] == BLOCK_UNREADABLE)
-            problem_note(&e->res->problems, PROBLEM_UNREADABLE, &place,
-                         e->geo->cluster_size, 0, "a refcount block");
-    }
+    if (!tell_unreadable(e))
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (fp.past_end) {
         struct place place = { PLACE_REFBLOCK, 0, e->geo->n_clusters >> e->geo->refblock_bits,
                                e->geo->n_clusters & (e->geo->refblock_entries - 1),

@@ -98,12 +98,9 @@ static void bitmap_word(void *ctx, const struct place *place, uint64_t word,
         past_end(e, PROBLEM_BITMAP_PAST_END, *place, data, cs, weight);
 }
 
-static void bitmap_unreadable(void *ctx, const struct place *place, uint64_t len)
+static void bitmap_unreadable(void *ctx, const struct place *place, struct source_span bad)
 {
-    struct engine *e = ctx;
-
-    problem_note(&e->res->problems, PROBLEM_UNREADABLE, place, len, 0,
-                 "part of a bitmap table");
+    engine_unreadable(ctx, place, bad, "bitmap table");
 }
 
 static bool count_bitmap_tables_piece(void *ctx, uint64_t start, uint64_t end, uint32_t none,

@@ -393,6 +393,7 @@ void pass_rules(struct engine *e)
     rules_odd(e);
     rules_snapshots(e);
     rules_bitmaps(e);
+    pass_unreadable(e);
     if (info.in_use)
         problem_note(&e->res->problems, PROBLEM_IMAGE_IN_USE, &none, 0, 0, NULL);
 }

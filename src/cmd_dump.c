@@ -92,6 +92,10 @@ static int dump_image(const struct settings *s, const struct kind *kind, const c
     if (d.json)
         dump_end_record(&d);
     status = STATUS_CLEAN;
+    if (d.lost.code != ERR_NONE) {
+        status = STATUS_FAILED;
+        message_error(name, &d.lost);
+    }
     goto out;
 failed:
     message_error(name, &err);

@@ -9,15 +9,21 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
     struct chain chain = { NULL, 0 };
     struct outside outside[OUTSIDE_MAX];
     struct image *img = NULL;
+    struct sandbox sandbox = { false, 0, false };
     struct error err;
     struct info info;
     int status = STATUS_FAILED;
 
+    /* Before entering, while the kernel can be asked. */
+    if (s->verbose && !s->no_sandbox)
+        sandbox_probe(&sandbox);
     if (!open_image_and_chain(s, name, &img, &chain, &err)) {
         message_error(name, &err);
         goto out;
     }
     info_gather(name, img, &chain, &info);
+    if (s->verbose)
+        info.sandbox = &sandbox;
     if (s->output == OUTPUT_JSON)
         info_json(&info, out);
     else

@@ -94,6 +94,9 @@ static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 
 static const struct opt info_opts[] = {
     OUTPUT_ROW,
+    { 'v', "verbose", ARG_NONE, NULL, NULL,
+      "tell the sandbox as well: what keeps the image from reaching the rest of the system "
+      "while it is read" },
     BACKING_ROW,
     { OPT_UNTRUSTED, "untrusted", ARG_NONE, NULL, NULL,
       "exit with status 4 when the image refers to anything outside itself" },

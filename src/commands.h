@@ -19,6 +19,7 @@ struct settings {
     struct image_options image;
     bool backing;               /* --backing: open the files that an image names */
     bool untrusted;             /* --untrusted */
+    bool verbose;               /* -v */
     const char *sample;         /* --sample: name of a sample image, or NULL */
     unsigned threads;           /* 0: as many as there are cores */
     size_t problems_kept;       /* 0: the default */

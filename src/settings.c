@@ -178,6 +178,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_NO_MOUSE:
         s->no_mouse = true;
         return true;
+    case 'v':
+        s->verbose = true;
+        return apply_classic(s, id, arg, err);
     default:
         return apply_classic(s, id, arg, err);
     }

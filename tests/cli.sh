@@ -207,6 +207,11 @@ status 0 map --space=guest alone.qcow2; err_has 'healthy.qcow2: not looked into'
 status 0 map --space=guest --backing $s/overlay.qcow2; [ ! -s err ] || complain "$(cat err)"
 status 3 check --no-sandbox $s/leak.qcow2
 status 0 --version; out_has '^sandbox: ' "--version"
+sandbox=$(sed -n 's/^sandbox: //p' out)
+status 0 info $s/healthy.qcow2; out_lacks '^sandbox' "info"
+status 0 info -v $s/healthy.qcow2; out_has "^sandbox  *$sandbox\$" "info -v"
+status 0 info --verbose --no-sandbox $s/healthy.qcow2; out_has '^sandbox  *none$' "--no-sandbox"
+status 0 info -v --output=json $s/healthy.qcow2; out_has "\"sandbox\": \"$sandbox\"" "info -v"
 
 # --- manners ---
 "$QCHECK" dump l2 $s/many.qcow2 2> err | head -1 > out

@@ -171,6 +171,7 @@ bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, siz
                    uint64_t *out, struct error *err)
 {
     uint8_t bytes[CHUNK];
+    bool ok = true;
 
     for (size_t done = 0; done < n;) {
         size_t k = n - done < CHUNK / 8 ? n - done : CHUNK / 8;
@@ -178,13 +179,13 @@ bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, siz
 
         if (!entry_off(l1_off, first + done, 8, &off))
             memset(bytes, 0, k * 8);
-        else if (!source_read(img->src, off, bytes, k * 8, err))
-            return false;
+        else if (!source_read(img->src, off, bytes, k * 8, ok ? err : NULL))
+            ok = false;
         for (size_t i = 0; i < k; i++)
             out[done + i] = be64(bytes + i * 8);
         done += k;
     }
-    return true;
+    return ok;
 }
 
 bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, size_t n,
@@ -192,6 +193,7 @@ bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, siz
 {
     size_t size = img->geo.l2_entry_size;
     uint8_t bytes[CHUNK];
+    bool ok = true;
 
     for (size_t done = 0; done < n;) {
         size_t k = n - done < CHUNK / size ? n - done : CHUNK / size;
@@ -199,13 +201,13 @@ bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, siz
 
         memset(bytes, 0, sizeof bytes);
         if (entry_off(l2_off, first + done, size, &off) &&
-            !source_read(img->src, off, bytes, k * size, err))
-            return false;
+            !source_read(img->src, off, bytes, k * size, ok ? err : NULL))
+            ok = false;
         for (size_t i = 0; i < k; i++)
             l2_decode(&img->geo, bytes + i * size, &out[done + i]);
         done += k;
     }
-    return true;
+    return ok;
 }
 
 enum stored_status image_stored_refcount(const struct image *img, uint64_t cluster,

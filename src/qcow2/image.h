@@ -60,7 +60,8 @@ void image_close(struct image *img);        /* accepts NULL */
 uint64_t image_entries_present(const struct image *img, uint64_t off, uint64_t n);
 
 /* Reads n entries of an L1 table from entry `first` on; entries past the end of the file
- * become 0. False only for I/O errors. */
+ * become 0. False only for I/O errors: then the entries that could not be read are 0, the
+ * others are as they are. */
 bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,
                    uint64_t *out, struct error *err);
 

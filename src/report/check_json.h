@@ -16,7 +16,7 @@ struct check_json {
     bool stats;                     /* add what the scan took */
 };
 
-/* False when memory runs out or a table cannot be read again (viscera). */
+/* False when memory runs out. */
 bool check_json_write(const struct check_json *c, struct out *out, struct error *err);
 
 #endif

@@ -37,6 +37,19 @@ void dump_line_end(struct dump *d)
     d->records++;
 }
 
+void dump_lost(struct dump *d, const struct error *why)
+{
+    if (d->lost.code == ERR_NONE)
+        d->lost = *why;
+    if (d->json) {
+        dump_line(d, "unreadable");
+        jw_text(&d->jw, "text", why->text);
+        dump_line_end(d);
+    } else {
+        out_printf(d->out, "  ! unreadable: %s\n", why->text);
+    }
+}
+
 void dump_end_record(struct dump *d)
 {
     uint64_t records = d->records;

@@ -28,6 +28,7 @@ struct dump {
     bool one_layer, all_layers;         /* neither: the active layer */
     uint32_t layer;                     /* with one_layer: TABLE_ACTIVE or number + 1 */
     uint64_t records;                   /* written */
+    struct error lost;                  /* the first I/O error, or ERR_NONE */
 };
 
 /* out and scan are borrowed until dump_end. */
@@ -36,8 +37,9 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
 void dump_end(struct dump *d);
 
 /* Each prints one kind of table, without the entries of L1 and bitmap tables that would
- * lie after the end of the file: those are zeros and may be many. False after an I/O
- * error or when memory ran out: the output ends there, without an end record. */
+ * lie after the end of the file: those are zeros and may be many. What cannot be read is
+ * said at its place and in d->lost, and the rest goes on. False when memory ran out: the
+ * output ends there, without an end record. */
 bool dump_header(struct dump *d, struct error *err);
 bool dump_l1(struct dump *d, struct error *err);
 bool dump_l2(struct dump *d, struct error *err);
@@ -55,6 +57,9 @@ void dump_end_record(struct dump *d);
 /* Opens a JSON line of this type; closed by dump_line_end. */
 void dump_line(struct dump *d, const char *type);
 void dump_line_end(struct dump *d);
+
+/* Entries that follow could not be read and are zeros: a line that says so. */
+void dump_lost(struct dump *d, const struct error *why);
 
 /* Is this layer asked for? table: TABLE_ACTIVE or snapshot number + 1. */
 bool dump_wants_layer(const struct dump *d, uint32_t table);

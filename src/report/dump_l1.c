@@ -83,7 +83,7 @@ static void empty_run(struct dump *d, uint64_t first, uint64_t n)
         out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", first, first + n - 1);
 }
 
-static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error *err)
+static void layer(struct dump *d, uint32_t table, uint64_t *entry)
 {
     const struct geometry *geo = &d->img->geo;
     struct l1_stats st = { 0 };
@@ -96,6 +96,7 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
     first = u64_min(d->from / geo->l2_span, end);
     for (uint64_t i = first; i < end && out_ok(d->out); i++) {
         struct found_kinds found = { .n = 0 };
+        struct error why;
         uint64_t e;
 
         if (i >= present) {                     /* zeros, without a line of their own */
@@ -106,8 +107,11 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
         if ((i % DUMP_BATCH == 0 || i == first) &&
             !image_read_l1(d->img, off, i,
                            (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, n - i),
-                           entry + i % DUMP_BATCH, err))
-            return false;
+                           entry + i % DUMP_BATCH, &why)) {
+            empty_run(d, i - empty, empty);
+            empty = 0;
+            dump_lost(d, &why);
+        }
         e = entry[i % DUMP_BATCH];
         judge(geo, e, &st);
         found_at_entry(d->found, off + i * 8, &found);
@@ -127,19 +131,17 @@ static bool layer(struct dump *d, uint32_t table, uint64_t *entry, struct error 
     }
     empty_run(d, end - empty, empty);
     totals(d, table, &st);
-    return true;
 }
 
 bool dump_l1(struct dump *d, struct error *err)
 {
     uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
-    bool ok = true;
 
     if (!entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (uint32_t t = 0; ok && t < dump_layers(d); t++)
+    for (uint32_t t = 0; t < dump_layers(d); t++)
         if (dump_wants_layer(d, t))
-            ok = layer(d, t, entry, err);
+            layer(d, t, entry);
     free(entry);
-    return ok;
+    return true;
 }

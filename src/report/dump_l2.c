@@ -18,7 +18,6 @@ struct l2_walk {
     uint64_t *l1;               /* DUMP_BATCH entries */
     struct l2_entry *entry;     /* DUMP_BATCH entries */
     struct l2_stats one, all;
-    struct error *err;
 };
 
 static bool has_host(const struct l2_entry *e)
@@ -204,27 +203,28 @@ static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
         row_text(w, j, guest, e, &found);
 }
 
-static bool one_table(struct l2_walk *w)
+static void one_table(struct l2_walk *w)
 {
     const struct geometry *geo = &w->d->img->geo;
 
     w->one = (struct l2_stats){ 0 };
     for (uint64_t j = 0; j < geo->l2_entries && out_ok(w->d->out); j += DUMP_BATCH) {
         size_t n = (size_t)u64_min(DUMP_BATCH, geo->l2_entries - j);
+        struct error why;
 
-        if (!image_read_l2(w->d->img, w->l2_off, j, n, w->entry, w->err))
-            return false;
+        if (!image_read_l2(w->d->img, w->l2_off, j, n, w->entry, &why))
+            dump_lost(w->d, &why);
         for (size_t k = 0; k < n; k++)
             row(w, j + k, &w->entry[k]);
     }
     table_end(w);
-    return true;
 }
 
-static bool layer(struct l2_walk *w)
+static void layer(struct l2_walk *w)
 {
     struct dump *d = w->d;
     const struct geometry *geo = &d->img->geo;
+    struct error why;
     uint64_t off, n;
 
     w->all = (struct l2_stats){ 0 };
@@ -234,15 +234,14 @@ static bool layer(struct l2_walk *w)
     for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
             !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1,
-                           w->err))
-            return false;
+                           &why))
+            dump_lost(d, &why);
         w->l1_index = i;
         w->l2_off = w->l1[i % DUMP_BATCH] & ENTRY_OFFSET_MASK;
         if (!w->l2_off || geo_guest_off(geo, i, 0) >= d->to ||
             geo_guest_off(geo, i + 1, 0) <= d->from)
             continue;
-        if (!one_table(w))
-            return false;
+        one_table(w);
     }
     if (d->json) {
         dump_line(d, "l2-total");
@@ -253,27 +252,21 @@ static bool layer(struct l2_walk *w)
         out_printf(d->out, "  %" PRIu64 " L2 tables: ", w->all.tables);
         stats_text(w, &w->all);
     }
-    return true;
 }
 
 bool dump_l2(struct dump *d, struct error *err)
 {
-    struct l2_walk w = { .d = d, .err = err };
-    bool ok = false;
+    struct l2_walk w = { .d = d };
+    bool ok;
 
     w.l1 = calloc(DUMP_BATCH, sizeof *w.l1);
     w.entry = calloc(DUMP_BATCH, sizeof *w.entry);
-    if (!w.l1 || !w.entry) {
-        err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
-    }
-    ok = true;
+    ok = (w.l1 && w.entry) || err_set(err, ERR_NOMEM, "out of memory");
     for (uint32_t t = 0; ok && t < dump_layers(d); t++) {
         w.table = t;
         if (dump_wants_layer(d, t))
-            ok = layer(&w);
+            layer(&w);
     }
-out:
     free(w.l1);
     free(w.entry);
     return ok;

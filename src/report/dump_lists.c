@@ -260,7 +260,7 @@ static uint64_t bitmap_span(const struct dump *d, const struct bitmap *b)
                                                  : UINT64_C(1) << 63;
 }
 
-static bool bitmap_table(struct dump *d, size_t i, uint64_t *entry, struct error *err)
+static void bitmap_table(struct dump *d, size_t i, uint64_t *entry)
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
     uint64_t max = BITMAP_TABLE_BYTES_MAX >> d->img->geo.cluster_bits;
@@ -268,26 +268,26 @@ static bool bitmap_table(struct dump *d, size_t i, uint64_t *entry, struct error
         image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
 
     for (uint64_t j = 0; j < n && out_ok(d->out); j++) {
+        struct error why;
+
         if (j % DUMP_BATCH == 0 &&
             !image_read_l1(d->img, b->table_offset, j, (size_t)u64_min(DUMP_BATCH, n - j),
-                           entry, err))
-            return false;
+                           entry, &why))
+            dump_lost(d, &why);
         bitmap_row(d, i, j, bitmap_span(d, b), entry[j % DUMP_BATCH]);
     }
-    return true;
 }
 
 bool dump_bitmaps(struct dump *d, struct error *err)
 {
     uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
-    bool ok = true;
 
     if (!entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; ok && i < d->img->bitmaps.n && out_ok(d->out); i++) {
+    for (size_t i = 0; i < d->img->bitmaps.n && out_ok(d->out); i++) {
         bitmap_heading(d, i);
-        ok = bitmap_table(d, i, entry, err);
+        bitmap_table(d, i, entry);
     }
     free(entry);
-    return ok;
+    return true;
 }

@@ -179,6 +179,7 @@ void info_text(const struct info *info, struct out *out)
         [SOURCE_NBD] = "network block device",
     };
     const struct image *img = info->img;
+    struct buf text = BUF_INIT;
     char size[TEXT_NUM];
 
     name_line(out, "image", info->filename, strlen(info->filename));
@@ -194,11 +195,20 @@ void info_text(const struct info *info, struct out *out)
          img->hdr.crypt_method == CRYPT_LUKS ? "LUKS" : "unknown");
     line(out, "preallocation", info->preallocation);
     bytes_line(out, kind[info->file.kind], info->file.size);
-    bytes_line(out, "on disk", info->file.allocated);
+    if (info->file.kind == SOURCE_NBD)
+        line(out, "on disk", "unknown: the server does not tell");
+    else
+        bytes_line(out, "on disk", info->file.allocated);
     bytes_line(out, "end of image", info->end);
     if (info->file.fs_type)
         line(out, "file system", info->file.fs_type);
-    line(out, "lock", info->file.in_use ? "another process may write to it now" : "free");
+    line(out, "lock", info->file.in_use ? "another process may write to it now" :
+         info->file.kind == SOURCE_NBD ? "unknown: the server does not tell" : "free");
+    if (info->sandbox) {
+        sandbox_text(info->sandbox, &text);
+        line(out, "sandbox", buf_str(&text));
+        buf_free(&text);
+    }
     outside_lines(info, out);
     feature_lines(info, out);
     chain_lines(info, out);

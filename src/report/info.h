@@ -4,6 +4,7 @@
 #ifndef QCHECK_REPORT_INFO_H
 #define QCHECK_REPORT_INFO_H
 
+#include "base/sandbox.h"
 #include "qcow2/image.h"
 #include "report/chain.h"
 #include "report/out.h"
@@ -15,10 +16,11 @@ struct info {
     struct source_info file;
     const struct chain *chain;      /* the backing files */
     const char *preallocation;      /* "off", "metadata", "full" */
+    const struct sandbox *sandbox;  /* what is in force now, to be told; NULL: not asked */
     uint64_t end;                   /* byte after the last cluster with a refcount */
 };
 
-/* Fills *out, reading what it needs; everything given is borrowed. */
+/* Fills *out (but `sandbox`), reading what it needs; everything given is borrowed. */
 void info_gather(const char *filename, const struct image *img, const struct chain *chain,
                  struct info *out);
 

@@ -152,7 +152,9 @@ static void qemu_keys(struct jw *j, const struct info *info)
     jw_text(j, "format", "qcow2");
     jw_u64(j, "virtual-size", img->geo.size / 512 * 512);
     jw_u64(j, "cluster-size", img->geo.cluster_size);
-    jw_u64(j, "actual-size", info->file.allocated);
+    /* qemu-img leaves it out as well where it does not know. */
+    if (info->file.kind != SOURCE_NBD)
+        jw_u64(j, "actual-size", info->file.allocated);
     jw_bool(j, "dirty-flag", img->hdr.incompatible_features & INCOMPAT_DIRTY);
     if (img->hdr.crypt_method != CRYPT_NONE)
         jw_bool(j, "encrypted", true);
@@ -231,7 +233,8 @@ static void header_fields(struct jw *j, const struct image *img)
             field_describe(p->field, p->value, &b);
             jw_bytes(j, "text", buf_str(&b), b.len);
         } else if (p->off <= img->head_len && p->len <= img->head_len - p->off) {
-            jw_bytes(j, "text", img->head + p->off, (size_t)p->len);
+            jw_bytes(j, "text", img->head + p->off,
+                     strnlen((const char *)img->head + p->off, (size_t)p->len));
         }
         jw_close(j);
     }
@@ -297,6 +300,13 @@ static void own_object(struct jw *j, const struct info *info)
     jw_u64(j, "file-size", info->file.size);
     if (info->file.fs_type)
         jw_text(j, "file-system", info->file.fs_type);
+    if (info->sandbox) {
+        struct buf text = BUF_INIT;
+
+        sandbox_text(info->sandbox, &text);
+        jw_text(j, "sandbox", buf_str(&text));
+        buf_free(&text);
+    }
     jw_bool(j, "in-use", info->file.in_use);
     jw_u64(j, "image-end-offset", info->end);
     jw_text(j, "preallocation", info->preallocation);

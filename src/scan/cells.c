@@ -7,8 +7,6 @@
 
 #include "base/num.h"
 
-#define SIDE_MIN 16                 /* slots of a side table */
-
 /* --- memory --- */
 
 static void *map_zeros(uint64_t bytes)
@@ -96,12 +94,7 @@ bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
 void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
                  unsigned states_max)
 {
-    size_t slots = SIDE_MIN;
-
-    /* While a table grows, the old one is still there. */
-    while (slots * 2 <= side_bytes / 3 * 2 / c->parts / sizeof(struct side_slot))
-        slots *= 2;
-    c->side_max = slots;
+    c->side_max = side_slots(side_bytes / c->parts);
     c->states_max = states_max;
     c->chunks_max = u64_max(1, book_bytes / CHUNK_CELLS);
 #ifdef MADV_NOHUGEPAGE
@@ -122,7 +115,7 @@ void cells_free(struct cells *c)
     free(c->page);
     if (c->side) {
         for (unsigned p = 0; p < c->parts; p++)
-            free(c->side[p].slot);
+            side_free(&c->side[p]);
     }
     free(c->side);
     pthread_mutex_destroy(&c->lock);
@@ -131,16 +124,9 @@ void cells_free(struct cells *c)
 
 /* --- chunks --- */
 
-static uint64_t hash64(uint64_t x)
-{
-    x ^= x >> 32;
-    x *= UINT64_C(0x9e3779b97f4a7c15);
-    return x ^ x >> 29;
-}
-
 static struct page_slot *page_slot(const struct cells *c, uint64_t chunk)
 {
-    size_t i = (size_t)hash64(chunk) & (c->pages_cap - 1);
+    size_t i = (size_t)hash_of(chunk) & (c->pages_cap - 1);
 
     while (c->page[i].key && c->page[i].key != chunk + 1)
         i = (i + 1) & (c->pages_cap - 1);
@@ -235,66 +221,9 @@ bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out)
     return best != UINT64_MAX;
 }
 
-/* --- side table --- */
-
 static struct side *side_of(const struct cells *c, uint64_t cl)
 {
     return &c->side[(cl >> CHUNK_BITS) & (c->parts - 1)];
-}
-
-/* The slot of a cluster, or the empty one where it would go; NULL: there are none. */
-static struct side_slot *side_find(const struct side *s, uint64_t cl)
-{
-    size_t i = (size_t)hash64(cl) & (s->cap - 1);
-
-    if (!s->cap)
-        return NULL;
-
-    while (s->slot[i].key && s->slot[i].key != cl + 1)
-        i = (i + 1) & (s->cap - 1);
-    return &s->slot[i];
-}
-
-static bool side_grow(struct side *s)
-{
-    struct side bigger = { NULL, s->n, s->cap ? s->cap * 2 : SIDE_MIN };
-
-    bigger.slot = calloc(bigger.cap, sizeof *bigger.slot);
-    if (!bigger.slot)
-        return false;
-    for (size_t i = 0; i < s->cap; i++) {
-        if (s->slot[i].key)
-            *side_find(&bigger, s->slot[i].key - 1) = s->slot[i];
-    }
-    free(s->slot);
-    *s = bigger;
-    return true;
-}
-
-/* Without a place for it, the cluster is lost. */
-static void side_put(struct cells *c, uint64_t cl, struct state state)
-{
-    struct side *s = side_of(c, cl);
-    struct side_slot *slot = side_find(s, cl);
-
-    if (slot && slot->key) {
-        slot->state = state;
-        return;
-    }
-    if (s->n * 4 >= s->cap * 3) {
-        if (c->side_max && (s->cap ? s->cap * 2 : SIDE_MIN) > c->side_max) {
-            c->lost = true;
-            return;
-        }
-        if (!side_grow(s)) {
-            c->failed = true;
-            return;
-        }
-    }
-    slot = side_find(s, cl);
-    slot->key = cl + 1;
-    slot->state = state;
-    s->n++;
 }
 
 /* --- states --- */
@@ -377,22 +306,24 @@ static struct state recounted(const struct cells *c, uint64_t cl)
 struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell)
 {
     unsigned code = cell & CELL_CODE;
-    const struct side_slot *slot;
+    const struct state *aside;
 
     if (code != STATE_SIDE)
         return c->state[code];
-    slot = side_find(side_of(c, cl), cl);
-    return slot && slot->key ? slot->state : recounted(c, cl);
+    aside = side_get(side_of(c, cl), cl);
+    return aside ? *aside : recounted(c, cl);
 }
 
 bool cells_lost(const struct cells *c, uint64_t cl, uint8_t cell)
 {
-    const struct side_slot *slot;
+    return (cell & CELL_CODE) == STATE_SIDE && !side_get(side_of(c, cl), cl);
+}
 
-    if ((cell & CELL_CODE) != STATE_SIDE)
-        return false;
-    slot = side_find(side_of(c, cl), cl);
-    return !slot || !slot->key;
+bool cells_is_lost(const struct cells *c, uint64_t cl)
+{
+    const uint8_t *chunk = cl < c->n ? cells_chunk(c, cl >> CHUNK_BITS) : NULL;
+
+    return chunk && cells_lost(c, cl, chunk[cl & (CHUNK_CELLS - 1)]);
 }
 
 bool cells_chunk_lost(const struct cells *c, uint64_t chunk)
@@ -406,6 +337,21 @@ bool cells_chunk_lost(const struct cells *c, uint64_t chunk)
     return false;
 }
 
+/* Without a place in the side table, the cluster is lost. */
+static void put_aside(struct cells *c, uint64_t cl, struct state state)
+{
+    switch (side_put(side_of(c, cl), cl, state, c->side_max)) {
+    case SIDE_PUT:
+        break;
+    case SIDE_FULL:
+        c->lost = true;
+        break;
+    case SIDE_NOMEM:
+        c->failed = true;
+        break;
+    }
+}
+
 /* The cell does not have a known successor: work it out. */
 void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s)
 {
@@ -415,10 +361,10 @@ void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step 
     unsigned next = STATE_SIDE;
 
     if (code == STATE_SIDE) {
-        struct side_slot *slot = side_find(side_of(c, cl), cl);
+        struct state *aside = side_get(side_of(c, cl), cl);
 
-        if (slot && slot->key)
-            state_add(&slot->state, s->owners, s->weight);
+        if (aside)
+            state_add(aside, s->owners, s->weight);
         return;
     }
     pthread_mutex_lock(&c->lock);
@@ -427,7 +373,7 @@ void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step 
     state_add(&after, s->owners, s->weight);
     next = state_code(c, after);
     if (next == STATE_SIDE)
-        side_put(c, cl, after);
+        put_aside(c, cl, after);
     else
         s->next[code] = (uint8_t)next;
     *cell = (uint8_t)(flag | next);

@@ -27,6 +27,7 @@
 
 #include "base/error.h"
 #include "scan/class.h"
+#include "scan/side.h"
 
 #define CHUNK_BITS      12
 #define CHUNK_CELLS     (1u << CHUNK_BITS)
@@ -40,11 +41,6 @@
 #define CELLS_FLAT_MAX  (UINT64_C(1) << 34)     /* a longer book is a sparse one */
 #define CELLS_HUGE_MAX  (UINT64_C(1) << 28)     /* large pages up to this length */
 
-struct state {
-    uint32_t owners;                /* enum owner */
-    uint64_t count;                 /* references */
-};
-
 /* What one kind of reference does to a state. */
 struct step {
     uint32_t owners;                /* bits to add */
@@ -52,8 +48,6 @@ struct step {
     uint8_t next[128];              /* code -> code; STEP_UNKNOWN: work it out */
 };
 
-struct side_slot { uint64_t key; struct state state; };     /* key: cluster + 1; 0: empty */
-struct side { struct side_slot *slot; size_t n, cap; };
 
 /* States of lost clusters, counted again: all cells of some chunks. */
 struct recount {
@@ -129,6 +123,7 @@ unsigned cells_equal(const uint8_t *p, unsigned n);
 
 /* Is this cell, of cluster cl, a lost one? */
 bool cells_lost(const struct cells *c, uint64_t cl, uint8_t cell);
+bool cells_is_lost(const struct cells *c, uint64_t cl);
 /* Is there a lost cell in this chunk? */
 bool cells_chunk_lost(const struct cells *c, uint64_t chunk);
 /* One more reference, in a state counted again. */

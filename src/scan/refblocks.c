@@ -271,9 +271,11 @@ void count_refblocks(struct engine *e)
             problems_add(&e->res->problems, &p);
         }
         state = cells_get(e->cells, geo_cluster_of(geo, off), NULL);
+        if (cells_is_lost(e->cells, geo_cluster_of(geo, off)))
+            state.count = COUNTED_UNKNOWN;      /* two at least */
         if (u64_min(state.count, geo->refcount_max) != 1) {
             p.kind = PROBLEM_REFBLOCK_SHARED;
-            p.found = state.count ? state.count : COUNTED_UNKNOWN;
+            p.found = state.count;
             p.expected = 1;
             p.owners = state.owners;
             problems_add(&e->res->problems, &p);

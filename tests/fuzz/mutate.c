@@ -329,6 +329,18 @@ static void change_length(struct mutation *m)
     m->size = len;
 }
 
+/* Header values lost, which are then guessed: single ones, a stretch, or all. */
+static void wipe_header(struct mutation *m)
+{
+    uint64_t off = below(m, 112), len = any(m) % 4 ? 1 + below(m, 24) : 512;
+
+    if (any(m) % 4 == 0)
+        off = 0;
+    len = off < m->size ? u64_min(len, m->size - off) : 0;
+    if (len)
+        memset(m->b + off, any(m) % 2 ? 0 : (int)below(m, 256), len);
+}
+
 /* Most inputs shall be images, of clusters so small that the file has many. */
 static void repair(struct mutation *m)
 {
@@ -353,6 +365,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         any(&m);
     bits = get(&m, OFF_CLUSTER_BITS, 4);
     m.cs = UINT64_C(1) << (bits >= 9 && bits <= 21 ? bits : 9);
+    if (any(&m) % 32 == 0) {
+        wipe_header(&m);
+        return m.size;
+    }
     if (any(&m) % 8 == 0)
         m.size = LLVMFuzzerMutate(data, size, max_size);
     else if (any(&m) % 16 == 0)

@@ -289,7 +289,7 @@ static void a_fresh_snapshot_shares_everything(void **state)
         builder_map(s.b, g);
     builder_add_snapshot(s.b, "1", "one");
     scan(&s);
-    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_true(usage_of_snapshot(s.r, 0, &(uint64_t){ USAGE_BYTES_MAX }, &u, NULL));
     assert_int_equal(u.normal, 10);
     assert_int_equal(u.same, 10);
     assert_int_equal(u.diverged, 0);
@@ -311,7 +311,7 @@ static void a_write_after_the_snapshot_makes_its_cluster_its_own(void **state)
     builder_map(s.b, 20);
     scan(&s);
     assert_int_equal(s.r->qemu.corruptions, 0);
-    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_true(usage_of_snapshot(s.r, 0, &(uint64_t){ USAGE_BYTES_MAX }, &u, NULL));
     assert_int_equal(u.same, 9);
     assert_int_equal(u.diverged, 1);
     assert_int_equal(u.alone_data, 1);
@@ -331,7 +331,7 @@ static void a_cluster_two_snapshots_hold_belongs_to_none_alone(void **state)
     builder_map(s.b, 0);
     scan(&s);
     for (size_t i = 0; i < 2; i++) {
-        assert_true(usage_of_snapshot(s.r, i, &u, NULL));
+        assert_true(usage_of_snapshot(s.r, i, &(uint64_t){ USAGE_BYTES_MAX }, &u, NULL));
         assert_int_equal(u.diverged, 1);
         assert_int_equal(u.alone_data, 0);
     }
@@ -350,7 +350,7 @@ static void compressed_clusters_alone_are_counted_once_per_host_cluster(void **s
     for (uint64_t g = 0; g < 3; g++)
         builder_map(s.b, g);
     scan(&s);
-    assert_true(usage_of_snapshot(s.r, 0, &u, NULL));
+    assert_true(usage_of_snapshot(s.r, 0, &(uint64_t){ USAGE_BYTES_MAX }, &u, NULL));
     assert_int_equal(u.compressed, 3);
     assert_int_equal(u.alone_data, 1);
     drop(&s);

@@ -36,6 +36,10 @@
 #define MEMORY_LIMIT_MIN        (UINT64_C(16) << 20)    /* bytes; no scan takes less */
 #define MEMORY_PROGRAM          (UINT64_C(10) << 20)    /* ... of these the program itself,
                                                and buffers */
+#define PREALLOC_CLUSTERS_MAX   (1u << 25)  /* clusters looked at to tell preallocation */
+#define USAGE_BYTES_MAX         (UINT64_C(16) << 30)    /* of L2 tables read to tell what
+                                               snapshots hold alone */
+#define USAGE_COMPRESSED_MAX    (1u << 19)  /* host clusters of compressed data, for that */
 #define L2_WINDOW_SEARCH        262144      /* L2 tables listed at once by a search without
                                                a scan's list */
 #define NAME_SHOWN_MAX          1024        /* bytes of one name shown */

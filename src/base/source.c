@@ -105,6 +105,26 @@ bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64
     return true;
 }
 
+void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t at,
+                           uint64_t *start, uint64_t *stop)
+{
+    if (at < memo->from || at >= memo->stop) {
+        memo->from = at;
+        if (!source_next_data(src, at, &memo->start, &memo->stop))
+            memo->start = memo->stop = UINT64_MAX;
+    }
+    *start = memo->start > at ? memo->start : at;
+    *stop = memo->stop;
+}
+
+bool source_all_hole(struct source *src, struct data_memo *memo, uint64_t off, uint64_t len)
+{
+    uint64_t start, stop;
+
+    source_next_data_memo(src, memo, off, &start, &stop);
+    return start >= off && start - off >= len;
+}
+
 void source_interrupt(struct source *src)
 {
     if (src->ops->interrupt)

@@ -102,6 +102,15 @@ void source_advise(struct source *src, uint64_t off, uint64_t len);
  * the whole rest. */
 bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end);
 
+/* The same with a memory, all zeros at first, of the last answer: a question inside of what
+ * it told costs nothing. One per thread. No data up to the end: *start is UINT64_MAX. */
+struct data_memo { uint64_t from, start, stop; };
+void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t at,
+                           uint64_t *start, uint64_t *stop);
+
+/* Does [off, off+len) lie in a hole, or after the end? */
+bool source_all_hole(struct source *src, struct data_memo *memo, uint64_t off, uint64_t len);
+
 /* For ending the program: reads that are under way somewhere else, and all to come, end with
  * an error at once where they could wait for long, as for a server that does not answer.
  * May be called from any thread while others read. */

@@ -11,6 +11,8 @@
 #include "report/stats.h"
 #include "report/streams.h"
 
+#define SNAPSHOT_ROWS_MAX   1000000     /* entries of L1 tables of snapshots listed */
+
 struct report {
     struct classic *c;
     const struct scan_result *scan;
@@ -78,6 +80,7 @@ static bool tables(struct report *r, enum section s)
                       (on(c, STREAM_REFCOUNT_2) ? 0 : 4);
 
     d->all_layers = true;
+    d->snapshot_rows_max = SNAPSHOT_ROWS_MAX;
     d->used = false;
     d->no_usage = !on(c, STREAM_CONFIRM);
     d->hide_refcounts = hidden;
@@ -269,8 +272,9 @@ static void last_words(struct report *r)
         warn(r->c, "warning: QEMU would not %s this image: %s\n",
              scan->refused.at_check ? "check" : "open", scan->refused.text);
     if (scan->memory_short)
-        warn(r->c, "warning: with %s of memory (--memory-limit) not all that was found could "
-             "be kept; the counts are exact\n", text_size(limit, scan->memory_limit));
+        warn(r->c, "warning: with %s of memory (--memory-limit) not all that was found "
+             "could be kept; the counts are exact\n",
+             text_size(limit, scan->memory_limit));
     else if (!problems_complete(&scan->problems))
         warn(r->c, "warning: not all records of problems were kept (--max-problems); the "
              "counts are exact\n");

@@ -23,6 +23,8 @@ struct dump {
     bool used;                          /* leave out what is empty */
     bool no_usage;                      /* snapshots: not what each holds and shares: that
                                            takes a walk of all its tables */
+    uint64_t snapshot_rows_max;         /* entries of L1 tables of snapshots that are listed;
+                                           0: all */
     unsigned hide_refcounts;            /* bits: 1 for 0, 2 for 1, 4 for 2 and more */
     uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
     bool one_layer, all_layers;         /* neither: the active layer */

@@ -133,15 +133,35 @@ static void layer(struct dump *d, uint32_t table, uint64_t *entry)
     totals(d, table, &st);
 }
 
+/* Thousands of snapshots may claim the same bytes as their L1 tables. */
+static bool too_many_rows(const struct dump *d, uint32_t table, uint64_t *rows)
+{
+    uint64_t off, n;
+
+    dump_layer_l1(d, table, &off, &n);
+    *rows += image_entries_present(d->img, off, n);
+    if (*rows <= d->snapshot_rows_max)
+        return false;
+    out_printf(d->out, "The L1 tables of %u more snapshots are too long to be listed "
+               "here; qcheck dump l1 --snapshot=ID lists one.\n",
+               dump_layers(d) - table);
+    return true;
+}
+
 bool dump_l1(struct dump *d, struct error *err)
 {
     uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
+    uint64_t rows = 0;
 
     if (!entry)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (uint32_t t = 0; t < dump_layers(d); t++)
-        if (dump_wants_layer(d, t))
-            layer(d, t, entry);
+    for (uint32_t t = 0; t < dump_layers(d); t++) {
+        if (!dump_wants_layer(d, t))
+            continue;
+        if (t && d->snapshot_rows_max && too_many_rows(d, t, &rows))
+            break;
+        layer(d, t, entry);
+    }
     free(entry);
     return true;
 }

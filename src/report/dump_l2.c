@@ -18,6 +18,7 @@ struct l2_walk {
     uint64_t *l1;               /* DUMP_BATCH entries */
     struct l2_entry *entry;     /* DUMP_BATCH entries */
     struct l2_stats one, all;
+    struct data_memo memo;
 };
 
 static bool has_host(const struct l2_entry *e)
@@ -203,11 +204,31 @@ static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
         row_text(w, j, guest, e, &found);
 }
 
+/* A table in a hole, of which no entry is printed. */
+static bool empty_table(struct l2_walk *w)
+{
+    const struct dump *d = w->d;
+    const struct geometry *geo = &d->img->geo;
+    uint64_t start = geo_guest_off(geo, w->l1_index, 0);
+    uint64_t first = d->from > start ? (d->from - start) >> geo->cluster_bits : 0;
+    uint64_t end = u64_min(div_up(d->to - start, geo->cluster_size), geo->l2_entries);
+
+    if (!d->used
+        || !source_all_hole(d->img->src, &w->memo, w->l2_off, geo->cluster_size))
+        return false;
+    w->one.unallocated = end > first ? end - first : 0;
+    return true;
+}
+
 static void one_table(struct l2_walk *w)
 {
     const struct geometry *geo = &w->d->img->geo;
 
     w->one = (struct l2_stats){ 0 };
+    if (empty_table(w)) {
+        table_end(w);
+        return;
+    }
     for (uint64_t j = 0; j < geo->l2_entries && out_ok(w->d->out); j += DUMP_BATCH) {
         size_t n = (size_t)u64_min(DUMP_BATCH, geo->l2_entries - j);
         struct error why;

@@ -91,6 +91,8 @@ static void usage_json(struct jw *j, const struct usage *u)
     jw_u64(j, "alone-data-clusters", u->alone_data);
     jw_u64(j, "alone-table-clusters", u->alone_tables);
     jw_u64(j, "freed-if-deleted-clusters", u->alone_data + u->alone_tables);
+    if (u->partial)
+        jw_bool(j, "usage-partial", true);
 }
 
 static void snapshot_json(struct dump *d, size_t i, const struct usage *u)
@@ -138,6 +140,8 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
                text_size(disk, s->disk_size), text_size(size, s->vm_state_size));
     if (d->no_usage)
         return;
+    if (u->partial)
+        out_puts(d->out, "  too many tables to look at all of them; what was looked at:\n");
     out_printf(d->out, "  %" PRIu64 " L2 tables (%" PRIu64 " unaligned, %" PRIu64
                " invalid L1 entries)\n", u->l2_tables, u->l2_unaligned, u->l1_invalid);
     out_printf(d->out,
@@ -159,11 +163,12 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
 bool dump_snapshots(struct dump *d, struct error *err)
 {
     struct usage use = { 0 };
+    uint64_t bytes_left = USAGE_BYTES_MAX;
 
     for (size_t i = 0; i < d->img->snaps.n && out_ok(d->out); i++) {
         if (d->one_layer && d->layer != i + 1)
             continue;
-        if (!d->no_usage && !usage_of_snapshot(d->scan, i, &use, err))
+        if (!d->no_usage && !usage_of_snapshot(d->scan, i, &bytes_left, &use, err))
             return false;
         if (d->json)
             snapshot_json(d, i, &use);

@@ -14,8 +14,10 @@ struct walk {
     struct l2_entry *entry, *active;        /* one L2 table each */
     /* Host clusters of compressed data: one is alone when all that refer to it do so from
      * here. */
-    uint64_t *compressed;
+    struct uses { uint64_t cluster, n; } *compressed;
     size_t n_compressed, cap;
+    struct data_memo memo;
+    uint64_t *bytes_left;                   /* of L2 tables that may still be read */
     struct error *err;
 };
 
@@ -29,43 +31,74 @@ static uint64_t counted(const struct walk *w, uint64_t cluster)
     return cell.counted;
 }
 
+static int by_cluster(const void *a, const void *b)
+{
+    const struct uses *x = a, *y = b;
+
+    return x->cluster < y->cluster ? -1 : x->cluster > y->cluster;
+}
+
+/* Sorts, and makes one of all for the same cluster. */
+static void merge_compressed(struct walk *w)
+{
+    size_t n = 0;
+
+    if (w->n_compressed)
+        qsort(w->compressed, w->n_compressed, sizeof *w->compressed, by_cluster);
+    for (size_t i = 0; i < w->n_compressed; i++) {
+        if (n && w->compressed[n - 1].cluster == w->compressed[i].cluster)
+            w->compressed[n - 1].n += w->compressed[i].n;
+        else
+            w->compressed[n++] = w->compressed[i];
+    }
+    w->n_compressed = n;
+}
+
+static bool room_for_compressed(struct walk *w)
+{
+    size_t cap = w->cap ? w->cap * 2 : 1024;
+    struct uses *list;
+
+    if (w->n_compressed < w->cap)
+        return true;
+    merge_compressed(w);
+    if (w->n_compressed < w->cap / 4 * 3)
+        return true;
+    if (cap > USAGE_COMPRESSED_MAX) {
+        w->use->partial = true;
+        return false;
+    }
+    list = realloc(w->compressed, cap * sizeof *list);
+    if (!list)
+        return err_set(w->err, ERR_NOMEM, "out of memory");
+    w->compressed = list;
+    w->cap = cap;
+    return true;
+}
+
 static bool note_compressed(struct walk *w, const struct l2_entry *e)
 {
     uint64_t first = geo_cluster_of(&w->img->geo, e->host_off);
     uint64_t last = geo_cluster_of(&w->img->geo, e->host_off + e->host_len - 1);
 
     for (uint64_t k = first; k <= last; k++) {
-        if (w->n_compressed == w->cap) {
-            size_t cap = w->cap ? w->cap * 2 : 1024;
-            uint64_t *list = realloc(w->compressed, cap * sizeof *list);
+        struct uses *before = w->n_compressed ? &w->compressed[w->n_compressed - 1] : NULL;
 
-            if (!list)
-                return err_set(w->err, ERR_NOMEM, "out of memory");
-            w->compressed = list;
-            w->cap = cap;
-        }
-        w->compressed[w->n_compressed++] = k;
+        if (before && before->cluster == k)
+            before->n++;
+        else if (!room_for_compressed(w))
+            return w->use->partial;
+        else
+            w->compressed[w->n_compressed++] = (struct uses){ k, 1 };
     }
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
 static void count_compressed(struct walk *w)
 {
-    if (!w->n_compressed)
-        return;
-    qsort(w->compressed, w->n_compressed, sizeof *w->compressed, by_value);
-    for (size_t i = 0, n; i < w->n_compressed; i += n) {
-        for (n = 1; i + n < w->n_compressed && w->compressed[i + n] == w->compressed[i];)
-            n++;
-        w->use->alone_data += counted(w, w->compressed[i]) == n;
-    }
+    merge_compressed(w);
+    for (size_t i = 0; i < w->n_compressed; i++)
+        w->use->alone_data += counted(w, w->compressed[i].cluster) == w->compressed[i].n;
 }
 
 static bool is_invalid(const struct geometry *geo, const struct l2_entry *e)
@@ -84,6 +117,12 @@ static bool has_host(const struct l2_entry *e)
     return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
 }
 
+/* Of a table, for bytes_left: short ones cost more than their length. */
+static uint64_t cost(const struct geometry *geo)
+{
+    return u64_max(geo->cluster_size, 16384);
+}
+
 /* One L2 table of the snapshot beside the active layer's of the same guest range.
  * active_off 0: it has none. */
 static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
@@ -91,6 +130,11 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     const struct geometry *geo = &w->img->geo;
     size_t n = (size_t)geo->l2_entries;
 
+    if (source_all_hole(w->img->src, &w->memo, l2_off, geo->cluster_size)) {
+        w->use->unallocated += n;
+        return true;
+    }
+    *w->bytes_left -= u64_min(cost(geo), *w->bytes_left);
     /* What cannot be read counts as empty: the scan has told it. */
     (void)image_read_l2(w->img, l2_off, 0, n, w->entry, NULL);
     if (active_off && active_off != l2_off)
@@ -146,6 +190,10 @@ static bool all_tables(struct walk *w, const struct snapshot *s)
     for (uint64_t i = 0; i < n; i++) {
         uint64_t e, l2_off;
 
+        if (*w->bytes_left < cost(geo)) {
+            w->use->partial = true;
+            break;
+        }
         if (i % L1_BATCH == 0) {
             read_batch(w, s->l1_table_offset, n, i, w->l1);
             read_batch(w, w->img->hdr.l1_table_offset, geo->l1_entries, i, w->active_l1);
@@ -167,11 +215,12 @@ static bool all_tables(struct walk *w, const struct snapshot *s)
     return true;
 }
 
-bool usage_of_snapshot(const struct scan_result *scan, size_t i, struct usage *out,
-                       struct error *err)
+bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes_left,
+                       struct usage *out, struct error *err)
 {
     size_t n = (size_t)scan->img->geo.l2_entries;
-    struct walk w = { .scan = scan, .img = scan->img, .use = out, .err = err };
+    struct walk w = { .scan = scan, .img = scan->img, .use = out,
+                      .bytes_left = bytes_left, .err = err };
     bool ok = false;
 
     *out = (struct usage){ 0 };

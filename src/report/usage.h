@@ -16,11 +16,14 @@ struct usage {
     /* host clusters */
     uint64_t alone_data;        /* guest data and VM state nothing else refers to */
     uint64_t alone_tables;      /* L1 and L2 clusters nothing else refers to */
+    bool partial;               /* too much to look at all of it: the figures are of a part */
 };
 
 /* Walks the tables of snapshot number i (from 0). Clusters that would be freed if it were
- * deleted: alone_data + alone_tables. False on an I/O error or when memory runs out. */
-bool usage_of_snapshot(const struct scan_result *scan, size_t i, struct usage *out,
-                       struct error *err);
+ * deleted: alone_data + alone_tables. Thousands of snapshots may share their tables:
+ * *bytes_left, USAGE_BYTES_MAX at first, is what of L2 tables may still be read for all of
+ * them. False on an I/O error or when memory runs out. */
+bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes_left,
+                       struct usage *out, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "scan/guest_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool guest_layer(const struct image *img, uint32_t table, uint64_t *l1_off,
                      uint64_t *l1_size)
@@ -61,6 +62,7 @@ void guest_table_load(struct table_reader *t, uint64_t l1_index)
         return;
     t->l1_index = l1_index;
     t->state = TABLE_NONE;
+    t->empty = false;
     if (l1_index >= t->l1_size)
         return;
     entry = l1_entry(t, l1_index);
@@ -70,6 +72,10 @@ void guest_table_load(struct table_reader *t, uint64_t l1_index)
     t->state = TABLE_DAMAGED;
     if (t->l1_damaged || (off & (geo->cluster_size - 1)) || off >= geo->file_len)
         return;
-    if (source_read(t->img->src, off, t->bytes, (size_t)geo->cluster_size, NULL))
+    t->empty = source_all_hole(t->img->src, &t->memo, off, geo->cluster_size);
+    if (t->empty)
+        memset(t->bytes, 0, (size_t)geo->cluster_size);
+    if (t->empty
+        || source_read(t->img->src, off, t->bytes, (size_t)geo->cluster_size, NULL))
         t->state = entry & L1_RESERVED_MASK ? TABLE_DOUBTFUL : TABLE_READ;
 }

@@ -108,6 +108,11 @@ static void piece(struct guest_walk *w, struct guest_extent *x)
         x->damaged = w->table.state == TABLE_DAMAGED;
         return;
     }
+    if (w->table.empty) {
+        x->length = geo->l2_span - (w->at & (geo->l2_span - 1));
+        x->damaged = w->table.state == TABLE_DOUBTFUL;
+        return;
+    }
     p = w->table.bytes + (cluster & (geo->l2_entries - 1)) * geo->l2_entry_size;
     raw = be64(p);
     bitmap = geo->extended_l2 ? be64(p + 8) : 0;

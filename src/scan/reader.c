@@ -47,25 +47,11 @@ void reader_free(struct reader *r)
     memset(r, 0, sizeof *r);
 }
 
-/* First range of data at or after `at`; asks only when the last answer does not say. */
-static bool next_data(struct reader *r, uint64_t at, uint64_t *start, uint64_t *stop)
-{
-    if (at < r->known_from || at >= r->known_stop) {
-        r->known_from = at;
-        if (!source_next_data(r->img->src, at, &r->known_start, &r->known_stop))
-            r->known_start = r->known_stop = UINT64_MAX;
-    }
-    *start = u64_max(at, r->known_start);
-    *stop = r->known_stop;
-    return r->known_start != UINT64_MAX;
-}
-
 /* Does a short table lie in a hole? Asks less and less often while there are none; what the
  * last answer tells costs nothing. */
 static bool in_hole(struct reader *r, uint64_t off)
 {
-    uint64_t start, stop;
-    bool known = off >= r->known_from && off < r->known_stop;
+    bool known = off >= r->memo.from && off < r->memo.stop;
 
     if (!r->has_holes)
         return false;
@@ -73,7 +59,7 @@ static bool in_hole(struct reader *r, uint64_t off)
         r->patience--;
         return false;
     }
-    if (!next_data(r, off, &start, &stop) || start >= off + r->table_bytes) {
+    if (source_all_hole(r->img->src, &r->memo, off, r->table_bytes)) {
         r->in_vain = 0;
         return true;
     }
@@ -97,7 +83,10 @@ static void find_extents(struct reader *r, uint64_t off, size_t k)
         r->n_extents[k] = !in_hole(r, off);
         return;
     }
-    while (at < end && next_data(r, at, &start, &stop) && start < end) {
+    while (at < end) {
+        source_next_data_memo(r->img->src, &r->memo, at, &start, &stop);
+        if (start >= end)
+            break;
         start = (start - off) & ~UINT64_C(15);
         stop = u64_min(round_up(u64_min(stop, end) - off, 16), r->table_bytes);
         if (n == READER_EXTENTS || (n && start <= x[n - 1].end))

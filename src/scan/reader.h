@@ -28,8 +28,7 @@ struct reader {
     struct source_req *req;     /* owned */
     struct reader_extent *extent;   /* owned: READER_EXTENTS per table */
     unsigned *n_extents;        /* owned: per table */
-    /* The last answer about holes: first data at or after known_from. */
-    uint64_t known_from, known_start, known_stop;
+    struct data_memo memo;      /* the last answer about holes */
     struct source_span *bad;    /* owned: per table, the bytes of an I/O error */
 };
 

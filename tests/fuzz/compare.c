@@ -20,6 +20,9 @@ void compare_whole(const struct scan_result *one, struct scan_result *two)
         fclose(s[i].f);
     }
     if (two) {
+        if (s[0].len != s[1].len || memcmp(s[0].bytes, s[1].bytes, s[0].len) != 0)
+            fprintf(stderr, "%.*s\n--- and ---\n%.*s\n", (int)s[0].len, s[0].bytes,
+                    (int)s[1].len, s[1].bytes);
         assert(s[0].len == s[1].len && memcmp(s[0].bytes, s[1].bytes, s[0].len) == 0);
         sink_free(&s[0]);
         sink_free(&s[1]);

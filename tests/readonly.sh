@@ -6,11 +6,14 @@ set -u
 samples=${top_srcdir:-.}/data/samples
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
+beside=
 bad=0
+python=/usr/bin/python3
 wrong() { echo "readonly: $*"; bad=1; }
 
 command -v strace >/dev/null 2>&1 || { echo "strace is not installed"; exit 77; }
 strace -o "$tmp/trace" true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+[ -x $python ] || { echo "no $python"; exit 77; }
 chmod 755 "$tmp"
 
 # Everything by which a file or its attributes could change.
@@ -37,24 +40,39 @@ suspicious() {
 facts() {
     sha256sum <"$1"
     stat -c '%s %Y %Z %a %U %b' "$1"
-    getfattr -d -m - "$1" 2>/dev/null
+    $python -c 'import os, sys
+for name in sorted(os.listxattr(sys.argv[1])):
+    print(name, os.getxattr(sys.argv[1], name))' "$1"
+}
+
+judge_trace() {
+    suspicious "$tmp/trace" >"$tmp/found"
+    [ ! -s "$tmp/found" ] || { wrong "$*:"; head -5 "$tmp/found"; }
+    grep -E '^[0-9]+ +open.*\.qcow2' "$tmp/trace" | grep -v 'O_RDONLY|.*O_CLOEXEC' |
+        grep . && wrong "$*: opens the image in another way than to read it"
+    # $beside: a file that the image names.
+    [ -z "$beside" ] || ! grep -F "/$beside" "$tmp/trace" ||
+        wrong "$*: touches what the image names"
 }
 
 traced() {
     strace -f -y -e trace="$calls" -o "$tmp/trace" "$QCHECK" "$@" >/dev/null 2>"$tmp/err"
-    grep -qE '^[0-9]+ +open.*\.qcow2' "$tmp/trace" || wrong "$*: the trace shows no image"
-    suspicious "$tmp/trace" >"$tmp/found"
-    [ ! -s "$tmp/found" ] || { wrong "$*:"; head -5 "$tmp/found"; }
+    [ "$1" = explain ] || grep -qE '^[0-9]+ +open.*\.qcow2' "$tmp/trace" ||
+        wrong "$*: the trace shows no image"
+    judge_trace "$@"
 }
 
 run_all() {
     image=$1
+    traced explain
+    traced explain --output=json leaked
     traced check "$image"
     traced check -x -d "$image"
     traced check --output=json -M --stats --progress=json "$image"
     traced check --no-sandbox "$image" "$image"
     traced info "$image"
     traced info --output=json "$image"
+    traced info -v --untrusted "$image"
     for what in header l1 l2 refcounts snapshots bitmaps ranges; do
         traced dump "$what" "$image"
     done
@@ -65,13 +83,30 @@ run_all() {
 }
 
 for name in healthy many overlay; do
+    beside=
+    [ $name != overlay ] || beside=healthy.qcow2
     cp "$samples/$name.qcow2" "$tmp/$name.qcow2"
+    $python -c 'import os, sys; os.setxattr(sys.argv[1], "user.qcheck", b"as it was")' \
+        "$tmp/$name.qcow2" 2>/dev/null || echo "no extended attributes here"
     touch -d '2001-02-03 04:05:06' "$tmp/$name.qcow2"
     facts "$tmp/$name.qcow2" >"$tmp/before"
     run_all "$tmp/$name.qcow2"
     facts "$tmp/$name.qcow2" >"$tmp/after"
     cmp -s "$tmp/before" "$tmp/after" || { wrong "$name has changed"; diff "$tmp/before" "$tmp/after"; }
 done
+
+# A data file is named, never opened.
+beside=
+if command -v qemu-img >/dev/null 2>&1; then
+    qemu-img create -q -f qcow2 -o "data_file=$tmp/guest.raw" "$tmp/split.qcow2" 1M
+    beside=guest.raw
+    run_all "$tmp/split.qcow2"
+    beside=
+fi
+# Asked to, a chain is followed, to read it.
+traced info --backing "$tmp/overlay.qcow2"
+grep -qE 'open.*/healthy\.qcow2' "$tmp/trace" || wrong "--backing opens no backing file"
+traced map --space=guest --backing "$tmp/overlay.qcow2"
 
 # Waits until a command succeeds; thirty seconds is for ever.
 until_true() {
@@ -94,26 +129,44 @@ if command -v tmux >/dev/null 2>&1; then
     tmux -S "$tmp/tmux" send-keys 2 + 3 4 5 6 n n r q
     until_true [ -e "$tmp/ended" ] || wrong "the inspector does not end"
     tmux -S "$tmp/tmux" kill-server 2>/dev/null
-    suspicious "$tmp/trace" >"$tmp/found"
-    [ ! -s "$tmp/found" ] || { wrong "inspector:"; head -5 "$tmp/found"; }
+    judge_trace inspector
     facts "$image" >"$tmp/after"
     cmp -s "$tmp/before" "$tmp/after" || wrong "the inspector has changed the image"
 fi
+
+# Runs each command of a program and fails where one does.
+cat >"$tmp/all" <<'ALL'
+program=$1 image=$2
+for command in check info 'dump header' 'dump l1' 'dump l2' 'dump refcounts' \
+    'dump snapshots' 'dump bitmaps' 'dump ranges' map 'map --space=guest' 'at 0'; do
+    $program $command "$image" >/dev/null || { echo "$command: status $?"; exit 1; }
+done
+ALL
 
 # Somebody who may only read, and has no rights at all.
 chmod 444 "$tmp"/*.qcow2
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
     cp "$QCHECK" "$tmp/program" && chmod 755 "$tmp/program"
-    setpriv --reuid=65534 --regid=65534 --clear-groups "$tmp/program" check \
-        "$tmp/healthy.qcow2" >/dev/null 2>"$tmp/err" || { wrong "as nobody:"; cat "$tmp/err"; }
+    setpriv --reuid=65534 --regid=65534 --clear-groups sh "$tmp/all" "$tmp/program" \
+        "$tmp/healthy.qcow2" >"$tmp/err" 2>&1 || { wrong "as nobody:"; cat "$tmp/err"; }
 else
-    "$QCHECK" check "$tmp/healthy.qcow2" >/dev/null || wrong "of a file that may only be read"
+    sh "$tmp/all" "$QCHECK" "$tmp/healthy.qcow2" || wrong "of a file that may only be read"
 fi
 
-# A read-only file system, where this person may make one.
-if unshare -m true 2>/dev/null; then
-    unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 0
-        "$2" check "$1/healthy.qcow2" >/dev/null' sh "$tmp" "$QCHECK" ||
-        wrong "on a read-only file system"
+# A read-only file system. Without rights to mount, a name space of one's own may give them;
+# where it does not either, this is left out.
+mkdir "$tmp/mnt"
+cp "$tmp/healthy.qcow2" "$tmp/mnt"
+cat >"$tmp/mounted" <<'MOUNTED'
+mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 99
+! touch "$1/x" 2>/dev/null || exit 99
+sh "$2/all" "$3" "$1/healthy.qcow2"
+MOUNTED
+unshare='unshare -m'
+$unshare true 2>/dev/null || unshare='unshare -r -m'
+if $unshare true 2>/dev/null; then
+    $unshare sh "$tmp/mounted" "$tmp/mnt" "$tmp" "$QCHECK" || wrong "on a read-only file system"
+else
+    echo "may not mount: not tried on a read-only file system"
 fi
 exit $bad

@@ -32,6 +32,11 @@ def wrong(text):
     print("ends:", text, flush=True)
 
 
+def interruptible():
+    """In a child: what is started in the background by a shell ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Server:
     """Serves an image; reads at or after `stop` hang. `asked` exists when one does."""
 
@@ -73,7 +78,7 @@ def until(what, words, limit=LIMIT):
 def command_ends(name, args, when, image=None):
     """SIGINT once `when` holds; the program dies of it, and has printed no whole JSON."""
     process = subprocess.Popen([PROGRAM, *args], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE, preexec_fn=interruptible)
     until(when, f"{name}: what is waited for")
     if process.poll() is not None:
         wrong(f"{name}: ended before: {process.communicate()[1]}")
@@ -101,6 +106,7 @@ class Inspector:
     def __init__(self, *args):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            interruptible()
             os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
             os.execv(PROGRAM, [PROGRAM, *args])
         self.seen = b""

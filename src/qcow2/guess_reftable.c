@@ -127,7 +127,7 @@ bool reftable_fits(struct seek *s, uint64_t off, uint64_t clusters,
     page = malloc(SEEK_PAGE);
     entry = malloc(SEEK_PAGE);
     n = (size_t)u64_min(s->geo.reftable_entries, SEEK_PAGE / 8);
-    if (!page || !entry || !seek_read(s, off, page, n * 8))
+    if (!page || !entry || !n || !seek_read(s, off, page, n * 8))
         goto out;
     for (size_t i = 0; i < n; i++)
         entry[i] = be64(page + i * 8);

@@ -59,10 +59,10 @@ static bool room_for_compressed(struct walk *w)
     size_t cap = w->cap ? w->cap * 2 : 1024;
     struct uses *list;
 
-    if (w->n_compressed < w->cap)
+    if (w->compressed && w->n_compressed < w->cap)
         return true;
     merge_compressed(w);
-    if (w->n_compressed < w->cap / 4 * 3)
+    if (w->compressed && w->n_compressed < w->cap / 4 * 3)
         return true;
     if (cap > USAGE_COMPRESSED_MAX) {
         w->use->partial = true;

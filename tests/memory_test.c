@@ -56,10 +56,7 @@ static void windows_hold_every_table_once(void **state)
         if (!part.more)
             break;
         assert_false(l2_list_whole(&part));
-        part.n = 0;
-        part.from = part.upto;
-        part.upto = UINT64_MAX;
-        part.more = false;
+        l2_list_advance(&part);
     }
     assert_int_equal(at, all.n);
     assert_true(windows >= all.n / 16);

@@ -30,3 +30,21 @@ const char *l2_type_name(enum l2_type type)
     }
     return "?";
 }
+
+bool l2_entry_has_host(const struct l2_entry *e)
+{
+    return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
+}
+
+bool l2_entry_invalid(const struct geometry *geo, const struct l2_entry *e)
+{
+    uint32_t allocated = (uint32_t)e->bitmap, zero = (uint32_t)(e->bitmap >> 32);
+
+    if (e->type == L2_COMPRESSED)
+        return e->copied || geo->data_file || e->bitmap;
+    if (e->raw & L2_RESERVED_MASK)
+        return true;
+    if (!geo->extended_l2)
+        return false;
+    return e->type == L2_UNALLOCATED ? allocated != 0 : (allocated & zero) != 0;
+}

@@ -59,6 +59,12 @@ static inline uint64_t compressed_len(const struct geometry *geo, uint64_t e)
 /* Decodes the entry at `p` (geo->l2_entry_size bytes). */
 void l2_decode(const struct geometry *geo, const uint8_t *p, struct l2_entry *out);
 
+/* Does it lead to a host offset? */
+bool l2_entry_has_host(const struct l2_entry *e);
+/* Does it break a rule by itself, wherever it leads: reserved bits, COPIED on compressed
+ * data, subclusters that contradict? */
+bool l2_entry_invalid(const struct geometry *geo, const struct l2_entry *e);
+
 /* Stored refcount number j of the refcount block at `block` (a whole cluster). Widths
  * of 8 to 64 bits are big endian; narrower ones fill each byte from its lowest bits
  * up. */

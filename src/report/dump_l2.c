@@ -21,28 +21,9 @@ struct l2_walk {
     struct data_memo memo;
 };
 
-static bool has_host(const struct l2_entry *e)
-{
-    return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
-}
-
 static bool in_this_file(const struct l2_walk *w, const struct l2_entry *e)
 {
-    return has_host(e) && !(w->d->img->geo.data_file && e->type != L2_COMPRESSED);
-}
-
-static bool is_invalid(const struct l2_walk *w, const struct l2_entry *e)
-{
-    const struct geometry *geo = &w->d->img->geo;
-    uint32_t allocated = (uint32_t)e->bitmap, zero = (uint32_t)(e->bitmap >> 32);
-
-    if (e->type == L2_COMPRESSED)
-        return e->copied || geo->data_file || e->bitmap;
-    if (e->raw & L2_RESERVED_MASK)
-        return true;
-    if (!geo->extended_l2)
-        return false;
-    return e->type == L2_UNALLOCATED ? allocated != 0 : (allocated & zero) != 0;
+    return l2_entry_has_host(e) && !(w->d->img->geo.data_file && e->type != L2_COMPRESSED);
 }
 
 static void judge(const struct l2_walk *w, const struct l2_entry *e, struct l2_stats *st)
@@ -54,7 +35,7 @@ static void judge(const struct l2_walk *w, const struct l2_entry *e, struct l2_s
     st->zero_alloc += e->type == L2_ZERO_ALLOC;
     st->normal += e->type == L2_NORMAL;
     st->compressed += e->type == L2_COMPRESSED;
-    st->invalid += is_invalid(w, e);
+    st->invalid += l2_entry_invalid(&w->d->img->geo, e);
     if (e->type != L2_NORMAL && e->type != L2_ZERO_ALLOC)
         return;
     st->unaligned += e->host_off % w->d->img->geo.cluster_size != 0;
@@ -97,7 +78,7 @@ static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest,
     }
     out_puts(out, "  ");
     out_puts(out, l2_type_name(e->type));
-    if (has_host(e)) {
+    if (l2_entry_has_host(e)) {
         out_puts(out, " at 0x");
         out_hex(out, e->host_off, 1);
         if (e->type == L2_COMPRESSED)
@@ -126,7 +107,7 @@ static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest,
     if (w->d->img->geo.extended_l2)
         jw_hex(jw, "subclusters", e->bitmap);
     jw_text(jw, "entry", l2_type_id(e->type));
-    if (has_host(e)) {
+    if (l2_entry_has_host(e)) {
         jw_u64(jw, "host-offset", e->host_off);
         if (e->type == L2_COMPRESSED)
             jw_u64(jw, "host-length", e->host_len);

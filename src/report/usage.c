@@ -101,22 +101,6 @@ static void count_compressed(struct walk *w)
         w->use->alone_data += counted(w, w->compressed[i].cluster) == w->compressed[i].n;
 }
 
-static bool is_invalid(const struct geometry *geo, const struct l2_entry *e)
-{
-    uint32_t allocated = (uint32_t)e->bitmap, zero = (uint32_t)(e->bitmap >> 32);
-
-    if (e->type == L2_COMPRESSED)
-        return e->copied || geo->data_file || e->bitmap;
-    return (e->raw & L2_RESERVED_MASK) != 0 ||
-           (geo->extended_l2 && (e->type == L2_UNALLOCATED ? allocated != 0
-                                                           : (allocated & zero) != 0));
-}
-
-static bool has_host(const struct l2_entry *e)
-{
-    return e->type == L2_NORMAL || e->type == L2_ZERO_ALLOC || e->type == L2_COMPRESSED;
-}
-
 /* Of a table, for bytes_left: short ones cost more than their length. */
 static uint64_t cost(const struct geometry *geo)
 {
@@ -142,15 +126,15 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     for (size_t j = 0; j < n; j++) {
         const struct l2_entry *e = &w->entry[j], *a = &w->active[j];
         bool same = active_off == l2_off ||
-                    (active_off && has_host(a) && a->host_off == e->host_off);
+                    (active_off && l2_entry_has_host(a) && a->host_off == e->host_off);
 
         w->use->unallocated += e->type == L2_UNALLOCATED;
         w->use->zero_plain += e->type == L2_ZERO_PLAIN;
         w->use->zero_alloc += e->type == L2_ZERO_ALLOC;
         w->use->normal += e->type == L2_NORMAL;
         w->use->compressed += e->type == L2_COMPRESSED;
-        w->use->invalid += is_invalid(geo, e);
-        if (!has_host(e))
+        w->use->invalid += l2_entry_invalid(geo, e);
+        if (!l2_entry_has_host(e))
             continue;
         w->use->same += same;
         w->use->diverged += !same;

@@ -147,7 +147,7 @@ bool pass_attribute(struct engine *e, struct error *err)
     struct ref_target *target;
     struct attributed *found = NULL;
     struct ref_search search = {
-        .img = e->img, .threads = e->threads, .window = e->l2.max,
+        .img = e->img, .threads = e->threads,
         .cancel = e->progress ? &e->progress->cancel : NULL, .hit = attribute_hit,
     };
     struct error ignored;
@@ -167,10 +167,7 @@ bool pass_attribute(struct engine *e, struct error *err)
     }
     if (tail)
         target[n++] = (struct ref_target){ e->geo->n_clusters - 1, 1 };
-    if (l2_list_whole(&e->l2)) {
-        search.l2 = e->l2.list;
-        search.n_l2 = e->l2.n;
-    }
+    search_tables_of(e, &search);
     qsort(target, n, sizeof *target, by_first);
     for (size_t i = 0; i < n; i++) {
         if (!m || target[m - 1].first != target[i].first)

@@ -123,6 +123,10 @@ bool pass_compare(struct engine *e, struct error *err);
 bool pass_attribute(struct engine *e, struct error *err);
 void pass_rules(struct engine *e);          /* header, snapshots, bitmaps: own findings */
 
+/* Lets a search go through the tables of the engine's list: all of them, or its windows. */
+struct ref_search;
+void search_tables_of(const struct engine *e, struct ref_search *search);
+
 /* Counts the references to lost clusters (cells.h) again, of as many chunks of the map from
  * position `first` on as there is room for. *end: falls to where that ends, a whole number
  * of units after `first`. Does nothing when no cluster is lost; counts nothing when

@@ -210,12 +210,17 @@ static bool fill(struct l2_list *l, const struct image *img, _Atomic bool *cance
     return true;
 }
 
-bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *cancel)
+void l2_list_advance(struct l2_list *l)
 {
     l->n = 0;
     l->from = l->upto;
     l->upto = UINT64_MAX;
     l->more = false;
+}
+
+bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *cancel)
+{
+    l2_list_advance(l);
     return fill(l, img, cancel);
 }
 

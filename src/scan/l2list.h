@@ -38,7 +38,10 @@ static inline bool l2_list_whole(const struct l2_list *l)
     return !l->from && !l->more;
 }
 
-/* Goes on to the next window: walks all L1 tables for the tables in it. False when memory
+/* Goes on to the next window, empty: all references are to be pushed once more. */
+void l2_list_advance(struct l2_list *l);
+
+/* The same, and walks all L1 tables for the tables in it. False when memory
  * runs out, or cancelled; also see `more`, without which there is no next one. */
 bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *cancel);
 

@@ -13,6 +13,9 @@
 #define TEAM_BYTES      (8u << 20)      /* of tables that a team has in its hands */
 #define SHARES          4
 #define SPARE_MIN       (UINT64_C(4) << 20)     /* bytes besides the book */
+/* scan_options.tightest: no more states than there are at first, the shortest of lists. */
+#define STATES_TIGHTEST 0
+#define TABLES_TIGHTEST 4
 #define RECORD_BYTES    (sizeof(struct problem) + 64)
 
 unsigned scan_threads(const struct image *img, unsigned wanted)
@@ -23,7 +26,9 @@ unsigned scan_threads(const struct image *img, unsigned wanted)
     return wanted ? n : (unsigned)u64_min(n, u64_min(fit, TEAM_MAX));
 }
 
-uint64_t scan_memory_usual(const struct image *img)
+/* What a scan takes at most when it is not told otherwise: a byte and a quarter for each
+ * cluster of the file and MEMORY_BASE, but never more than most of what the machine has. */
+static uint64_t memory_usual(const struct image *img)
 {
     uint64_t n = img->geo.n_clusters, usual = n + n / 4 + MEMORY_BASE;
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
@@ -53,27 +58,24 @@ static uint64_t image_bytes(const struct image *img)
 
 void memory_share_out(struct engine *e, const struct scan_options *opt)
 {
-    uint64_t whole = whole_book(e->geo);
-    uint64_t limit = opt && opt->memory_limit ? opt->memory_limit
-        : scan_memory_usual(e->img);
-    uint64_t rest = u64_max(limit, MEMORY_LIMIT_MIN) - MEMORY_PROGRAM, spare;
+    uint64_t limit = opt && opt->memory_limit ? opt->memory_limit : memory_usual(e->img);
+    uint64_t rest = u64_max(limit, MEMORY_LIMIT_MIN) - MEMORY_PROGRAM;
+    uint64_t whole = whole_book(e->geo), book, spare, share;
+    bool tightest = opt && opt->tightest;
 
     rest -= u64_min(image_bytes(e->img), rest / 2);
     /* A sparse file may do with a book much smaller than its clusters. */
     spare = rest > whole ? rest - whole : 0;
-    spare = u64_max(spare, rest / 2 < SPARE_MIN ? rest / 2 : SPARE_MIN);
+    spare = u64_max(spare, u64_min(rest / 2, SPARE_MIN));
+    book = rest - spare >= whole ? UINT64_MAX : rest - spare;
+    share = tightest ? 0 : spare / SHARES;
     e->res->memory_limit = limit;
-    e->recount_bytes = spare / SHARES;
-    cells_limit(e->cells, rest - spare >= whole ? UINT64_MAX : rest - spare, spare / SHARES,
-                STATES_COUNTED);
-    l2_list_init(&e->l2, e->geo, (size_t)(spare / SHARES / sizeof(struct l2_table)));
-    if (!opt || !opt->problems_kept || opt->memory_limit)
-        e->res->problems.max = (size_t)(spare / SHARES / RECORD_BYTES);
-    if (opt && opt->tightest) {
-        e->recount_bytes = 0;
-        cells_limit(e->cells, UINT64_MAX, 0, 4);
-        l2_list_init(&e->l2, e->geo, 4);
-    }
+    e->recount_bytes = share;
+    cells_limit(e->cells, book, share, tightest ? STATES_TIGHTEST : STATES_COUNTED);
+    l2_list_init(&e->l2, e->geo,
+                 tightest ? TABLES_TIGHTEST : (size_t)(share / sizeof(struct l2_table)));
+    if (!tightest && (!opt || !opt->problems_kept || opt->memory_limit))
+        e->res->problems.max = (size_t)(share / RECORD_BYTES);
 }
 
 void memory_explain(const struct engine *e, struct error *err)

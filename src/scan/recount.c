@@ -55,19 +55,18 @@ bool recount(struct engine *e, uint64_t first, uint64_t *end, uint64_t unit,
              struct recount *rc, struct error *err)
 {
     size_t max = (size_t)u64_max(e->recount_bytes / (CHUNK_CELLS * sizeof *rc->state), unit);
-    uint64_t *chunk = e->cells->lost ? calloc(max, sizeof *chunk) : NULL;
-    struct ref_target *target = NULL;
+    uint64_t *chunk;
+    struct ref_target *target;
     struct ref_search search = {
-        .img = e->img, .threads = e->threads, .window = e->l2.max, .hit = count_hit,
+        .img = e->img, .threads = e->threads, .hit = count_hit,
         .cancel = e->progress ? &e->progress->cancel : NULL,
     };
     struct counting counting = { .cluster_bits = e->geo->cluster_bits };
-    bool ok = true;
+    bool ok;
 
-    if (!e->cells->lost || engine_cancelled(e)) {
-        free(chunk);
+    if (!e->cells->lost || engine_cancelled(e))
         return true;
-    }
+    chunk = calloc(max, sizeof *chunk);
     if (chunk)
         rc->n = find_lost(e, first, end, unit, chunk, max);
     rc->chunk = chunk;
@@ -85,10 +84,7 @@ bool recount(struct engine *e, uint64_t first, uint64_t *end, uint64_t unit,
     counting.state = rc->state;
     search.n_targets = rc->n;
     search.ctx = &counting;
-    if (l2_list_whole(&e->l2)) {
-        search.l2 = e->l2.list;
-        search.n_l2 = e->l2.n;
-    }
+    search_tables_of(e, &search);
     ok = ref_search_run(&search, err) || engine_cancelled(e);
     e->cells->recount = rc;
     free(target);

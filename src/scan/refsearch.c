@@ -336,6 +336,15 @@ bool ref_search_run(const struct ref_search *s, struct error *err)
     return ok || err_set(err, ERR_NOMEM, "out of memory");
 }
 
+void search_tables_of(const struct engine *e, struct ref_search *search)
+{
+    search->window = e->l2.max;
+    if (l2_list_whole(&e->l2)) {
+        search->l2 = e->l2.list;
+        search->n_l2 = e->l2.n;
+    }
+}
+
 int referrer_compare(const struct referrer *a, const struct referrer *b)
 {
     const struct place *p = &a->place, *q = &b->place;

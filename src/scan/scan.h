@@ -37,14 +37,10 @@ struct scan_progress {
 struct scan_options {
     unsigned threads;               /* 0: as many as there are cores */
     size_t problems_kept;           /* 0: PROBLEMS_KEPT_DEFAULT */
-    uint64_t memory_limit;          /* bytes for the whole program; 0: scan_memory_usual() */
+    uint64_t memory_limit;          /* bytes for the whole program; 0: a byte and a
+                                       quarter per cluster and MEMORY_BASE */
     bool tightest;                  /* for tests: the least of all that can be done without */
 };
-
-/* Bytes that a scan takes at most when it is not told otherwise: a byte and a quarter for
- * each cluster of the file and MEMORY_BASE, but never more than most of what the machine
- * has. */
-uint64_t scan_memory_usual(const struct image *img);
 
 /* log2 of the clusters of one preview bin of this image. */
 unsigned scan_preview_shift(const struct image *img);

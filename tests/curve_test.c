@@ -5,7 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "ui/curve.h"
+#include "picture/curve.h"
 
 static void every_cell_is_visited_once(void **state)
 {

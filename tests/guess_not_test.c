@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "qcow2/guess_seek.h"
+#include "qcow2/guess/guess_seek.h"
 
 static void forced_values_win_over_guesses(void **state)
 {

@@ -10,8 +10,11 @@ allowed='
 base
 qcow2   base
 scan    base qcow2
-report  base qcow2 scan
-ui      base qcow2 scan'
+inspect base qcow2 scan
+picture base qcow2 scan inspect
+report  base qcow2 scan inspect picture
+ui      base qcow2 scan inspect picture
+cmd     base qcow2 scan inspect picture report ui'
 
 layers=$(printf '%s\n' "$allowed" | awk 'NF { print $1 }')
 [ -d "$src/base" ] || { echo "no source folder at $src"; exit 99; }
@@ -24,7 +27,7 @@ done
 
 for layer in $layers; do
     may=$(printf '%s\n' "$allowed" | awk -v l="$layer" '$1 == l { $1 = $1; print }')
-    for file in "$src/$layer"/*.[ch]; do
+    for file in $(find "$src/$layer" -name "*.[ch]"); do
         [ -f "$file" ] || continue
         for name in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
             case $name in
@@ -44,6 +47,6 @@ curses=$(grep -lE '^ *# *include *<((n?curses|panel|menu|form)[a-z/]*|term)\.h>'
 n=$(printf '%s' "$curses" | grep -c .)
 [ "$n" -le 1 ] || { echo "curses is included by $n files:"; echo "$curses"; bad=1; }
 
-wc -l "$src"/*.[ch] "$src"/*/*.[ch] |
+find "$src" -name "*.[ch]" -exec wc -l {} + |
     awk '$2 != "total" && $1 > 500 { print "hint: " $2 " has " $1 " lines" }'
 exit $bad

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "opt.h"
+#include "cmd/opt.h"
 
 static const struct opt rows_a[] = {
     { 'q', "quiet", ARG_NONE, NULL, NULL, "say less" },

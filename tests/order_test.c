@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "support/image_builder.h"
-#include "ui/order.h"
+#include "picture/order.h"
 
 static struct order *survey(const struct image *img)
 {

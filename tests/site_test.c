@@ -8,7 +8,7 @@
 #include "scan/scan.h"
 #include "support/image_builder.h"
 #include "ui/marks.h"
-#include "ui/site.h"
+#include "inspect/site.h"
 #include "ui/tour.h"
 
 /* An image with a snapshot, a bitmap, and guest clusters 0, 3 and a compressed 5. */

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "ui/task.h"
+#include "base/task.h"
 
 static bool until_cancelled(void *arg, _Atomic bool *cancel, struct error *err)
 {

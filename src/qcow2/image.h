@@ -12,7 +12,7 @@
 #include "qcow2/bitmap.h"
 #include "qcow2/entry.h"
 #include "qcow2/geometry.h"
-#include "qcow2/guess.h"
+#include "qcow2/guess/guess.h"
 #include "qcow2/header.h"
 #include "qcow2/snapshot.h"
 

@@ -2,7 +2,7 @@
 #ifndef QCHECK_REPORT_GUESSES_H
 #define QCHECK_REPORT_GUESSES_H
 
-#include "qcow2/guess.h"
+#include "qcow2/guess/guess.h"
 #include "report/jw.h"
 #include "report/out.h"
 

@@ -4,7 +4,7 @@
 #define QCHECK_UI_LOOKUP_H
 
 #include "scan/referrers.h"
-#include "ui/task.h"
+#include "base/task.h"
 #include "ui/view.h"
 
 enum lookup_state {

@@ -3,7 +3,7 @@
 #ifndef QCHECK_UI_MAP_PANE_H
 #define QCHECK_UI_MAP_PANE_H
 
-#include "ui/curve.h"
+#include "picture/curve.h"
 #include "ui/tiles.h"
 
 #define PANE_MARKS_MAX 32

@@ -4,7 +4,7 @@
 #define QCHECK_UI_TILES_H
 
 #include "scan/guest.h"
-#include "ui/order.h"
+#include "picture/order.h"
 #include "ui/view.h"
 
 enum map_space { SPACE_FILE, SPACE_GUEST, N_SPACES };

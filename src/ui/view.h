@@ -37,7 +37,7 @@
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
-#include "ui/site.h"
+#include "inspect/site.h"
 
 #define NO_PROBLEM SIZE_MAX
 

@@ -1,0 +1,82 @@
+/* qcheck check: scan images, report, and say with the exit status what was found. */
+#include <stdio.h>
+
+#include "cmd/cmd_check.h"
+#include "cmd/cmd_common.h"
+#include "report/check_json.h"
+#include "report/classic.h"
+#include "report/streams.h"
+
+/* What of a JSON report is said to people as well: why there is no verdict. */
+static void tell_incomplete(const char *name, const struct scan_result *scan)
+{
+    struct error err;
+
+    if (scan->refused.id)
+        err_set(&err, ERR_FORMAT, "warning: QEMU would not %s this image: %s",
+                scan->refused.at_check ? "check" : "open", scan->refused.text);
+    else if (scan_exit_status(scan) == STATUS_FAILED)
+        err_set(&err, ERR_IO, "error: parts of the image could not be checked");
+    else
+        return;
+    message_error(name, &err);
+}
+
+static bool write_json(const struct settings *s, const char *name,
+                       const struct scan_result *scan, struct out *out, struct error *err)
+{
+    struct check_json c = { name, scan, s->metadata, s->stats };
+
+    /* -s and -q keep it from standard output, as with qemu-img. */
+    if (!(s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG))))
+        return true;
+    if (s->streams & STREAM_BIT(NONFATAL)) {
+        tell_guesses(name, scan->img);
+        tell_incomplete(name, scan);
+    }
+    return check_json_write(&c, out, err);
+}
+
+static int check_one(const struct settings *s, const char *name, struct out *out)
+{
+    struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
+                              .name = name, .stats = s->stats };
+    struct image *img = NULL;
+    struct scan_result *scan = NULL;
+    struct error err;
+    int status = STATUS_FAILED;
+
+    if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
+        goto failed;
+    if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
+                                 : !classic_report(&report, scan, &err))
+        goto failed;
+    status = scan_exit_status(scan);
+    goto out;
+failed:
+    if (s->streams & STREAM_BIT(FATAL))
+        message_error(name, &err);
+out:
+    scan_free(scan);
+    image_close(img);
+    return status;
+}
+
+int check_images(const struct settings *s)
+{
+    return each_image(s, check_one);
+}
+
+int cmd_check(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (s.metadata && s.output != OUTPUT_JSON)
+        return usage_error(cmd, "--metadata needs --output=json");
+    if (image_count(&s) == 0)
+        return usage_error(cmd, "which image?");
+    return check_images(&s);
+}

@@ -1,0 +1,182 @@
+#include "cmd/cmd_common.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sandbox.h"
+#include "base/text.h"
+
+#define SAMPLE_SUFFIX ".qcow2"
+
+static const char *samples_dir(void)
+{
+    const char *dir = getenv("QCHECK_SAMPLES");
+
+    return dir && *dir ? dir : QCHECK_DATADIR "/samples";
+}
+
+static void print_message(const char *name, const char *what)
+{
+    fprintf(stderr, "qcheck: %s%s\n", name, what);
+}
+
+void message(const char *what, const char *name)
+{
+    struct buf b = BUF_INIT;
+
+    text_visible(&b, name, strlen(name));
+    print_message(what, buf_str(&b));
+    buf_free(&b);
+}
+
+void message_error(const char *name, const struct error *err)
+{
+    struct buf b = BUF_INIT;
+
+    text_visible(&b, name, strlen(name));
+    buf_puts(&b, ": ");
+    print_message(buf_str(&b), err->text);
+    buf_free(&b);
+}
+
+void tell_guesses(const char *name, const struct image *img)
+{
+    struct buf text = BUF_INIT;
+    struct error err;
+
+    for (size_t i = 0; i < img->guesses.n; i++) {
+        buf_reset(&text);
+        guess_text(&img->guesses.list[i], &text);
+        err_set(&err, ERR_FORMAT, "warning: %s", buf_str(&text));
+        message_error(name, &err);
+    }
+    buf_free(&text);
+}
+
+int usage_error(const struct command *cmd, const char *what)
+{
+    fprintf(stderr, "qcheck %s: %s\nTry 'qcheck %s --help'.\n", cmd->name, what,
+            cmd->name);
+    return STATUS_FAILED;
+}
+
+int finish(struct out *out, int status)
+{
+    struct error err;
+
+    if (out_end(out, &err) || err.sys == EPIPE)
+        return status;
+    print_message("", err.text);
+    return STATUS_FAILED;
+}
+
+void enter_sandbox(const struct settings *s)
+{
+    if (!s->no_sandbox)
+        sandbox_enter(NULL);
+}
+
+/* Takes src, whatever comes of it. */
+static bool image_from(const struct settings *s, struct source *src, struct image **out,
+                       struct error *err)
+{
+    if (image_open(src, &s->image, out, err))
+        return true;
+    source_close(src);
+    return false;
+}
+
+bool open_image_only(const struct settings *s, const char *name, struct image **out,
+                     struct error *err)
+{
+    struct source *src;
+
+    return source_open(name, &src, err) && image_from(s, src, out, err);
+}
+
+bool open_image(const struct settings *s, const char *name, struct image **out,
+                struct error *err)
+{
+    struct source *src;
+
+    if (!source_open(name, &src, err))
+        return false;
+    enter_sandbox(s);
+    return image_from(s, src, out, err);
+}
+
+bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,
+                          struct chain *chain, struct error *err)
+{
+    if (!s->backing)
+        return open_image(s, name, out, err) && chain_open(name, *out, false, chain, err);
+    if (!open_image_only(s, name, out, err) || !chain_open(name, *out, true, chain, err))
+        return false;
+    enter_sandbox(s);
+    return true;
+}
+
+int image_count(const struct settings *s)
+{
+    return s->sample ? 1 : s->n_operands;
+}
+
+static bool sample_name(const char *sample, struct buf *out, struct error *err)
+{
+    struct buf shown = BUF_INIT;
+    FILE *f;
+
+    if (*sample && !strchr(sample, '/')) {
+        buf_printf(out, "%s/%s" SAMPLE_SUFFIX, samples_dir(), sample);
+        f = fopen(buf_str(out), "rb");
+        if (f) {
+            fclose(f);
+            return true;
+        }
+    }
+    text_visible(&shown, sample, strlen(sample));
+    err_set(err, ERR_USAGE, "there is no sample %s; --sample=list names them",
+            buf_str(&shown));
+    buf_free(&shown);
+    return false;
+}
+
+bool image_name(const struct settings *s, int i, struct buf *out, struct error *err)
+{
+    buf_reset(out);
+    if (s->sample)
+        return sample_name(s->sample, out, err);
+    buf_puts(out, s->operand[i]);
+    return !out->failed || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* The list has one line "name | title | what it teaches" a sample; # begins a comment. */
+int list_samples(void)
+{
+    struct buf path = BUF_INIT;
+    struct error err;
+    char line[1024];
+    FILE *f;
+
+    buf_printf(&path, "%s/INDEX", samples_dir());
+    f = fopen(buf_str(&path), "r");
+    if (!f) {
+        err_set_sys(&err, errno, "cannot list the samples");
+        message_error(buf_str(&path), &err);
+        buf_free(&path);
+        return STATUS_FAILED;
+    }
+    while (fgets(line, sizeof line, f)) {
+        char *title = strstr(line, " | ");
+        char *end = title ? strstr(title + 3, " | ") : NULL;
+
+        if (line[0] != '#' && end)
+            printf("%-16.*s  %.*s\n", (int)(title - line), line, (int)(end - title - 3),
+                   title + 3);
+    }
+    fclose(f);
+    buf_free(&path);
+    return STATUS_CLEAN;
+}

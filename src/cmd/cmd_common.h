@@ -1,0 +1,61 @@
+/* What the commands have in common: opening, scanning, messages, the end of output. */
+#ifndef QCHECK_CMD_COMMON_H
+#define QCHECK_CMD_COMMON_H
+
+#include "cmd/commands.h"
+#include "report/chain.h"
+#include "report/out.h"
+#include "scan/scan.h"
+
+/* "qcheck: WHATNAME" on standard error; name is made visible. */
+void message(const char *what, const char *name);
+
+/* "qcheck: NAME: ERROR" */
+void message_error(const char *name, const struct error *err);
+/* Says which values of the header were guessed, forced or proposed. */
+void tell_guesses(const char *name, const struct image *img);
+
+/* "qcheck COMMAND: WHAT", and where help is. Returns STATUS_FAILED. */
+int usage_error(const struct command *cmd, const char *what);
+
+/* Ends output: `status`, or STATUS_FAILED after a message when it could not be written.
+ * A reader that went away is no failure. */
+int finish(struct out *out, int status);
+
+/* Opens the image `name` with the values the person forces, for a command that opens
+ * nothing else: it is in the sandbox (base/sandbox.h) before it looks at a byte. */
+bool open_image(const struct settings *s, const char *name, struct image **out,
+                struct error *err);
+
+/* The same without the sandbox: the caller enters it when all is open that it needs. */
+bool open_image_only(const struct settings *s, const char *name, struct image **out,
+                     struct error *err);
+void enter_sandbox(const struct settings *s);
+
+/* The image and, where --backing asks for it, the chain of files below it; then the
+ * sandbox. Without --backing nothing that the image names is touched. */
+bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,
+                          struct chain *chain, struct error *err);
+
+/* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
+ * false with a message when the sample does not exist. */
+int image_count(const struct settings *s);
+bool image_name(const struct settings *s, int i, struct buf *out, struct error *err);
+
+/* Work on one image; returns the exit status. */
+typedef int image_fn(const struct settings *s, const char *name, struct out *out);
+
+/* Does `one` for all images of the settings and ends the output; the worst status. */
+int each_image(const struct settings *s, image_fn *one);
+
+/* The worse of two: corruptions, then failures, then references outside, then leaks. */
+int status_worst(int a, int b);
+
+/* Scans, with progress on standard error as the settings say. */
+bool scan_image(const struct settings *s, const struct image *img,
+                struct scan_result **out, struct error *err);
+
+/* --sample=list: prints the samples there are. */
+int list_samples(void);
+
+#endif

@@ -1,0 +1,50 @@
+/* qcheck info: what an image is, without a scan. */
+#include <stdio.h>
+
+#include "cmd/cmd_common.h"
+#include "report/info.h"
+
+static int info_one(const struct settings *s, const char *name, struct out *out)
+{
+    struct chain chain = { NULL, 0 };
+    struct outside outside[OUTSIDE_MAX];
+    struct image *img = NULL;
+    struct sandbox sandbox = { false, 0, false };
+    struct error err;
+    struct info info;
+    int status = STATUS_FAILED;
+
+    /* Before entering, while the kernel can be asked. */
+    if (s->verbose && !s->no_sandbox)
+        sandbox_probe(&sandbox);
+    if (!open_image_and_chain(s, name, &img, &chain, &err)) {
+        message_error(name, &err);
+        goto out;
+    }
+    info_gather(name, img, &chain, &info);
+    if (s->verbose)
+        info.sandbox = &sandbox;
+    if (s->output == OUTPUT_JSON)
+        info_json(&info, out);
+    else
+        info_text(&info, out);
+    status = STATUS_CLEAN;
+    if (s->untrusted && outside_references(img, outside))
+        status = STATUS_OUTSIDE;
+out:
+    chain_close(&chain);
+    image_close(img);
+    return status;
+}
+
+int cmd_info(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (image_count(&s) == 0)
+        return usage_error(cmd, "which image?");
+    return each_image(&s, info_one);
+}

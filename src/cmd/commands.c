@@ -1,0 +1,229 @@
+/* The option tables, and the list of commands. */
+#include "config.h"
+
+#include "cmd/commands.h"
+
+#include <string.h>
+
+#include "base/sandbox.h"
+#include "cmd/options.h"
+
+#define ROWS(a) a, sizeof(a) / sizeof((a)[0])
+
+static const struct opt general_opts[] = {
+    { 'h', "help", ARG_NONE, NULL, NULL, "show this help and exit" },
+    { 'V', "version", ARG_NONE, NULL, NULL, "show the version and exit" },
+};
+static const struct opt_group general = { "General", ROWS(general_opts) };
+
+static const struct opt image_opts[] = {
+    { OPT_SAMPLE, "sample", ARG_REQUIRED, "NAME", VALUES_SAMPLES,
+      "take one of the small images that come with the program instead of IMAGE; "
+      "--sample=list names them" },
+    { OPT_CLUSTER_SIZE, "cluster-size", ARG_REQUIRED, "SIZE", NULL,
+      "take this cluster size, whatever the header says (64k)" },
+    { OPT_L1_OFFSET, "l1-offset", ARG_REQUIRED, "OFFSET", NULL,
+      "take this place of the active L1 table" },
+    { OPT_L1_SIZE, "l1-size", ARG_REQUIRED, "ENTRIES", NULL,
+      "take this number of entries of the active L1 table" },
+    { OPT_REFCOUNT_TABLE, "refcount-table", ARG_REQUIRED, "OFFSET[,CLUSTERS]", NULL,
+      "take this place, and size, of the refcount table" },
+    { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
+      "go on although the file does not begin with the magic of qcow2" },
+    { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
+      "keep access to files and the network once the image is open, for debuggers" },
+};
+static const struct opt_group image = { "Image, and values to force on a damaged header",
+                                        ROWS(image_opts) };
+
+static const struct opt scan_opts[] = {
+    { OPT_THREADS, "threads", ARG_REQUIRED, "N", NULL,
+      "scan with N threads (default: one per processor)" },
+    { OPT_MAX_PROBLEMS, "max-problems", ARG_REQUIRED, "N", NULL,
+      "keep at most N records of each kind of problem (default: 4000); counts stay exact" },
+    { OPT_MEMORY_LIMIT, "memory-limit", ARG_REQUIRED, "SIZE", NULL,
+      "take at most SIZE of memory (200M; default: 32 MiB and a byte and a quarter for "
+      "each cluster of the file); less of it costs time and records of problems, counts "
+      "stay exact" },
+};
+static const struct opt_group scan = { "Scan", ROWS(scan_opts) };
+
+#define OUTPUT_ROW \
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json", \
+      "text (default) or json" }
+
+static const struct opt classic_opts[] = {
+    { 's', "silent", ARG_NONE, NULL, NULL, "preset: no output at all" },
+    { 'q', "quiet", ARG_NONE, NULL, NULL,
+      "preset: fatal and nonfatal errors (--log fw); with --output=json: no JSON" },
+    { 'b', "basic", ARG_NONE, NULL, NULL,
+      "preset: analysis and summaries (--log fwshiHLR); the default" },
+    { 'v', "verbose", ARG_NONE, NULL, NULL,
+      "preset: problems and confirmations in detail as well (--log fwshiHLRpc)" },
+    { 'x', "deluge", ARG_NONE, NULL, NULL, "preset: everything but debugging messages" },
+    { 'd', "debug", ARG_NONE, NULL, NULL, "add debugging messages (--log d)" },
+    { 'l', "log", ARG_REQUIRED, "FILTERS", NULL, "add these filters to those selected" },
+    { 'e', "exclude", ARG_REQUIRED, "FILTERS", NULL, "take these filters away" },
+};
+static const struct opt_group classic = { "Classic report", ROWS(classic_opts) };
+
+static const struct opt check_opts[] = {
+    OUTPUT_ROW,
+    { 'M', "metadata", ARG_NONE, NULL, NULL,
+      "with --output=json: add the places of all metadata (key viscera)" },
+    { OPT_PROGRESS, "progress", ARG_OPTIONAL, "auto|json|none", "auto|json|none",
+      "progress on standard error: auto (a line when it is a terminal; the default), "
+      "json (one object per line; also --progress alone), none" },
+    { OPT_STATS, "stats", ARG_NONE, NULL, NULL,
+      "tell what the scan took: time, reads, memory" },
+};
+static const struct opt_group check = { "Check", ROWS(check_opts) };
+
+static const struct opt browse_opts[] = {
+    { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "dark|light|mono|colorblind",
+      "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" },
+    { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },
+    { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
+};
+static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
+
+#define BACKING_ROW \
+    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
+      "open the backing files that the image names; without this nothing that an image " \
+      "names is ever opened" }
+
+static const struct opt info_opts[] = {
+    OUTPUT_ROW,
+    { 'v', "verbose", ARG_NONE, NULL, NULL,
+      "tell the sandbox as well: what keeps the image from reaching the rest of the system "
+      "while it is read" },
+    BACKING_ROW,
+    { OPT_UNTRUSTED, "untrusted", ARG_NONE, NULL, NULL,
+      "exit with status 4 when the image refers to anything outside itself" },
+};
+static const struct opt_group info = { "Info", ROWS(info_opts) };
+
+static const struct opt dump_opts[] = {
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
+      "text (default) or json: one object per line, the last one says \"end\"" },
+    { OPT_SNAPSHOT, "snapshot", ARG_REQUIRED, "ID|NAME|all", NULL,
+      "l1, l2: the tables of this snapshot, or of the active layer and all snapshots" },
+    { OPT_FROM, "from", ARG_REQUIRED, "A", NULL,
+      "begin at A: a guest offset for l1, l2 and bitmaps, a file offset for refcounts "
+      "and ranges; 28c is cluster 28" },
+    { OPT_TO, "to", ARG_REQUIRED, "B", NULL, "end before B" },
+    { OPT_USED, "used", ARG_NONE, NULL, NULL, "leave out what is empty" },
+};
+static const struct opt_group dump = { "Dump", ROWS(dump_opts) };
+
+static const struct opt map_opts[] = {
+    { OPT_SPACE, "space", ARG_REQUIRED, "SPACE", "host|guest",
+      "host: clusters of the file (default); guest: offsets of the guest disk" },
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi",
+      "text (default), json, or ansi: a picture in colours" },
+    BACKING_ROW,
+    { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture" },
+};
+static const struct opt_group map = { "Map", ROWS(map_opts) };
+
+static const struct opt at_opts[] = { OUTPUT_ROW };
+static const struct opt_group at = { "At", ROWS(at_opts) };
+
+static const struct opt explain_opts[] = { OUTPUT_ROW };
+static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
+
+static const struct command commands[] = {
+    { "browse", "[OPTION]... IMAGE", "walk around in an image",
+      "Opens the inspector: overview, map, problems, tables, header and bytes of the "
+      "image, each place a link to the next. When standard output is not a terminal, "
+      "or with any option of the classic report, prints the report of qcheck check "
+      "instead. This is what qcheck IMAGE does.",
+      VALUES_FILES, { &browse, &classic, &image, &scan, &general }, cmd_browse },
+    { "check", "[OPTION]... IMAGE...", "check images and report",
+      "Follows every reference of the image, compares the refcounts, and reports what "
+      "is wrong. Several images give one result each. Exit status: 0 clean, 1 the "
+      "check was not completed, 2 corruptions, 3 leaks only; of several images the "
+      "worst.",
+      VALUES_FILES, { &check, &classic, &image, &scan, &general }, cmd_check },
+    { "info", "[OPTION]... IMAGE...", "say what an image is, without a scan",
+      "Shows the header, features, extensions, snapshots, bitmaps, encryption, the "
+      "chain of backing files and what the file system knows. Only small tables are "
+      "read.",
+      VALUES_FILES, { &info, &image, &general }, cmd_info },
+    { "dump", "TABLE [OPTION]... IMAGE", "print a table of an image",
+      "TABLE is header, l1, l2, refcounts, snapshots, bitmaps or ranges. Prints that "
+      "kind of table entry by entry, with what each entry says and what the scan found "
+      "wrong about it, and figures for each table at its end.",
+      "header|l1|l2|refcounts|snapshots|bitmaps|ranges",
+      { &dump, &image, &scan, &general }, cmd_dump },
+    { "map", "[OPTION]... IMAGE", "show what lies where",
+      "Lists the ranges of the file by class, or the extents of the guest disk as "
+      "qemu-img map does.",
+      VALUES_FILES, { &map, &image, &scan, &general }, cmd_map },
+    { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
+      "Tells for each address what is there: file offset, cluster, guest offset, "
+      "owner, refcounts, problems and everything that refers to it. An address is a "
+      "file offset (0x1c0000, 64M), a cluster (28c), \"guest 1G\", L1[3], L2[3][77], "
+      "\"snap 2\", \"snap 2 L1[3]\", rt 5, rb 5, \"bitmap 1\", \"header 40\", or end.",
+      NULL, { &at, &image, &scan, &general }, cmd_at },
+    { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
+      "Tells what a kind of problem means, what it does to the guest and what to do. "
+      "Without an id, lists all of them.",
+      VALUES_PROBLEMS, { &explain, &general }, cmd_explain },
+};
+
+const struct command *command_at(unsigned i)
+{
+    return i < sizeof commands / sizeof commands[0] ? &commands[i] : NULL;
+}
+
+const struct command *command_by_name(const char *name)
+{
+    const struct command *c;
+
+    for (unsigned i = 0; (c = command_at(i)); i++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+const struct command *command_default(void)
+{
+    return &commands[0];
+}
+
+void version_text(struct buf *out)
+{
+    struct sandbox sandbox;
+
+    buf_puts(out, PACKAGE_STRING "\n");
+#ifdef HAVE_ZSTD
+    buf_puts(out, "zstd clusters: yes\n");
+#else
+    buf_puts(out, "zstd clusters: no\n");
+#endif
+#ifdef HAVE_LIBNBD
+    buf_puts(out, "nbd:// addresses: yes\n");
+#else
+    buf_puts(out, "nbd:// addresses: no\n");
+#endif
+    sandbox_probe(&sandbox);
+    buf_puts(out, "sandbox: ");
+    sandbox_text(&sandbox, out);
+    buf_puts(out, "\nLicence GPL-2.0-or-later. There is no warranty.\n");
+}
+
+void commands_help(struct buf *out)
+{
+    const struct command *c;
+
+    buf_puts(out, "Usage: qcheck [OPTION]... IMAGE\n"
+                  "       qcheck COMMAND [OPTION]... IMAGE...\n\n"
+                  "Inspects and checks qcow2 disk images. Never writes to them.\n\n"
+                  "Commands:\n");
+    for (unsigned i = 0; (c = command_at(i)); i++)
+        buf_printf(out, "  %-10s %s\n", c->name, c->summary);
+    buf_puts(out, "\nqcheck COMMAND --help lists the options of a command. A file that\n"
+                  "is called like a command is reached as ./check.\n\n");
+    opt_help(command_default(), out);
+}

@@ -1,0 +1,69 @@
+/* The sub-commands and what their options set. */
+#ifndef QCHECK_CMD_COMMANDS_H
+#define QCHECK_CMD_COMMANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/opt.h"
+#include "qcow2/image.h"
+
+/* Exit status, as qemu-img check; the last one is that of info --untrusted. */
+enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS, STATUS_OUTSIDE };
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI };
+enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
+
+/* All that the options of all commands can say; a command looks at what its table has. */
+struct settings {
+    struct image_options image;
+    bool backing;               /* --backing: open the files that an image names */
+    bool untrusted;             /* --untrusted */
+    bool verbose;               /* -v */
+    const char *sample;         /* --sample: name of a sample image, or NULL */
+    unsigned threads;           /* 0: as many as there are cores */
+    size_t problems_kept;       /* 0: the default */
+    uint64_t memory_limit;      /* bytes; 0: the default */
+    enum progress progress;
+    bool stats;
+    bool classic;               /* an option of the classic report was used */
+    uint32_t streams;           /* of the classic report */
+    enum output output;
+    bool metadata;              /* -M */
+    bool used;                  /* --used */
+    const char *snapshot;       /* --snapshot, or NULL */
+    const char *from, *to;      /* --from, --to as typed, or NULL */
+    bool guest;                 /* --space guest */
+    unsigned columns;           /* 0: as wide as the terminal, or 80 */
+    const char *theme;          /* NULL: the default */
+    bool ascii, no_mouse;
+    bool no_sandbox;            /* --no-sandbox */
+    char **operand;             /* what is left, n_operands words; borrowed from argv */
+    int n_operands;
+};
+
+/* The i-th command, NULL past the last; command_default() is the one without a name. */
+const struct command *command_at(unsigned i);
+const struct command *command_by_name(const char *name);
+const struct command *command_default(void);
+
+/* Parses the options of a command. True to go on. False when there is nothing more to do:
+ * --help or --version was answered, or a message printed; *status is set then. */
+bool settings_parse(struct settings *s, const struct command *cmd, int argc, char **argv,
+                    int *status);
+
+/* Version, and what this build and this kernel can do. */
+void version_text(struct buf *out);
+
+/* Top-level help: all commands. */
+void commands_help(struct buf *out);
+
+int cmd_browse(const struct command *cmd, int argc, char **argv);
+int cmd_check(const struct command *cmd, int argc, char **argv);
+int cmd_info(const struct command *cmd, int argc, char **argv);
+int cmd_dump(const struct command *cmd, int argc, char **argv);
+int cmd_map(const struct command *cmd, int argc, char **argv);
+int cmd_at(const struct command *cmd, int argc, char **argv);
+int cmd_explain(const struct command *cmd, int argc, char **argv);
+
+#endif

@@ -1,0 +1,70 @@
+/* Several images, each in a process of its own: the sandbox of one does not keep the next
+ * from being opened, and a fault in one does not end the others. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/cmd_common.h"
+
+static int in_child(const struct settings *s, const char *name, image_fn *one,
+                    struct out *out)
+{
+    struct error err = { .code = ERR_IO };
+    int wait_status;
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child < 0) {
+        struct settings open = *s;
+
+        open.no_sandbox = true;         /* the next image must still be opened */
+        return one(&open, name, out);
+    }
+    if (child == 0)
+        exit(finish(out, one(s, name, out)));
+    while (waitpid(child, &wait_status, 0) < 0)
+        if (errno != EINTR)
+            return STATUS_FAILED;
+    if (WIFEXITED(wait_status))
+        return WEXITSTATUS(wait_status);
+    snprintf(err.text, sizeof err.text, "ended by signal %d", WTERMSIG(wait_status));
+    message_error(name, &err);
+    return STATUS_FAILED;
+}
+
+int status_worst(int a, int b)
+{
+    static const int rank[] = {
+        [STATUS_CLEAN] = 0, [STATUS_LEAKS] = 1, [STATUS_OUTSIDE] = 2, [STATUS_FAILED] = 3,
+        [STATUS_CORRUPT] = 4,
+    };
+    const int n = sizeof rank / sizeof rank[0];
+
+    if (a < 0 || a >= n || b < 0 || b >= n)
+        return STATUS_FAILED;
+    return rank[a] >= rank[b] ? a : b;
+}
+
+int each_image(const struct settings *s, image_fn *one)
+{
+    struct out out = { stdout, 0 };
+    struct buf name = BUF_INIT;
+    struct error err;
+    int status = STATUS_CLEAN, n = image_count(s);
+
+    for (int i = 0; i < n && out_ok(&out); i++) {
+        if (!image_name(s, i, &name, &err)) {
+            message("", err.text);
+            status = STATUS_FAILED;
+            break;
+        }
+        status = status_worst(status, n == 1 ? one(s, buf_str(&name), &out)
+                                             : in_child(s, buf_str(&name), one, &out));
+    }
+    buf_free(&name);
+    return finish(&out, status);
+}

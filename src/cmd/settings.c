@@ -1,0 +1,244 @@
+/* From option tables to settings. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "cmd/cmd_common.h"
+#include "cmd/options.h"
+#include "report/streams.h"
+
+static bool number(const char *name, const char *arg, uint64_t min, uint64_t max,
+                   uint64_t *out, struct error *err)
+{
+    uint64_t v;
+
+    if (!text_parse_size(arg, &v))
+        return err_set(err, ERR_USAGE, "--%s: not a number", name);
+    if (v < min || v > max)
+        return err_set(err, ERR_USAGE, "--%s must be from %" PRIu64 " to %" PRIu64, name,
+                       min, max);
+    *out = v;
+    return true;
+}
+
+static bool set_cluster_size(struct settings *s, const char *arg, struct error *err)
+{
+    uint64_t size;
+    uint32_t bits = CLUSTER_BITS_MIN;
+
+    if (!number("cluster-size", arg, 1u << CLUSTER_BITS_MIN, 1u << CLUSTER_BITS_MAX,
+                &size, err))
+        return false;
+    while (UINT64_C(1) << bits < size)
+        bits++;
+    if (UINT64_C(1) << bits != size)
+        return err_set(err, ERR_USAGE, "--cluster-size must be a power of 2");
+    s->image.force_cluster_bits = true;
+    s->image.cluster_bits = bits;
+    return true;
+}
+
+/* OFFSET or OFFSET,CLUSTERS; clusters 0: as in the header. */
+static bool set_refcount_table(struct settings *s, const char *arg, struct error *err)
+{
+    char first[64];
+    size_t len = strcspn(arg, ",");
+    uint64_t off, clusters = 0;
+
+    if (len >= sizeof first)
+        return err_set(err, ERR_USAGE, "--refcount-table: not a number");
+    memcpy(first, arg, len);
+    first[len] = '\0';
+    if (!number("refcount-table", first, 0, UINT64_MAX, &off, err))
+        return false;
+    if (arg[len] && !number("refcount-table", arg + len + 1, 1, REFTABLE_BYTES_MAX >> 9,
+                            &clusters, err))
+        return false;
+    s->image.force_reftable = true;
+    s->image.reftable_offset = off;
+    s->image.reftable_clusters = clusters;
+    return true;
+}
+
+static enum output output_of(const char *arg)
+{
+    return strcmp(arg, "json") == 0 ? OUTPUT_JSON
+         : strcmp(arg, "ansi") == 0 ? OUTPUT_ANSI : OUTPUT_TEXT;
+}
+
+/* Presets and filters act in the order in which they are given. */
+static bool apply_classic(struct settings *s, int id, const char *arg, struct error *err)
+{
+    uint32_t set;
+
+    s->classic = true;
+    if (id == 'l' || id == 'e') {
+        if (!streams_parse(arg, &set, err))
+            return false;
+        s->streams = id == 'l' ? s->streams | set : s->streams & ~set;
+        return true;
+    }
+    if (id == 'd') {
+        s->streams |= STREAM_BIT(DEBUG);
+        return true;
+    }
+    if (!streams_parse(preset_by_letter((char)id)->letters, &set, err))
+        return false;
+    s->streams = set | (s->streams & STREAM_BIT(DEBUG));
+    return true;
+}
+
+static bool apply(struct settings *s, int id, const char *arg, struct error *err)
+{
+    uint64_t n;
+
+    switch (id) {
+    case OPT_OUTPUT:
+        s->output = output_of(arg);
+        return true;
+    case OPT_SAMPLE:
+        s->sample = arg;
+        return true;
+    case OPT_CLUSTER_SIZE:
+        return set_cluster_size(s, arg, err);
+    case OPT_L1_OFFSET:
+        s->image.force_l1_offset = true;
+        return number("l1-offset", arg, 0, UINT64_MAX, &s->image.l1_offset, err);
+    case OPT_L1_SIZE:
+        s->image.force_l1_size = true;
+        return number("l1-size", arg, 0, L1_ENTRIES_MAX, &s->image.l1_size, err);
+    case OPT_REFCOUNT_TABLE:
+        return set_refcount_table(s, arg, err);
+    case OPT_FORCE:
+        s->image.force_magic = true;
+        return true;
+    case OPT_NO_SANDBOX:
+        s->no_sandbox = true;
+        return true;
+    case OPT_BACKING:
+        s->backing = true;
+        return true;
+    case OPT_UNTRUSTED:
+        s->untrusted = true;
+        return true;
+    case OPT_THREADS:
+        if (!number("threads", arg, 1, THREADS_MAX, &n, err))
+            return false;
+        s->threads = (unsigned)n;
+        return true;
+    case OPT_MAX_PROBLEMS:
+        if (!number("max-problems", arg, 1, 100000000, &n, err))
+            return false;
+        s->problems_kept = (size_t)n;
+        return true;
+    case OPT_MEMORY_LIMIT:
+        return number("memory-limit", arg, MEMORY_LIMIT_MIN, INT64_MAX, &s->memory_limit,
+                      err);
+    case OPT_PROGRESS:
+        s->progress = !arg || strcmp(arg, "json") == 0 ? PROGRESS_JSON
+                    : strcmp(arg, "none") == 0 ? PROGRESS_NONE : PROGRESS_AUTO;
+        return true;
+    case OPT_STATS:
+        s->stats = true;
+        return true;
+    case 'M':
+        s->metadata = true;
+        return true;
+    case OPT_SNAPSHOT:
+        s->snapshot = arg;
+        return true;
+    case OPT_FROM:
+        s->from = arg;
+        return true;
+    case OPT_TO:
+        s->to = arg;
+        return true;
+    case OPT_USED:
+        s->used = true;
+        return true;
+    case OPT_SPACE:
+        s->guest = strcmp(arg, "guest") == 0;
+        return true;
+    case OPT_COLUMNS:
+        if (!number("columns", arg, 1, 10000, &n, err))
+            return false;
+        s->columns = (unsigned)n;
+        return true;
+    case OPT_THEME:
+        s->theme = arg;
+        return true;
+    case OPT_ASCII:
+        s->ascii = true;
+        return true;
+    case OPT_NO_MOUSE:
+        s->no_mouse = true;
+        return true;
+    case 'v':
+        s->verbose = true;
+        return apply_classic(s, id, arg, err);
+    default:
+        return apply_classic(s, id, arg, err);
+    }
+}
+
+/* Prints help or version; true when it did. */
+static bool answered(const struct command *cmd, int id)
+{
+    struct buf text = BUF_INIT;
+
+    if (id == 'h')
+        opt_help(cmd, &text);
+    else if (id == 'V')
+        version_text(&text);
+    else
+        return false;
+    fputs(buf_str(&text), stdout);
+    buf_free(&text);
+    return true;
+}
+
+bool settings_parse(struct settings *s, const struct command *cmd, int argc, char **argv,
+                    int *status)
+{
+    struct opt_parser p;
+    struct error err;
+    bool go_on = false;
+    int id;
+
+    *s = (struct settings){ .output = OUTPUT_TEXT };
+    streams_parse(preset_by_letter('b')->letters, &s->streams, NULL);
+    *status = STATUS_FAILED;
+    if (!opt_begin(&p, cmd, argc, argv, &err)) {
+        fprintf(stderr, "qcheck: %s\n", err.text);
+        return false;
+    }
+    while ((id = opt_next(&p, &err)) >= 0) {
+        if (answered(cmd, id)) {
+            *status = STATUS_CLEAN;
+            goto out;
+        }
+        if (!apply(s, id, p.arg, &err)) {
+            id = OPT_BAD;
+            break;
+        }
+    }
+    if (id == OPT_BAD) {
+        fprintf(stderr, "qcheck %s: %s\nTry 'qcheck %s --help'.\n", cmd->name, err.text,
+                cmd->name);
+        goto out;
+    }
+    if (s->sample && strcmp(s->sample, "list") == 0) {
+        *status = list_samples();
+        goto out;
+    }
+    s->operand = opt_operands(&p, &s->n_operands);
+    go_on = true;
+out:
+    opt_end(&p);
+    return go_on;
+}

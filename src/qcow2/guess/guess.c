@@ -1,0 +1,439 @@
+#include "qcow2/guess/guess.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "qcow2/guess/guess_work.h"
+#include "qcow2/sniff.h"
+
+typedef unsigned long long ull;
+
+/* --- what cannot be --- */
+
+static bool bits_possible(uint64_t bits)
+{
+    return bits >= CLUSTER_BITS_MIN && bits <= CLUSTER_BITS_MAX;
+}
+
+/* Do these values look like a qcow2 header whose version was damaged, rather than one of
+ * the older format qcow (version 1), which has other things in these places? */
+static bool plausible_qcow2(const struct header *h)
+{
+    uint64_t mask;
+
+    if (!bits_possible(h->cluster_bits))
+        return false;
+    mask = (UINT64_C(1) << h->cluster_bits) - 1;
+    return h->l1_table_offset && !(h->l1_table_offset & mask) &&
+           h->refcount_table_offset && !(h->refcount_table_offset & mask) &&
+           h->refcount_table_clusters;
+}
+
+/* Is this a value of the field with which QEMU opens no image? */
+static bool impossible(const struct guessing *g, const struct header *h,
+                       enum guess_field f)
+{
+    uint64_t mask = g->s.geo.cluster_size - 1;
+
+    switch (f) {
+    case G_MAGIC: return h->magic != QCOW2_MAGIC;
+    case G_VERSION: return h->version != 2 && h->version != 3;
+    case G_CLUSTER_BITS: return !bits_possible(h->cluster_bits);
+    case G_REFCOUNT_ORDER: return h->refcount_order > REFCOUNT_ORDER_MAX;
+    case G_L1_SIZE:
+        return h->l1_size > L1_ENTRIES_MAX ||
+               h->l1_size < div_up(h->size, g->s.geo.l2_span);
+    case G_L1_OFFSET: return h->l1_table_offset & mask || h->l1_table_offset >> 63;
+    case G_REFTABLE_OFFSET:
+        return h->refcount_table_offset & mask || h->refcount_table_offset >> 63;
+    case G_REFTABLE_CLUSTERS:
+        return h->refcount_table_clusters > REFTABLE_BYTES_MAX >> g->s.geo.cluster_bits;
+    default: return false;
+    }
+}
+
+static bool any_impossible(const struct guessing *g)
+{
+    for (int f = 0; f < N_GUESS_FIELDS; f++)
+        if (impossible(g, &g->file, (enum guess_field)f))
+            return true;
+    return false;
+}
+
+/* --- forced values --- */
+
+static void force(struct guessing *g, enum guess_field f, uint64_t value)
+{
+    g->forced[f] = true;
+    *guess_member(&g->s.hdr, f) = value;
+}
+
+static void apply_options(struct guessing *g, const struct image_options *opt)
+{
+    if (!opt)
+        return;
+    if (opt->force_magic)
+        force(g, G_MAGIC, QCOW2_MAGIC);
+    if (opt->force_cluster_bits)
+        force(g, G_CLUSTER_BITS, opt->cluster_bits);
+    if (opt->force_l1_offset)
+        force(g, G_L1_OFFSET, opt->l1_offset);
+    if (opt->force_l1_size)
+        force(g, G_L1_SIZE, opt->l1_size);
+    if (opt->force_reftable)
+        force(g, G_REFTABLE_OFFSET, opt->reftable_offset);
+    if (opt->force_reftable && opt->reftable_clusters)
+        force(g, G_REFTABLE_CLUSTERS, opt->reftable_clusters);
+}
+
+/* A forced place without a length: the header's, else as long as the table seems. */
+static void forced_reftable_length(struct guessing *g)
+{
+    const struct header before = g->s.hdr;
+    struct reftable_found found;
+    uint64_t n = before.refcount_table_clusters;
+
+    if (!g->forced[G_REFTABLE_OFFSET] || g->forced[G_REFTABLE_CLUSTERS] ||
+        (n && n <= REFTABLE_BYTES_MAX >> g->s.geo.cluster_bits))
+        return;
+    if (!reftable_fits(&g->s, before.refcount_table_offset, 0, &found))
+        found.clusters = 1;
+    g->s.hdr = before;
+    guess_take(g, G_REFTABLE_CLUSTERS, found.clusters, "length of the table at 0x%llx",
+               (ull)before.refcount_table_offset);
+    seek_geometry(&g->s);
+}
+
+/* Records of what a person forced. */
+static void tell_forced(struct guessing *g)
+{
+    for (int i = 0; i < N_GUESS_FIELDS; i++) {
+        enum guess_field f = (enum guess_field)i;
+        uint64_t value = *guess_member(&g->s.hdr, f);
+
+        if (!g->forced[f] || value == *guess_member(&g->file, f))
+            continue;
+        g->forced[f] = false;
+        guess_take(g, f, value, "%s", "");
+        g->forced[f] = true;
+        g->guess[f].how = GUESS_FORCED;
+        g->guess[f].damaged = impossible(g, &g->file, f);
+    }
+}
+
+/* --- version, cluster size, width of refcounts --- */
+
+static const uint8_t ORDERS[] = { 4, 3, 2, 1, 0, 5, 6, UINT8_MAX };
+
+/* Version 2 has none of the fields past byte 72. */
+static void be_version_2(struct header *h)
+{
+    h->incompatible_features = h->compatible_features = h->autoclear_features = 0;
+    h->refcount_order = 4;
+    h->header_length = HEADER_V2_LEN;
+    h->compression_type = 0;
+}
+
+static void guess_version(struct guessing *g)
+{
+    struct header *h = &g->s.hdr;
+    bool fits_3 = h->header_length >= HEADER_V3_LEN && h->header_length <= 4096 &&
+                  h->header_length % 8 == 0;
+
+    if (h->version == 2 || h->version == 3)
+        return;
+    guess_take(g, G_VERSION, fits_3 ? 3 : 2, fits_3
+               ? "the bytes behind fit a header of version 3"
+               : "the bytes behind do not fit a header of version 3");
+    if (!fits_3)
+        be_version_2(h);
+}
+
+/* With the cluster size on trial: do the L1 entries fit, where the header names any? */
+static bool l1_allows(struct guessing *g)
+{
+    uint64_t off = g->s.hdr.l1_table_offset, n = g->s.hdr.l1_size;
+    struct l1_found found;
+
+    if (!n || n > L1_ENTRIES_MAX || off % 512 || off >= g->s.file_size)
+        return true;
+    return l1_look(&g->s, off, n, &found) && !found.bad;
+}
+
+static bool set_trial(struct guessing *g, const struct header *base, uint32_t bits,
+                      uint8_t order)
+{
+    g->s.hdr = *base;
+    g->s.hdr.cluster_bits = bits;
+    g->s.hdr.refcount_order = order;
+    return seek_geometry(&g->s);
+}
+
+/* Finds a refcount table by which cluster size and refcount width can be told, where they
+ * are not known: the one that the header names, or that of the default layout. */
+static bool table_tells(struct guessing *g, const struct header *base,
+                        const uint8_t *orders, bool own, bool with_l1,
+                        struct reftable_found *out)
+{
+    uint64_t off = base->refcount_table_offset, n = base->refcount_table_clusters;
+
+    for (uint32_t k = 0; k <= CLUSTER_BITS_MAX - CLUSTER_BITS_MIN + 1; k++) {
+        uint32_t bits = k == 0 ? 16 : CLUSTER_BITS_MAX + 1 - k;
+
+        if (bits_possible(base->cluster_bits) && bits != base->cluster_bits)
+            continue;
+        if (own && k == 0)
+            continue;                   /* the largest that fits is the right one */
+        for (size_t i = 0; orders[i] <= REFCOUNT_ORDER_MAX; i++) {
+            if (!set_trial(g, base, bits, orders[i]))
+                continue;
+            if (reftable_fits(&g->s, own ? off : g->s.geo.cluster_size,
+                              own && n <= REFTABLE_BYTES_MAX >> bits ? n : 0, out) &&
+                (!with_l1 || l1_allows(g)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Where no header says it: two levels of mapping tell a cluster size from its half. */
+static bool l1_supports(struct guessing *g, const struct header *base)
+{
+    struct l1_found found;
+    bool searched;
+
+    if (base->l1_size && base->l1_size <= L1_ENTRIES_MAX && base->l1_table_offset &&
+        base->l1_table_offset % 512 == 0)
+        return l1_allows(g);
+    return l1_search(&g->s, 0, GUESS_BLIND_MAX, &found, &searched) &&
+           l1_convinces(&found);
+}
+
+/* Searches for a refcount table, with the largest clusters first. The first found must do
+ * when no L1 table says more. */
+static bool search_tells(struct guessing *g, const struct header *base,
+                         const uint8_t *orders, struct reftable_found *out)
+{
+    bool known = bits_possible(base->cluster_bits), any = false;
+    struct reftable_found found;
+
+    for (uint32_t bits = CLUSTER_BITS_MAX; bits >= CLUSTER_BITS_MIN; bits--) {
+        if (known && bits != base->cluster_bits)
+            continue;
+        if (!set_trial(g, base, bits, orders[0]) ||
+            !reftable_search(&g->s, orders, known ? GUESS_CLUSTERS_MAX : GUESS_BLIND_MAX,
+                             &found))
+            continue;
+        if (known || l1_supports(g, base)) {
+            *out = found;
+            return true;
+        }
+        if (!any)
+            *out = found;
+        any = true;
+    }
+    return any;
+}
+
+/* Nothing of the header is left: what qemu-img create writes, tables not yet known. */
+static struct header blank(const struct guessing *g)
+{
+    struct header h = { .magic = QCOW2_MAGIC, .version = 3, .refcount_order = 4,
+                        .header_length = HEADER_V3_LEN };
+
+    h.cluster_bits = g->forced[G_CLUSTER_BITS] ? g->s.hdr.cluster_bits : 0;
+    h.l1_table_offset = g->forced[G_L1_OFFSET] ? g->s.hdr.l1_table_offset : 0;
+    h.l1_size = g->forced[G_L1_SIZE] ? g->s.hdr.l1_size : 0;
+    if (g->forced[G_REFTABLE_OFFSET])
+        h.refcount_table_offset = g->s.hdr.refcount_table_offset;
+    if (g->forced[G_REFTABLE_CLUSTERS])
+        h.refcount_table_clusters = g->s.hdr.refcount_table_clusters;
+    return h;
+}
+
+/* Finds out cluster size and refcount width, and with them proof that this is a qcow2
+ * image. False: nothing proves it. */
+static bool guess_shape(struct guessing *g, bool lost)
+{
+    const struct header before = g->s.hdr, none = blank(g);
+    const uint8_t one[] = { (uint8_t)before.refcount_order, UINT8_MAX };
+    const uint8_t *orders = before.refcount_order > REFCOUNT_ORDER_MAX ? ORDERS : one;
+    bool forced = g->forced[G_REFTABLE_OFFSET];
+    struct reftable_found found;
+    const struct header *base = &before;
+    const char *how = NULL;
+    char words[GUESS_WORDS];
+
+    if (lost && forced) {               /* then its place is no sign of a header */
+        base = &none;
+        orders = ORDERS;
+    }
+    if (table_tells(g, base, orders, true, true, &found) ||
+        table_tells(g, base, orders, true, false, &found)) {
+        how = forced ? "with it the refcount table fits"
+                     : "with it the refcount table that the header names fits";
+    } else if (lost) {
+        base = &none;
+        orders = ORDERS;
+    }
+    if (!how && !forced) {
+        if (table_tells(g, base, orders, false, false, &found))
+            how = "default layout";
+        else if (search_tells(g, base, orders, &found))
+            how = "found by search";
+    }
+    g->s.hdr = *base;
+    if (!how) {
+        g->s.hdr = before;
+        return false;
+    }
+    if (base == &none)
+        guess_take(g, G_VERSION, 3, "nothing of the header is left: version 3 without "
+                   "features and snapshots is assumed");
+    guess_take(g, G_CLUSTER_BITS, found.cluster_bits,
+               "%s: %s at 0x%llx", how, reftable_words(&found, words), (ull)found.off);
+    guess_take(g, G_REFCOUNT_ORDER, found.refcount_order,
+               "with this width the refcount table at 0x%llx agrees with itself",
+               (ull)found.off);
+    guess_take(g, G_REFTABLE_OFFSET, found.off, "%s: %s", how,
+               reftable_words(&found, words));
+    guess_take(g, G_REFTABLE_CLUSTERS, found.clusters, "length of the table at 0x%llx",
+               (ull)found.off);
+    return seek_geometry(&g->s);
+}
+
+/* Cluster size by the L1 table alone: to be proposed. */
+static void propose_by_l1(struct guessing *g)
+{
+    const struct header before = g->s.hdr;
+    struct l1_found found;
+
+    g->s.no_refcounts = true;
+    for (uint32_t bits = CLUSTER_BITS_MAX; bits >= CLUSTER_BITS_MIN; bits--) {
+        if (!set_trial(g, &before, bits, 4) ||
+            !l1_look(&g->s, before.l1_table_offset, before.l1_size, &found) ||
+            !l1_convinces(&found))
+            continue;
+        guess_propose(g, G_CLUSTER_BITS, bits, "the L1 table fits");
+        break;
+    }
+    g->s.no_refcounts = false;
+    g->s.hdr = before;
+}
+
+/* --- all of it --- */
+
+static bool not_qcow2(const struct guessing *g, struct buf *why, struct error *err)
+{
+    struct source_info info = source_get_info(g->s.src);
+    struct buf name = BUF_INIT;
+
+    if (plausible_qcow2(&g->file) && !impossible(g, &g->file, G_VERSION))
+        buf_puts(why, ". The rest of the header looks like one (try --force), but no "
+                      "table that it names proves it");
+    text_visible(&name, info.name, strlen(info.name));
+    err_set(err, ERR_FORMAT, "'%.120s' is not a qcow2 image: %s", buf_str(&name),
+            buf_str(why));
+    buf_free(&name);
+    return false;
+}
+
+static bool no_cluster_size(const struct guessing *g, struct error *err)
+{
+    struct buf advice = BUF_INIT;
+
+    guess_advice(g, &advice);
+    err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
+            "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
+            "and no refcount table tells the size. Give the cluster size to go on; 64 "
+            "KiB is usual%s", (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
+            advice.len ? buf_str(&advice) : " (try --cluster-size=64k)");
+    buf_free(&advice);
+    return false;
+}
+
+/* Is the file, without the magic or a version, something else? Then *why says what. */
+static bool something_else(const struct guessing *g, struct buf *why)
+{
+    const struct header *h = &g->file;
+
+    if (h->magic != QCOW2_MAGIC)
+        return !sniff_describe(g->s.src, why);
+    if (h->version == 1)
+        buf_puts(why, "it is an image of the older format qcow (version 1); 'qemu-img "
+                      "convert -O qcow2' makes a qcow2 image of it");
+    else if (g->s.file_size < HEADER_V2_LEN)
+        buf_printf(why, "it has the magic but ends after %llu bytes, inside the header",
+                   (ull)g->s.file_size);
+    else
+        buf_puts(why, "it has the magic, but the version is 0 and the rest of the header "
+                      "makes no sense");
+    return h->version == 1 || g->s.file_size < HEADER_V2_LEN;
+}
+
+/* Without a refcount table: two levels of mapping in the place the header names. */
+static bool l1_proves(struct guessing *g)
+{
+    struct l1_found found;
+    bool proved;
+
+    if (!seek_geometry(&g->s))
+        return false;
+    g->s.no_refcounts = true;
+    proved = l1_look(&g->s, g->s.hdr.l1_table_offset, g->s.hdr.l1_size, &found) &&
+             l1_convinces(&found);
+    g->s.no_refcounts = false;
+    return proved;
+}
+
+bool guess_header(struct source *src, const struct image_options *opt, struct header *hdr,
+                  struct guesses *out, struct error *err)
+{
+    struct guessing g = { .file = *hdr, .s = { .src = src, .hdr = *hdr,
+        .file_size = source_size(src), .reads_left = GUESS_READS_MAX } };
+    bool no_magic, no_version, no_bits, lost, proved;
+    struct buf why = BUF_INIT;
+
+    apply_options(&g, opt);
+    no_magic = g.s.hdr.magic != QCOW2_MAGIC;
+    no_version = hdr->version < 2 && !plausible_qcow2(hdr) && !g.forced[G_MAGIC];
+    no_bits = !g.forced[G_CLUSTER_BITS] && !bits_possible(g.s.hdr.cluster_bits);
+    lost = (hdr->magic != QCOW2_MAGIC || impossible(&g, hdr, G_VERSION)) &&
+           (no_bits || (!hdr->l1_table_offset && !hdr->refcount_table_offset));
+    if ((no_magic || no_version) && something_else(&g, &why)) {
+        not_qcow2(&g, &why, err);
+        buf_free(&why);
+        return false;
+    }
+    guess_version(&g);
+    if (no_magic)
+        guess_take(&g, G_MAGIC, QCOW2_MAGIC, "the tables of a qcow2 image are there");
+    if (no_magic || no_version || no_bits ||
+        g.s.hdr.refcount_order > REFCOUNT_ORDER_MAX) {
+        proved = guess_shape(&g, lost) ||
+                 (!no_bits && l1_proves(&g));
+        if (!proved && no_bits)
+            propose_by_l1(&g);
+        if (!proved && (no_magic || no_version)) {
+            not_qcow2(&g, &why, err);
+            buf_free(&why);
+            return false;
+        }
+        if (!proved && no_bits) {
+            buf_free(&why);
+            return no_cluster_size(&g, err);
+        }
+    }
+    buf_free(&why);
+    if (seek_geometry(&g.s)) {
+        g.refused = any_impossible(&g);
+        forced_reftable_length(&g);
+        guess_reftable(&g);
+        guess_l1(&g);
+    }
+    tell_forced(&g);
+    *hdr = g.s.hdr;
+    guess_collect(&g, out);
+    return true;
+}

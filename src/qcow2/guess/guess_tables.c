@@ -1,0 +1,190 @@
+/* The two tables that the header names, once the cluster size is known. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "qcow2/guess/guess_work.h"
+
+typedef unsigned long long ull;
+
+/* --- refcount table --- */
+
+static bool misplaced(const struct guessing *g, uint64_t off)
+{
+    return off & (g->s.geo.cluster_size - 1) || off >> 63;
+}
+
+const char *reftable_words(const struct reftable_found *f, char out[GUESS_WORDS])
+{
+    snprintf(out, GUESS_WORDS, "%llu entr%s", (ull)f->entries,
+             f->entries == 1 ? "y points to a refcount block that counts itself"
+                             : "ies point to refcount blocks that count themselves");
+    return out;
+}
+
+static void take_reftable(struct guessing *g, const struct reftable_found *f,
+                          const char *how)
+{
+    char words[GUESS_WORDS];
+
+    guess_put(g, G_REFTABLE_OFFSET, f->off, "%s: %s", how, reftable_words(f, words));
+    guess_put(g, G_REFTABLE_CLUSTERS, f->clusters, "length of the table at 0x%llx",
+              (ull)f->off);
+}
+
+void guess_reftable(struct guessing *g)
+{
+    const uint8_t order[] = { (uint8_t)g->s.geo.refcount_order, UINT8_MAX };
+    const struct header before = g->s.hdr;
+    uint64_t off = before.refcount_table_offset, n = before.refcount_table_clusters;
+    bool bad_n = !n || n > REFTABLE_BYTES_MAX >> g->s.geo.cluster_bits;
+    bool bad_off = misplaced(g, off) || !off || off >= g->s.file_size;
+    struct reftable_found found;
+    const char *how = NULL;
+
+    if (g->forced[G_REFTABLE_OFFSET])
+        return;
+    if (!bad_off && !bad_n && reftable_makes_sense(&g->s))
+        return;
+    if (!bad_off && bad_n && reftable_fits(&g->s, off, 0, &found))
+        how = "the header names this place";
+    else if (reftable_fits(&g->s, g->s.geo.cluster_size, 0, &found))
+        how = "default layout";
+    else if (reftable_search(&g->s, order, GUESS_CLUSTERS_MAX, &found))
+        how = "found by search";
+    g->s.hdr = before;
+    if (how && !bad_n)                          /* the header's length, if it can be */
+        (void)reftable_fits(&g->s, found.off, n, &found);
+    g->s.hdr = before;
+    if (how)
+        take_reftable(g, &found, how);
+    seek_geometry(&g->s);
+}
+
+/* --- L1 table and the size of the disk --- */
+
+/* A disk longer than its table can be read as it is, with nothing in its end; one that
+ * was lost needs a length, or all there is would be VM state. */
+static void take_size(struct guessing *g, uint64_t off, uint64_t n)
+{
+    uint64_t end = l1_mapped_end(&g->s, off, n);
+
+    if (!end)
+        return;
+    if (g->s.hdr.size)
+        guess_propose(g, G_SIZE, end, "at least: the last cluster that the L1 table maps "
+                      "ends there");
+    else
+        guess_take(g, G_SIZE, end, "at least: the last cluster that the L1 table maps "
+                   "ends there");
+    seek_geometry(&g->s);
+}
+
+/* Does the table at `off` stand for a disk of this size: n entries, all possible? */
+static bool l1_reaches(struct guessing *g, uint64_t off, uint64_t n)
+{
+    struct l1_found found;
+    bool reaches = l1_look(&g->s, off, n, &found) && !found.bad;
+
+    if (!reaches && !g->s.no_refcounts) {       /* they may be behind, or damaged too */
+        g->s.no_refcounts = true;
+        reaches = l1_look(&g->s, off, n, &found) && l1_convinces(&found);
+        g->s.no_refcounts = false;
+    }
+    return reaches;
+}
+
+#define LAST_IN_USE "the table has so many entries up to the last in use"
+
+/* As many entries as the disk needs, or more where VM state is mapped behind it. */
+static void take_l1_size(struct guessing *g, uint64_t off)
+{
+    uint64_t needed = g->s.geo.l1_needed, n = l1_extent(&g->s, off);
+
+    if (n > needed)
+        guess_take(g, G_L1_SIZE, n, LAST_IN_USE);
+    else
+        guess_take(g, G_L1_SIZE, needed, "the disk needs so many entries, and the table "
+                   "has them");
+}
+
+/* The table is somewhere else. n: entries, 0 unknown. */
+static void find_table(struct guessing *g, uint64_t n)
+{
+    uint64_t needed = g->s.geo.l1_needed;
+    struct l1_found found;
+    const char *how;
+    bool searched;
+
+    if (!l1_search(&g->s, n, GUESS_CLUSTERS_MAX, &found, &searched)) {
+        g->s.no_refcounts = true;               /* they may be behind, or damaged too */
+        if (!l1_search(&g->s, n, GUESS_CLUSTERS_MAX, &found, &searched))
+            return;
+    }
+    how = searched ? "found by search" : "default layout";
+    if (found.used)
+        guess_put(g, G_L1_OFFSET, found.off, "%s: %llu of %llu entries point to tables "
+                  "of clusters in use", how, (ull)found.good, (ull)found.looked);
+    else
+        guess_put(g, G_L1_OFFSET, found.off, "%s: a table without entries in use", how);
+    if (!g->refused)
+        return;
+    if (n && n == g->s.hdr.l1_size)
+        return;
+    if (n && l1_reaches(g, found.off, n)) {
+        take_l1_size(g, found.off);
+        return;
+    }
+    n = u64_max(l1_extent(&g->s, found.off), 1);
+    guess_take(g, G_L1_SIZE, n, LAST_IN_USE);
+    if (n < needed || !g->s.hdr.size)
+        take_size(g, found.off, n);
+}
+
+/* The table is where it should be, its length or the size of the disk is wrong. */
+static void fix_length(struct guessing *g)
+{
+    uint64_t off = g->s.hdr.l1_table_offset, needed = g->s.geo.l1_needed, n;
+
+    if (needed && l1_reaches(g, off, needed)) {
+        take_l1_size(g, off);
+        return;
+    }
+    n = g->s.hdr.l1_size;
+    if (!n || n > L1_ENTRIES_MAX || !l1_reaches(g, off, n))
+        n = l1_extent(&g->s, off);
+    if (!n) {
+        find_table(g, needed <= L1_ENTRIES_MAX ? needed : 0);
+        return;
+    }
+    guess_take(g, G_L1_SIZE, n, LAST_IN_USE);
+    take_size(g, off, n);
+}
+
+void guess_l1(struct guessing *g)
+{
+    struct header *h = &g->s.hdr;
+    uint64_t needed = g->s.geo.l1_needed, n = h->l1_size;
+    bool bad_n = n > L1_ENTRIES_MAX || n < needed;
+    bool bad_off = misplaced(g, h->l1_table_offset) ||
+                   (n && (!h->l1_table_offset || h->l1_table_offset >= g->s.file_size));
+
+    if (g->forced[G_L1_SIZE])
+        bad_n = false;
+    if (!bad_off && n && !g->forced[G_L1_OFFSET])
+        bad_off = l1_is_nonsense(&g->s);
+    if (g->forced[G_L1_OFFSET])
+        bad_off = false;
+    if (g->refused && !n && !h->size) {     /* all that is known of the disk is lost */
+        bad_n = !g->forced[G_L1_SIZE];
+        bad_off = bad_off || (!h->l1_table_offset && !g->forced[G_L1_OFFSET]);
+    }
+    if (bad_n || bad_off) {
+        uint64_t count;
+
+        g->s.no_refcounts = !seek_refcount(&g->s, 0, &count) || !count;
+    }
+    if (bad_off)
+        find_table(g, !bad_n ? n : needed && needed <= L1_ENTRIES_MAX ? needed : 0);
+    else if (bad_n)
+        fix_length(g);
+}

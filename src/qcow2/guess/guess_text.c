@@ -1,0 +1,176 @@
+/* What was guessed, in words. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "qcow2/field.h"
+#include "qcow2/guess/guess_work.h"
+
+static const struct { const char *name; size_t at; } MEMBERS[] = {
+#define X(e, name) { #name, offsetof(struct header, name) },
+    GUESS_FIELDS(X)
+#undef X
+};
+
+uint64_t *guess_member(struct header *hdr, enum guess_field f)
+{
+    return (uint64_t *)(void *)((char *)hdr + MEMBERS[f].at);
+}
+
+static void record(struct guessing *g, enum guess_field f, bool take, uint64_t value,
+                   const char *fmt, va_list ap)
+{
+    struct guess *x = &g->guess[f];
+
+    if (g->forced[f])
+        return;
+    if (take)
+        *guess_member(&g->s.hdr, f) = value;
+    if (value == *guess_member(&g->file, f))
+        return;
+    *x = (struct guess){
+        .field = MEMBERS[f].name,
+        .off = field_named(field_table("header"), MEMBERS[f].name)->off,
+        .how = take ? GUESS_TAKEN : GUESS_PROPOSED, .damaged = take,
+        .found = *guess_member(&g->file, f), .value = value,
+    };
+    vsnprintf(x->why, sizeof x->why, fmt, ap);
+}
+
+void guess_take(struct guessing *g, enum guess_field f, uint64_t value, const char *fmt,
+                ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    record(g, f, true, value, fmt, ap);
+    va_end(ap);
+}
+
+void guess_propose(struct guessing *g, enum guess_field f, uint64_t value,
+                   const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    record(g, f, false, value, fmt, ap);
+    va_end(ap);
+}
+
+void guess_put(struct guessing *g, enum guess_field f, uint64_t value, const char *fmt,
+               ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    record(g, f, g->refused, value, fmt, ap);
+    va_end(ap);
+}
+
+void guess_collect(const struct guessing *g, struct guesses *out)
+{
+    out->n = 0;
+    for (int f = 0; f < N_GUESS_FIELDS; f++)
+        if (g->guess[f].field)
+            out->list[out->n++] = g->guess[f];
+}
+
+_Static_assert((int)N_GUESS_FIELDS <= GUESSES_MAX, "one guess of each field fits");
+
+const struct guess *guess_at(const struct guesses *g, uint64_t off)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->list[i].off == off)
+            return &g->list[i];
+    return NULL;
+}
+
+size_t guesses_taken(const struct guesses *g)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->n; i++)
+        n += g->list[i].how == GUESS_TAKEN;
+    return n;
+}
+
+const char *guess_how_name(enum guess_how how)
+{
+    static const char *const name[] = {
+        [GUESS_TAKEN] = "guessed",
+        [GUESS_FORCED] = "forced",
+        [GUESS_PROPOSED] = "proposed",
+    };
+
+    return name[how];
+}
+
+/* Offsets and the magic in hex, other values as numbers. */
+static void value_text(const struct guess *g, uint64_t value, struct buf *out)
+{
+    const struct field *f = field_named(field_table("header"), g->field);
+
+    if (f->kind == FIELD_OFFSET || f->kind == FIELD_MAGIC)
+        buf_printf(out, "0x%" PRIx64, value);
+    else
+        buf_printf(out, "%" PRIu64, value);
+}
+
+void guess_text(const struct guess *g, struct buf *out)
+{
+    buf_printf(out, "%s is ", g->field);
+    value_text(g, g->found, out);
+    buf_printf(out, "%s; %s ", g->damaged ? ", which cannot be right" : " in the file",
+               guess_how_name(g->how));
+    value_text(g, g->value, out);
+    if (*g->why)
+        buf_printf(out, " (%s)", g->why);
+}
+
+void guess_describe(const struct guesses *g, const struct part *p, struct buf *out)
+{
+    bool header = p->table == field_table("header");
+    const struct guess *x = header ? guess_at(g, p->off) : NULL;
+
+    field_describe(p->field, p->value, out);
+    if (!x)
+        return;
+    buf_printf(out, "; %s ", guess_how_name(x->how));
+    field_describe(p->field, x->value, out);
+}
+
+bool guess_option(const struct guess *g, struct buf *out)
+{
+    if (strcmp(g->field, "magic") == 0)
+        buf_puts(out, "--force");
+    else if (strcmp(g->field, "cluster_bits") == 0 && g->value < 32)
+        buf_printf(out, "--cluster-size=%" PRIu64, UINT64_C(1) << g->value);
+    else if (strcmp(g->field, "l1_table_offset") == 0)
+        buf_printf(out, "--l1-offset=0x%" PRIx64, g->value);
+    else if (strcmp(g->field, "l1_size") == 0)
+        buf_printf(out, "--l1-size=%" PRIu64, g->value);
+    else if (strcmp(g->field, "refcount_table_offset") == 0)
+        buf_printf(out, "--refcount-table=0x%" PRIx64, g->value);
+    else
+        return false;
+    return true;
+}
+
+void guess_advice(const struct guessing *g, struct buf *out)
+{
+    const char *before = " (try ";
+
+    for (int f = 0; f < N_GUESS_FIELDS; f++) {
+        struct buf option = BUF_INIT;
+
+        if (g->guess[f].field && guess_option(&g->guess[f], &option)) {
+            buf_printf(out, "%s%s", before, buf_str(&option));
+            before = " ";
+        }
+        buf_free(&option);
+    }
+    if (before[1] == '\0')
+        buf_putc(out, ')');
+}

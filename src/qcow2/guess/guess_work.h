@@ -1,0 +1,63 @@
+/* Inside of the guessing: the fields that can be guessed, and the state of one guess.
+ * Nobody but qcow2/guess*.c includes this. */
+#ifndef QCHECK_QCOW2_GUESS_WORK_H
+#define QCHECK_QCOW2_GUESS_WORK_H
+
+#include "qcow2/guess/guess.h"
+#include "qcow2/guess/guess_seek.h"
+
+/* X(enumerator, name in the field table), by rising offset */
+#define GUESS_FIELDS(X) \
+    X(G_MAGIC, magic) \
+    X(G_VERSION, version) \
+    X(G_CLUSTER_BITS, cluster_bits) \
+    X(G_SIZE, size) \
+    X(G_L1_SIZE, l1_size) \
+    X(G_L1_OFFSET, l1_table_offset) \
+    X(G_REFTABLE_OFFSET, refcount_table_offset) \
+    X(G_REFTABLE_CLUSTERS, refcount_table_clusters) \
+    X(G_REFCOUNT_ORDER, refcount_order)
+
+enum guess_field {
+#define X(e, name) e,
+    GUESS_FIELDS(X)
+#undef X
+    N_GUESS_FIELDS
+};
+
+struct guessing {
+    struct seek s;                      /* s.hdr: the values that go on */
+    struct header file;                 /* as decoded from the file */
+    bool forced[N_GUESS_FIELDS];
+    bool refused;                       /* QEMU opens no image with these values */
+    struct guess guess[N_GUESS_FIELDS]; /* field NULL: none */
+};
+
+uint64_t *guess_member(struct header *hdr, enum guess_field f);
+
+/* Records a value and takes it, unless a person has forced one or it is the file's. The
+ * text says what speaks for it. */
+void guess_take(struct guessing *g, enum guess_field f, uint64_t value, const char *fmt,
+                ...) __attribute__((format(printf, 4, 5)));
+/* Records it without taking it. */
+void guess_propose(struct guessing *g, enum guess_field f, uint64_t value,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Takes it where QEMU refuses the image, else proposes it. */
+void guess_put(struct guessing *g, enum guess_field f, uint64_t value, const char *fmt,
+               ...) __attribute__((format(printf, 4, 5)));
+
+/* All records in order. */
+void guess_collect(const struct guessing *g, struct guesses *out);
+
+/* Appends what to try: the options of everything that was found or proposed. */
+void guess_advice(const struct guessing *g, struct buf *out);
+
+#define GUESS_WORDS 96
+/* "12 entries point to refcount blocks that count themselves" */
+const char *reftable_words(const struct reftable_found *f, char out[GUESS_WORDS]);
+
+/* The tables, once cluster_bits is known (guess_tables.c). */
+void guess_reftable(struct guessing *g);
+void guess_l1(struct guessing *g);
+
+#endif

@@ -93,7 +93,7 @@ static void a_needle_across_the_border_of_two_reads_is_found(void **state)
 static void the_stream_around_a_byte_is_found(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
-    struct stream s;
+    struct hex_stream s;
     struct image *img;
     struct ui ui;
     struct place p = { .kind = PLACE_FILE_OFFSET, .guest_off = NO_ADDRESS };

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Which folder may include which, and that only one file knows curses. Says as well which
-# files have grown past 500 lines; that is a hint, not a failure.
+# Which folder may include which, that only one file knows curses, and that no two files and
+# no two tags (struct, enum, union) have one name. Says as well which files have grown past
+# 500 lines; that is a hint, not a failure.
 set -u
 src=${top_srcdir:-.}/src
 bad=0
@@ -46,6 +47,19 @@ done
 curses=$(grep -lE '^ *# *include *<((n?curses|panel|menu|form)[a-z/]*|term)\.h>' -r "$src" | sort)
 n=$(printf '%s' "$curses" | grep -c .)
 [ "$n" -le 1 ] || { echo "curses is included by $n files:"; echo "$curses"; bad=1; }
+
+# once KIND: each line of the input must be there once.
+once() {
+    twice=$(sort | uniq -d)
+    [ -z "$twice" ] || { echo "$1 twice:" $twice; bad=1; }
+}
+once "files" <<EOF
+$(find "$src" -name "*.[ch]" | sed 's,.*/,,')
+EOF
+once "tags" <<EOF
+$(find "$src" -name "*.[ch]" -exec cat {} + | sed -nE \
+    's/^ *((typedef|static|const) )*(struct|enum|union) ([a-z0-9_]+) *\{.*/\4/p')
+EOF
 
 find "$src" -name "*.[ch]" -exec wc -l {} + |
     awk '$2 != "total" && $1 > 500 { print "hint: " $2 " has " $1 " lines" }'

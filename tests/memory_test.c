@@ -26,7 +26,7 @@ static void push_all(struct l2_list *l)
     srand(5);
     for (unsigned i = 0; i < REFERENCES; i++) {
         struct l2_table t = { .off = (1 + (uint64_t)rand() % TABLES) * 512, .l1_index = i,
-                              .table = i % 3, .n_active = i % 3 == 0,
+                              .layer = i % 3, .n_active = i % 3 == 0,
                               .n_snapshot = i % 3 != 0 };
 
         assert_true(l2_list_push(l, &t));

@@ -483,7 +483,7 @@ static void guest_survey_agrees_with_single_lookups(void **state)
         struct guest_hit hit;
 
         assert_true(guest_map_cells(g, cl, 1, 1, &one, NULL));
-        assert_true(guest_lookup(img, TABLE_ACTIVE, cl << 9, &hit, NULL));
+        assert_true(guest_lookup(img, LAYER_ACTIVE, cl << 9, &hit, NULL));
         for (int c = 0; c < N_GUEST_CLASSES; c++)
             sum.n[c] += one.n[c];
         if (one.n[GUEST_COMPRESSED])
@@ -508,7 +508,7 @@ static void extents_cover_the_disk_without_gaps(void **state)
         struct guest_extent x, last = { .type = L2_UNALLOCATED };
         uint64_t at = 0;
 
-        assert_true(guest_walk_open(img, TABLE_ACTIVE, 0, b->opt.size, &w, NULL));
+        assert_true(guest_walk_open(img, LAYER_ACTIVE, 0, b->opt.size, &w, NULL));
         while (guest_walk_next(w, &x, NULL)) {
             assert_int_equal(x.start, at);
             assert_true(x.length > 0);
@@ -545,7 +545,7 @@ static void huge_empty_disks_are_walked_at_once(void **state)
     assert_true(guest_map_build(r, NULL, &g, NULL));
     assert_true(guest_map_cells(g, 0, guest_map_clusters(g), 1, &h, NULL));
     assert_int_equal(h.n[GUEST_DATA], 1);
-    assert_true(guest_walk_open(img, TABLE_ACTIVE, 0, img->geo.size, &w, NULL));
+    assert_true(guest_walk_open(img, LAYER_ACTIVE, 0, img->geo.size, &w, NULL));
     assert_true(guest_walk_next(w, &x, NULL));
     assert_int_equal(x.length, 4096);
     assert_true(guest_walk_next(w, &x, NULL));

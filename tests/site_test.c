@@ -70,7 +70,7 @@ static void every_kind_of_structure_is_recognised(void **state)
     site_at(f.img, f.scan, NULL, builder_snapshot_off(f.b, 0) + 9, &s);
     assert_string_equal(s.field->name, "l1_size");
     site_at(f.img, f.scan, NULL, f.img->snaps.list[0].l1_table_offset, &s);
-    assert_int_equal(s.place.table, 1);
+    assert_int_equal(s.place.layer, 1);
     site_at(f.img, f.scan, NULL, builder_bitmap_off(f.b, 0), &s);
     assert_string_equal(s.field->name, "bitmap_table_offset");
     site_at(f.img, f.scan, NULL, f.img->bitmaps.list[0].table_offset, &s);

@@ -12,7 +12,7 @@
 struct drawing { uint32_t active[LINE], snapshot[LINE], first[LINE]; uint64_t reached; };
 
 static bool draw(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
-                 uint32_t n_snapshot, const struct span *first)
+                 uint32_t n_snapshot, const struct sweep_span *first)
 {
     struct drawing *d = ctx;
 
@@ -21,7 +21,7 @@ static bool draw(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
     for (uint64_t i = start; i < end; i++) {
         d->active[i] = n_active;
         d->snapshot[i] = n_snapshot;
-        d->first[i] = first->table;
+        d->first[i] = first->layer;
         assert_true(first->start <= i && i < first->end);
     }
     return true;
@@ -32,7 +32,7 @@ static void pieces_say_what_every_position_has(void **state)
 {
     (void)state;
     for (unsigned seed = 1; seed < 300; seed++) {
-        struct span span[12], copy[12];
+        struct sweep_span span[12], copy[12];
         struct drawing d = { .reached = 0 };
         size_t n = seed % 12 + 1;
 
@@ -40,7 +40,7 @@ static void pieces_say_what_every_position_has(void **state)
         for (size_t i = 0; i < n; i++) {
             uint64_t a = (uint64_t)(rand() % LINE), b = (uint64_t)(rand() % LINE);
 
-            span[i] = (struct span){ a < b ? a : b, (a < b ? b : a) + 1,
+            span[i] = (struct sweep_span){ a < b ? a : b, (a < b ? b : a) + 1,
                                      (uint32_t)(rand() % 5 ? i + 1 : 0) };
             if (span[i].end > LINE)
                 span[i].end = LINE;
@@ -53,10 +53,10 @@ static void pieces_say_what_every_position_has(void **state)
             for (size_t i = 0; i < n; i++) {
                 if (at < copy[i].start || at >= copy[i].end)
                     continue;
-                active += copy[i].table == 0;
-                snapshot += copy[i].table != 0;
-                if (copy[i].table < first)
-                    first = copy[i].table;
+                active += copy[i].layer == 0;
+                snapshot += copy[i].layer != 0;
+                if (copy[i].layer < first)
+                    first = copy[i].layer;
             }
             assert_int_equal(d.active[at], active);
             assert_int_equal(d.snapshot[at], snapshot);
@@ -67,7 +67,7 @@ static void pieces_say_what_every_position_has(void **state)
 }
 
 static bool count_pieces(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
-                         uint32_t n_snapshot, const struct span *first)
+                         uint32_t n_snapshot, const struct sweep_span *first)
 {
     (void)start;
     (void)end;
@@ -79,7 +79,7 @@ static bool count_pieces(void *ctx, uint64_t start, uint64_t end, uint32_t n_act
 
 static void sweep_stops_when_told(void **state)
 {
-    struct span span[] = { { 0, 10, 1 }, { 1, 10, 2 }, { 2, 10, 3 }, { 3, 10, 4 } };
+    struct sweep_span span[] = { { 0, 10, 1 }, { 1, 10, 2 }, { 2, 10, 3 }, { 3, 10, 4 } };
     unsigned n = 0;
 
     (void)state;
@@ -89,12 +89,12 @@ static void sweep_stops_when_told(void **state)
 
 static void equal_spans_are_one_piece(void **state)
 {
-    struct span span[1000];
+    struct sweep_span span[1000];
     unsigned n = 0;
 
     (void)state;
     for (uint32_t i = 0; i < 1000; i++)
-        span[i] = (struct span){ 5, 50, i };
+        span[i] = (struct sweep_span){ 5, 50, i };
     assert_true(sweep_spans(span, 1000, count_pieces, &n));
     assert_int_equal(n, 1);
 }

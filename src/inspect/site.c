@@ -83,7 +83,7 @@ static bool in_l1(const struct image *img, uint64_t off, struct site *s)
             i++;
         if (i == img->snaps.n)
             return false;
-        place.table = (uint32_t)i + 1;
+        place.layer = (uint32_t)i + 1;
         start = img->snaps.list[i].l1_table_offset;
     }
     place.i = (off - start) / 8;
@@ -224,7 +224,7 @@ static bool in_l2(const struct image *img, const struct scan_result *scan,
                 high = mid;
         }
         if (low > 0 && within(off, scan->l2[low - 1].off, table_len)) {
-            place.table = scan->l2[low - 1].table;
+            place.layer = scan->l2[low - 1].layer;
             place.i = scan->l2[low - 1].l1_index;
             set_l2(img, place, scan->l2[low - 1].off, off, s);
             return true;
@@ -286,7 +286,7 @@ bool site_target(const struct image *img, const struct site *site, struct place 
                  const char **why)
 {
     struct place to = { .file_off = NO_ADDRESS, .guest_off = NO_ADDRESS,
-                        .table = site->place.table, .i = site->place.i };
+                        .layer = site->place.layer, .i = site->place.i };
     const struct field *f = site->field;
     uint64_t value = site->value;
 
@@ -310,8 +310,8 @@ bool site_target(const struct image *img, const struct site *site, struct place 
     switch (f->target) {
     case TARGET_L1_TABLE:
         to.kind = PLACE_L1;
-        to.table = site->place.kind == PLACE_SNAPSHOT ? (uint32_t)site->place.i + 1
-                                                      : TABLE_ACTIVE;
+        to.layer = site->place.kind == PLACE_SNAPSHOT ? (uint32_t)site->place.i + 1
+                                                      : LAYER_ACTIVE;
         to.i = 0;
         break;
     case TARGET_L2_TABLE: to.kind = PLACE_L2; break;

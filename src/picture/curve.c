@@ -4,7 +4,7 @@
 
 struct vec { int y, x; };
 
-struct walk {
+struct curve_walk {
     struct curve *curve;
     size_t n;                   /* cells walked */
 };
@@ -39,7 +39,7 @@ static int length(struct vec v)
     return abs(v.y + v.x);      /* one of them is 0 */
 }
 
-static void visit(struct walk *w, struct vec at)
+static void visit(struct curve_walk *w, struct vec at)
 {
     size_t spot = (size_t)at.y * (size_t)w->curve->cols + (size_t)at.x;
 
@@ -47,7 +47,7 @@ static void visit(struct walk *w, struct vec at)
     w->curve->step[spot] = (uint32_t)w->n++;
 }
 
-static void line(struct walk *w, struct vec at, struct vec along)
+static void line(struct curve_walk *w, struct vec at, struct vec along)
 {
     for (int i = length(along); i > 0; i--, at = plus(at, unit(along)))
         visit(w, at);
@@ -63,7 +63,7 @@ static struct vec half(struct vec v)
 
 /* Fills the rectangle spanned by `along` and `across` from the corner `at`; ends in the
  * corner at the other end of `along`. The depth is the logarithm of the screen. */
-static void fill(struct walk *w, struct vec at, struct vec along, struct vec across)
+static void fill(struct curve_walk *w, struct vec at, struct vec along, struct vec across)
 {
     struct vec a = half(along);
     struct vec b = half(across);
@@ -87,7 +87,7 @@ static void fill(struct walk *w, struct vec at, struct vec along, struct vec acr
 
 void curve_fit(struct curve *c, int rows, int cols, bool hilbert)
 {
-    struct walk w = { c, 0 };
+    struct curve_walk w = { c, 0 };
     size_t n = (size_t)rows * (size_t)cols;
 
     if (c->rows == rows && c->cols == cols && c->hilbert == hilbert)

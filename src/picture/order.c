@@ -7,22 +7,22 @@
 #define BINS_MAX        (UINT64_C(1) << 18)
 #define TABLES_A_TIME   64              /* L2 tables between two looks at *cancel */
 
-struct bin {
+struct order_bin {
     uint32_t clusters, steps;
     float jumps;                        /* sum of levels */
     float where;                        /* sum of places on the other side, 0 to 1 */
 };
 
-struct side {
-    struct bin *bin;                    /* owned */
+struct order_side {
+    struct order_bin *bin;                    /* owned */
     size_t n;
     unsigned shift;                     /* log2 of the clusters of a bin */
     uint64_t clusters;
 };
 
-struct order { struct side file, guest; };
+struct order { struct order_side file, guest; };
 
-static bool side_init(struct side *s, uint64_t clusters)
+static bool side_init(struct order_side *s, uint64_t clusters)
 {
     s->clusters = clusters;
     while (clusters >> s->shift > BINS_MAX)
@@ -44,7 +44,7 @@ static unsigned level_of(uint64_t distance)
 }
 
 /* Clusters [first, first+n) of one side lie from cluster `other` on at the other side. */
-static void add_run(struct side *s, uint64_t first, uint64_t n, uint64_t other,
+static void add_run(struct order_side *s, uint64_t first, uint64_t n, uint64_t other,
                     uint64_t other_clusters)
 {
     double scale = 1.0 / (double)u64_max(other_clusters, 1);
@@ -55,7 +55,7 @@ static void add_run(struct side *s, uint64_t first, uint64_t n, uint64_t other,
     while (n) {
         uint64_t end = ((first >> s->shift) + 1) << s->shift;
         uint64_t k = u64_min(n, end - first);
-        struct bin *b = &s->bin[first >> s->shift];
+        struct order_bin *b = &s->bin[first >> s->shift];
 
         b->clusters += (uint32_t)k;
         b->steps += (uint32_t)k;
@@ -66,20 +66,20 @@ static void add_run(struct side *s, uint64_t first, uint64_t n, uint64_t other,
     }
 }
 
-static void add_jump(struct side *s, uint64_t at, unsigned level)
+static void add_jump(struct order_side *s, uint64_t at, unsigned level)
 {
     if (at < s->clusters)
         s->bin[at >> s->shift].jumps += (float)level;
 }
 
-struct walker {
+struct order_walker {
     const struct image *img;
     struct order *order;
     uint64_t guest_end, host_end;       /* clusters: where the last run ended */
     bool mapped;                        /* there was one */
 };
 
-static void take(struct walker *w, const struct guest_extent *x)
+static void take(struct order_walker *w, const struct guest_extent *x)
 {
     const struct geometry *geo = &w->img->geo;
     uint64_t guest = geo_cluster_of(geo, x->start);
@@ -114,12 +114,12 @@ static void take(struct walker *w, const struct guest_extent *x)
 }
 
 /* The part [from, to) of the guest disk. */
-static bool walk_part(struct walker *w, uint64_t from, uint64_t to, struct error *err)
+static bool walk_part(struct order_walker *w, uint64_t from, uint64_t to, struct error *err)
 {
     struct guest_walk *walk;
     struct guest_extent x;
 
-    if (!guest_walk_open(w->img, TABLE_ACTIVE, from, to, &walk, err))
+    if (!guest_walk_open(w->img, LAYER_ACTIVE, from, to, &walk, err))
         return false;
     while (guest_walk_next(walk, &x, err))
         if (x.host_off != NO_ADDRESS && !x.compressed)
@@ -142,7 +142,7 @@ bool order_build(const struct image *img, _Atomic bool *cancel, struct order **o
                  struct error *err)
 {
     struct order *o = calloc(1, sizeof *o);
-    struct walker w = { .img = img, .order = o };
+    struct order_walker w = { .img = img, .order = o };
     uint64_t end = mappable(&img->geo);
     uint64_t part;
 
@@ -180,7 +180,7 @@ void order_free(struct order *o)
     free(o);
 }
 
-static void facts_of(const struct side *s, uint64_t first, uint64_t n,
+static void facts_of(const struct order_side *s, uint64_t first, uint64_t n,
                      struct order_facts *out)
 {
     uint64_t steps = 0;
@@ -192,7 +192,7 @@ static void facts_of(const struct side *s, uint64_t first, uint64_t n,
         return;
     n = u64_min(n, s->clusters - first);
     for (uint64_t i = first >> s->shift; i <= (first + n - 1) >> s->shift; i++) {
-        const struct bin *b = &s->bin[i];
+        const struct order_bin *b = &s->bin[i];
 
         out->clusters += b->clusters;
         steps += b->steps;

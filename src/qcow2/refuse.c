@@ -18,7 +18,7 @@ bool refuse(struct refusal *out, const char *id, const char *fmt, ...)
     return true;
 }
 
-static bool disk_size(const struct judged *j, struct refusal *out)
+static bool disk_size(const struct refuse_case *j, struct refusal *out)
 {
     uint64_t len = j->hdr.size & ~UINT64_C(511);
 
@@ -28,7 +28,7 @@ static bool disk_size(const struct judged *j, struct refusal *out)
 }
 
 /* The snapshot table, which the check reads first of all. */
-static bool snapshot_table(const struct judged *j, struct refusal *out)
+static bool snapshot_table(const struct refuse_case *j, struct refusal *out)
 {
     const struct snapshots *s = &j->img->snaps;
 
@@ -62,7 +62,7 @@ static bool snapshot_table(const struct judged *j, struct refusal *out)
     return false;
 }
 
-static bool file_length(const struct judged *j, struct refusal *out)
+static bool file_length(const struct refuse_case *j, struct refusal *out)
 {
     return j->img->geo.n_clusters > CHECK_CLUSTERS_MAX &&
            refuse(out, "file-too-large", "the file has %llu clusters; QEMU checks no "
@@ -71,7 +71,7 @@ static bool file_length(const struct judged *j, struct refusal *out)
 
 void refusal_judge(const struct image *img, struct refusal *out)
 {
-    struct judged j = { .img = img };
+    struct refuse_case j = { .img = img };
 
     *out = (struct refusal){ .id = NULL };
     header_decode(img->head, img->head_len, &j.hdr);

@@ -7,7 +7,7 @@
 
 /* What the rules look at: the image, and its header as the file has it, without values
  * that were forced. */
-struct judged {
+struct refuse_case {
     const struct image *img;
     struct header hdr;
 };
@@ -16,11 +16,11 @@ struct judged {
 bool refuse(struct refusal *out, const char *id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-bool refuse_header(const struct judged *j, struct refusal *out);    /* refuse_header.c */
-bool refuse_extensions(const struct judged *j, struct refusal *out);  /* refuse_ext.c */
-bool refuse_bitmaps(const struct judged *j, struct refusal *out);   /* refuse_bitmap.c */
+bool refuse_header(const struct refuse_case *j, struct refusal *out);    /* refuse_header.c */
+bool refuse_extensions(const struct refuse_case *j, struct refusal *out);  /* refuse_ext.c */
+bool refuse_bitmaps(const struct refuse_case *j, struct refusal *out);   /* refuse_bitmap.c */
 /* A bitmap flagged as in use is loaded without its table; the check reads it and gives up
  * at a bad entry. */
-bool refuse_bitmaps_in_use(const struct judged *j, struct refusal *out);
+bool refuse_bitmaps_in_use(const struct refuse_case *j, struct refusal *out);
 
 #endif

@@ -91,7 +91,7 @@ static void shown_name(const struct bitmap *b, struct buf *out)
     text_visible(out, b->name, b->name_kept < 60 ? b->name_kept : 60);
 }
 
-static bool load_one(const struct judged *j, const struct bitmap *b, const char *name,
+static bool load_one(const struct refuse_case *j, const struct bitmap *b, const char *name,
                      uint64_t *budget, struct refusal *out)
 {
     uint64_t needed = bitmap_table_needed(&j->img->geo, b->granularity_bits), index = 0;
@@ -111,7 +111,7 @@ static bool load_one(const struct judged *j, const struct bitmap *b, const char 
 
 /* What is wrong with the directory as a whole. QEMU judges an entry before it goes to the
  * next one, so that an unsound one hides what follows it. */
-static bool judge_dir(const struct judged *j, struct refusal *out)
+static bool judge_dir(const struct refuse_case *j, struct refusal *out)
 {
     const struct bitmaps *b = &j->img->bitmaps;
 
@@ -148,7 +148,7 @@ static bool judge_dir(const struct judged *j, struct refusal *out)
     return false;
 }
 
-bool refuse_bitmaps(const struct judged *j, struct refusal *out)
+bool refuse_bitmaps(const struct refuse_case *j, struct refusal *out)
 {
     const struct bitmaps *b = &j->img->bitmaps;
     uint64_t budget = BITMAP_JUDGE_BYTES_MAX;
@@ -175,7 +175,7 @@ bool refuse_bitmaps(const struct judged *j, struct refusal *out)
     return refused;
 }
 
-bool refuse_bitmaps_in_use(const struct judged *j, struct refusal *out)
+bool refuse_bitmaps_in_use(const struct refuse_case *j, struct refusal *out)
 {
     const struct bitmaps *b = &j->img->bitmaps;
     uint64_t budget = BITMAP_JUDGE_BYTES_MAX, index = 0;

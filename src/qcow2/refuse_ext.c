@@ -5,7 +5,7 @@
 
 typedef unsigned long long ull;
 
-static bool bitmaps_ext(const struct judged *j, const struct header_ext *e,
+static bool bitmaps_ext(const struct refuse_case *j, const struct header_ext *e,
                         struct refusal *out)
 {
     const uint8_t *data = j->img->head + e->data_off;
@@ -37,7 +37,7 @@ static bool bitmaps_ext(const struct judged *j, const struct header_ext *e,
     return false;
 }
 
-static bool crypto_ext(const struct judged *j, const struct header_ext *e,
+static bool crypto_ext(const struct refuse_case *j, const struct header_ext *e,
                        struct refusal *out)
 {
     uint64_t off;
@@ -56,7 +56,7 @@ static bool crypto_ext(const struct judged *j, const struct header_ext *e,
     return false;
 }
 
-static bool one(const struct judged *j, const struct header_ext *e, struct refusal *out)
+static bool one(const struct refuse_case *j, const struct header_ext *e, struct refusal *out)
 {
     switch (e->type) {
     case EXT_BACKING_FORMAT:
@@ -72,7 +72,7 @@ static bool one(const struct judged *j, const struct header_ext *e, struct refus
     }
 }
 
-bool refuse_extensions(const struct judged *j, struct refusal *out)
+bool refuse_extensions(const struct refuse_case *j, struct refusal *out)
 {
     const struct image *img = j->img;
     const struct header *h = &j->hdr;

@@ -7,7 +7,7 @@
 
 typedef unsigned long long ull;
 
-static bool identity(const struct judged *j, struct refusal *out)
+static bool identity(const struct refuse_case *j, struct refusal *out)
 {
     const struct header *h = &j->hdr;
 
@@ -24,12 +24,12 @@ static bool identity(const struct judged *j, struct refusal *out)
 }
 
 /* Bytes of a cluster, by the header of the file: identity() has passed. */
-static uint64_t cluster_size(const struct judged *j)
+static uint64_t cluster_size(const struct refuse_case *j)
 {
     return UINT64_C(1) << j->hdr.cluster_bits;
 }
 
-static bool lengths(const struct judged *j, struct refusal *out)
+static bool lengths(const struct refuse_case *j, struct refusal *out)
 {
     const struct header *h = &j->hdr;
 
@@ -46,7 +46,7 @@ static bool lengths(const struct judged *j, struct refusal *out)
     return false;
 }
 
-static void list_unknown(const struct judged *j, struct buf *names)
+static void list_unknown(const struct refuse_case *j, struct buf *names)
 {
     for (int bit = 0; bit < 64; bit++) {
         if (!(j->hdr.incompatible_features & ~INCOMPAT_KNOWN & UINT64_C(1) << bit))
@@ -57,7 +57,7 @@ static void list_unknown(const struct judged *j, struct buf *names)
     }
 }
 
-static bool features(const struct judged *j, struct refusal *out)
+static bool features(const struct refuse_case *j, struct refusal *out)
 {
     const struct header *h = &j->hdr;
     bool bit = h->incompatible_features & INCOMPAT_COMPRESSION;
@@ -88,7 +88,7 @@ static bool features(const struct judged *j, struct refusal *out)
 }
 
 /* Is the table badly placed: unaligned, or reaching past all offsets? */
-static bool misplaced(const struct judged *j, uint64_t off, uint64_t len)
+static bool misplaced(const struct refuse_case *j, uint64_t off, uint64_t len)
 {
     return off & (cluster_size(j) - 1) || off > OFFSET_MAX || len > OFFSET_MAX - off;
 }
@@ -100,7 +100,7 @@ static bool past_reading(uint64_t off, uint64_t len)
 }
 
 /* L1 entries the disk needs, computed with QEMU's wrap-around. */
-static uint64_t l1_needed(const struct judged *j)
+static uint64_t l1_needed(const struct refuse_case *j)
 {
     bool extended = j->hdr.incompatible_features & INCOMPAT_EXTENDED_L2;
     uint64_t shift = 2 * j->hdr.cluster_bits - (extended ? 4 : 3);
@@ -108,7 +108,7 @@ static uint64_t l1_needed(const struct judged *j)
     return (j->hdr.size + ((UINT64_C(1) << shift) - 1)) >> shift;
 }
 
-static bool tables(const struct judged *j, struct refusal *out)
+static bool tables(const struct refuse_case *j, struct refusal *out)
 {
     const struct header *h = &j->hdr;
     uint64_t reftable_max = REFTABLE_BYTES_MAX >> h->cluster_bits;
@@ -152,7 +152,7 @@ static bool tables(const struct judged *j, struct refusal *out)
     return false;
 }
 
-bool refuse_header(const struct judged *j, struct refusal *out)
+bool refuse_header(const struct refuse_case *j, struct refusal *out)
 {
     return identity(j, out) || lengths(j, out) || features(j, out) || tables(j, out);
 }

@@ -85,10 +85,10 @@ static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t
     return true;
 }
 
-enum step { STEP_ENTRY, STEP_END, STEP_NOMEM };
+enum read_step { STEP_ENTRY, STEP_END, STEP_NOMEM };
 
 /* Reads the entry at `off`. STEP_END: it cannot be kept, and out->end says why. */
-static enum step read_entry(struct source *src, const struct header *hdr, uint64_t off,
+static enum read_step read_entry(struct source *src, const struct header *hdr, uint64_t off,
                             struct snapshots *out, uint64_t *left, struct snapshot *s)
 {
     uint8_t fixed[FIXED], extra[EXTRA_KNOWN] = { 0 };
@@ -166,7 +166,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
     }
     while (t.end == SNAPSHOTS_COMPLETE && t.n < t.announced) {
         struct snapshot s;
-        enum step step;
+        enum read_step step;
 
         off = round_up(off, ALIGNMENT);
         if (off >= geo->file_size) {

@@ -30,7 +30,7 @@ static bool look_entry(const struct scan_result *scan, struct at *at, uint64_t *
 
     switch (p->kind) {
     case PLACE_GUEST:
-        if (!guest_lookup(img, p->table, p->guest_off, &at->hit, &why)) {
+        if (!guest_lookup(img, p->layer, p->guest_off, &at->hit, &why)) {
             at->exists = false;
             if (why.code == ERR_IO && err)
                 *err = why;

@@ -59,9 +59,9 @@ void dump_end_record(struct dump *d)
     dump_line_end(d);
 }
 
-bool dump_wants_layer(const struct dump *d, uint32_t table)
+bool dump_wants_layer(const struct dump *d, uint32_t layer)
 {
-    return d->all_layers || table == (d->one_layer ? d->layer : TABLE_ACTIVE);
+    return d->all_layers || layer == (d->one_layer ? d->layer : LAYER_ACTIVE);
 }
 
 uint32_t dump_layers(const struct dump *d)
@@ -69,28 +69,28 @@ uint32_t dump_layers(const struct dump *d)
     return (uint32_t)d->img->snaps.n + 1;
 }
 
-void dump_layer_l1(const struct dump *d, uint32_t table, uint64_t *off, uint64_t *n)
+void dump_layer_l1(const struct dump *d, uint32_t layer, uint64_t *off, uint64_t *n)
 {
-    if (table == TABLE_ACTIVE) {
+    if (layer == LAYER_ACTIVE) {
         *off = d->img->hdr.l1_table_offset;
         *n = d->img->geo.l1_entries;
     } else {
-        const struct snapshot *s = &d->img->snaps.list[table - 1];
+        const struct snapshot *s = &d->img->snaps.list[layer - 1];
 
         *off = s->l1_table_offset;
         *n = u64_min(s->l1_size, L1_ENTRIES_MAX);
     }
 }
 
-void dump_layer_heading(struct dump *d, uint32_t table)
+void dump_layer_heading(struct dump *d, uint32_t layer)
 {
-    const struct snapshot *s = table ? &d->img->snaps.list[table - 1] : NULL;
+    const struct snapshot *s = layer ? &d->img->snaps.list[layer - 1] : NULL;
     uint64_t off, n;
 
-    dump_layer_l1(d, table, &off, &n);
+    dump_layer_l1(d, layer, &off, &n);
     if (d->json) {
         dump_line(d, "layer");
-        jw_u64(&d->jw, "layer", table);
+        jw_u64(&d->jw, "layer", layer);
         if (s) {
             jw_bytes(&d->jw, "id", s->id, snapshot_id_len(s));
             jw_bytes(&d->jw, "name", s->name, snapshot_name_len(s));
@@ -101,7 +101,7 @@ void dump_layer_heading(struct dump *d, uint32_t table)
         return;
     }
     if (s) {
-        out_printf(d->out, "Snapshot %" PRIu32 ", id ", table);
+        out_printf(d->out, "Snapshot %" PRIu32 ", id ", layer);
         out_visible(d->out, s->id, snapshot_id_len(s));
         out_puts(d->out, ", ");
         out_visible(d->out, s->name, snapshot_name_len(s));

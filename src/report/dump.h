@@ -28,7 +28,7 @@ struct dump {
     unsigned hide_refcounts;            /* bits: 1 for 0, 2 for 1, 4 for 2 and more */
     uint64_t from, to;                  /* guest bytes or file bytes, by what is dumped */
     bool one_layer, all_layers;         /* neither: the active layer */
-    uint32_t layer;                     /* with one_layer: TABLE_ACTIVE or number + 1 */
+    uint32_t layer;                     /* with one_layer: LAYER_ACTIVE or number + 1 */
     uint64_t records;                   /* written */
     struct error lost;                  /* the first I/O error, or ERR_NONE */
 };
@@ -63,13 +63,13 @@ void dump_line_end(struct dump *d);
 /* Entries that follow could not be read and are zeros: a line that says so. */
 void dump_lost(struct dump *d, const struct error *why);
 
-/* Is this layer asked for? table: TABLE_ACTIVE or snapshot number + 1. */
-bool dump_wants_layer(const struct dump *d, uint32_t table);
+/* Is this layer asked for? table: LAYER_ACTIVE or snapshot number + 1. */
+bool dump_wants_layer(const struct dump *d, uint32_t layer);
 uint32_t dump_layers(const struct dump *d);         /* number of layers there are */
 /* Where the L1 table of a layer lies, and how many entries are walked. */
-void dump_layer_l1(const struct dump *d, uint32_t table, uint64_t *off, uint64_t *n);
+void dump_layer_l1(const struct dump *d, uint32_t layer, uint64_t *off, uint64_t *n);
 /* Heading of a layer. */
-void dump_layer_heading(struct dump *d, uint32_t table);
+void dump_layer_heading(struct dump *d, uint32_t layer);
 
 /* "refcount 1/1" and the members stored, counted. */
 void dump_refcount_text(struct dump *d, uint64_t host_off);

@@ -25,13 +25,13 @@ static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
     out_puts(d->out, "\n");
 }
 
-static void row_json(struct dump *d, uint32_t table, uint64_t i, uint64_t at,
+static void row_json(struct dump *d, uint32_t layer, uint64_t i, uint64_t at,
                      uint64_t guest, uint64_t e, const struct found_kinds *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
     dump_line(d, "l1-entry");
-    jw_u64(&d->jw, "layer", table);
+    jw_u64(&d->jw, "layer", layer);
     jw_u64(&d->jw, "index", i);
     jw_u64(&d->jw, "file-offset", at);
     jw_u64(&d->jw, "guest-offset", guest);
@@ -55,11 +55,11 @@ static void judge(const struct geometry *geo, uint64_t e, struct l1_stats *st)
     st->invalid += (e & L1_RESERVED_MASK) != 0;
 }
 
-static void totals(struct dump *d, uint32_t table, const struct l1_stats *st)
+static void totals(struct dump *d, uint32_t layer, const struct l1_stats *st)
 {
     if (d->json) {
         dump_line(d, "l1-table");
-        jw_u64(&d->jw, "layer", table);
+        jw_u64(&d->jw, "layer", layer);
         jw_u64(&d->jw, "used", st->used);
         jw_u64(&d->jw, "unused", st->unused);
         jw_u64(&d->jw, "unaligned", st->unaligned);
@@ -83,14 +83,14 @@ static void empty_run(struct dump *d, uint64_t first, uint64_t n)
         out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", first, first + n - 1);
 }
 
-static void layer(struct dump *d, uint32_t table, uint64_t *entry)
+static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
 {
     const struct geometry *geo = &d->img->geo;
     struct l1_stats st = { 0 };
     uint64_t off, n, first, end, present, empty = 0;
 
-    dump_layer_heading(d, table);
-    dump_layer_l1(d, table, &off, &n);
+    dump_layer_heading(d, layer);
+    dump_layer_l1(d, layer, &off, &n);
     present = image_entries_present(d->img, off, n);
     end = u64_min(n, div_up(d->to, geo->l2_span));
     first = u64_min(d->from / geo->l2_span, end);
@@ -125,26 +125,26 @@ static void layer(struct dump *d, uint32_t table, uint64_t *entry)
         empty_run(d, i - empty, empty);
         empty = 0;
         if (d->json)
-            row_json(d, table, i, off + i * 8, geo_guest_off(geo, i, 0), e, &found);
+            row_json(d, layer, i, off + i * 8, geo_guest_off(geo, i, 0), e, &found);
         else
             row_text(d, i, geo_guest_off(geo, i, 0), e, &found);
     }
     empty_run(d, end - empty, empty);
-    totals(d, table, &st);
+    totals(d, layer, &st);
 }
 
 /* Thousands of snapshots may claim the same bytes as their L1 tables. */
-static bool too_many_rows(const struct dump *d, uint32_t table, uint64_t *rows)
+static bool too_many_rows(const struct dump *d, uint32_t layer, uint64_t *rows)
 {
     uint64_t off, n;
 
-    dump_layer_l1(d, table, &off, &n);
+    dump_layer_l1(d, layer, &off, &n);
     *rows += image_entries_present(d->img, off, n);
     if (*rows <= d->snapshot_rows_max)
         return false;
     out_printf(d->out, "The L1 tables of %u more snapshots are too long to be listed "
                "here; qcheck dump l1 --snapshot=ID lists one.\n",
-               dump_layers(d) - table);
+               dump_layers(d) - layer);
     return true;
 }
 
@@ -160,7 +160,7 @@ bool dump_l1(struct dump *d, struct error *err)
             continue;
         if (t && d->snapshot_rows_max && too_many_rows(d, t, &rows))
             break;
-        layer(d, t, entry);
+        print_layer(d, t, entry);
     }
     free(entry);
     return true;

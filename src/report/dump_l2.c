@@ -13,7 +13,7 @@ struct l2_stats {
 /* One walk over the L2 tables of a layer. */
 struct l2_walk {
     struct dump *d;
-    uint32_t table;             /* the layer */
+    uint32_t layer;
     uint64_t l1_index, l2_off;  /* of the table being printed */
     uint64_t *l1;               /* DUMP_BATCH entries */
     struct l2_entry *entry;     /* DUMP_BATCH entries */
@@ -39,7 +39,7 @@ static void judge(const struct l2_walk *w, const struct l2_entry *e, struct l2_s
     if (e->type != L2_NORMAL && e->type != L2_ZERO_ALLOC)
         return;
     st->unaligned += e->host_off % w->d->img->geo.cluster_size != 0;
-    if (w->table != TABLE_ACTIVE || w->d->img->geo.data_file)
+    if (w->layer != LAYER_ACTIVE || w->d->img->geo.data_file)
         return;
     if (stored_get(&w->d->stored, geo_cluster_of(&w->d->img->geo, e->host_off),
                    &stored) <= STORED_NO_BLOCK)
@@ -98,7 +98,7 @@ static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest,
     struct jw *jw = &w->d->jw;
 
     dump_line(w->d, "l2-entry");
-    jw_u64(jw, "layer", w->table);
+    jw_u64(jw, "layer", w->layer);
     jw_u64(jw, "l1-index", w->l1_index);
     jw_u64(jw, "l2-index", j);
     jw_u64(jw, "file-offset", w->l2_off + j * w->d->img->geo.l2_entry_size);
@@ -130,7 +130,7 @@ static void stats_json(struct l2_walk *w, const struct l2_stats *st)
     jw_u64(jw, "compressed", st->compressed);
     jw_u64(jw, "unaligned", st->unaligned);
     jw_u64(jw, "invalid", st->invalid);
-    if (w->table == TABLE_ACTIVE)
+    if (w->layer == LAYER_ACTIVE)
         jw_u64(jw, "copied-mismatch", st->copied_wrong);
     dump_line_end(w->d);
 }
@@ -143,7 +143,7 @@ static void stats_text(struct l2_walk *w, const struct l2_stats *st)
                ", invalid %" PRIu64,
                st->unallocated, st->zero_plain, st->zero_alloc, st->normal,
                st->compressed, st->unaligned, st->invalid);
-    if (w->table == TABLE_ACTIVE)
+    if (w->layer == LAYER_ACTIVE)
         out_printf(w->d->out, ", COPIED mismatches %" PRIu64, st->copied_wrong);
     out_puts(w->d->out, "\n");
 }
@@ -152,7 +152,7 @@ static void table_end(struct l2_walk *w)
 {
     if (w->d->json) {
         dump_line(w->d, "l2-table");
-        jw_u64(&w->d->jw, "layer", w->table);
+        jw_u64(&w->d->jw, "layer", w->layer);
         jw_u64(&w->d->jw, "l1-index", w->l1_index);
         jw_u64(&w->d->jw, "offset", w->l2_off);
         stats_json(w, &w->one);
@@ -230,8 +230,8 @@ static void layer(struct l2_walk *w)
     uint64_t off, n;
 
     w->all = (struct l2_stats){ 0 };
-    dump_layer_heading(d, w->table);
-    dump_layer_l1(d, w->table, &off, &n);
+    dump_layer_heading(d, w->layer);
+    dump_layer_l1(d, w->layer, &off, &n);
     n = image_entries_present(d->img, off, n);
     for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
@@ -247,7 +247,7 @@ static void layer(struct l2_walk *w)
     }
     if (d->json) {
         dump_line(d, "l2-total");
-        jw_u64(&d->jw, "layer", w->table);
+        jw_u64(&d->jw, "layer", w->layer);
         jw_u64(&d->jw, "tables", w->all.tables);
         stats_json(w, &w->all);
     } else {
@@ -265,7 +265,7 @@ bool dump_l2(struct dump *d, struct error *err)
     w.entry = calloc(DUMP_BATCH, sizeof *w.entry);
     ok = (w.l1 && w.entry) || err_set(err, ERR_NOMEM, "out of memory");
     for (uint32_t t = 0; ok && t < dump_layers(d); t++) {
-        w.table = t;
+        w.layer = t;
         if (dump_wants_layer(d, t))
             layer(&w);
     }

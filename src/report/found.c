@@ -4,13 +4,13 @@
 
 /* Places [start, end) that one record covers; `reach` is the largest end so far, so that
  * a look-up knows where to stop walking back. */
-struct span {
+struct found_span {
     uint64_t start, end, reach;
     enum problem_kind kind;
 };
 
 struct spans {
-    struct span *list;
+    struct found_span *list;
     size_t n;
 };
 
@@ -21,7 +21,7 @@ struct found {
 
 static int by_start(const void *a, const void *b)
 {
-    const struct span *x = a, *y = b;
+    const struct found_span *x = a, *y = b;
 
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
@@ -38,7 +38,7 @@ static uint64_t end_of(uint64_t start, uint64_t count, uint64_t unit)
 static void add(struct spans *s, uint64_t start, uint64_t count, uint64_t unit,
                 enum problem_kind kind)
 {
-    s->list[s->n++] = (struct span){ start, end_of(start, count, unit), 0, kind };
+    s->list[s->n++] = (struct found_span){ start, end_of(start, count, unit), 0, kind };
 }
 
 static void seal(struct spans *s)

@@ -24,7 +24,7 @@ static bool seek(struct layer *l, uint64_t pos, struct error *err)
     if (!l->walk || pos != end_of(&l->at)) {
         guest_walk_free(l->walk);
         l->walk = NULL;
-        if (!guest_walk_open(l->img, TABLE_ACTIVE, pos, l->size, &l->walk, err))
+        if (!guest_walk_open(l->img, LAYER_ACTIVE, pos, l->size, &l->walk, err))
             return false;
     }
     if (!guest_walk_next(l->walk, &l->at, &why)) {

@@ -25,7 +25,7 @@ static const unsigned char guest_colour[N_GUEST_CLASSES] = {
 #define PROBLEM_COLOUR 196
 
 /* What one cell shows. */
-struct cell {
+struct picture_cell {
     char letter;
     unsigned char colour;
     bool problem;
@@ -40,10 +40,10 @@ struct space {
 
 /* The class with most clusters; vacant ones and what nobody knows count last, so that a
  * lonely table is seen. */
-static struct cell host_cell(const struct space *s, uint64_t first)
+static struct picture_cell host_cell(const struct space *s, uint64_t first)
 {
     struct map_hist h;
-    struct cell c = { ' ', 0, false };
+    struct picture_cell c = { ' ', 0, false };
     uint64_t most = 0;
 
     map_histogram(s->scan->map, first, s->per_cell, &h);
@@ -61,7 +61,7 @@ static struct cell host_cell(const struct space *s, uint64_t first)
     return c;
 }
 
-static bool guest_cell(const struct space *s, uint64_t first, struct cell *c,
+static bool guest_cell(const struct space *s, uint64_t first, struct picture_cell *c,
                        struct error *err)
 {
     struct guest_hist h;
@@ -69,7 +69,7 @@ static bool guest_cell(const struct space *s, uint64_t first, struct cell *c,
 
     if (!guest_map_cells(s->guest, first, s->per_cell, 1, &h, err))
         return false;
-    *c = (struct cell){ ' ', 0, h.n[GUEST_DAMAGED] != 0 };
+    *c = (struct picture_cell){ ' ', 0, h.n[GUEST_DAMAGED] != 0 };
     for (int k = 0; k < N_GUEST_CLASSES; k++) {
         bool faint = k == GUEST_UNALLOCATED || k == GUEST_BACKING;
 
@@ -82,7 +82,7 @@ static bool guest_cell(const struct space *s, uint64_t first, struct cell *c,
     return true;
 }
 
-static void put_cell(const struct picture *p, const struct cell *c, struct out *out)
+static void put_cell(const struct picture *p, const struct picture_cell *c, struct out *out)
 {
     if (!p->colour)
         out_printf(out, "%c", c->problem ? '!' : c->letter);
@@ -102,7 +102,7 @@ static bool cells(struct space *s, const struct picture *p, struct out *out,
     for (uint64_t at = 0; at < s->clusters && out_ok(out); at += row) {
         for (unsigned x = 0; x < p->columns; x++) {
             uint64_t first = at + x * s->per_cell;
-            struct cell c;
+            struct picture_cell c;
 
             if (first >= s->clusters)
                 break;

@@ -16,7 +16,7 @@ const char *preallocation_mode(const struct image *img)
     if (end == 0 || (!img->geo.data_file && end > img->geo.file_len))
         return "off";
     seen = u64_min(end, (uint64_t)PREALLOC_CLUSTERS_MAX << img->geo.cluster_bits);
-    if (!guest_walk_open(img, TABLE_ACTIVE, 0, seen, &walk, &err))
+    if (!guest_walk_open(img, LAYER_ACTIVE, 0, seen, &walk, &err))
         return "unknown";
     while (mapped && guest_walk_next(walk, &x, &err)) {
         mapped = x.host_off != NO_ADDRESS && !x.compressed;

@@ -2,7 +2,7 @@
 
 #include "base/num.h"
 
-struct walk {
+struct range_walk {
     const struct map *map;
     uint32_t classes;           /* wanted */
     bool merge;                 /* across classes */
@@ -11,7 +11,7 @@ struct walk {
     struct range open;          /* n 0: none */
 };
 
-static bool flush(struct walk *w)
+static bool flush(struct range_walk *w)
 {
     bool go_on = w->open.n == 0 || w->each(w->data, &w->open);
 
@@ -19,7 +19,7 @@ static bool flush(struct walk *w)
     return go_on;
 }
 
-static bool add(struct walk *w, const struct map_run *run)
+static bool add(struct range_walk *w, const struct map_run *run)
 {
     struct range *r = &w->open;
 
@@ -36,7 +36,7 @@ static bool add(struct walk *w, const struct map_run *run)
     return true;
 }
 
-static void walk(struct walk *w, uint64_t first, uint64_t end)
+static void walk(struct range_walk *w, uint64_t first, uint64_t end)
 {
     struct map_run run;
 
@@ -52,7 +52,7 @@ static void walk(struct walk *w, uint64_t first, uint64_t end)
 void ranges_each(const struct map *map, uint64_t first, uint64_t end,
                  bool (*each)(void *data, const struct range *r), void *data)
 {
-    struct walk w = { .map = map, .classes = UINT32_MAX, .each = each, .data = data };
+    struct range_walk w = { .map = map, .classes = UINT32_MAX, .each = each, .data = data };
 
     walk(&w, first, end);
 }
@@ -60,7 +60,7 @@ void ranges_each(const struct map *map, uint64_t first, uint64_t end,
 void ranges_of(const struct map *map, uint32_t classes,
                bool (*each)(void *data, const struct range *r), void *data)
 {
-    struct walk w = { .map = map, .classes = classes, .each = each, .data = data };
+    struct range_walk w = { .map = map, .classes = classes, .each = each, .data = data };
 
     walk(&w, 0, UINT64_MAX);
 }
@@ -68,7 +68,7 @@ void ranges_of(const struct map *map, uint32_t classes,
 void ranges_merged(const struct map *map, uint32_t classes,
                    bool (*each)(void *data, const struct range *r), void *data)
 {
-    struct walk w = { .map = map, .classes = classes, .merge = true, .each = each,
+    struct range_walk w = { .map = map, .classes = classes, .merge = true, .each = each,
                       .data = data };
 
     walk(&w, 0, UINT64_MAX);

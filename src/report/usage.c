@@ -6,7 +6,7 @@
 
 #define L1_BATCH 1024
 
-struct walk {
+struct usage_walk {
     const struct scan_result *scan;
     const struct image *img;
     struct usage *use;
@@ -21,7 +21,7 @@ struct walk {
     struct error *err;
 };
 
-static uint64_t counted(const struct walk *w, uint64_t cluster)
+static uint64_t counted(const struct usage_walk *w, uint64_t cluster)
 {
     struct map_cell cell;
 
@@ -39,7 +39,7 @@ static int by_cluster(const void *a, const void *b)
 }
 
 /* Sorts, and makes one of all for the same cluster. */
-static void merge_compressed(struct walk *w)
+static void merge_compressed(struct usage_walk *w)
 {
     size_t n = 0;
 
@@ -54,7 +54,7 @@ static void merge_compressed(struct walk *w)
     w->n_compressed = n;
 }
 
-static bool room_for_compressed(struct walk *w)
+static bool room_for_compressed(struct usage_walk *w)
 {
     size_t cap = w->cap ? w->cap * 2 : 1024;
     struct uses *list;
@@ -76,7 +76,7 @@ static bool room_for_compressed(struct walk *w)
     return true;
 }
 
-static bool note_compressed(struct walk *w, const struct l2_entry *e)
+static bool note_compressed(struct usage_walk *w, const struct l2_entry *e)
 {
     uint64_t first = geo_cluster_of(&w->img->geo, e->host_off);
     uint64_t last = geo_cluster_of(&w->img->geo, e->host_off + e->host_len - 1);
@@ -94,7 +94,7 @@ static bool note_compressed(struct walk *w, const struct l2_entry *e)
     return true;
 }
 
-static void count_compressed(struct walk *w)
+static void count_compressed(struct usage_walk *w)
 {
     merge_compressed(w);
     for (size_t i = 0; i < w->n_compressed; i++)
@@ -109,7 +109,7 @@ static uint64_t cost(const struct geometry *geo)
 
 /* One L2 table of the snapshot beside the active layer's of the same guest range.
  * active_off 0: it has none. */
-static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
+static bool one_table(struct usage_walk *w, uint64_t l2_off, uint64_t active_off)
 {
     const struct geometry *geo = &w->img->geo;
     size_t n = (size_t)geo->l2_entries;
@@ -150,7 +150,7 @@ static bool one_table(struct walk *w, uint64_t l2_off, uint64_t active_off)
     return true;
 }
 
-static void read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i,
+static void read_batch(struct usage_walk *w, uint64_t off, uint64_t n, uint64_t i,
                        uint64_t *out)
 {
     if (i >= n) {
@@ -164,7 +164,7 @@ static void read_batch(struct walk *w, uint64_t off, uint64_t n, uint64_t i,
     (void)image_read_l1(w->img, off, i, (size_t)u64_min(L1_BATCH, n - i), out, NULL);
 }
 
-static bool all_tables(struct walk *w, const struct snapshot *s)
+static bool all_tables(struct usage_walk *w, const struct snapshot *s)
 {
     const struct geometry *geo = &w->img->geo;
     uint64_t n = image_entries_present(w->img, s->l1_table_offset,
@@ -203,7 +203,7 @@ bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes
                        struct usage *out, struct error *err)
 {
     size_t n = (size_t)scan->img->geo.l2_entries;
-    struct walk w = { .scan = scan, .img = scan->img, .use = out,
+    struct usage_walk w = { .scan = scan, .img = scan->img, .use = out,
                       .bytes_left = bytes_left, .err = err };
     bool ok = false;
 

@@ -7,7 +7,7 @@
 
 #define BATCH 4096      /* table entries read at a time */
 
-struct walk {
+struct viscera_walk {
     struct jw *j;
     const struct image *img;
     uint64_t *entry;            /* BATCH of them */
@@ -22,8 +22,8 @@ static void range(struct jw *j, const char *key, uint64_t off, uint64_t size)
 }
 
 /* Calls `each` for the n entries of a table of 64-bit words at `off`. */
-static void each_entry(struct walk *w, uint64_t off, uint64_t n,
-                       void (*each)(struct walk *w, uint64_t value))
+static void each_entry(struct viscera_walk *w, uint64_t off, uint64_t n,
+                       void (*each)(struct viscera_walk *w, uint64_t value))
 {
     for (uint64_t first = 0; first < n && out_ok(w->j->out); first += BATCH) {
         size_t batch = (size_t)u64_min(BATCH, n - first);
@@ -35,13 +35,13 @@ static void each_entry(struct walk *w, uint64_t off, uint64_t n,
     }
 }
 
-static void l2_pointer(struct walk *w, uint64_t value)
+static void l2_pointer(struct viscera_walk *w, uint64_t value)
 {
     if (value & ENTRY_OFFSET_MASK)
         range(w->j, NULL, value & ENTRY_OFFSET_MASK, w->img->geo.cluster_size);
 }
 
-static void l1_members(struct walk *w, uint64_t off, uint64_t entries)
+static void l1_members(struct viscera_walk *w, uint64_t off, uint64_t entries)
 {
     range(w->j, "location", off, entries * 8);
     jw_array(w->j, "l2-list");
@@ -50,7 +50,7 @@ static void l1_members(struct walk *w, uint64_t off, uint64_t entries)
     jw_close(w->j);
 }
 
-static void refcounts(struct walk *w)
+static void refcounts(struct viscera_walk *w)
 {
     const struct image *img = w->img;
 
@@ -68,7 +68,7 @@ static void refcounts(struct walk *w)
     jw_close(w->j);
 }
 
-static void snapshots(struct walk *w)
+static void snapshots(struct viscera_walk *w)
 {
     const struct snapshots *s = &w->img->snaps;
 
@@ -87,7 +87,7 @@ static void snapshots(struct walk *w)
     jw_close(w->j);
 }
 
-static void bitmap_entry(struct walk *w, uint64_t value)
+static void bitmap_entry(struct viscera_walk *w, uint64_t value)
 {
     uint64_t off = value & ENTRY_OFFSET_MASK;
     bool ones = value & BITMAP_ENTRY_ALL_ONES;
@@ -99,7 +99,7 @@ static void bitmap_entry(struct walk *w, uint64_t value)
     jw_close(w->j);
 }
 
-static void bitmaps(struct walk *w)
+static void bitmaps(struct viscera_walk *w)
 {
     const struct bitmaps *b = &w->img->bitmaps;
 
@@ -131,7 +131,7 @@ static void bitmaps(struct walk *w)
     jw_close(w->j);
 }
 
-static void sections(struct walk *w)
+static void sections(struct viscera_walk *w)
 {
     const struct image *img = w->img;
 
@@ -157,7 +157,7 @@ static void sections(struct walk *w)
 
 bool viscera_write(struct jw *j, const struct scan_result *scan, struct error *err)
 {
-    struct walk w = { .j = j, .img = scan->img };
+    struct viscera_walk w = { .j = j, .img = scan->img };
 
     w.entry = malloc(BATCH * sizeof *w.entry);
     if (!w.entry)

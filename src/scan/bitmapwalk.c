@@ -5,7 +5,7 @@
 #include "scan/sweep.h"
 
 static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t none, uint32_t weight,
-                  const struct span *first)
+                  const struct sweep_span *first)
 {
     const struct bitmap_walk *walk = ctx;
     uint8_t bytes[4096];
@@ -14,7 +14,7 @@ static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t none, uint32
     for (uint64_t at = start; at < end; ) {
         size_t len = (size_t)u64_min(sizeof bytes, end - at);
         struct source_span bad;
-        struct place place = { PLACE_BITMAP_TABLE, 0, first->table - 1,
+        struct place place = { PLACE_BITMAP_TABLE, 0, first->layer - 1,
                                (at - first->start) / 8, at, NO_ADDRESS };
 
         if (walk->cancel && *walk->cancel)
@@ -41,7 +41,7 @@ bool bitmap_walk_run(const struct bitmap_walk *walk)
 {
     const struct bitmaps *bm = &walk->img->bitmaps;
     uint64_t size = walk->img->geo.file_size;
-    struct span *span = calloc(bm->n + 1, sizeof *span);
+    struct sweep_span *span = calloc(bm->n + 1, sizeof *span);
     size_t n = 0;
     bool ok;
 
@@ -52,7 +52,7 @@ bool bitmap_walk_run(const struct bitmap_walk *walk)
 
         if (!b->table_size || b->table_offset >= size)
             continue;                       /* after the file: zeros */
-        span[n++] = (struct span){
+        span[n++] = (struct sweep_span){
             b->table_offset,
             b->table_offset + u64_min(b->table_size, div_up(size - b->table_offset, 8)) * 8,
             (uint32_t)i + 1,

@@ -10,7 +10,7 @@
 
 /* --- one offset --- */
 
-bool guest_lookup(const struct image *img, uint32_t table, uint64_t guest_off,
+bool guest_lookup(const struct image *img, uint32_t layer, uint64_t guest_off,
                   struct guest_hit *out, struct error *err)
 {
     const struct geometry *geo = &img->geo;
@@ -20,8 +20,8 @@ bool guest_lookup(const struct image *img, uint32_t table, uint64_t guest_off,
 
     hit.l1_index = cluster >> geo->l2_bits;
     hit.l2_index = cluster & (geo->l2_entries - 1);
-    if (!guest_layer(img, table, &l1, &n))
-        return err_set(err, ERR_USAGE, "there is no snapshot %u", table);
+    if (!guest_layer(img, layer, &l1, &n))
+        return err_set(err, ERR_USAGE, "there is no snapshot %u", layer);
     if (hit.l1_index >= n)
         return err_set(err, ERR_USAGE, "guest offset 0x%llx lies beyond the L1 table",
                        (unsigned long long)guest_off);
@@ -75,13 +75,13 @@ static enum guest_class class_of_entry(const struct scan_result *scan, uint64_t 
 
 /* --- the survey --- */
 
-struct bin { uint64_t n[N_GUEST_CLASSES]; uint32_t breaks, steps; };
+struct guest_bin { uint64_t n[N_GUEST_CLASSES]; uint32_t breaks, steps; };
 
 struct guest_map {
     const struct scan_result *scan;
     uint64_t n_clusters;            /* guest clusters */
     unsigned bin_bits;              /* log2 of the clusters of a bin */
-    struct bin *bin;
+    struct guest_bin *bin;
     size_t n_bins;
 };
 
@@ -155,7 +155,7 @@ static void survey_worker(void *ctx, unsigned number)
     struct table_reader t;
 
     (void)number;
-    if (!guest_table_open(&t, g->scan->img, TABLE_ACTIVE)) {
+    if (!guest_table_open(&t, g->scan->img, LAYER_ACTIVE)) {
         sv->failed = true;
         return;
     }
@@ -228,7 +228,7 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
     uint64_t bin_len = UINT64_C(1) << g->bin_bits;
     struct table_reader t;
 
-    if (!guest_table_open(&t, g->scan->img, TABLE_ACTIVE))
+    if (!guest_table_open(&t, g->scan->img, LAYER_ACTIVE))
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < n_cells; i++) {
         uint64_t at = first, end;
@@ -239,7 +239,7 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
         end = at + u64_min(per_cell, g->n_clusters - at);
         while (at < end) {
             uint64_t stop = u64_min(end, (at / bin_len + 1) * bin_len);
-            const struct bin *b = &g->bin[at >> g->bin_bits];
+            const struct guest_bin *b = &g->bin[at >> g->bin_bits];
 
             /* A whole bin (the last one may be short), or a part of one. */
             if (at % bin_len == 0 && (stop % bin_len == 0 || stop == g->n_clusters)) {

@@ -30,9 +30,9 @@ struct guest_hit {
     uint64_t host_off;          /* host byte of the very offset; NO_ADDRESS: none, or compressed */
 };
 
-/* table: TABLE_ACTIVE or snapshot number + 1. False when the offset lies beyond the L1
+/* table: LAYER_ACTIVE or snapshot number + 1. False when the offset lies beyond the L1
  * table of that layer, or on an I/O error. */
-bool guest_lookup(const struct image *img, uint32_t table, uint64_t guest_off,
+bool guest_lookup(const struct image *img, uint32_t layer, uint64_t guest_off,
                   struct guest_hit *out, struct error *err);
 
 struct guest_hist {
@@ -69,7 +69,7 @@ struct guest_extent {
 /* The extent of layer `table` that starts at guest byte `from` (merging equal neighbours
  * with contiguous offsets; subclusters respected). False at the end of the disk. */
 struct guest_walk;      /* keeps the current table; for lists from start to end */
-bool guest_walk_open(const struct image *img, uint32_t table, uint64_t from, uint64_t to,
+bool guest_walk_open(const struct image *img, uint32_t layer, uint64_t from, uint64_t to,
                      struct guest_walk **out, struct error *err);
 bool guest_walk_next(struct guest_walk *w, struct guest_extent *out, struct error *err);
 void guest_walk_free(struct guest_walk *w);

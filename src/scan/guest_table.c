@@ -3,26 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool guest_layer(const struct image *img, uint32_t table, uint64_t *l1_off,
+bool guest_layer(const struct image *img, uint32_t layer, uint64_t *l1_off,
                      uint64_t *l1_size)
 {
-    if (table == TABLE_ACTIVE) {
+    if (layer == LAYER_ACTIVE) {
         *l1_off = img->hdr.l1_table_offset;
         *l1_size = img->geo.l1_entries;
         return true;
     }
-    if (table > img->snaps.n)
+    if (layer > img->snaps.n)
         return false;
-    *l1_off = img->snaps.list[table - 1].l1_table_offset;
-    *l1_size = img->snaps.list[table - 1].l1_size;
+    *l1_off = img->snaps.list[layer - 1].l1_table_offset;
+    *l1_size = img->snaps.list[layer - 1].l1_size;
     return true;
 }
 
-bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t table)
+bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t layer)
 {
     *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX,
                                 .l1_first = UINT64_MAX };
-    if (!guest_layer(img, table, &t->l1_off, &t->l1_size))
+    if (!guest_layer(img, layer, &t->l1_off, &t->l1_size))
         t->l1_size = 0;
     t->l1_size = image_entries_present(img, t->l1_off, t->l1_size);
     t->bytes = malloc((size_t)img->geo.cluster_size);

@@ -23,11 +23,11 @@ struct table_reader {
 
 /* Where the L1 table of a layer lies (bytes) and how long it is (entries); false: there
  * is no such layer. */
-bool guest_layer(const struct image *img, uint32_t table, uint64_t *l1_off,
+bool guest_layer(const struct image *img, uint32_t layer, uint64_t *l1_off,
                  uint64_t *l1_size);
 
 /* False when memory runs out; the caller frees t->bytes. */
-bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t table);
+bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t layer);
 
 /* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */
 uint64_t guest_table_next(struct table_reader *t, uint64_t from, uint64_t to);

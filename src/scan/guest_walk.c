@@ -14,21 +14,21 @@ struct guest_walk {
     struct guest_extent next;       /* read already, not merged with the one before */
 };
 
-bool guest_walk_open(const struct image *img, uint32_t table, uint64_t from, uint64_t to,
+bool guest_walk_open(const struct image *img, uint32_t layer, uint64_t from, uint64_t to,
                      struct guest_walk **out, struct error *err)
 {
     struct guest_walk *w = calloc(1, sizeof *w);
 
-    if (!w || !guest_table_open(&w->table, img, table)) {
+    if (!w || !guest_table_open(&w->table, img, layer)) {
         free(w);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     w->img = img;
     w->at = from;
     w->end = to;
-    if (table > img->snaps.n) {
+    if (layer > img->snaps.n) {
         guest_walk_free(w);
-        return err_set(err, ERR_USAGE, "there is no snapshot %u", table);
+        return err_set(err, ERR_USAGE, "there is no snapshot %u", layer);
     }
     *out = w;
     return true;

@@ -57,7 +57,7 @@ static bool judge_word(void *ctx, const struct l1_word *w)
         l1_fault(e, PROBLEM_L2_COPIED, &w->place, word, stored, w->n_active);
     }
     if (off < geo->file_len) {
-        struct l2_table t = { off, (uint32_t)w->place.i, w->place.table, w->n_active,
+        struct l2_table t = { off, (uint32_t)w->place.i, w->place.layer, w->n_active,
                               w->n_snapshot };
 
         return l2_list_push(&e->l2, &t);

@@ -14,7 +14,7 @@ bool l1_of_snapshot_ok(const struct geometry *geo, const struct snapshot *s)
 }
 
 /* Words of table i (0: active) that begin inside the file; the rest would be zeros. */
-static struct span l1_span(const struct image *img, size_t i)
+static struct sweep_span l1_span(const struct image *img, size_t i)
 {
     const struct geometry *geo = &img->geo;
     const struct snapshot *s = i ? &img->snaps.list[i - 1] : NULL;
@@ -25,7 +25,7 @@ static struct span l1_span(const struct image *img, size_t i)
         size = 0;
     else
         size = u64_min(size, div_up(geo->file_size - off, 8));
-    return (struct span){ off, off + size * 8, (uint32_t)i };
+    return (struct sweep_span){ off, off + size * 8, (uint32_t)i };
 }
 
 uint64_t l1_walk_total(const struct image *img)
@@ -33,23 +33,23 @@ uint64_t l1_walk_total(const struct image *img)
     uint64_t words = 0;
 
     for (size_t i = 0; i <= img->snaps.n; i++) {
-        struct span s = l1_span(img, i);
+        struct sweep_span s = l1_span(img, i);
 
         words += (s.end - s.start) / 8;
     }
     return words;
 }
 
-static struct place place_of(const struct image *img, const struct span *span, uint64_t at)
+static struct place place_of(const struct image *img, const struct sweep_span *span, uint64_t at)
 {
-    struct place p = { PLACE_L1, span->table, (at - span->start) / 8, 0, at, NO_ADDRESS };
+    struct place p = { PLACE_L1, span->layer, (at - span->start) / 8, 0, at, NO_ADDRESS };
 
     p.guest_off = geo_guest_off(&img->geo, p.i, 0);
     return p;
 }
 
 static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
-                  uint32_t n_snapshot, const struct span *first)
+                  uint32_t n_snapshot, const struct sweep_span *first)
 {
     struct walker *wk = ctx;
     const struct l1_walk *walk = wk->walk;
@@ -93,7 +93,7 @@ bool l1_walk_run(const struct l1_walk *walk)
 {
     const struct image *img = walk->img;
     struct walker wk = { walk, NULL };
-    struct span *span = calloc(img->snaps.n + 1, sizeof *span);
+    struct sweep_span *span = calloc(img->snaps.n + 1, sizeof *span);
     size_t n = 0;
     bool ok = false;
 

@@ -11,8 +11,8 @@ static bool l2_less(const struct l2_table *a, const struct l2_table *b)
 {
     if (a->off != b->off)
         return a->off < b->off;
-    if (a->table != b->table)
-        return a->table < b->table;
+    if (a->layer != b->layer)
+        return a->layer < b->layer;
     return a->l1_index < b->l1_index;
 }
 
@@ -94,7 +94,7 @@ static void merge(struct l2_list *l)
             continue;
         }
         if (l2_less(&x, last)) {
-            last->table = x.table;
+            last->layer = x.layer;
             last->l1_index = x.l1_index;
         }
         last->n_active = sum32(last->n_active, x.n_active);
@@ -194,7 +194,7 @@ static bool push_word(void *ctx, const struct l1_word *w)
 {
     struct filling *f = ctx;
     struct l2_table t = { w->value & ENTRY_OFFSET_MASK, (uint32_t)w->place.i,
-                          w->place.table, w->n_active, w->n_snapshot };
+                          w->place.layer, w->n_active, w->n_snapshot };
 
     return t.off >= f->geo->file_len || l2_list_push(f->list, &t);
 }

@@ -37,7 +37,7 @@ static bool neighbours(const struct problem *a, const struct problem *b)
 {
     const struct place *p = &a->place, *q = &b->place;
 
-    if (p->kind != q->kind || p->table != q->table || a->note || b->note
+    if (p->kind != q->kind || p->layer != q->layer || a->note || b->note
         || a->owners != b->owners)
         return false;
     switch (p->kind) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "scan/place.h"
+#include "qcow2/place.h"
 
 enum severity {
     SEV_CORRUPTION,         /* the image is damaged */

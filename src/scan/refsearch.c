@@ -200,7 +200,7 @@ static void l2_reference(struct search *sr, const struct l2_table *t, uint64_t j
 {
     const struct geometry *geo = sr->geo;
     uint64_t guest = geo_guest_off(geo, t->l1_index, j);
-    struct place place = { PLACE_L2, t->table, t->l1_index, j,
+    struct place place = { PLACE_L2, t->layer, t->l1_index, j,
                            t->off + j * geo->l2_entry_size, guest };
     struct judged jd;
     struct referrer r;
@@ -351,8 +351,8 @@ int referrer_compare(const struct referrer *a, const struct referrer *b)
 
     if (a->owner != b->owner)
         return a->owner < b->owner ? -1 : 1;
-    if (p->table != q->table)
-        return p->table < q->table ? -1 : 1;
+    if (p->layer != q->layer)
+        return p->layer < q->layer ? -1 : 1;
     if (p->i != q->i)
         return p->i < q->i ? -1 : 1;
     return (p->j > q->j) - (p->j < q->j);

@@ -104,7 +104,7 @@ static void bitmap_unreadable(void *ctx, const struct place *place, struct sourc
 }
 
 static bool count_bitmap_tables_piece(void *ctx, uint64_t start, uint64_t end, uint32_t none,
-                                      uint32_t weight, const struct span *first)
+                                      uint32_t weight, const struct sweep_span *first)
 {
     (void)none;
     (void)first;
@@ -121,7 +121,7 @@ static bool count_bitmaps(struct engine *e, struct error *err)
         .img = e->img, .cancel = e->progress ? &e->progress->cancel : NULL, .ctx = e,
         .word = bitmap_word, .unreadable = bitmap_unreadable,
     };
-    struct span *span;
+    struct sweep_span *span;
     size_t n = 0;
     bool ok;
 
@@ -147,7 +147,7 @@ static bool count_bitmaps(struct engine *e, struct error *err)
             || region_past_end(geo, b->table_offset, len))
             past_end(e, PROBLEM_BITMAP_PAST_END, place, b->table_offset, len, 1);
         else
-            span[n++] = (struct span){ geo_cluster_of(geo, b->table_offset),
+            span[n++] = (struct sweep_span){ geo_cluster_of(geo, b->table_offset),
                                        geo_cluster_of(geo, b->table_offset + len - 1) + 1,
                                        (uint32_t)i + 1 };
     }
@@ -159,7 +159,7 @@ static bool count_bitmaps(struct engine *e, struct error *err)
 
 /* L1 regions: many snapshots may share clusters, so they are swept. */
 static bool count_l1_piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
-                           uint32_t n_snapshot, const struct span *first)
+                           uint32_t n_snapshot, const struct sweep_span *first)
 {
     uint32_t owners = (n_active ? OWNER_L1_ACTIVE : 0) | (n_snapshot ? OWNER_L1_SNAPSHOT : 0);
 
@@ -172,7 +172,7 @@ static bool count_l1_tables(struct engine *e, struct error *err)
 {
     const struct snapshots *snaps = &e->img->snaps;
     const struct geometry *geo = e->geo;
-    struct span *span = calloc(snaps->n + 1, sizeof *span);
+    struct sweep_span *span = calloc(snaps->n + 1, sizeof *span);
     size_t n = 0;
     bool ok;
 
@@ -196,7 +196,7 @@ static bool count_l1_tables(struct engine *e, struct error *err)
                 engine_gives_up(e, "snapshot-l1-offset", "a snapshot L1 table cannot be read");
             continue;
         }
-        span[n++] = (struct span){ geo_cluster_of(geo, off),
+        span[n++] = (struct sweep_span){ geo_cluster_of(geo, off),
                                    geo_cluster_of(geo, off + len - 1) + 1, (uint32_t)i };
     }
     ok = sweep_spans(span, n, count_l1_piece, e);

@@ -21,14 +21,14 @@ int scan_exit_status(const struct scan_result *r)
     return q->leaks ? 3 : 0;
 }
 
-struct guest_range { uint32_t table; uint64_t start, end; };
+struct guest_range { uint32_t layer; uint64_t start, end; };
 
 static int by_start(const void *a, const void *b)
 {
     const struct guest_range *x = a, *y = b;
 
-    if (x->table != y->table)
-        return x->table < y->table ? -1 : 1;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
@@ -57,11 +57,11 @@ struct guest_ranges {
     uint64_t disk;                  /* bytes */
 };
 
-static void add_range(struct guest_ranges *to, uint32_t table, uint64_t start, uint64_t len)
+static void add_range(struct guest_ranges *to, uint32_t layer, uint64_t start, uint64_t len)
 {
     if (start >= to->disk)          /* NO_ADDRESS as well */
         return;
-    to->list[to->n++] = (struct guest_range){ table, start,
+    to->list[to->n++] = (struct guest_range){ layer, start,
                                               start + u64_min(len, to->disk - start) };
 }
 
@@ -72,9 +72,9 @@ static void add_user(struct guest_ranges *to, const struct problem *p,
     uint64_t len;
 
     if ((p->kind == PROBLEM_DOUBLE_ALLOCATION || p->kind == PROBLEM_OVERLAP)
-        && user->kind == PLACE_L2 && (user->table == TABLE_ACTIVE) == active
+        && user->kind == PLACE_L2 && (user->layer == LAYER_ACTIVE) == active
         && u64_mul(p->count, cluster_size, &len))
-        add_range(to, user->table, user->guest_off, len);
+        add_range(to, user->layer, user->guest_off, len);
 }
 
 /* Guest bytes that problems concern: of the active layer, or of all that only snapshots
@@ -91,12 +91,12 @@ static uint64_t bytes_damaged(const struct scan_result *r, bool active)
         return 0;
     for (size_t i = 0; i < ps->n; i++) {
         const struct problem *p = &ps->list[i];
-        uint32_t table = p->place.kind == PLACE_CLUSTER ? p->owner.table : p->place.table;
+        uint32_t layer = p->place.kind == PLACE_CLUSTER ? p->owner.layer : p->place.layer;
 
         add_user(&all, p, &p->owner, r->img->geo.cluster_size, active);
         add_user(&all, p, &p->other, r->img->geo.cluster_size, active);
-        if (loses_data(p->kind) && (table == TABLE_ACTIVE) == active)
-            add_range(&all, table, p->guest_off, p->guest_len);
+        if (loses_data(p->kind) && (layer == LAYER_ACTIVE) == active)
+            add_range(&all, layer, p->guest_off, p->guest_len);
     }
     n = all.n;
     if (n)
@@ -104,7 +104,7 @@ static uint64_t bytes_damaged(const struct scan_result *r, bool active)
     for (size_t i = 0; i < n; i++) {
         uint64_t start = range[i].start;
 
-        if (i && range[i].table == range[i - 1].table)
+        if (i && range[i].layer == range[i - 1].layer)
             start = u64_max(start, reached);
         else
             reached = 0;

@@ -83,7 +83,7 @@ struct scan_stats {
 struct l2_table {
     uint64_t off;               /* host byte */
     uint32_t l1_index;          /* of its first reference: active layer first, */
-    uint32_t table;             /* then snapshots in order (TABLE_ACTIVE or number + 1) */
+    uint32_t layer;             /* then snapshots in order (LAYER_ACTIVE or number + 1) */
     uint32_t n_active;          /* active L1 entries that refer to it */
     uint32_t n_snapshot;        /* L1 entries of snapshots that do; at most 2^32 - 1 */
 };

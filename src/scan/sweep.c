@@ -2,32 +2,32 @@
 
 #include <stdlib.h>
 
-#include "scan/place.h"
+#include "qcow2/place.h"
 
 static int by_start(const void *a, const void *b)
 {
-    const struct span *x = a, *y = b;
+    const struct sweep_span *x = a, *y = b;
 
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
-    return x->table < y->table ? -1 : x->table > y->table;
+    return x->layer < y->layer ? -1 : x->layer > y->layer;
 }
 
 static int by_end(const void *a, const void *b)
 {
-    const struct span *x = *(const struct span *const *)a, *y = *(const struct span *const *)b;
+    const struct sweep_span *x = *(const struct sweep_span *const *)a, *y = *(const struct sweep_span *const *)b;
 
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
 /* A binary heap of the spans that have begun, lowest table number on top. */
-struct heap { const struct span **at; size_t n; };
+struct heap { const struct sweep_span **at; size_t n; };
 
-static void heap_push(struct heap *h, const struct span *s)
+static void heap_push(struct heap *h, const struct sweep_span *s)
 {
     size_t i = h->n++;
 
-    while (i && h->at[(i - 1) / 2]->table > s->table) {
+    while (i && h->at[(i - 1) / 2]->layer > s->layer) {
         h->at[i] = h->at[(i - 1) / 2];
         i = (i - 1) / 2;
     }
@@ -36,7 +36,7 @@ static void heap_push(struct heap *h, const struct span *s)
 
 static void heap_pop(struct heap *h)
 {
-    const struct span *last = h->at[--h->n];
+    const struct sweep_span *last = h->at[--h->n];
     size_t i = 0;
 
     for (;;) {
@@ -44,9 +44,9 @@ static void heap_pop(struct heap *h)
 
         if (child >= h->n)
             break;
-        if (child + 1 < h->n && h->at[child + 1]->table < h->at[child]->table)
+        if (child + 1 < h->n && h->at[child + 1]->layer < h->at[child]->layer)
             child++;
-        if (last->table <= h->at[child]->table)
+        if (last->layer <= h->at[child]->layer)
             break;
         h->at[i] = h->at[child];
         i = child;
@@ -55,10 +55,10 @@ static void heap_pop(struct heap *h)
         h->at[i] = last;
 }
 
-bool sweep_spans(struct span *span, size_t n, sweep_fn fn, void *ctx)
+bool sweep_spans(struct sweep_span *span, size_t n, sweep_fn fn, void *ctx)
 {
     struct heap heap = { NULL, 0 };
-    const struct span **ends;
+    const struct sweep_span **ends;
     size_t next = 0, ended = 0;
     uint32_t count[2] = { 0, 0 };       /* active, snapshot */
     bool ok = false;
@@ -82,11 +82,11 @@ bool sweep_spans(struct span *span, size_t n, sweep_fn fn, void *ctx)
         if (next < n && span[next].start < at)
             at = span[next].start;
         for (; next < n && span[next].start <= at; next++) {
-            count[span[next].table != TABLE_ACTIVE]++;
+            count[span[next].layer != LAYER_ACTIVE]++;
             heap_push(&heap, &span[next]);
         }
         for (; ended < n && ends[ended]->end <= at; ended++)
-            count[ends[ended]->table != TABLE_ACTIVE]--;
+            count[ends[ended]->layer != LAYER_ACTIVE]--;
         if (ended == n)
             break;
         while (heap.n && heap.at[0]->end <= at)

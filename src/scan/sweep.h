@@ -9,18 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct span {
+struct sweep_span {
     uint64_t start, end;        /* [start, end), any unit */
-    uint32_t table;             /* TABLE_ACTIVE, or snapshot number + 1 */
+    uint32_t layer;             /* LAYER_ACTIVE, or snapshot number + 1 */
 };
 
 /* A piece [start, end) that n_active + n_snapshot (> 0) spans cover; `first` is the one of
  * the lowest table number among them. */
 typedef bool (*sweep_fn)(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
-                         uint32_t n_snapshot, const struct span *first);
+                         uint32_t n_snapshot, const struct sweep_span *first);
 
 /* Calls fn for every piece in ascending order; ends early when it returns false. Sorts the
  * spans. False when memory runs out or fn said so. */
-bool sweep_spans(struct span *span, size_t n, sweep_fn fn, void *ctx);
+bool sweep_spans(struct sweep_span *span, size_t n, sweep_fn fn, void *ctx);
 
 #endif

@@ -13,8 +13,8 @@ struct hex_view {
     struct hexdata data;
     uint64_t data_off, data_len;    /* host range of which the guest offset is known */
     uint64_t data_guest;        /* ... that of its first byte */
-    uint32_t data_table;
-    struct stream stream;       /* the compressed cluster shown in `plain` */
+    uint32_t data_layer;
+    struct hex_stream stream;       /* the compressed cluster shown in `plain` */
     uint8_t *plain;             /* owned; NULL: the file is shown */
     uint64_t file_at;           /* cursor to come back to from `plain` */
     char fault[200];            /* of the decompression; "": none */

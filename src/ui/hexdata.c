@@ -77,21 +77,21 @@ void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_
 
 /* --- compressed clusters --- */
 
-static bool stream_of_guest(const struct image *img, uint32_t table, uint64_t guest_off,
-                            struct stream *out)
+static bool stream_of_guest(const struct image *img, uint32_t layer, uint64_t guest_off,
+                            struct hex_stream *out)
 {
     struct guest_hit hit;
 
-    if (!guest_lookup(img, table, guest_off, &hit, NULL) ||
+    if (!guest_lookup(img, layer, guest_off, &hit, NULL) ||
         hit.entry.type != L2_COMPRESSED)
         return false;
-    *out = (struct stream){ guest_off & ~(img->geo.cluster_size - 1), table,
+    *out = (struct hex_stream){ guest_off & ~(img->geo.cluster_size - 1), layer,
                             hit.entry.host_off, hit.entry.host_len };
     return true;
 }
 
 /* Asks everyone who points to the cluster of this byte. */
-static bool stream_around(const struct ui *ui, uint64_t off, struct stream *out,
+static bool stream_around(const struct ui *ui, uint64_t off, struct hex_stream *out,
                           struct error *err)
 {
     struct referrers r;
@@ -106,8 +106,8 @@ static bool stream_around(const struct ui *ui, uint64_t off, struct stream *out,
         if (one->owner != OWNER_COMPRESSED || one->place.kind != PLACE_L2 ||
             off < one->host_off || off - one->host_off >= one->host_len)
             continue;
-        *out = (struct stream){ geo_guest_off(&ui->img->geo, one->place.i, one->place.j),
-                                one->place.table, one->host_off, one->host_len };
+        *out = (struct hex_stream){ geo_guest_off(&ui->img->geo, one->place.i, one->place.j),
+                                one->place.layer, one->host_off, one->host_len };
         found = true;
     }
     referrers_free(&r);
@@ -116,18 +116,18 @@ static bool stream_around(const struct ui *ui, uint64_t off, struct stream *out,
     return found;
 }
 
-bool stream_of_place(const struct ui *ui, const struct place *p, struct stream *out,
+bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stream *out,
                      struct error *err)
 {
     const struct geometry *geo = &ui->img->geo;
     const struct site *site = &ui->site;
 
     if (site->place.kind == PLACE_L2 &&
-        stream_of_guest(ui->img, site->place.table,
+        stream_of_guest(ui->img, site->place.layer,
                         geo_guest_off(geo, site->place.i, site->place.j), out))
         return true;
     if (p->guest_off != NO_ADDRESS &&
-        stream_of_guest(ui->img, p->table, p->guest_off, out))
+        stream_of_guest(ui->img, p->layer, p->guest_off, out))
         return true;
     if (site->place.kind != PLACE_NONE || p->file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "No compressed cluster here");

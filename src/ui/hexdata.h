@@ -24,16 +24,16 @@ void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_
 void hexdata_free(struct hexdata *d);
 
 /* A compressed cluster. */
-struct stream {
+struct hex_stream {
     uint64_t guest_off;
-    uint32_t table;
+    uint32_t layer;
     uint64_t host_off, host_len;
 };
 
 /* The compressed cluster that a place means: an L2 entry or guest offset that is one, or
  * a byte of compressed data (then the tables are searched for whose it is). False with a
  * reason when there is none. */
-bool stream_of_place(const struct ui *ui, const struct place *p, struct stream *out,
+bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stream *out,
                      struct error *err);
 
 /* The next (dir > 0) or previous place of `text` in the file, from `from` on: characters

@@ -2,7 +2,7 @@
 #ifndef QCHECK_UI_HISTORY_H
 #define QCHECK_UI_HISTORY_H
 
-#include "scan/place.h"
+#include "qcow2/place.h"
 #include "ui/keys.h"
 
 #define HISTORY_MAX 256

@@ -275,6 +275,6 @@ void map_draw(const struct map_view *v, const struct ui *ui, const struct area *
     }
     if (l.side_h) {
         part = area_part(a, l.side_y, l.side_x, l.side_h, l.side_w);
-        side_draw(&v->side, &part);
+        sidebar_draw(&v->side, &part);
     }
 }

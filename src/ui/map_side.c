@@ -8,7 +8,7 @@
 
 #define CLASSES_SAID 8
 
-static void say_range(struct side *s, const struct geometry *geo, const char *what,
+static void say_range(struct sidebar *s, const struct geometry *geo, const char *what,
                       uint64_t first, uint64_t n, uint64_t size)
 {
     uint64_t start = first << geo->cluster_bits;
@@ -16,12 +16,12 @@ static void say_range(struct side *s, const struct geometry *geo, const char *wh
     char a[TEXT_NUM];
     char b[TEXT_NUM];
 
-    side_add(s, ROLE_STRONG, "%s0x%" PRIx64 " \u2013 0x%" PRIx64, what, start,
+    sidebar_add(s, ROLE_STRONG, "%s0x%" PRIx64 " \u2013 0x%" PRIx64, what, start,
              end > start ? end - 1 : start);
     if (n == 1)
-        side_add(s, ROLE_TEXT, "cluster %s", text_group(a, first));
+        sidebar_add(s, ROLE_TEXT, "cluster %s", text_group(a, first));
     else
-        side_add(s, ROLE_TEXT, "clusters %s \u2013 %s", text_group(a, first),
+        sidebar_add(s, ROLE_TEXT, "clusters %s \u2013 %s", text_group(a, first),
                  text_group(b, first + n - 1));
 }
 
@@ -49,7 +49,7 @@ static size_t largest(const uint64_t *count, size_t n, struct share *out, size_t
     return all;
 }
 
-static void say_classes(struct side *s, const struct map_hist *h)
+static void say_classes(struct sidebar *s, const struct map_hist *h)
 {
     struct share share[CLASSES_SAID];
     size_t all = largest(h->n, N_CLASSES, share, CLASSES_SAID);
@@ -58,16 +58,16 @@ static void say_classes(struct side *s, const struct map_hist *h)
     for (size_t i = 0; i < all && i < CLASSES_SAID; i++) {
         const struct class_info *c = class_info((enum cluster_class)share[i].which);
 
-        side_swatch(s, c->letter, ROLE_CLASS + (unsigned)share[i].which, "%s %s",
+        sidebar_swatch(s, c->letter, ROLE_CLASS + (unsigned)share[i].which, "%s %s",
                     text_group(a, share[i].n), c->name);
     }
     if (all > CLASSES_SAID)
-        side_add(s, ROLE_DIM, "  and %zu more classes", all - CLASSES_SAID);
+        sidebar_add(s, ROLE_DIM, "  and %zu more classes", all - CLASSES_SAID);
 }
 
 /* --- one host cluster --- */
 
-static void say_refcount(struct side *s, const struct ui *ui, uint64_t cluster)
+static void say_refcount(struct sidebar *s, const struct ui *ui, uint64_t cluster)
 {
     static const char *const why[] = {
         [STORED_NO_BLOCK] = " (no refcount block)",
@@ -81,18 +81,18 @@ static void say_refcount(struct side *s, const struct ui *ui, uint64_t cluster)
     char counted[COUNTED_TEXT];
 
     if (!ui->scan) {
-        side_add(s, ROLE_TEXT, "refcount %" PRIu64 "%s", stored, note);
+        sidebar_add(s, ROLE_TEXT, "refcount %" PRIu64 "%s", stored, note);
         return;
     }
     map_get(ui->scan->map, cluster, &cell);
-    side_add(s, stored == cell.counted || ui->scan->partial ? ROLE_TEXT
+    sidebar_add(s, stored == cell.counted || ui->scan->partial ? ROLE_TEXT
                                                             : ROLE_SEV + SEV_CORRUPTION,
              "refcount %" PRIu64 "%s, %s counted%s", stored, note,
              counted_text(counted, cell.counted),
              ui->scan->partial ? " so far" : stored == cell.counted ? "" : " !");
 }
 
-static void say_problems(const struct map_view *v, struct side *s, const struct ui *ui,
+static void say_problems(const struct map_view *v, struct sidebar *s, const struct ui *ui,
                          uint64_t cluster)
 {
     const struct problems *p = &ui->scan->problems;
@@ -109,12 +109,12 @@ static void say_problems(const struct map_view *v, struct side *s, const struct 
     problem_text(&p->list[first], ui->img, &text);
     if (n > 1)
         buf_printf(&text, " (and %zu more)", n - 1);
-    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
+    sidebar_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
              buf_str(&text));
     buf_free(&text);
 }
 
-static void say_referrer(struct side *s, const struct ui *ui, const struct referrer *r)
+static void say_referrer(struct sidebar *s, const struct ui *ui, const struct referrer *r)
 {
     struct buf text = BUF_INIT;
     uint64_t start;
@@ -125,42 +125,42 @@ static void say_referrer(struct side *s, const struct ui *ui, const struct refer
         buf_puts(&text, ", guest ");
         where_offset(start, &text);
     }
-    side_add(s, ROLE_TEXT, "\u2190 %s", buf_str(&text));
+    sidebar_add(s, ROLE_TEXT, "\u2190 %s", buf_str(&text));
     buf_free(&text);
 }
 
-static void say_referrers(const struct map_view *v, struct side *s, const struct ui *ui)
+static void say_referrers(const struct map_view *v, struct sidebar *s, const struct ui *ui)
 {
     const struct lookup *l = &v->lookup;
     char a[TEXT_NUM];
 
     switch (l->state) {
     case LOOKUP_IDLE:
-        side_add(s, ROLE_DIM, "r: who points here (reads %s of tables)",
+        sidebar_add(s, ROLE_DIM, "r: who points here (reads %s of tables)",
                  text_size(a, lookup_cost(ui)));
         break;
     case LOOKUP_RUNNING:
-        side_add(s, ROLE_DIM, "looking who points here ...");
+        sidebar_add(s, ROLE_DIM, "looking who points here ...");
         break;
     case LOOKUP_STOPPED:
-        side_add(s, ROLE_DIM, "stopped; r: who points here");
+        sidebar_add(s, ROLE_DIM, "stopped; r: who points here");
         break;
     case LOOKUP_FAILED:
-        side_add(s, ROLE_ALARM, "%s", l->err.text);
+        sidebar_add(s, ROLE_ALARM, "%s", l->err.text);
         break;
     case LOOKUP_DONE:
         if (l->found.total == 0)
-            side_add(s, ROLE_DIM, "nothing points here");
+            sidebar_add(s, ROLE_DIM, "nothing points here");
         for (size_t i = 0; i < l->found.n; i++)
             say_referrer(s, ui, &l->found.list[i]);
         if (l->found.total > l->found.n)
-            side_add(s, ROLE_DIM, "  %s references in all",
+            sidebar_add(s, ROLE_DIM, "  %s references in all",
                      text_group(a, l->found.total));
         break;
     }
 }
 
-static void explain_file(const struct map_view *v, struct side *s, const struct ui *ui)
+static void explain_file(const struct map_view *v, struct sidebar *s, const struct ui *ui)
 {
     const struct map_pane *p = &v->pane[SPACE_FILE];
     const struct geometry *geo = &ui->img->geo;
@@ -174,7 +174,7 @@ static void explain_file(const struct map_view *v, struct side *s, const struct 
     if (!ui->scan) {
         tiles_preview(ui, first, n, &h);
         if (ui->progress)
-            side_add(s, ROLE_DIM, "a sample, while the scan runs:");
+            sidebar_add(s, ROLE_DIM, "a sample, while the scan runs:");
         say_classes(s, &h);
         if (n == 1)
             say_refcount(s, ui, first);
@@ -185,18 +185,18 @@ static void explain_file(const struct map_view *v, struct side *s, const struct 
     if (n == 1) {
         for (int c = 0; c < N_CLASSES; c++)
             if (h.n[c])
-                side_add(s, ROLE_DIM, "%s", class_info((enum cluster_class)c)->meaning);
+                sidebar_add(s, ROLE_DIM, "%s", class_info((enum cluster_class)c)->meaning);
     } else {
         if (h.problems)
-            side_add(s, ROLE_SEV + SEV_CORRUPTION, "! %s with problems (n: next)",
+            sidebar_add(s, ROLE_SEV + SEV_CORRUPTION, "! %s with problems (n: next)",
                      text_group(a, h.problems));
-        side_add(s, ROLE_TEXT, "%s", "");
-        side_add(s, ROLE_HEADING, "cluster %s", text_group(a, p->at));
+        sidebar_add(s, ROLE_TEXT, "%s", "");
+        sidebar_add(s, ROLE_HEADING, "cluster %s", text_group(a, p->at));
         if (p->at != first) {
             struct map_cell cell;
 
             map_get(ui->scan->map, p->at, &cell);
-            side_swatch(s, class_info(cell.cls)->letter, ROLE_CLASS + cell.cls, "%s",
+            sidebar_swatch(s, class_info(cell.cls)->letter, ROLE_CLASS + cell.cls, "%s",
                         class_info(cell.cls)->name);
         }
     }
@@ -207,7 +207,7 @@ static void explain_file(const struct map_view *v, struct side *s, const struct 
 
 /* --- guest --- */
 
-static void say_guest_classes(struct side *s, const struct guest_hist *h)
+static void say_guest_classes(struct sidebar *s, const struct guest_hist *h)
 {
     struct share share[N_GUEST_CLASSES];
     size_t all = largest(h->n, N_GUEST_CLASSES, share, N_GUEST_CLASSES);
@@ -217,35 +217,35 @@ static void say_guest_classes(struct side *s, const struct guest_hist *h)
         const struct guest_class_info *c =
             guest_class_info((enum guest_class)share[i].which);
 
-        side_swatch(s, c->letter, ROLE_GUEST + (unsigned)share[i].which, "%s %s",
+        sidebar_swatch(s, c->letter, ROLE_GUEST + (unsigned)share[i].which, "%s %s",
                     text_group(a, share[i].n), c->name);
     }
     if (h->steps)
-        side_add(s, h->breaks ? ROLE_TEXT : ROLE_DIM, "%s jumps in %s steps",
+        sidebar_add(s, h->breaks ? ROLE_TEXT : ROLE_DIM, "%s jumps in %s steps",
                  text_group((char[TEXT_NUM]){ 0 }, h->breaks), text_group(a, h->steps));
 }
 
-static void say_entry(struct side *s, const struct ui *ui, const struct guest_hit *hit)
+static void say_entry(struct sidebar *s, const struct ui *ui, const struct guest_hit *hit)
 {
     const struct l2_entry *e = &hit->entry;
     uint64_t off = e->type == L2_COMPRESSED ? e->host_off : hit->host_off;
 
-    side_add(s, ROLE_TEXT, "L1[%" PRIu64 "] L2[%" PRIu64 "]: %s%s", hit->l1_index,
+    sidebar_add(s, ROLE_TEXT, "L1[%" PRIu64 "] L2[%" PRIu64 "]: %s%s", hit->l1_index,
              hit->l2_index,
              hit->l2_off == NO_ADDRESS ? "no L2 table" : l2_type_name(e->type),
              e->copied ? ", copied" : "");
     if (off == NO_ADDRESS || e->type == L2_UNALLOCATED || e->type == L2_ZERO_PLAIN)
         return;
     if (ui->img->geo.data_file) {
-        side_add(s, ROLE_TEXT, "\u2192 0x%" PRIx64 " of the data file", off);
+        sidebar_add(s, ROLE_TEXT, "\u2192 0x%" PRIx64 " of the data file", off);
         return;
     }
-    side_add(s, ROLE_TEXT, "\u2192 file 0x%" PRIx64 ", cluster %" PRIu64, off,
+    sidebar_add(s, ROLE_TEXT, "\u2192 file 0x%" PRIx64 ", cluster %" PRIu64, off,
              geo_cluster_of(&ui->img->geo, off));
     say_refcount(s, ui, geo_cluster_of(&ui->img->geo, off));
 }
 
-static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t start,
+static void say_guest_problem(struct sidebar *s, const struct ui *ui, uint64_t start,
                               uint64_t end)
 {
     const struct problems *p = &ui->scan->problems;
@@ -268,12 +268,12 @@ static void say_guest_problem(struct side *s, const struct ui *ui, uint64_t star
     buf_printf(&text, "! %s", problem_info(p->list[first].kind)->title);
     if (found > 1)
         buf_printf(&text, " (and %zu more)", found - 1);
-    side_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
+    sidebar_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
              buf_str(&text));
     buf_free(&text);
 }
 
-static void explain_guest(const struct map_view *v, struct side *s, const struct ui *ui)
+static void explain_guest(const struct map_view *v, struct sidebar *s, const struct ui *ui)
 {
     const struct map_pane *p = &v->pane[SPACE_GUEST];
     const struct geometry *geo = &ui->img->geo;
@@ -287,11 +287,11 @@ static void explain_guest(const struct map_view *v, struct side *s, const struct
     if (v->survey.guest && guest_map_cells(v->survey.guest, first, n, 1, &h, NULL))
         say_guest_classes(s, &h);
     else
-        side_add(s, ROLE_DIM, ui->scan ? "surveying the guest disk ..."
+        sidebar_add(s, ROLE_DIM, ui->scan ? "surveying the guest disk ..."
                                        : "surveyed when the scan has ended");
     if (n > 1) {
-        side_add(s, ROLE_TEXT, "%s", "");
-        side_add(s, ROLE_HEADING, "guest cluster %s", text_group(a, p->at));
+        sidebar_add(s, ROLE_TEXT, "%s", "");
+        sidebar_add(s, ROLE_HEADING, "guest cluster %s", text_group(a, p->at));
     }
     if (v->hit_valid)
         say_entry(s, ui, &v->hit);
@@ -302,7 +302,7 @@ static void explain_guest(const struct map_view *v, struct side *s, const struct
 
 void map_explain(struct map_view *v, const struct ui *ui)
 {
-    side_reset(&v->side);
+    sidebar_reset(&v->side);
     if (v->focus == SPACE_FILE)
         explain_file(v, &v->side, ui);
     else

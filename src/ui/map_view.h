@@ -5,7 +5,7 @@
 #include "ui/lookup.h"
 #include "ui/map_pane.h"
 #include "ui/marks.h"
-#include "ui/side.h"
+#include "ui/sidebar.h"
 
 /* What walks over the guest disk find out, on a thread, once the scan has ended: first
  * what is where, then, when a colouring asks for it, the order. */
@@ -40,7 +40,7 @@ struct map_view {
     bool linked;                        /* the marks of the other map are those of... */
     enum map_space linked_from;         /* ... this map's cursor */
     uint64_t linked_at;
-    struct side side;
+    struct sidebar side;
     int legend_w;                       /* columns of the whole legend in one line */
     int rows, cols;                     /* of the last prepare */
 };

@@ -76,11 +76,11 @@ static bool guest_damage(const struct problems *p, uint64_t size, uint64_t *star
 
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
-        uint32_t table = one->place.kind == PLACE_CLUSTER ? one->owner.table
-                                                          : one->place.table;
+        uint32_t layer = one->place.kind == PLACE_CLUSTER ? one->owner.layer
+                                                          : one->place.layer;
 
         if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
-            table != TABLE_ACTIVE || one->guest_off == NO_ADDRESS ||
+            layer != LAYER_ACTIVE || one->guest_off == NO_ADDRESS ||
             one->guest_off >= size)
             continue;
         *start = any ? u64_min(*start, one->guest_off) : one->guest_off;

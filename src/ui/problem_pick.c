@@ -97,12 +97,12 @@ static bool in_guest(const struct problem *p, const struct problem_filter *f)
 
 /* --- order --- */
 
-struct keyed { uint64_t key, then; size_t problem; };
+struct problem_key { uint64_t key, then; size_t problem; };
 
 static int by_key(const void *a, const void *b)
 {
-    const struct keyed *x = a;
-    const struct keyed *y = b;
+    const struct problem_key *x = a;
+    const struct problem_key *y = b;
 
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
@@ -111,10 +111,10 @@ static int by_key(const void *a, const void *b)
     return x->problem < y->problem ? -1 : x->problem > y->problem;
 }
 
-static struct keyed key_of(const struct problem *p, size_t index,
+static struct problem_key key_of(const struct problem *p, size_t index,
                            enum problem_order order)
 {
-    struct keyed k = { 0, 0, index };
+    struct problem_key k = { 0, 0, index };
     uint64_t file = p->place.file_off != NO_ADDRESS ? p->place.file_off : p->host_off;
 
     switch (order) {
@@ -134,7 +134,7 @@ static struct keyed key_of(const struct problem *p, size_t index,
 }
 
 static void make_rows(struct problem_pick *out, const struct problems *p,
-                      const struct keyed *keyed, size_t n)
+                      const struct problem_key *keyed, size_t n)
 {
     out->row = calloc(n * 3 + 1, sizeof *out->row);
     if (!out->row)
@@ -156,7 +156,7 @@ void pick_make(struct problem_pick *out, const struct scan_result *scan,
                enum problem_order order)
 {
     const struct problems *p = &scan->problems;
-    struct keyed *keyed = calloc(p->n + 1, sizeof *keyed);
+    struct problem_key *keyed = calloc(p->n + 1, sizeof *keyed);
     struct buf words = BUF_INIT;
     size_t n = 0;
 

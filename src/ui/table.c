@@ -9,7 +9,7 @@
 
 static void resolve_l1(const struct image *img, struct table *t)
 {
-    if (t->layer == TABLE_ACTIVE) {
+    if (t->layer == LAYER_ACTIVE) {
         t->off = img->hdr.l1_table_offset;
         t->n = img->geo.l1_entries;
     } else if (t->layer - 1 < img->snaps.n) {
@@ -136,7 +136,7 @@ struct place table_place(const struct image *img, const struct table *t, uint64_
         [TABLE_BITMAPS] = PLACE_BITMAP, [TABLE_BITMAP] = PLACE_BITMAP_TABLE,
     };
     struct place p = { .kind = kind[t->kind],
-                       .table = t->layer,
+                       .layer = t->layer,
                        .guest_off = NO_ADDRESS };
 
     p.file_off = t->off == NO_ADDRESS ? NO_ADDRESS : table_entry_off(img, t, index);
@@ -158,13 +158,13 @@ static void from_guest(const struct ui *ui, const struct place *p, struct table 
 {
     uint64_t cluster = p->guest_off >> ui->img->geo.cluster_bits;
 
-    *t = (struct table){ .kind = TABLE_L2, .layer = p->table,
+    *t = (struct table){ .kind = TABLE_L2, .layer = p->layer,
                          .i = cluster >> ui->img->geo.l2_bits };
     *row = cluster & (ui->img->geo.l2_entries - 1);
     table_resolve(ui->img, t);
     if (t->off == NO_ADDRESS) {
         *row = t->i;
-        *t = (struct table){ .kind = TABLE_L1, .layer = p->table };
+        *t = (struct table){ .kind = TABLE_L1, .layer = p->layer };
     }
 }
 
@@ -187,7 +187,7 @@ bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
 {
     struct site site;
 
-    *t = (struct table){ .kind = TABLE_L1, .layer = p->table };
+    *t = (struct table){ .kind = TABLE_L1, .layer = p->layer };
     *row = p->i;
     switch (p->kind) {
     case PLACE_L1:
@@ -240,18 +240,18 @@ bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
     }
     if (t->kind == TABLE_REFTABLE || t->kind == TABLE_REFBLOCK ||
         t->kind == TABLE_SNAPSHOTS || t->kind == TABLE_BITMAPS || t->kind == TABLE_BITMAP)
-        t->layer = TABLE_ACTIVE;
+        t->layer = LAYER_ACTIVE;
     table_resolve(ui->img, t);
     return true;
 }
 
 void table_title(const struct image *img, const struct table *t, struct buf *out)
 {
-    if (t->layer != TABLE_ACTIVE)
+    if (t->layer != LAYER_ACTIVE)
         buf_printf(out, "snapshot %u, ", t->layer);
     switch (t->kind) {
     case TABLE_L1:
-        buf_puts(out, t->layer == TABLE_ACTIVE ? "active L1 table" : "L1 table");
+        buf_puts(out, t->layer == LAYER_ACTIVE ? "active L1 table" : "L1 table");
         break;
     case TABLE_L2:
         buf_printf(out, "L2 table of L1[%" PRIu64 "]", t->i);

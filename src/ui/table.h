@@ -13,7 +13,7 @@ enum table_kind {
 
 struct table {
     enum table_kind kind;
-    uint32_t layer;             /* L1, L2: TABLE_ACTIVE or snapshot number + 1 */
+    uint32_t layer;             /* L1, L2: LAYER_ACTIVE or snapshot number + 1 */
     uint64_t i;                 /* L2: L1 index; refcount block: refcount table index;
                                    bitmap: its number; else 0 */
     uint64_t off;               /* host byte of entry 0; NO_ADDRESS: there is no table */

@@ -15,9 +15,9 @@ enum column {
     N_COLUMNS
 };
 
-struct columns { int x[N_COLUMNS + 1]; };
+struct table_columns { int x[N_COLUMNS + 1]; };
 
-static struct columns columns_of(const struct table_look *look, int w)
+static struct table_columns columns_of(const struct table_look *look, int w)
 {
     bool wide = w >= 110;
     bool strip = look->table->kind == TABLE_L1 || look->table->kind == TABLE_REFTABLE;
@@ -32,7 +32,7 @@ static struct columns columns_of(const struct table_look *look, int w)
                       : strip ? (wide ? STRIP + 1 : STRIP / 2 + 1)
                               : 0,
     };
-    struct columns c = { { 0 } };
+    struct table_columns c = { { 0 } };
     int x = 0;
 
     if (w < 50)
@@ -45,7 +45,7 @@ static struct columns columns_of(const struct table_look *look, int w)
     return c;
 }
 
-static struct area column(const struct area *line, const struct columns *c,
+static struct area column(const struct area *line, const struct table_columns *c,
                           enum column at)
 {
     int w = c->x[at + 1] - c->x[at];
@@ -53,7 +53,7 @@ static struct area column(const struct area *line, const struct columns *c,
     return area_part(line, 0, c->x[at], 1, w > 0 ? w : 0);
 }
 
-static void put(const struct area *line, const struct columns *c, enum column at,
+static void put(const struct area *line, const struct table_columns *c, enum column at,
                 unsigned role, const char *text)
 {
     struct area a = column(line, c, at);
@@ -232,7 +232,7 @@ static void draw_subclusters(const struct area *a, const struct table_row *r)
 }
 
 static void put_problem(const struct table_look *look, const struct table_row *r,
-                        const struct area *line, const struct columns *c)
+                        const struct area *line, const struct table_columns *c)
 {
     const struct problem_info *info;
     char text[160];
@@ -252,7 +252,7 @@ static void put_problem(const struct table_look *look, const struct table_row *r
 static void draw_entry(const struct table_look *look, const struct area *line,
                        const struct table_row *r)
 {
-    struct columns c = columns_of(look, line->w);
+    struct table_columns c = columns_of(look, line->w);
     struct area strip = column(line, &c, COL_STRIP);
     unsigned role = r->used ? ROLE_TEXT : ROLE_DIM;
     struct buf text = BUF_INIT;
@@ -287,7 +287,7 @@ static void draw_entry(const struct table_look *look, const struct area *line,
 static void draw_refcount(const struct table_look *look, const struct area *line,
                           const struct table_row *r)
 {
-    struct columns c = columns_of(look, line->w);
+    struct table_columns c = columns_of(look, line->w);
     unsigned role = r->used ? ROLE_TEXT : ROLE_DIM;
     struct buf text = BUF_INIT;
     struct map_cell cell;
@@ -413,7 +413,7 @@ void table_draw_row(const struct table_look *look, const struct area *line,
 
 void table_draw_heads(const struct table_look *look, const struct area *line)
 {
-    struct columns c = columns_of(look, line->w);
+    struct table_columns c = columns_of(look, line->w);
     enum table_kind kind = look->table->kind;
 
     if (kind == TABLE_SNAPSHOTS) {

@@ -27,7 +27,7 @@ void table_go_up(const struct ui *ui, const struct table *t, struct request *req
         table_go(ui, (struct table){ .kind = TABLE_L1, .layer = t->layer }, t->i, req);
         break;
     case TABLE_L1:
-        if (t->layer != TABLE_ACTIVE)
+        if (t->layer != LAYER_ACTIVE)
             table_go(ui, (struct table){ .kind = TABLE_SNAPSHOTS }, t->layer - 1, req);
         break;
     case TABLE_REFBLOCK:
@@ -102,7 +102,7 @@ static void open_cluster(const struct ui *ui, const struct table *t,
                          const struct table_row *r, struct request *req)
 {
     struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = r->target_off,
-                       .guest_off = NO_ADDRESS, .table = t->layer };
+                       .guest_off = NO_ADDRESS, .layer = t->layer };
 
     if (r->target_off == NO_ADDRESS) {
         request_message(req, t->kind == TABLE_L2 && ui->img->geo.data_file && r->used

@@ -2,19 +2,19 @@
 #include "base/num.h"
 #include "ui/table.h"
 
-struct span { uint64_t first, last; };
+struct entry_span { uint64_t first, last; };
 
-static struct span run_of(uint64_t first, uint64_t count)
+static struct entry_span run_of(uint64_t first, uint64_t count)
 {
     uint64_t more = count > 0 ? count - 1 : 0;
 
-    return (struct span){ first, first > UINT64_MAX - more ? UINT64_MAX : first + more };
+    return (struct entry_span){ first, first > UINT64_MAX - more ? UINT64_MAX : first + more };
 }
 
 /* Entries of a table of entries, of a table of tables: `upper` is the place kind of the
  * former, `lower` of the latter, whose member i is the entry of the former. */
 static bool by_index(const struct problem *p, enum place_kind upper,
-                     enum place_kind lower, struct span *out)
+                     enum place_kind lower, struct entry_span *out)
 {
     if (p->place.kind == upper)
         *out = run_of(p->place.i, p->count);
@@ -26,7 +26,7 @@ static bool by_index(const struct problem *p, enum place_kind upper,
 }
 
 static bool by_offset(const struct table *t, const struct problem *p, uint64_t size,
-                      struct span *out)
+                      struct entry_span *out)
 {
     if (p->place.kind != PLACE_L2 || p->place.file_off == NO_ADDRESS ||
         p->place.file_off < t->off || (p->place.file_off - t->off) / size >= t->n)
@@ -36,9 +36,9 @@ static bool by_offset(const struct table *t, const struct problem *p, uint64_t s
 }
 
 static bool in_refblock(const struct table *t, const struct problem *p, uint32_t bits,
-                        struct span *out)
+                        struct entry_span *out)
 {
-    struct span run;
+    struct entry_span run;
     uint64_t start = t->i << bits;
 
     if (p->place.kind == PLACE_REFBLOCK && p->place.i == t->i) {
@@ -50,26 +50,26 @@ static bool in_refblock(const struct table *t, const struct problem *p, uint32_t
     run = run_of(p->place.i, p->count);
     if (run.last < start || run.first >= start + t->n)
         return false;
-    *out = (struct span){ run.first > start ? run.first - start : 0, run.last - start };
+    *out = (struct entry_span){ run.first > start ? run.first - start : 0, run.last - start };
     return true;
 }
 
 static bool rows_of(const struct image *img, const struct table *t,
-                    const struct problem *p, struct span *out)
+                    const struct problem *p, struct entry_span *out)
 {
     uint32_t bits = img->geo.refblock_bits;
-    struct span run;
+    struct entry_span run;
 
     switch (t->kind) {
     case TABLE_L1:
-        return p->place.table == t->layer && by_index(p, PLACE_L1, PLACE_L2, out);
+        return p->place.layer == t->layer && by_index(p, PLACE_L1, PLACE_L2, out);
     case TABLE_L2:
         return by_offset(t, p, img->geo.l2_entry_size, out);
     case TABLE_REFTABLE:
         if (p->place.kind != PLACE_CLUSTER)
             return by_index(p, PLACE_REFTABLE, PLACE_REFBLOCK, out);
         run = run_of(p->place.i, p->count);
-        *out = (struct span){ run.first >> bits, run.last >> bits };
+        *out = (struct entry_span){ run.first >> bits, run.last >> bits };
         return true;
     case TABLE_REFBLOCK:
         return in_refblock(t, p, bits, out);
@@ -77,8 +77,8 @@ static bool rows_of(const struct image *img, const struct table *t,
         if (p->place.kind == PLACE_SNAPSHOT)
             *out = run_of(p->place.i, p->count);
         else if ((p->place.kind == PLACE_L1 || p->place.kind == PLACE_L2) &&
-                 p->place.table)
-            *out = run_of(p->place.table - 1, 1);
+                 p->place.layer)
+            *out = run_of(p->place.layer - 1, 1);
         else
             return false;
         return true;
@@ -98,7 +98,7 @@ static bool rows_of(const struct image *img, const struct table *t,
 bool table_problem_rows(const struct image *img, const struct table *t,
                         const struct problem *p, uint64_t *first, uint64_t *last)
 {
-    struct span span;
+    struct entry_span span;
 
     if (t->n == 0 || !rows_of(img, t, p, &span) || span.first >= t->n)
         return false;

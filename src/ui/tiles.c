@@ -205,13 +205,13 @@ static void guest_problems(const struct ui *ui, uint64_t first, unsigned shift, 
 
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
-        uint32_t table = one->place.kind == PLACE_CLUSTER ? one->owner.table
-                                                          : one->place.table;
+        uint32_t layer = one->place.kind == PLACE_CLUSTER ? one->owner.layer
+                                                          : one->place.layer;
         uint64_t a;
         uint64_t b;
 
         if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
-            table != TABLE_ACTIVE || one->guest_off == NO_ADDRESS || one->guest_len == 0)
+            layer != LAYER_ACTIVE || one->guest_off == NO_ADDRESS || one->guest_len == 0)
             continue;
         a = one->guest_off >> bits;
         b = (one->guest_off + u64_min(one->guest_len - 1, UINT64_MAX - one->guest_off)) >>

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-struct keyed { uint64_t key; size_t index; };
+struct tour_key { uint64_t key; size_t index; };
 
 static uint64_t key_of(const struct problem *p)
 {
@@ -11,8 +11,8 @@ static uint64_t key_of(const struct problem *p)
 
 static int by_key(const void *a, const void *b)
 {
-    const struct keyed *x = a;
-    const struct keyed *y = b;
+    const struct tour_key *x = a;
+    const struct tour_key *y = b;
 
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
@@ -21,7 +21,7 @@ static int by_key(const void *a, const void *b)
 
 void tour_init(struct tour *t, const struct problems *problems)
 {
-    struct keyed *keyed = calloc(problems->n + 1, sizeof *keyed);
+    struct tour_key *keyed = calloc(problems->n + 1, sizeof *keyed);
 
     *t = (struct tour){ problems, calloc(problems->n + 1, sizeof *t->order) };
     if (!keyed || !t->order) {
@@ -30,7 +30,7 @@ void tour_init(struct tour *t, const struct problems *problems)
         return;
     }
     for (size_t i = 0; i < problems->n; i++)
-        keyed[i] = (struct keyed){ key_of(&problems->list[i]), i };
+        keyed[i] = (struct tour_key){ key_of(&problems->list[i]), i };
     qsort(keyed, problems->n, sizeof *keyed, by_key);
     for (size_t i = 0; i < problems->n; i++)
         t->order[i] = keyed[i].index;

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "qcow2/image.h"
-#include "scan/place.h"
+#include "qcow2/place.h"
 #include "ui/theme.h"
 
 struct ui_options {

@@ -181,23 +181,23 @@ static void heading(const struct image *img, const struct part *p, struct buf *o
         buf_puts(out, p->table->title);
 }
 
-struct columns { int off, name, raw, value, meaning; };
+struct header_columns { int off, name, raw, value, meaning; };
 
-static struct columns columns_of(int w)
+static struct header_columns columns_of(int w)
 {
-    struct columns c = { 1, 7, 35, 54, w };
+    struct header_columns c = { 1, 7, 35, 54, w };
 
     if (w < 70)
-        c = (struct columns){ 0, 6, 30, 44, w };
+        c = (struct header_columns){ 0, 6, 30, 44, w };
     if (w < 44)
-        c = (struct columns){ 0, 6, w, 22, w };
+        c = (struct header_columns){ 0, 6, w, 22, w };
     if (w >= 130)
         c.meaning = 92;
     return c;
 }
 
 static void draw_row(const struct header_view *v, const struct ui *ui,
-                     const struct area *a, int y, const struct columns *c, uint64_t n)
+                     const struct area *a, int y, const struct header_columns *c, uint64_t n)
 {
     const struct row *row = &v->row[n];
     const struct part *p = row->part;
@@ -262,7 +262,7 @@ static void draw_detail(const struct header_view *v, const struct ui *ui,
 static void header_draw(const void *state, const struct ui *ui, const struct area *a)
 {
     const struct header_view *v = state;
-    struct columns c = columns_of(a->w);
+    struct header_columns c = columns_of(a->w);
     int head = a->h > 2;
     struct area rows = area_part(a, head, 0, v->list.h, -1);
 

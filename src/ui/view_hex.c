@@ -65,7 +65,7 @@ static void remember_guest(struct hex_view *v, const struct ui *ui, const struct
     if (p->guest_off == NO_ADDRESS || p->file_off == NO_ADDRESS ||
         (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER &&
          p->kind != PLACE_GUEST) ||
-        !guest_lookup(ui->img, p->table, p->guest_off, &hit, NULL))
+        !guest_lookup(ui->img, p->layer, p->guest_off, &hit, NULL))
         return;
     if (hit.entry.host_off == 0 || p->file_off < hit.entry.host_off ||
         p->file_off - hit.entry.host_off >= u64_max(hit.entry.host_len, 1))
@@ -74,7 +74,7 @@ static void remember_guest(struct hex_view *v, const struct ui *ui, const struct
     v->data_len =
         hit.entry.type == L2_COMPRESSED ? hit.entry.host_len : geo->cluster_size;
     v->data_guest = p->guest_off & ~(geo->cluster_size - 1);
-    v->data_table = p->table;
+    v->data_layer = p->layer;
 }
 
 static void hex_show(void *state, const struct ui *ui, const struct place *place)
@@ -136,10 +136,10 @@ static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
     if (v->plain) {
         p.file_off = v->stream.host_off;
         p.guest_off = v->stream.guest_off + v->at;
-        p.table = v->stream.table;
+        p.layer = v->stream.layer;
     } else if (v->at >= v->data_off && v->at - v->data_off < v->data_len) {
         p.guest_off = v->data_guest + (v->at - v->data_off);
-        p.table = v->data_table;
+        p.layer = v->data_layer;
     }
     v->said = p;
     request_moved(req, &p);

@@ -88,7 +88,7 @@ static void link_file(struct map_view *v, const struct ui *ui)
         uint64_t start;
         uint64_t len;
 
-        if (r->place.table == TABLE_ACTIVE && where_guest(ui, &r->place, &start, &len))
+        if (r->place.layer == LAYER_ACTIVE && where_guest(ui, &r->place, &start, &len))
             add_mark(&v->pane[SPACE_GUEST], start >> bits, (start + len - 1) >> bits);
     }
 }
@@ -129,7 +129,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
         return;
     v->pane[SPACE_FILE].n_marks = v->pane[SPACE_GUEST].n_marks = 0;
     if (v->focus == SPACE_GUEST) {
-        v->hit_valid = guest_lookup(ui->img, TABLE_ACTIVE,
+        v->hit_valid = guest_lookup(ui->img, LAYER_ACTIVE,
                                     p->at << ui->img->geo.cluster_bits, &v->hit, NULL);
         link_guest(v, ui);
     } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.first == p->at) {

@@ -29,7 +29,7 @@ void where_complete(const struct image *img, struct place *p)
     if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER)
         p->guest_off = guest_off;
     if (p->kind != PLACE_GUEST ||
-        !guest_lookup(img, p->table, p->guest_off, &hit, NULL) || img->geo.data_file)
+        !guest_lookup(img, p->layer, p->guest_off, &hit, NULL) || img->geo.data_file)
         return;
     p->file_off = hit.entry.type == L2_COMPRESSED ? hit.entry.host_off : hit.host_off;
 }

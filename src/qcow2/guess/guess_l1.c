@@ -33,7 +33,7 @@ static bool l2_possible(const struct seek *s, uint64_t e)
     return geo->data_file || off < s->file_size;
 }
 
-enum table_kind { TABLE_GOOD, TABLE_EMPTY, TABLE_BAD };
+enum l2_look { TABLE_GOOD, TABLE_EMPTY, TABLE_BAD };
 
 /* A few damaged entries do not make a table something else. */
 static bool few(uint64_t bad, uint64_t used)
@@ -42,12 +42,12 @@ static bool few(uint64_t bad, uint64_t used)
 }
 
 /* What lies where an L1 entry points to. One of its data clusters must be in use. */
-static enum table_kind look_at_l2(struct seek *s, uint64_t off)
+static enum l2_look look_at_l2(struct seek *s, uint64_t off)
 {
     uint8_t *page = malloc(SEEK_PAGE);
     size_t len = (size_t)u64_min(s->geo.cluster_size, SEEK_PAGE);
     uint64_t used = 0, bad = 0, real = 0, data = 0;
-    enum table_kind kind = TABLE_BAD;
+    enum l2_look kind = TABLE_BAD;
 
     if (!page || !seek_read(s, off, page, len))
         goto out;

@@ -1,4 +1,4 @@
-#include "scan/place.h"
+#include "qcow2/place.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@ typedef unsigned long long ull;
 
 void place_text(const struct place *p, struct buf *out)
 {
-    if (p->table != TABLE_ACTIVE)
-        buf_printf(out, "snapshot %u ", p->table);
+    if (p->layer != LAYER_ACTIVE)
+        buf_printf(out, "snapshot %u ", p->layer);
     switch (p->kind) {
     case PLACE_NONE: buf_puts(out, "image"); break;
     case PLACE_FILE_OFFSET: buf_printf(out, "file 0x%llx", (ull)p->file_off); break;
@@ -36,7 +36,7 @@ void place_text(const struct place *p, struct buf *out)
 
 bool place_equal(const struct place *a, const struct place *b)
 {
-    if (a->kind != b->kind || a->table != b->table)
+    if (a->kind != b->kind || a->layer != b->layer)
         return false;
     switch (a->kind) {
     case PLACE_NONE: case PLACE_CRYPTO: return true;
@@ -51,17 +51,17 @@ bool place_equal(const struct place *a, const struct place *b)
 /* --- completing --- */
 
 /* Where the L1 table of a layer lies and how long it is; false: no such layer. */
-static bool layer_l1(const struct image *img, uint32_t table, uint64_t *off, uint64_t *n)
+static bool layer_l1(const struct image *img, uint32_t layer, uint64_t *off, uint64_t *n)
 {
-    if (table == TABLE_ACTIVE) {
+    if (layer == LAYER_ACTIVE) {
         *off = img->hdr.l1_table_offset;
         *n = img->geo.l1_entries;
         return true;
     }
-    if (table > img->snaps.n)
+    if (layer > img->snaps.n)
         return false;
-    *off = img->snaps.list[table - 1].l1_table_offset;
-    *n = img->snaps.list[table - 1].l1_size;
+    *off = img->snaps.list[layer - 1].l1_table_offset;
+    *n = img->snaps.list[layer - 1].l1_size;
     return true;
 }
 
@@ -70,7 +70,7 @@ static bool complete_l2(const struct image *img, struct place *p)
     const struct geometry *geo = &img->geo;
     uint64_t l1, n, word, l2;
 
-    if (!layer_l1(img, p->table, &l1, &n) || p->i >= n || p->j >= geo->l2_entries
+    if (!layer_l1(img, p->layer, &l1, &n) || p->i >= n || p->j >= geo->l2_entries
         || !image_read_l1(img, l1, p->i, 1, &word, NULL))
         return false;
     l2 = word & ENTRY_OFFSET_MASK;
@@ -119,7 +119,7 @@ bool place_complete(const struct image *img, struct place *p)
         p->file_off = p->i;
         return p->i < geo->cluster_size;
     case PLACE_L1:
-        if (!layer_l1(img, p->table, &off, &n) || p->i >= n)
+        if (!layer_l1(img, p->layer, &off, &n) || p->i >= n)
             return false;
         p->file_off = off + p->i * 8;
         p->guest_off = geo_guest_off(geo, p->i, 0);
@@ -301,7 +301,7 @@ static bool parse_snapshot(const struct image *img, struct typed *t, struct plac
     *out = (struct place){ .kind = PLACE_SNAPSHOT, .i = i - 1 };
     if (at_end(&number))
         return true;
-    *out = (struct place){ .table = (uint32_t)i };
+    *out = (struct place){ .layer = (uint32_t)i };
     return parse_in_layer(&number, out) || unknown(err, t->at);
 }
 

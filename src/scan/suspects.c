@@ -28,7 +28,7 @@ struct explain_pass {
 struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j)
 {
     return (struct place){
-        .kind = PLACE_L2, .table = t->table, .i = t->l1_index, .j = j,
+        .kind = PLACE_L2, .layer = t->layer, .i = t->l1_index, .j = j,
         .file_off = t->off + j * e->geo->l2_entry_size,
         .guest_off = geo_guest_off(e->geo, t->l1_index, j),
     };
@@ -107,7 +107,7 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
         }
         if (copied && jd.copied_rule)
             copied_rule(out, e, t, j, raw, jd.off, copied);
-        if (t->n_active && guest >= geo->size && t->table == TABLE_ACTIVE)
+        if (t->n_active && guest >= geo->size && t->layer == LAYER_ACTIVE)
             report(out, PROBLEM_PAST_DISK_END, e, t, j, raw, jd.off, geo->size, 0);
     }
 }

@@ -1,19 +1,19 @@
-#include "ui/side.h"
+#include "ui/sidebar.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-void side_reset(struct side *s)
+void sidebar_reset(struct sidebar *s)
 {
     s->n = 0;
 }
 
-static void add(struct side *s, unsigned role, char letter, unsigned swatch_role,
+static void add(struct sidebar *s, unsigned role, char letter, unsigned swatch_role,
                 const char *fmt, va_list ap)
 {
-    struct side_line *line;
+    struct sidebar_line *line;
 
-    if (s->n == SIDE_LINES_MAX)
+    if (s->n == SIDEBAR_LINES_MAX)
         return;
     line = &s->line[s->n++];
     line->role = (uint8_t)role;
@@ -22,7 +22,7 @@ static void add(struct side *s, unsigned role, char letter, unsigned swatch_role
     vsnprintf(line->text, sizeof line->text, fmt, ap);
 }
 
-void side_add(struct side *s, unsigned role, const char *fmt, ...)
+void sidebar_add(struct sidebar *s, unsigned role, const char *fmt, ...)
 {
     va_list ap;
 
@@ -31,7 +31,7 @@ void side_add(struct side *s, unsigned role, const char *fmt, ...)
     va_end(ap);
 }
 
-void side_swatch(struct side *s, char letter, unsigned role, const char *fmt, ...)
+void sidebar_swatch(struct sidebar *s, char letter, unsigned role, const char *fmt, ...)
 {
     va_list ap;
 
@@ -41,12 +41,12 @@ void side_swatch(struct side *s, char letter, unsigned role, const char *fmt, ..
 }
 
 /* All of it in one line, as far as there is room. */
-static void draw_line(const struct side *s, const struct area *a)
+static void draw_line(const struct sidebar *s, const struct area *a)
 {
     int x = 0;
 
     for (size_t i = 0; i < s->n && x < a->w; i++) {
-        const struct side_line *line = &s->line[i];
+        const struct sidebar_line *line = &s->line[i];
 
         if (!*line->text)
             continue;
@@ -56,7 +56,7 @@ static void draw_line(const struct side *s, const struct area *a)
     }
 }
 
-void side_draw(const struct side *s, const struct area *a)
+void sidebar_draw(const struct sidebar *s, const struct area *a)
 {
     int y = 0;
 
@@ -65,7 +65,7 @@ void side_draw(const struct side *s, const struct area *a)
         return;
     }
     for (size_t i = 0; i < s->n && y < a->h; i++) {
-        const struct side_line *line = &s->line[i];
+        const struct sidebar_line *line = &s->line[i];
         int indent = line->swatch ? 2 : 0;
         struct area rest = area_part(a, y, indent, -1, -1);
 

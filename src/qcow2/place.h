@@ -1,7 +1,7 @@
 /* A place is anything one can stand on in an image. Problems, links, history and the go-to
  * prompt all speak of places. */
-#ifndef QCHECK_SCAN_PLACE_H
-#define QCHECK_SCAN_PLACE_H
+#ifndef QCHECK_QCOW2_PLACE_H
+#define QCHECK_QCOW2_PLACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,10 +14,10 @@ enum place_kind {
     PLACE_NONE,
     PLACE_FILE_OFFSET,      /* file_off */
     PLACE_CLUSTER,          /* i: host cluster */
-    PLACE_GUEST,            /* guest_off, in layer `table` */
+    PLACE_GUEST,            /* guest_off, in `layer` */
     PLACE_HEADER,           /* i: byte offset of a field in the header area */
-    PLACE_L1,               /* table, i: L1 index */
-    PLACE_L2,               /* table, i: L1 index, j: L2 index */
+    PLACE_L1,               /* layer, i: L1 index */
+    PLACE_L2,               /* layer, i: L1 index, j: L2 index */
     PLACE_REFTABLE,         /* i: refcount table index */
     PLACE_REFBLOCK,         /* i: refcount table index, j: entry in the block */
     PLACE_SNAPSHOT,         /* i: number in the snapshot table, from 0 */
@@ -26,12 +26,12 @@ enum place_kind {
     PLACE_CRYPTO,           /* LUKS header area */
 };
 
-#define TABLE_ACTIVE    0   /* `table`: the active layer; k > 0: snapshot number k-1 */
+#define LAYER_ACTIVE    0   /* `table`: the active layer; k > 0: snapshot number k-1 */
 #define NO_ADDRESS      UINT64_MAX
 
 struct place {
     enum place_kind kind;
-    uint32_t table;
+    uint32_t layer;
     uint64_t i, j;
     uint64_t file_off;      /* host byte of the entry, field or cluster; NO_ADDRESS: unknown */
     uint64_t guest_off;     /* guest byte it concerns; NO_ADDRESS: none */

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """bench.py: how near qcheck comes to the floor, as one table.
 
     bench.py [options] QCHECK

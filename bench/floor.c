@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* floor: the least work a check can be, as the yardstick for qcheck.
  *
  *     floor [--threads N] FILE

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """How fast the inspector answers, measured from outside: the program runs in a
 pseudo-terminal, keys are sent, and the clock stops at the last byte of what it draws."""
 import fcntl

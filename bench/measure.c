@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* measure: runs a command and reports what it cost.
  *
  *     measure RESULT COMMAND [ARGUMENT...]

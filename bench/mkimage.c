@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* mkimage: makes large, sparse, valid qcow2 images to measure with.
  *
  *     mkimage [options] --size 1T FILE

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # info, map and dump against qemu-img, and every JSON form against its schema.
 set -u
 python=/usr/bin/python3

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Static analysis of the program and the measuring tools: gcc -fanalyzer, clang --analyze
 # (what scan-build runs) and cppcheck. All must be silent; what they say goes to standard
 # output, and the exit status is 1. Run by `make analyze`, which sets

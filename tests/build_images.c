@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Writes one image of every sort that the builder makes into a directory, and prints the
  * path of each. builder_qemu.sh asks qemu-img what it thinks of them. */
+#include "config.h"
+
 #include <stdio.h>
 
 #include "support/image_builder.h"

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Whatever the image builder makes is clean to qemu-img check.
 command -v qemu-img >/dev/null || { echo "qemu-img is not installed"; exit 77; }
 dir=$(mktemp -d) || exit 99

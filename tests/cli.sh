@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Exit statuses, messages, filters and manners of the commands.
 set -u
 samples=$(cd "$top_srcdir/data/samples" && pwd)

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # --help, manual page and completions name the same commands, options, problems and keys,
 # and are sound in their own languages.
 set -u

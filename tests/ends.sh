@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Ctrl-C, Esc and q end at once at any moment; see tests/cli/ends.py.
 set -u
 python=/usr/bin/python3

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Headers destroyed in part; see tests/cli/guess.py.
 set -u
 python=/usr/bin/python3

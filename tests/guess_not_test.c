@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Headers that are not guessed about, values that are not taken, and how much work all
  * that may be. */
+#include "config.h"
+
 #include "support/guessed.h"
 
 #include <stdlib.h>

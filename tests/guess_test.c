@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Headers destroyed in part: the values that are found again. */
+#include "config.h"
+
 #include "support/guessed.h"
 
 /* Damages one field of an image of this make: the value is found again. */

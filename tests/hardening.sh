@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # The program as it was built: position-independent, with read-only relocations bound at the
 # start, no executable stack, stack protector and fortified C library. HARDENING, CFLAGS: as configured.
 set -u

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Every command on damaged images; see tests/cli/hostile.py.
 set -u
 python=/usr/bin/python3

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # What is not a qcow2 image, or cannot be opened: each command says what it is and what to
 # do, exits with 1, and does not hang.
 set -u

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Which folder may include which, that only one file knows curses, and that no two files and
-# no two tags (struct, enum, union) have one name. Says as well which files have grown past
-# 500 lines; that is a hint, not a failure.
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+# Which folder may include which, that only one file knows curses, that no two files and no two
+# tags (struct, enum, union) have one name, and how a file begins: with its licence, and
+# config.h before any other header. Says as well which files have grown past 500 lines; that is
+# a hint, not a failure.
 set -u
 src=${top_srcdir:-.}/src
 bad=0
@@ -60,6 +63,17 @@ once "tags" <<EOF
 $(find "$src" -name "*.[ch]" -exec cat {} + | sed -nE \
     's/^ *((typedef|static|const) )*(struct|enum|union) ([a-z0-9_]+) *\{.*/\4/p')
 EOF
+
+# config.h says which of the C library's declarations are wanted: after any header it is too late.
+top=${top_srcdir:-.}
+for file in $(cd "$top" && find src tests bench -name "*.[ch]" -o -name "*.py" -o -name "*.sh"); do
+    head -n 3 "$top/$file" | grep -q "SPDX-License-Identifier: GPL-2.0-or-later" ||
+        { echo "$file: the first lines must name licence and copyright, as in src/cmd/main.c"; bad=1; }
+    case $file in
+    *.c) grep -m 1 '^ *# *include' "$top/$file" | grep -q '"config.h"' ||
+        { echo "$file: the first include must be \"config.h\""; bad=1; } ;;
+    esac
+done
 
 find "$src" -name "*.[ch]" -exec wc -l {} + |
     awk '$2 != "total" && $1 > 500 { print "hint: " $2 " has " $1 " lines" }'

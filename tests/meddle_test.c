@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Somebody meddles while a scan runs: the file shrinks, grows or is rewritten after any read,
  * or the scan is cancelled there. Never a crash; always said. */
 #include "config.h"

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Images made to need much memory; see tests/cli/memory.py.
 set -u
 python=/usr/bin/python3

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Names chosen by an enemy, everywhere a name is shown; see tests/cli/names.py.
 set -u
 python=/usr/bin/python3

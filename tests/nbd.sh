@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Images behind an NBD server: the same answers as from the file, whatever the server is
 # like, and an answer as well when it fails or goes away.
 set -u

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # 2,000 damaged images: the figures of qcheck are those of qemu-img check.
 PYTHON=${PYTHON:-/usr/bin/python3}
 for tool in qemu-img qemu-io "$PYTHON"; do

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # No command writes: not to the image, not anywhere but standard output, standard error and
 # the terminal; nothing is opened for writing; and all work on a read-only file system and
 # for people who may only read. Seen with strace, and by the image itself.

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Known damages: figures as written down, as qemu-img gives them, and as qcheck does.
 PYTHON=${PYTHON:-/usr/bin/python3}
 for tool in qemu-img qemu-io "$PYTHON"; do

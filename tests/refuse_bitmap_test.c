@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The rules by which QEMU refuses bitmaps, at their borders. */
+#include "config.h"
+
 #include "base/limits.h"
 #include "support/refusal.h"
 

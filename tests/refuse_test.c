@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Each rule by which QEMU refuses an image, at its border: once just accepted, once just
  * refused. Those about bitmaps are in refuse_bitmap_test.c. */
+#include "config.h"
+
 #include "base/limits.h"
 #include "support/refusal.h"
 

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # The sample images: complete, made again with the same bytes, found to be what they teach.
 PYTHON=${PYTHON:-/usr/bin/python3}
 for tool in qemu-img qemu-io "$PYTHON"; do

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 #include "config.h"
 
 /* The scan as a whole: figures, threads, cancelling, map, referrers, guest side. */

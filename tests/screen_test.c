@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The inspector on a terminal that plays scripts: screens compared with golden ones, and
  * behaviour that can be said in a sentence. UPDATE_GOLDEN=1 writes the golden ones
  * anew. */

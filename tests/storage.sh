@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # Storage that fails, and files that others write to; see tests/cli/storage.py.
 set -u
 python=/usr/bin/python3

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # The inspector in a real terminal (tmux, on a socket of its own): what is on the screen, and
 # that the terminal is as it was after every kind of end.
 set -u

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 # A program under valgrind: silent, or status 99 when there is an error or lost memory.
 # `make check-valgrind` runs unit tests with it, and shell tests with it in place of qcheck.
 #

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Overview, map, problems and "who points here": golden screens at several sizes with and
  * without colour, and behaviour that can be said in a sentence. */
 #include "config.h"

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Makes the sample images beside this file, or in the folder given.
 
     make-samples.py [FOLDER]

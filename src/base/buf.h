@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A growing byte buffer, always NUL-terminated. Out of memory is remembered in `failed`
  * and makes every later call do nothing, so that callers check once, at the end. */
 #ifndef QCHECK_BASE_BUF_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Errors of the program itself: I/O, memory, limits, not a qcow2. What is wrong with the
  * *image* is never an error but a problem (scan/problem.h).
  *

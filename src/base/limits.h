@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Every fixed limit of the program, in one place. Those that QEMU has as well carry its
  * value: an image past them is refused by QEMU, and judged so here. */
 #ifndef QCHECK_BASE_LIMITS_H

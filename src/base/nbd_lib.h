@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The calls of libnbd that are used, found at run time: the library brings a dozen others
  * with it (TLS, XML), which a check of a local file need not load. */
 #ifndef QCHECK_BASE_NBD_LIB_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Requests to an NBD server, many in flight, on several connections where it offers them.
  *
  * One thread of its own talks to the server; any number of threads may hand it jobs and wait

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Checked arithmetic and big-endian loads. Every number that came from a file goes
  * through these before it is added, multiplied, shifted or compared. */
 #ifndef QCHECK_BASE_NUM_H

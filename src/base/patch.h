@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Changes to a file that nobody has made yet: bytes to write, ranges to copy, a new length.
  * Laid over a source (source_open_patched) they give the file as it would be; plan/apply is
  * what carries them out.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Giving up what a check does not need, once the image is open.
  *
  * After sandbox_enter() the process can use what it has open and nothing else: no file or

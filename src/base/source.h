@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Where the bytes of an image come from. Read-only by construction: there is no call
  * that writes. Backends: a file or block device (O_RDONLY|O_CLOEXEC), an NBD server,
  * memory, and a failing wrapper for tests.

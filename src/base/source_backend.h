@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a backend of struct source provides, and the helper most of them share. Only
  * backends and source.c include this. */
 #ifndef QCHECK_BASE_SOURCE_BACKEND_H

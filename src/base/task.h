@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Work of a view that takes longer than a frame may: a function on a thread of its own,
  * with a descriptor that tells the frame when it has ended (view_class.waiting). */
 #ifndef QCHECK_BASE_TASK_H

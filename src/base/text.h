@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Text for people: numbers with units, and bytes of unknown origin made visible. */
 #ifndef QCHECK_BASE_TEXT_H
 #define QCHECK_BASE_TEXT_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Threads that leave signals to the main thread. */
 #ifndef QCHECK_BASE_THREAD_H
 #define QCHECK_BASE_THREAD_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* qcheck at: addresses explained. */
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

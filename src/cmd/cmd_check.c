@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* qcheck check: scan images, report, and say with the exit status what was found. */
+#include "config.h"
+
 #include <stdio.h>
 
 #include "cmd/cmd_check.h"

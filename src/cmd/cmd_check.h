@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The check as other commands use it. */
 #ifndef QCHECK_CMD_CHECK_H
 #define QCHECK_CMD_CHECK_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What the commands have in common: opening, scanning, messages, the end of output. */
 #ifndef QCHECK_CMD_COMMON_H
 #define QCHECK_CMD_COMMON_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* qcheck explain: the problem table, for people. */
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

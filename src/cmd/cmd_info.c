@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* qcheck info: what an image is, without a scan. */
+#include "config.h"
+
 #include <stdio.h>
 
 #include "cmd/cmd_common.h"

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* qcheck map: what lies where. */
+#include "config.h"
+
 #include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The sub-commands and what their options set. */
 #ifndef QCHECK_CMD_COMMANDS_H
 #define QCHECK_CMD_COMMANDS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Writes the documents that come from the program's own tables; runs when the tree is
  * built, is not installed.
  *

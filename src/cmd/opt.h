@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Command-line options: one table per command. The parser, --help, the manual page and
  * the shell completions all read these tables. */
 #ifndef QCHECK_CMD_OPT_H

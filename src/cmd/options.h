@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Ids of the options without a short letter. */
 #ifndef QCHECK_CMD_OPTIONS_H
 #define QCHECK_CMD_OPTIONS_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Scanning from the command line, with progress on standard error. */
+#include "config.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What lies at a byte of the file: which structure, which entry, which field, and where
  * it points. From this come the outline in the hex view, the rest of the place line, and
  * "Enter follows". */

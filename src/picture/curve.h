@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The path on which a map lays its cells: rows, or a Hilbert curve that fills any
  * rectangle and keeps neighbours in the file near each other on the screen. */
 #ifndef QCHECK_PICTURE_CURVE_H

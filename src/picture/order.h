@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Order and disorder: where neighbouring guest clusters of the active layer lie in the
  * file. One walk over the mapping gives, for equal parts of the file and of the guest
  * disk, how far the steps to the next guest cluster jump and where the other side is. */

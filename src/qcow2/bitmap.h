@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Persistent dirty bitmaps: directory and tables. Spec: "Bitmaps". */
 #ifndef QCHECK_QCOW2_BITMAP_H
 #define QCHECK_QCOW2_BITMAP_H

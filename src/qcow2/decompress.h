@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Compressed clusters. Spec: "Compressed Clusters Descriptor". */
 #ifndef QCHECK_QCOW2_DECOMPRESS_H
 #define QCHECK_QCOW2_DECOMPRESS_H

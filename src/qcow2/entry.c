@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
 #include "qcow2/entry.h"
 
 void l2_decode(const struct geometry *geo, const uint8_t *p, struct l2_entry *out)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Entries of L1 tables, L2 tables, the refcount table and refcount blocks.
  * Spec: "Cluster mapping", "Host cluster management". */
 #ifndef QCHECK_QCOW2_ENTRY_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Field tables: each on-disk structure described once. From them come the header decoder,
  * the header view, the notes beside the hex view, JSON, printed documentation, "Enter
  * follows this pointer", and the tests' way to damage a field by name. */

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Entries of the snapshot table and of the bitmap directory. */
+#include "config.h"
+
 #include "qcow2/field_tables.h"
 
 static const struct field SNAPSHOT[] = {

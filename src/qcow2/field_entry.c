@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Table entries: words of 64 bits, cut into ranges of bits. Offsets are given without a
  * shift: the low bits of an aligned offset are zero, which is where the flags live. */
+#include "config.h"
+
 #include "qcow2/field_tables.h"
 
 static const struct field L1_ENTRY[] = {

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The image header, field by field. */
+#include "config.h"
+
 #include "qcow2/field_tables.h"
 #include "qcow2/spec.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The field tables themselves, by name; everybody else asks field_table("id"). */
 #ifndef QCHECK_QCOW2_FIELD_TABLES_H
 #define QCHECK_QCOW2_FIELD_TABLES_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The numbers that follow from the header and the file's length, checked once so that
  * everybody else may shift and divide by them. geometry_init is the only place that
  * trusts a header. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The image header and its extensions, decoded. Nothing here is judged: values are what
  * the file says, however absurd. Where a field does not exist in this version or this
  * header_length, it has the value the specification gives to its absence.

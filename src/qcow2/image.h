@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* An opened image: source, header, geometry and the small tables, all decoded, nothing
  * judged. Opening succeeds for anything in which a qcow2 header can be made out. */
 #ifndef QCHECK_QCOW2_IMAGE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The LUKS header inside an image: what it says in the clear. No key is ever needed or
  * read. Spec: "Full disk encryption header pointer"; LUKS1 on-disk format. */
 #ifndef QCHECK_QCOW2_LUKS_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Structures somewhere in the file, cut into parts. */
+#include "config.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

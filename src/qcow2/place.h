@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A place is anything one can stand on in an image. Problems, links, history and the go-to
  * prompt all speak of places. */
 #ifndef QCHECK_QCOW2_PLACE_H

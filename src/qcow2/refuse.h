@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The parts of refusal_judge. Each rule returns true when it refuses, with *out
  * filled. */
 #ifndef QCHECK_QCOW2_REFUSE_H

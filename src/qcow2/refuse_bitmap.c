@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* QEMU's demands on bitmaps, which it loads when it opens an image. */
+#include "config.h"
+
 #include "qcow2/refuse.h"
 
 #include <stdlib.h>

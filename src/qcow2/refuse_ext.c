@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* QEMU's demands on header extensions. */
+#include "config.h"
+
 #include "qcow2/refuse.h"
 
 #include "base/limits.h"

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* QEMU's demands on the header, in the order in which it makes them. */
+#include "config.h"
+
 #include "qcow2/refuse.h"
 
 #include "base/limits.h"

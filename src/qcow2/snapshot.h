@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The snapshot table. Spec: "Snapshots". */
 #ifndef QCHECK_QCOW2_SNAPSHOT_H
 #define QCHECK_QCOW2_SNAPSHOT_H

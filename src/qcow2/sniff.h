@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a file is that has no qcow2 header. */
 #ifndef QCHECK_QCOW2_SNIFF_H
 #define QCHECK_QCOW2_SNIFF_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Constants of the qcow2 format, named as in the specification ("Qcow2 Image File
  * Format"). Nothing here knows about files or problems. */
 #ifndef QCHECK_QCOW2_SPEC_H

@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
 #include "report/at.h"
 
 static bool look_cluster(const struct scan_result *scan, const struct found *found,

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* An address explained, both ways: what is there, who owns it, what refers to it, and
  * where it leads. */
 #ifndef QCHECK_REPORT_AT_H

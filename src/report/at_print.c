@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What was looked up about an address, as text and as JSON. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "base/text.h"

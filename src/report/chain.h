@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The chain of backing files of an image: names, whether each can be opened, and what it
  * is. Only qcow2 layers lead on; anything else ends the chain. */
 #ifndef QCHECK_REPORT_CHAIN_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The result of a check as JSON: the keys of `qemu-img check --output=json` with its
  * rules for absent ones, and next to them one object `qcheck` with everything that is
  * ours. Described in qcheck-json(5). */

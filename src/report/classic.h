@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The classic text report: sections in the order of the scan, each stream of it switched
  * by a filter letter (report/streams.h). */
 #ifndef QCHECK_REPORT_CLASSIC_H

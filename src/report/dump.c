@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What the dumps have in common. */
+#include "config.h"
+
 #include "report/dump.h"
 
 #include <inttypes.h>

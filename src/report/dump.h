@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Tables of an image, printed entry by entry: text for people, or one JSON object per
  * line with an explicit end record. Everything streams; a table is in memory one batch at
  * a time. */

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* L1 tables. */
+#include "config.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 

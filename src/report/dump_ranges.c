@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The range set: what each part of the file is. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "base/text.h"

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The refcount table and the refcounts. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "report/dump.h"

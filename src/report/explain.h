@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The problem table as text and JSON. */
 #ifndef QCHECK_REPORT_EXPLAIN_H
 #define QCHECK_REPORT_EXPLAIN_H

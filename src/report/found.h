@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Which problems were found at an entry or a cluster: the records of a scan sorted by
  * place, for listings that walk a table and say inline what is wrong. */
 #ifndef QCHECK_REPORT_FOUND_H

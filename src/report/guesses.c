@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
 #include "report/guesses.h"
 
 void guesses_lines(const struct guesses *g, const char *label, struct out *out)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Header values that were guessed, forced or proposed, in reports. */
 #ifndef QCHECK_REPORT_GUESSES_H
 #define QCHECK_REPORT_GUESSES_H

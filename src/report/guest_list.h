@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Extents of the guest disk through the whole backing chain, as `qemu-img map` lists
  * them: equal neighbours merged. */
 #ifndef QCHECK_REPORT_GUEST_LIST_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Where an image ends, told from its stored refcounts alone. */
 #ifndef QCHECK_REPORT_IMAGE_END_H
 #define QCHECK_REPORT_IMAGE_END_H

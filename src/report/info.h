@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What an image is, without a scan: header, features, extensions, snapshots, bitmaps,
  * encryption, backing chain, and what the file system knows. The JSON form has the keys
  * of `qemu-img info --output=json` and one object `qcheck` with the rest. */

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The JSON form of info. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 

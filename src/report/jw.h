@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Writes JSON as a stream: memory does not grow with the output. The layout is that of
  * qemu-img (four spaces), or one line per value in compact mode. Numbers are exact; text
  * is encoded by jansson as ASCII, so that the result is valid UTF-8 and cannot act on a

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What lies where, as text and JSON: clusters of the file by class, or extents of the
  * guest disk. */
 #ifndef QCHECK_REPORT_MAP_REPORT_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Names in an image: how many bytes of them are really there, and layers by name. */
 #ifndef QCHECK_REPORT_NAMES_H
 #define QCHECK_REPORT_NAMES_H

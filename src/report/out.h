@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Where a report goes. Remembers the first failure, after which nothing more is written:
  * callers of long listings ask out_ok() now and then, everybody asks out_end() once. */
 #ifndef QCHECK_REPORT_OUT_H

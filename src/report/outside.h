@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What an image refers to outside itself. Such names are the image maker's words: they
  * are shown and judged, and opened only when the person asks for it. */
 #ifndef QCHECK_REPORT_OUTSIDE_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The picture of the map on standard output. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "base/text.h"

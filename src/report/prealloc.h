@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* How an image was preallocated, told from its tables. */
 #ifndef QCHECK_REPORT_PREALLOC_H
 #define QCHECK_REPORT_PREALLOC_H

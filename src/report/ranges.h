@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Ranges of the file by class: neighbouring runs of the cluster map with one class. */
 #ifndef QCHECK_REPORT_RANGES_H
 #define QCHECK_REPORT_RANGES_H

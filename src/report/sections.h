@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The sections of the classic report, and which problems belong to each. */
 #ifndef QCHECK_REPORT_SECTIONS_H
 #define QCHECK_REPORT_SECTIONS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a scan took. */
 #ifndef QCHECK_REPORT_STATS_H
 #define QCHECK_REPORT_STATS_H

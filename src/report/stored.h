@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Stored refcounts, read a block at a time: for listings that ask for millions of them,
  * mostly neighbours. */
 #ifndef QCHECK_REPORT_STORED_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The output streams of the classic report: one letter each, switched on by presets and
  * by -l, off by -e, in the order given. Fatal errors, nonfatal errors and debugging
  * messages go to standard error, everything else to standard output. */

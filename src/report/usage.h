@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a snapshot costs and shares: which host clusters only it holds, which it has in
  * common with the active layer, and how far the two have diverged. */
 #ifndef QCHECK_REPORT_USAGE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The places of all metadata as the JSON tree `viscera`, in the form proposed for
  * `qemu-img check -M`. Written as a stream: each table is read when its turn comes. */
 #ifndef QCHECK_REPORT_VISCERA_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Paragraphs. */
 #ifndef QCHECK_REPORT_WRAP_H
 #define QCHECK_REPORT_WRAP_H

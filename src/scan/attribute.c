@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Names the owners of clusters that problems are about, and the guest ranges: one more
  * walk, with the clusters of the kept records as its filter. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The book of the scan: one byte per host cluster, in which every reference is counted.
  *
  * A byte holds a state code (bits 0 to 6) and one flag (bit 7). A state is a pair (owner

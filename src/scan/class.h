@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Cluster classes: what a host cluster is. One table; map, legend, JSON and picture read
  * it. */
 #ifndef QCHECK_SCAN_CLASS_H

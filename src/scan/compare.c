@@ -1,6 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Stored refcounts against counted references, chunk by chunk; the flags of the cells
  * become problem marks, and the histograms of the map are made. What QEMU judges here is
  * the first half; overlaps and double allocations are our own. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdlib.h>

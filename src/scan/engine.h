@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Inside of the scan: what its passes share. Nobody but scan/ includes this.
  *
  * Order of the passes (scan_run):

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The guest disk seen from its own side: where each guest offset lives. */
 #ifndef QCHECK_SCAN_GUEST_H
 #define QCHECK_SCAN_GUEST_H

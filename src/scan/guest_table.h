@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Inside of the guest's side: the tables of one layer, one after the other. */
 #ifndef QCHECK_SCAN_GUEST_TABLE_H
 #define QCHECK_SCAN_GUEST_TABLE_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Extents of the guest disk, as qemu-img map lists them. */
+#include "config.h"
+
 #include "scan/guest_table.h"
 
 #include <stdlib.h>

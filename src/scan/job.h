@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A scan on a thread of its own, for the inspector. */
 #ifndef QCHECK_SCAN_JOB_H
 #define QCHECK_SCAN_JOB_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Judges one L2 entry: which reference it makes, how it counts in the statistics, and
  * which rules it breaks. The one place that knows; counting, explaining, "who points
  * here" and the views ask it. Spec: "Cluster mapping", "Extended L2 Entries". */

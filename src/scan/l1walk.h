@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Walks the words of all L1 tables, each word once, however many tables claim it. */
 #ifndef QCHECK_SCAN_L1WALK_H
 #define QCHECK_SCAN_L1WALK_H

@@ -1,6 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* One L2 table becomes items: the loop that every entry goes through. A table is only found
  * to be clean or not here; anything odd makes it a suspect, which pass_explain looks at
  * entry by entry. */
+#include "config.h"
+
 #include "scan/l2pass.h"
 
 #include <stdlib.h>

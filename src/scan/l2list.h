@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The list of distinct L2 tables that L1 entries lead to: all of them, or as many as there
  * is room for, in windows of ascending offsets. */
 #ifndef QCHECK_SCAN_L2LIST_H

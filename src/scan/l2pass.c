@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Every L2 table once: the heart of the scan.
  *
  * The work goes in rounds with one barrier each. In a round the workers take batches of
@@ -5,6 +7,8 @@
  * per partition of the book, until they have enough. After the barrier each worker enters
  * the items of its own partitions: no cell has two writers, and nothing is locked. The
  * lists are double, so that a fast worker can decode on meanwhile. */
+#include "config.h"
+
 #include "scan/l2pass.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Inside of pass_l2: items, workers, and the decoding of one table. */
 #ifndef QCHECK_SCAN_L2PASS_H
 #define QCHECK_SCAN_L2PASS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The cluster map: class, counted references and problem mark of every host cluster. This
  * is the range set: runs of equal clusters are read off it in order, and chunks carry
  * histograms so that any zoom is drawn in time proportional to the screen.

@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* How much memory a scan takes. What an image says decides how much there is to keep: so
  * everything that grows has a share of one limit. Past its share the list of L2 tables goes
  * in windows, lost clusters are counted again, and records of problems are only counted; the
  * book itself cannot do with less than the clusters that are referred to. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <unistd.h>

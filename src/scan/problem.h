@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Problems: what is wrong with an image. One table of kinds (problem_table.c), one list of
  * records per scan. Counts are exact; records are merged into runs and capped. */
 #ifndef QCHECK_SCAN_PROBLEM_H

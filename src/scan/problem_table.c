@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The prose of every kind of problem. Identity (id, severity, QEMU's counter) comes from
  * PROBLEM_KINDS; this file says it to people. */
+#include "config.h"
+
 #include <string.h>
 
 #include "scan/problem.h"

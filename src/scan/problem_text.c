@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* One line for a record: what it says depends on the kind, so this stands apart from the
  * list. */
+#include "config.h"
+
 #include "scan/problem.h"
 
 #include "base/text.h"

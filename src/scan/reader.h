@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Reads tables of one size in batches: each worker has a reader of its own. How much goes
  * into a batch is what the source likes best (a cache-sized piece for files, many requests
  * in flight for a network). */

@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* References to lost clusters, counted again when all others are known. An image would have
  * to be made for it: thousands of different numbers of references, which the tables of the
  * book have no room for. It costs one more walk through all tables for each window of
  * chunks, and keeps memory bounded whatever an image says. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdlib.h>

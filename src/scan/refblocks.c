@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The refcount blocks: read once for the COPIED rule, counted as references themselves,
  * and compared with what was counted. Spec: "Host cluster management". */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Stored refcounts that the book does not know: other ones than 1, and those of clusters
  * after the end of the file. A damaged image may ask for millions of them: pieces of refcount
  * blocks are kept to save a read for each. May be asked by several threads. */

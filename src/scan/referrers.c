@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
 #include "scan/referrers.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Who points here: all references to a range of host clusters, found by walking again with
  * a filter. No index is kept; the walk is that fast. */
 #ifndef QCHECK_SCAN_REFERRERS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Finds all references to a set of host clusters by walking everything again with a
  * filter. Serves "who points here" and the naming of owners after a scan. */
 #ifndef QCHECK_SCAN_REFSEARCH_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* References that are not made by L2 entries: whole regions of metadata. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdio.h>

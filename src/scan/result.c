@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a result means, in few words. */
+#include "config.h"
+
 #include "scan/scan.h"
 
 #include <stdlib.h>

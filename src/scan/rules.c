@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What is wrong with header, snapshots and bitmaps themselves: mostly things that make
  * QEMU refuse the image as a whole, told one by one. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdarg.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Side tables of the book: states of single clusters, for those whose state has no number
  * (cells.h). A hash with a limit. */
 #ifndef QCHECK_SCAN_SIDE_H

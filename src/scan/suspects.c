@@ -1,6 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Suspect L2 tables once more, entry by entry: what exactly is wrong, and where. The
  * tables go through in rounds, so that records can be merged in table order whatever the
  * number of workers, and memory stays bounded however many are damaged. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdlib.h>

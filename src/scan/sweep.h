@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* L1 tables may lie anywhere and overlap: a hostile image can announce 65,536 snapshots
  * with 32 MiB of L1 table each, all on the same bytes. The sweep cuts such a heap of spans
  * into pieces that are covered by the same ones, so that every byte is visited once,

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A team of threads that carries out one function together. Signals are blocked in all
  * but the calling thread. */
 #ifndef QCHECK_SCAN_TEAM_H

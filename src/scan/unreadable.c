@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What the storage did not give: which bytes, what they held, which guest range. */
+#include "config.h"
+
 #include "scan/engine.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The application on some terminal: event loop, views, history, prompts, the scan. Tests
  * run it on a fake terminal; ui_run() on the real one. */
 #ifndef QCHECK_UI_APP_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Going from place to place: history, problems, what is typed at the prompts. */
+#include "config.h"
+
 #include <stdio.h>
 
 #include "ui/app_state.h"

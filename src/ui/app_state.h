@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The application from inside: its state, and what app.c and app_go.c give each other. */
 #ifndef QCHECK_UI_APP_STATE_H
 #define QCHECK_UI_APP_STATE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What stands around every view: two title lines, the place line, the hint line. */
 #ifndef QCHECK_UI_FRAME_H
 #define QCHECK_UI_FRAME_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Characters: decoding UTF-8, what may be shown, how wide it is, and what stands for it
  * on a terminal that has ASCII only. */
 #ifndef QCHECK_UI_GLYPH_H

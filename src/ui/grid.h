@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The screen as cells. Views draw here and know no terminal: a cell is a character, a
  * role and attributes. Every call clips, so that any size from 1x1 works without a test
  * in the view.

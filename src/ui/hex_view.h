@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The hex view from inside: its state, which view_hex.c changes and hex_draw.c draws. */
 #ifndef QCHECK_UI_HEX_VIEW_H
 #define QCHECK_UI_HEX_VIEW_H

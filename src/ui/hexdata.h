@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The bytes a hex view shows: read from the file, with holes where reading failed, or one
  * compressed cluster in its decompressed form. */
 #ifndef QCHECK_UI_HEXDATA_H

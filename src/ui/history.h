@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Where the person has been: what Backspace returns to. The oldest are forgotten. */
 #ifndef QCHECK_UI_HISTORY_H
 #define QCHECK_UI_HISTORY_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The one key table: view, keys, action, hint and help. Dispatch, the hint line, the help
  * view and the manual page read it. Views know actions, never key codes. */
 #ifndef QCHECK_UI_KEYS_H

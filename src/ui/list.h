@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Cursor and scrolling of a list of any length: row numbers are 64-bit, rows themselves
  * are the owner's. */
 #ifndef QCHECK_UI_LIST_H

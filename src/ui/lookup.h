@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Who refers to some host clusters, found out on a thread. The person moves on meanwhile:
  * the newest wish counts, an older walk is stopped. */
 #ifndef QCHECK_UI_LOOKUP_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Search in the map: the next cluster of a class that is named by letter, id or name. */
+#include "config.h"
+
 #include "ui/map_view.h"
 
 #include <string.h>

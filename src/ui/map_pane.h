@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* One map on the screen: the file or the guest disk as tiles of 2^shift clusters, a
  * cursor, and marks for the places the other map has in common with this one. */
 #ifndef QCHECK_UI_MAP_PANE_H

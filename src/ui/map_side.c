@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What is said about the cell under the cursor of a map. */
+#include "config.h"
+
 #include "ui/map_view.h"
 
 #include <inttypes.h>

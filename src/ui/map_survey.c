@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The walks over the guest disk that the map view makes on a thread. */
+#include "config.h"
+
 #include "ui/map_view.h"
 
 static bool survey_guest(void *arg, _Atomic bool *cancel, struct error *err)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The map view: its state, and the parts it is made of. */
 #ifndef QCHECK_UI_MAP_VIEW_H
 #define QCHECK_UI_MAP_VIEW_H

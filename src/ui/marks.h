@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Which problems concern a table entry or a host cluster: an index over the problems of a
  * scan, so that a view can mark the rows it shows. */
 #ifndef QCHECK_UI_MARKS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* How numbers are shown, as the person has chosen it: in hex, in decimal, or as sizes. */
 #ifndef QCHECK_UI_NUMBER_H
 #define QCHECK_UI_NUMBER_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What the overview says, line by line; made anew for every frame, out of the image and
  * of what the scan has found so far. */
 #ifndef QCHECK_UI_OVERVIEW_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What the image itself says, and the building of lines. */
+#include "config.h"
+
 #include "ui/overview.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Which problems of a scan are listed, and in which order. */
 #ifndef QCHECK_UI_PROBLEM_PICK_H
 #define QCHECK_UI_PROBLEM_PICK_H

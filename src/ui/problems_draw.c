@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Layout and drawing of the problems view. */
+#include "config.h"
+
 #include "ui/problems_view.h"
 
 #include <inttypes.h>

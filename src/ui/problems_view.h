@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The problems view: its state, and the parts it is made of. */
 #ifndef QCHECK_UI_PROBLEMS_VIEW_H
 #define QCHECK_UI_PROBLEMS_VIEW_H

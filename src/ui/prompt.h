@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A line the person types in the last row: the go-to prompt and the search prompt. */
 #ifndef QCHECK_UI_PROMPT_H
 #define QCHECK_UI_PROMPT_H

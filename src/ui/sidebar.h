@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A few lines of text that explain what the cursor stands on: built while preparing,
  * drawn in a narrow pane, wrapped to its width, or in a single line. */
 #ifndef QCHECK_UI_SIDEBAR_H

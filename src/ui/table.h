@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The tables of an image as lists of rows: what the tables view shows. A table is never
  * loaded as a whole; rows are read as they are shown. */
 #ifndef QCHECK_UI_TABLE_H

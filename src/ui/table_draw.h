@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Drawing of table rows, each kind with its columns. Nothing is read here. */
 #ifndef QCHECK_UI_TABLE_DRAW_H
 #define QCHECK_UI_TABLE_DRAW_H

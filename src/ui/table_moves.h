@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Going from one table to another: down into what a row points to, up, beside. */
 #ifndef QCHECK_UI_TABLE_MOVES_H
 #define QCHECK_UI_TABLE_MOVES_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Which rows of a table a problem concerns. */
+#include "config.h"
+
 #include "base/num.h"
 #include "ui/table.h"
 

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Reading the rows that a screen shows: entries, refcounts, problems, strips. */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "base/num.h"

@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Looking at every entry of a table: for the used ones, or for one that points
  * somewhere. */
+#include "config.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What each kind of table is for, with the numbers of this image worked through. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "base/text.h"

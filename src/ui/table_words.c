@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A row of a table in words, for the line below the list. */
+#include "config.h"
+
 #include <inttypes.h>
 
 #include "base/text.h"

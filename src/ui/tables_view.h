@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The tables view from inside: its state, which view_tables.c changes and tables_draw.c
  * draws. */
 #ifndef QCHECK_UI_TABLES_VIEW_H

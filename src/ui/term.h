@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A terminal, real (term_curses.c) or scripted (term_fake.c). The application draws a
  * grid and asks for the next event; nothing else of the program knows a terminal. */
 #ifndef QCHECK_UI_TERM_H

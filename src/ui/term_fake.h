@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A terminal that plays a script, for tests. Nothing waits for time: the script says what
  * happens next. Words of a script, separated by blanks:
  *

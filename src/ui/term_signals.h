@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Signals of the inspector. Handlers only set a flag, except for crashes: those give the
  * terminal back with nothing but write() and tcsetattr() and die of the same signal.
  * The flagged signals are blocked outside signals_wait(), so that they never interrupt

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Roles and themes. Views say what something *is* (a role); only a theme knows colours.
  *
  * Colour never carries a meaning alone: every role that matters comes with a glyph, a

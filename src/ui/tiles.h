@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The cells of a map: what a number of neighbouring clusters comes to, as one colour, one
  * letter and how full it is. A problem inside wins over everything, at every zoom. */
 #ifndef QCHECK_UI_TILES_H

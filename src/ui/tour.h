@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The problems of a scan in the order of the file: what n and N step through. */
 #ifndef QCHECK_UI_TOUR_H
 #define QCHECK_UI_TOUR_H

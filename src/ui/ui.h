@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The inspector: everything a command needs to know of it. */
 #ifndef QCHECK_UI_UI_H
 #define QCHECK_UI_UI_H

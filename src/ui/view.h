@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What a view is. Eight of them exist (keys.h); each lives in a file of its own,
  * view_NAME.c, and exports one `const struct view_class`.
  *

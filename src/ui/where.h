@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Places in words and in numbers: the place line, and which view shows a place best. */
 #ifndef QCHECK_UI_WHERE_H
 #define QCHECK_UI_WHERE_H

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Compares qcheck info, map and dump with qemu-img on sound images of every kind, and
 validates every JSON form against its schema.
 

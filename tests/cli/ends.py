@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Ctrl-C, Esc and q end at once, at any moment: behind a server that does not answer, in the
 middle of a scan, of a search, of a report. What was printed by then is not complete JSON.
 

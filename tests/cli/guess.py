@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Headers destroyed in part: what is guessed gives the same figures, map and guest disk
 as the sound image, and a sound image is never guessed about.
 

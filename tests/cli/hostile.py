@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Every command on damaged images: it ends in time and not by a signal, its status is one
 of those it may have, JSON is whole and fits its schema, and no byte of the image reaches
 the output raw.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Memory: images made to need much of it stay below a byte and a quarter per cluster of the
 file and 32 MiB, and a scan that is given less finds the same.
 

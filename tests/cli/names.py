@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Names with control characters, escape sequences, bidirectional overrides and invalid UTF-8,
 in an image and of it: no command and no view lets one out as it is, and all show it by marks.
 

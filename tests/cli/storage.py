@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Storage that fails, and files that others use: what the whole program says about them.
 
     storage.py PROGRAM

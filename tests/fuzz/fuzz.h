@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What libFuzzer calls, and what replay.c calls in its place. */
 #ifndef QCHECK_TESTS_FUZZ_H
 #define QCHECK_TESTS_FUZZ_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The fuzz target: bytes -> image -> scan -> every report -> every view of the inspector.
  *
  * Beyond crashes, leaks and time it looks for what a hostile image must not reach:
@@ -10,6 +12,8 @@
  * What one input goes through beyond the scan (a storage that fails, a header with forced
  * values, a backing file, which addresses, which keys) is chosen by a sum over its first
  * bytes: the same file always does the same, and all choices come up. */
+#include "config.h"
+
 #include "fuzz.h"
 #include "target.h"
 #include "wrapped.h"

@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A mutator that knows the format: it keeps an image openable and changes what leads from
  * one table to another, to places that are interesting: other tables, the end of the file,
  * halfway between clusters, far away. Random bytes would mostly make files that are no
  * images. */
+#include "config.h"
+
 #include "fuzz.h"
 
 #include <stdbool.h>

@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Runs the fuzz target on files, without libFuzzer: replay [--mutate N] FILE|FOLDER...
  * With --mutate each file is also damaged in N ways that are the same in every run. */
+#include "config.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>

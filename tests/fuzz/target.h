@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What one input goes through, in parts. */
 #ifndef QCHECK_TESTS_FUZZ_TARGET_H
 #define QCHECK_TESTS_FUZZ_TARGET_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Wraps a source in memory so that it behaves like a sparse file, and pulls a trigger in the
  * middle of things. */
 #ifndef QCHECK_TESTS_FUZZ_WRAPPED_H

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Compares `qcheck check --output json` with `qemu-img check --output=json` on damaged
 images: every figure, which keys are there, and the exit status.
 

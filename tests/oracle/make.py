@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Sound images of every kind, made by qemu-img and qemu-io, for the comparison with
 qemu-img check. The same kind and seed always give the same image (but for the dates of
 snapshots and the keys of encrypted images).

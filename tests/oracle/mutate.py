@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Damage that knows the structure. survey() looks at a sound image once; damage() then
 gives a list of raw changes (qcow2.apply_ops), chosen by a seeded random source.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """The other commands on damaged images: `qcheck map --space guest` is compared with
 `qemu-img map`, `qcheck info` with `qemu-img info`; all the rest must end in time, without
 a crash, with valid JSON, and with the same result whatever the number of threads.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """A small reader and poker of qcow2 files, written for the tests and sharing nothing with
 the program under test: it finds every table of a sound image and changes bytes by name.
 

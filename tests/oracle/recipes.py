@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """The recipes of recipes.txt: each image is made, and the figures that are written down
 compared with those of qemu-img and of qcheck (QCHECK names the program).
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Which rule qcheck.refused must name, by the last words of qemu-img on standard error."""
 
 import re

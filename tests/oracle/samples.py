@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
 """Checks the sample images: INDEX, files and recipes belong together, making them again
 gives the same bytes, and qemu-img and qcheck (QCHECK names it) find what is written here.
 

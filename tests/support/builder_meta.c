@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The header, snapshots and bitmaps of a built image. */
+#include "config.h"
+
 #include "builder_meta.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Between the two files of the builder. */
 #ifndef QCHECK_TESTS_BUILDER_META_H
 #define QCHECK_TESTS_BUILDER_META_H

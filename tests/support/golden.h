@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Golden files: what a test got is compared with what is kept in tests/golden. */
 #ifndef QCHECK_TESTS_SUPPORT_GOLDEN_H
 #define QCHECK_TESTS_SUPPORT_GOLDEN_H

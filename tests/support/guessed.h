@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What was guessed about a built image. */
 #ifndef QCHECK_TESTS_GUESSED_H
 #define QCHECK_TESTS_GUESSED_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Makes qcow2 images in memory for tests: sound ones, which the test then damages by
  * field name or byte. Everything that goes wrong in here is a fault of the test and
  * aborts.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* An NBD server for one test. It is handed a socket that already listens, so that nobody
  * has to wait until it is up. */
 #ifndef QCHECK_TESTS_NBD_SERVER_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Bytes that tell where they come from, for tests of reading. */
 #ifndef QCHECK_TESTS_PATTERN_H
 #define QCHECK_TESTS_PATTERN_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Plays a script on the inspector and collects the screens it asks for. */
 #ifndef QCHECK_TESTS_SUPPORT_PLAY_H
 #define QCHECK_TESTS_SUPPORT_PLAY_H

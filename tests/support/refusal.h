@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* What QEMU's rules say of a built image. */
 #ifndef QCHECK_TESTS_REFUSAL_H
 #define QCHECK_TESTS_REFUSAL_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* A header destroyed in part. Where a value of the header is one with which QEMU opens no
  * image, another one is looked for, in this order: the header's other fields, the layout
  * that qemu-img create makes, and a search for tables that agree with themselves. It is

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* L1 tables, told by what is in them: entries that point to tables of entries. */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "base/limits.h"

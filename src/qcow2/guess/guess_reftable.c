@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Refcount tables, told by what is in them: they count the blocks they point to. */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "base/limits.h"

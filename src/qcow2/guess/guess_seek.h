@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Inside of the guessing: looking for tables by what is in them. Nobody but
  * qcow2/guess*.c includes this. */
 #ifndef QCHECK_QCOW2_GUESS_SEEK_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The two tables that the header names, once the cluster size is known. */
+#include "config.h"
+
 #include <stdio.h>
 
 #include "base/limits.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Inside of the guessing: the fields that can be guessed, and the state of one guess.
  * Nobody but qcow2/guess*.c includes this. */
 #ifndef QCHECK_QCOW2_GUESS_WORK_H

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "report/at.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 static void referrers_text(const struct referrers *r, struct out *out)
 {

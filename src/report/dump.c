@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
                 bool json, struct error *err)

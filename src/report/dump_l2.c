@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "report/dump.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 struct l2_stats {
     uint64_t tables, unallocated, zero_plain, zero_alloc, normal, compressed;

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "qcow2/field.h"
 #include "report/dump.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 #include "report/usage.h"
 
 /* One field of a structure that was cut into parts. */

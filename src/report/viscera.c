@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 #define BATCH 4096      /* table entries read at a time */
 

@@ -2,8 +2,8 @@
 /* Copyright (C) the qcheck authors */
 /* The chain of backing files of an image: names, whether each can be opened, and what it
  * is. Only qcow2 layers lead on; anything else ends the chain. */
-#ifndef QCHECK_REPORT_CHAIN_H
-#define QCHECK_REPORT_CHAIN_H
+#ifndef QCHECK_DISK_CHAIN_H
+#define QCHECK_DISK_CHAIN_H
 
 #include <stdbool.h>
 #include <stddef.h>

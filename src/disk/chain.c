@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "report/chain.h"
+#include "disk/chain.h"
 
 #include <stdlib.h>
 #include <string.h>

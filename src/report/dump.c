@@ -16,7 +16,7 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
 {
     *d = (struct dump){ .scan = scan, .img = scan->img, .out = out, .jw = JW_INIT(out),
                         .json = json, .to = UINT64_MAX };
-    if (!found_new(scan, &d->found, err))
+    if (!problem_index_new(scan, &d->index, err))
         return false;
     stored_init(&d->stored, scan->img, scan);
     return true;
@@ -25,8 +25,8 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
 void dump_end(struct dump *d)
 {
     stored_free(&d->stored);
-    found_free(d->found);
-    d->found = NULL;
+    problem_index_free(d->index);
+    d->index = NULL;
 }
 
 void dump_line(struct dump *d, const char *type)

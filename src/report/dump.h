@@ -6,7 +6,7 @@
 #ifndef QCHECK_REPORT_DUMP_H
 #define QCHECK_REPORT_DUMP_H
 
-#include "report/found.h"
+#include "report/hits.h"
 #include "report/jw.h"
 #include "report/out.h"
 #include "report/stored.h"
@@ -17,7 +17,7 @@
 struct dump {
     const struct scan_result *scan;     /* borrowed */
     const struct image *img;            /* scan->img */
-    struct found *found;                /* owned */
+    struct problem_index *index;        /* owned */
     struct stored stored;
     struct out *out;                    /* borrowed */
     struct jw jw;

@@ -11,7 +11,7 @@
 struct l1_stats { uint64_t used, unused, unaligned, invalid; };
 
 static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
-                     const struct found_kinds *found)
+                     const struct problem_hits *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
@@ -25,12 +25,12 @@ static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
     } else {
         out_puts(d->out, "  empty");
     }
-    found_text(found, d->out);
+    hits_text(found, d->out);
     out_puts(d->out, "\n");
 }
 
 static void row_json(struct dump *d, uint32_t layer, uint64_t i, uint64_t at,
-                     uint64_t guest, uint64_t e, const struct found_kinds *found)
+                     uint64_t guest, uint64_t e, const struct problem_hits *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
@@ -45,7 +45,7 @@ static void row_json(struct dump *d, uint32_t layer, uint64_t i, uint64_t at,
         jw_bool(&d->jw, "copied", e & OFLAG_COPIED);
         dump_refcount_json(d, l2);
     }
-    found_json(found, &d->jw);
+    hits_json(found, &d->jw);
     dump_line_end(d);
 }
 
@@ -99,7 +99,7 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
     end = u64_min(n, div_up(d->to, geo->l2_span));
     first = u64_min(d->from / geo->l2_span, end);
     for (uint64_t i = first; i < end && out_ok(d->out); i++) {
-        struct found_kinds found = { .n = 0 };
+        struct problem_hits found = { .n = 0 };
         struct error why;
         uint64_t e;
 
@@ -118,10 +118,10 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
         }
         e = entry[i % DUMP_BATCH];
         judge(geo, e, &st);
-        found_at_entry(d->found, off + i * 8, &found);
+        problem_index_bytes(d->index, off + i * 8, 1, &found);
         if (e & ENTRY_OFFSET_MASK)
-            found_at_cluster(d->found, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK),
-                             &found);
+            problem_index_clusters(d->index, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), 1,
+                                   &found);
         if (!e && !found.n && (d->used || !d->json)) {
             empty++;
             continue;

@@ -41,6 +41,8 @@ static void scan_ended(struct app *app)
     }
     app->scan_error.code = ERR_NONE;
     app->ui.scan = app->result;
+    if (problem_index_new(app->result, &app->index, NULL))
+        app->ui.index = app->index;
     tour_init(&app->tour, &app->result->problems);
     if (app->result->partial)
         app_say(app, true, "The scan was stopped: what it found so far is shown");
@@ -321,6 +323,7 @@ void app_free(struct app *app)
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);
+    problem_index_free(app->index);
     scan_free(app->result);
     tour_free(&app->tour);
     history_free(&app->back);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "ui/app_state.h"
-#include "ui/marks.h"
 #include "ui/where.h"
 
 #define GG_MS 1000      /* "gg" then "u" within this time: "guest" is being typed */
@@ -112,7 +111,7 @@ void app_step_problem(struct app *app, int dir)
     index = app->tour.order[at];
     p = &app->result->problems.list[index];
     buf_printf(&text, "%zu of %zu: ", at + 1, app->result->problems.n);
-    marks_words(p, app->ui.img, &text);
+    problem_line(p, app->ui.img, &text);
     app_go(app,
            app->view == VIEW_PROBLEMS ? VIEW_PROBLEMS
                                       : where_best_view(&p->place, app->view),

@@ -28,6 +28,7 @@ struct app {
     struct job *job;                    /* NULL: no scan runs */
     bool stopping;
     struct scan_result *result;         /* owned; ui.scan is the same */
+    struct problem_index *index;        /* owned; ui.index is the same */
     struct error scan_error;
     struct tour tour;                   /* its problems in the order of the file */
     uint64_t owned;                     /* host cluster that ui.owner is about */

@@ -6,7 +6,6 @@
 
 #include "ui/lookup.h"
 #include "ui/map_pane.h"
-#include "ui/marks.h"
 #include "ui/sidebar.h"
 
 /* What walks over the guest disk find out, on a thread, once the scan has ended: first
@@ -33,7 +32,6 @@ struct map_view {
     enum map_colouring colouring;
     struct map_survey surveying;
     struct guest_survey survey;         /* its outcome */
-    struct marks marks;
     struct map_hist total;              /* of the whole file, when the scan has ended */
     unsigned age;                       /* counts what tiles are made from */
     struct lookup lookup;               /* who refers to the cluster under the cursor */

@@ -29,17 +29,18 @@
  * about clipping.
  *
  * All callbacks run on one thread. Pointers in struct ui stay valid while the view
- * exists, except that `scan` and `progress` change between calls. */
+ * exists, except that `scan`, `index` and `progress` change between calls. */
 #ifndef QCHECK_UI_VIEW_H
 #define QCHECK_UI_VIEW_H
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "inspect/problem_index.h"
+#include "inspect/site.h"
 #include "qcow2/image.h"
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
-#include "inspect/site.h"
 
 #define NO_PROBLEM SIZE_MAX
 
@@ -47,6 +48,7 @@
 struct ui {
     const struct image *img;
     const struct scan_result *scan;         /* NULL until the scan has ended */
+    const struct problem_index *index;      /* of its problems; NULL without memory, too */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */

@@ -34,7 +34,6 @@ static void map_destroy(void *state)
 
     map_survey_free(v);
     lookup_free(&v->lookup);
-    marks_free(&v->marks);
     for (int s = 0; s < N_SPACES; s++)
         pane_free(&v->pane[s]);
     free(v);
@@ -63,7 +62,6 @@ static void map_scanned(void *state, const struct ui *ui)
 {
     struct map_view *v = state;
 
-    marks_build(&v->marks, ui->scan);
     map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
     lookup_forget(&v->lookup);
     v->linked = false;

@@ -35,7 +35,6 @@ static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
-    marks_free(&v->marks);
     free(v->used);
     free(v->row);
     free(v);
@@ -117,7 +116,7 @@ static void tables_scanned(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
 
-    marks_build(&v->marks, ui->scan);
+    (void)ui;
     v->stale = v->bar_stale = true;
 }
 
@@ -176,7 +175,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
         if (old)
             next[i] = *old;
         else
-            table_read(ui, &v->marks, &v->table, &index, 1, &next[i]);
+            table_read(ui, &v->table, &index, 1, &next[i]);
     }
     v->n_row = (size_t)u64_min((uint64_t)v->list.h, v->list.n - v->list.top);
     free(v->row);

@@ -218,9 +218,9 @@ void report_places(const struct scan_result *scan, unsigned choice, struct sink 
         "0", "header 24", "L1[0]", "L2[0][0]", "guest 0", "rt 0", "rb 0 1", "end", "3c",
         "guest 70000", "snap 1", "snap 1 L2[0][3]", "snap 2 guest 512", "bitmap 1", "7c", "0x811",
     };
-    struct found *found;
+    struct problem_index *found;
 
-    if (!found_new(scan, &found, NULL))
+    if (!problem_index_new(scan, &found, NULL))
         return;
     for (size_t i = choice % 4; i < sizeof address / sizeof address[0]; i += 4) {
         struct place place;
@@ -243,5 +243,5 @@ void report_places(const struct scan_result *scan, unsigned choice, struct sink 
         sink_close(s, FORM_JSON, ok);
         at_free(&at);
     }
-    found_free(found);
+    problem_index_free(found);
 }

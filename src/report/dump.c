@@ -115,7 +115,8 @@ void dump_layer_heading(struct dump *d, uint32_t layer)
     out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", off, n);
 }
 
-/* References counted to the cluster of this byte; false past the end of the file. */
+/* References counted to the cluster of this byte, maybe COUNTED_UNKNOWN; false past the
+ * end of the file. */
 static bool counted(const struct dump *d, uint64_t host_off, uint64_t *out)
 {
     uint64_t cluster = geo_cluster_of(&d->img->geo, host_off);
@@ -130,6 +131,7 @@ static bool counted(const struct dump *d, uint64_t host_off, uint64_t *out)
 
 void dump_refcount_text(struct dump *d, uint64_t host_off)
 {
+    char text[COUNTED_TEXT];
     uint64_t n;
 
     out_puts(d->out, "  refcount ");
@@ -140,7 +142,7 @@ void dump_refcount_text(struct dump *d, uint64_t host_off)
         out_puts(d->out, "?");
     out_puts(d->out, "/");
     if (counted(d, host_off, &n))
-        out_dec(d->out, n);
+        out_puts(d->out, counted_text(text, n));
     else
         out_puts(d->out, "-");
 }
@@ -152,6 +154,6 @@ void dump_refcount_json(struct dump *d, uint64_t host_off)
     if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <=
         STORED_NO_BLOCK)
         jw_u64(&d->jw, "stored", n);
-    if (counted(d, host_off, &n))
+    if (counted(d, host_off, &n) && n != COUNTED_UNKNOWN)
         jw_u64(&d->jw, "counted", n);
 }

@@ -101,8 +101,12 @@ static bool note_compressed(struct usage_walk *w, const struct l2_entry *e)
 static void count_compressed(struct usage_walk *w)
 {
     merge_compressed(w);
-    for (size_t i = 0; i < w->n_compressed; i++)
-        w->use->alone_data += counted(w, w->compressed[i].cluster) == w->compressed[i].n;
+    for (size_t i = 0; i < w->n_compressed; i++) {
+        uint64_t n = counted(w, w->compressed[i].cluster);
+
+        w->use->alone_data += n == w->compressed[i].n;
+        w->use->partial = w->use->partial || n == COUNTED_UNKNOWN;
+    }
 }
 
 /* Of a table, for bytes_left: short ones cost more than their length. */

@@ -68,6 +68,19 @@ static void check_text(const struct sink *s, bool colour)
     }
 }
 
+static void check_forbidden(const struct sink *s)
+{
+    const char *at = s->forbidden ? memmem(s->bytes, s->len, s->forbidden,
+                                           strlen(s->forbidden)) : NULL;
+
+    if (!at)
+        return;
+    while (at > s->bytes && at[-1] != '\n')
+        at--;
+    fprintf(stderr, "%s in: %.*s\n", s->forbidden, (int)strcspn(at, "\n"), at);
+    abort();
+}
+
 static void check_json(const struct sink *s, bool lines)
 {
     json_error_t why;
@@ -92,6 +105,7 @@ void sink_close(struct sink *s, enum form form, bool ok)
 {
     fclose(s->f);
     check_text(s, form == FORM_COLOUR);
+    check_forbidden(s);
     if (ok && !s->full && form >= FORM_JSON)
         check_json(s, form == FORM_JSON_LINES);
 }

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/limits.h"
 #include "qcow2/names.h"
 
 bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
@@ -73,25 +72,12 @@ uint32_t dump_layers(const struct dump *d)
     return (uint32_t)d->img->snaps.n + 1;
 }
 
-void dump_layer_l1(const struct dump *d, uint32_t layer, uint64_t *off, uint64_t *n)
-{
-    if (layer == LAYER_ACTIVE) {
-        *off = d->img->hdr.l1_table_offset;
-        *n = d->img->geo.l1_entries;
-    } else {
-        const struct snapshot *s = &d->img->snaps.list[layer - 1];
-
-        *off = s->l1_table_offset;
-        *n = u64_min(s->l1_size, L1_ENTRIES_MAX);
-    }
-}
-
 void dump_layer_heading(struct dump *d, uint32_t layer)
 {
     const struct snapshot *s = layer ? &d->img->snaps.list[layer - 1] : NULL;
-    uint64_t off, n;
+    struct layer_l1 l1;
 
-    dump_layer_l1(d, layer, &off, &n);
+    image_layer_l1(d->img, layer, &l1);
     if (d->json) {
         dump_line(d, "layer");
         jw_u64(&d->jw, "layer", layer);
@@ -99,8 +85,8 @@ void dump_layer_heading(struct dump *d, uint32_t layer)
             jw_bytes(&d->jw, "id", s->id, snapshot_id_len(s));
             jw_bytes(&d->jw, "name", s->name, snapshot_name_len(s));
         }
-        jw_u64(&d->jw, "l1-offset", off);
-        jw_u64(&d->jw, "l1-entries", n);
+        jw_u64(&d->jw, "l1-offset", l1.off);
+        jw_u64(&d->jw, "l1-entries", l1.n);
         dump_line_end(d);
         return;
     }
@@ -112,7 +98,7 @@ void dump_layer_heading(struct dump *d, uint32_t layer)
     } else {
         out_puts(d->out, "Active layer");
     }
-    out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", off, n);
+    out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", l1.off, l1.n);
 }
 
 /* References counted to the cluster of this byte, maybe COUNTED_UNKNOWN; false past the

@@ -231,16 +231,15 @@ static void layer(struct l2_walk *w)
     struct dump *d = w->d;
     const struct geometry *geo = &d->img->geo;
     struct error why;
-    uint64_t off, n;
+    struct layer_l1 l1;
 
     w->all = (struct l2_stats){ 0 };
     dump_layer_heading(d, w->layer);
-    dump_layer_l1(d, w->layer, &off, &n);
-    n = image_entries_present(d->img, off, n);
-    for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
+    image_layer_l1(d->img, w->layer, &l1);
+    for (uint64_t i = 0; i < l1.present && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
-            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1,
-                           &why))
+            !image_read_l1(d->img, l1.off, i,
+                           (size_t)u64_min(DUMP_BATCH, l1.present - i), w->l1, &why))
             dump_lost(d, &why);
         w->l1_index = i;
         w->l2_off = w->l1[i % DUMP_BATCH] & ENTRY_OFFSET_MASK;

@@ -286,6 +286,7 @@ static void the_owner_of_guest_data_is_found(void **state)
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct scan_result *scan;
     struct image *img;
+    struct referrers found;
     struct place owner;
     struct ui ui;
     uint64_t data;
@@ -295,11 +296,14 @@ static void the_owner_of_guest_data_is_found(void **state)
     img = builder_open(b);
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
     ui = ui_of(img, scan);
-    assert_true(where_owner(&ui, data >> 12, &owner));
+    assert_true(where_owned(&ui, data >> 12));
+    assert_true(referrers_find(img, scan, data >> 12, 1, 16, 1, NULL, &found, NULL));
+    assert_true(where_owner(&found, &owner));
     assert_int_equal(owner.i, 1);
     assert_int_equal(owner.j, 9);
-    assert_false(where_owner(&ui, 0, &owner));
-    assert_false(where_owner(&ui, UINT64_MAX, &owner));
+    assert_false(where_owned(&ui, 0));
+    assert_false(where_owned(&ui, UINT64_MAX));
+    referrers_free(&found);
     scan_free(scan);
     image_close(img);
     builder_free(b);

@@ -9,7 +9,7 @@
 #include "cmd/cmd_common.h"
 #include "report/at.h"
 
-struct session {
+struct at_run {
     struct image *img;
     struct scan_result *scan;
     struct problem_index *index;
@@ -18,7 +18,7 @@ struct session {
     bool json;
 };
 
-static bool one_address(struct session *t, const char *text, bool first,
+static bool one_address(struct at_run *t, const char *text, bool first,
                         struct error *err)
 {
     struct place place;
@@ -40,7 +40,7 @@ static bool one_address(struct session *t, const char *text, bool first,
 
 static int all_addresses(const struct settings *s, const char *name, int n)
 {
-    struct session t = { .out = { stdout, 0 }, .json = s->output == OUTPUT_JSON };
+    struct at_run t = { .out = { stdout, 0 }, .json = s->output == OUTPUT_JSON };
     struct error err;
     int status = STATUS_FAILED;
 

@@ -58,11 +58,13 @@ static void map_show(void *state, const struct ui *ui, const struct place *place
     v->linked = false;
 }
 
-static void map_scanned(void *state, const struct ui *ui)
+static void map_reloaded(void *state, const struct ui *ui)
 {
     struct map_view *v = state;
 
-    map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    if (ui->scan)
+        map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    map_survey_forget(v);
     lookup_forget(&v->lookup);
     v->linked = false;
     v->age++;
@@ -119,7 +121,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
 
     if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
         bool at_once = cost <= LOOKUP_AT_ONCE &&
-                       source_get_info(ui->img->src).kind != SOURCE_NBD;
+                       source_get_info(ui->img->src).kind == SOURCE_MEMORY;
         struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1,
                                     at_once ? 0 : LOOKUP_REST_MS };
 
@@ -429,7 +431,7 @@ const struct view_class view_map = {
     .create = map_create,
     .destroy = map_destroy,
     .show = map_show,
-    .scanned = map_scanned,
+    .reloaded = map_reloaded,
     .prepare = map_prepare,
     .draw = map_view_draw,
     .act = map_act,

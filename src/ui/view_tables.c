@@ -112,7 +112,7 @@ static void tables_show(void *state, const struct ui *ui, const struct place *pl
         set_table(state, ui, &t, row);
 }
 
-static void tables_scanned(void *state, const struct ui *ui)
+static void tables_reloaded(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
 
@@ -334,7 +334,7 @@ const struct view_class view_tables = {
     .create = tables_create,
     .destroy = tables_destroy,
     .show = tables_show,
-    .scanned = tables_scanned,
+    .reloaded = tables_reloaded,
     .prepare = tables_prepare,
     .draw = tables_draw,
     .act = tables_act,

@@ -30,7 +30,35 @@ static void every_kind_has_complete_prose(void **state)
         assert_int_equal(p->meaning[strlen(p->meaning) - 1], '.');
         assert_int_equal(p->effect[strlen(p->effect) - 1], '.');
         assert_int_equal(p->advice[strlen(p->advice) - 1], '.');
+        assert_true(p->section < N_REPORT_SECTIONS);
+        assert_non_null(p->text);
+        assert_true(strlen(p->text) > 0);
+        assert_non_null(p->fix);
+        assert_true(islower((unsigned char)p->fix[0]));
+        assert_int_not_equal(p->fix[strlen(p->fix) - 1], '.');
+        if (p->severity == SEV_NOTE)
+            assert_false(p->loses_data);
     }
+}
+
+static void the_text_of_every_kind_is_filled_in(void **state)
+{
+    struct buf text = BUF_INIT;
+
+    (void)state;
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        struct problem p = {
+            .kind = (enum problem_kind)k, .count = 1, .place = { .kind = PLACE_L2 },
+            .host_off = 0x5000, .guest_off = NO_ADDRESS, .found = 17, .expected = 3,
+            .owners = 1,
+        };
+
+        buf_reset(&text);
+        problem_text(&p, NULL, &text);
+        if (strpbrk(buf_str(&text), "{}"))
+            fail_msg("%s: %s", problem_info(p.kind)->id, buf_str(&text));
+    }
+    buf_free(&text);
 }
 
 static void ids_are_found_again_and_unique(void **state)
@@ -77,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_has_complete_prose),
+        cmocka_unit_test(the_text_of_every_kind_is_filled_in),
         cmocka_unit_test(ids_are_found_again_and_unique),
         cmocka_unit_test(an_unknown_id_is_not_found),
         cmocka_unit_test(qemu_corruptions_and_leaks_have_the_same_severity_here),

@@ -119,7 +119,7 @@ static void problem_lines(struct report *r, enum section s)
     for (size_t i = 0; i < n && out_ok(r->c->out); i++) {
         const struct problem *p = &list->list[i];
 
-        if (section_of_problem(p->kind) != s)
+        if (problem_info(p->kind)->section != s)
             continue;
         buf_reset(&text);
         problem_text(p, r->scan->img, &text);
@@ -137,7 +137,7 @@ static void warnings(struct report *r, enum section s)
     for (int k = 0; k < N_PROBLEMS; k++) {
         const struct problem_info *info = problem_info((enum problem_kind)k);
 
-        if (list->count[k] && section_of_problem((enum problem_kind)k) == s &&
+        if (list->count[k] && info->section == s &&
             (info->severity == SEV_WARNING || info->severity == SEV_ERROR))
             warn(r->c, "%s: %s (%" PRIu64 ")\n", severity_name(info->severity),
                  info->title, list->count[k]);
@@ -150,7 +150,7 @@ static void confirmations(struct report *r, enum section s)
     for (int k = 0; k < N_PROBLEMS; k++) {
         const struct problem_info *info = problem_info((enum problem_kind)k);
 
-        if (section_of_problem((enum problem_kind)k) == s &&
+        if (info->section == s &&
             !r->scan->problems.count[k] && info->severity != SEV_NOTE)
             say(r->c, STREAM_CONFIRM, "ok: no \"%s\"\n", info->title);
     }
@@ -270,7 +270,7 @@ static void last_words(struct report *r)
     char limit[TEXT_NUM];
     uint64_t n = 0;
 
-    for (int s = 0; s < N_SECTIONS; s++)
+    for (int s = 0; s < N_REPORT_SECTIONS; s++)
         n += section_problems(&scan->problems, (enum section)s);
     if (scan->refused.id)
         warn(r->c, "warning: QEMU would not %s this image: %s\n",
@@ -333,7 +333,7 @@ bool classic_report(struct classic *c, const struct scan_result *scan, struct er
     first_words(&r);
     header_values(&r);
     ok = true;
-    for (int s = 0; ok && s < N_SECTIONS; s++)
+    for (int s = 0; ok && s < N_REPORT_SECTIONS; s++)
         ok = section(&r, (enum section)s);
     if (!out_ok(c->out)) {
         ok = true;              /* the reader went away: told when the output ends */

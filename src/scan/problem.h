@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Problems: what is wrong with an image. One table of kinds (problem_table.c), one list of
+/* Problems: what is wrong with an image. One table of kinds (problem_rows.h), one list of
  * records per scan. Counts are exact; records are merged into runs and capped. */
 #ifndef QCHECK_SCAN_PROBLEM_H
 #define QCHECK_SCAN_PROBLEM_H
@@ -24,80 +24,16 @@ enum severity {
 /* Which of QEMU's counters a kind adds to; OWN ones add to none. */
 enum qemu_class { QEMU_OWN, QEMU_CORRUPTION, QEMU_LEAK, QEMU_CHECK_ERROR };
 
-/* X(enumerator, id, severity, qemu class): the whole list, in order of display.
- * The prose lives in problem_table.c. */
-#define PROBLEM_KINDS(X) \
-    X(DATA_PAST_END, "data-past-end", CORRUPTION, CORRUPTION) \
-    X(L2_PAST_END, "l2-table-past-end", CORRUPTION, CORRUPTION) \
-    X(L1_PAST_END, "l1-table-past-end", CORRUPTION, CORRUPTION) \
-    X(COMPRESSED_PAST_END, "compressed-past-end", CORRUPTION, CORRUPTION) \
-    X(REFTABLE_PAST_END, "reftable-past-end", CORRUPTION, CORRUPTION) \
-    X(REFBLOCK_PAST_END, "refblock-past-end", CORRUPTION, CORRUPTION) \
-    X(SNAPTABLE_PAST_END, "snapshot-table-past-end", CORRUPTION, CORRUPTION) \
-    X(BITMAP_PAST_END, "bitmap-past-end", CORRUPTION, CORRUPTION) \
-    X(CRYPTO_PAST_END, "crypto-header-past-end", CORRUPTION, CORRUPTION) \
-    X(L1_RESERVED, "l1-reserved-bits", CORRUPTION, CORRUPTION) \
-    X(L2_MISALIGNED, "l2-table-misaligned", CORRUPTION, CORRUPTION) \
-    X(L2_RESERVED, "l2-reserved-bits", CORRUPTION, CORRUPTION) \
-    X(DATA_MISALIGNED, "data-misaligned", CORRUPTION, CORRUPTION) \
-    X(ZERO_MISALIGNED, "zero-misaligned", CORRUPTION, CORRUPTION) \
-    X(COMPRESSED_COPIED, "compressed-copied", CORRUPTION, CORRUPTION) \
-    X(COMPRESSED_DATA_FILE, "compressed-with-data-file", CORRUPTION, CORRUPTION) \
-    X(COMPRESSED_SUBCLUSTERS, "compressed-with-subclusters", CORRUPTION, CORRUPTION) \
-    X(SUBCLUSTER_CONFLICT, "subcluster-conflict", CORRUPTION, CORRUPTION) \
-    X(SUBCLUSTER_UNALLOCATED, "subcluster-unallocated", CORRUPTION, CORRUPTION) \
-    X(REFCOUNT_ZERO, "refcount-zero", CORRUPTION, CORRUPTION) \
-    X(REFCOUNT_LOW, "refcount-too-low", CORRUPTION, CORRUPTION) \
-    X(REFCOUNT_OVERFLOW, "refcount-overflow", CORRUPTION, CORRUPTION) \
-    X(L2_COPIED, "l2-table-copied-flag", CORRUPTION, CORRUPTION) \
-    X(DATA_COPIED, "data-copied-flag", CORRUPTION, CORRUPTION) \
-    X(REFTABLE_RESERVED, "reftable-reserved-bits", CORRUPTION, CORRUPTION) \
-    X(REFBLOCK_MISALIGNED, "refblock-misaligned", CORRUPTION, CORRUPTION) \
-    X(REFBLOCK_SHARED, "refblock-shared", CORRUPTION, CORRUPTION) \
-    X(SNAPSHOT_L1_MISALIGNED, "snapshot-l1-misaligned", CORRUPTION, CORRUPTION) \
-    X(SNAPSHOT_L1_TOO_LARGE, "snapshot-l1-too-large", CORRUPTION, CORRUPTION) \
-    X(SNAPSHOT_INCOMPLETE, "snapshot-incomplete", CORRUPTION, CORRUPTION) \
-    X(SNAPSHOT_DATA_FILE, "snapshots-with-data-file", CORRUPTION, CORRUPTION) \
-    X(LEAKED, "leaked-cluster", LEAK, LEAK) \
-    X(REFCOUNT_HIGH, "refcount-too-high", LEAK, LEAK) \
-    X(REFCOUNT_UNREADABLE, "refcount-unreadable", ERROR, CHECK_ERROR) \
-    X(UNREADABLE, "unreadable", ERROR, OWN) \
-    X(OVERLAP, "overlap", CORRUPTION, OWN) \
-    X(DOUBLE_ALLOCATION, "double-allocation", CORRUPTION, OWN) \
-    X(HEADER_FAULT, "header-fault", CORRUPTION, OWN) \
-    X(HEADER_EXTENSION, "header-extension-fault", CORRUPTION, OWN) \
-    X(HEADER_LIMIT, "header-over-limit", CORRUPTION, OWN) \
-    X(HEADER_REPLACED, "header-value-replaced", CORRUPTION, OWN) \
-    X(L1_TOO_SMALL, "l1-too-small", CORRUPTION, OWN) \
-    X(UNKNOWN_FEATURE, "unknown-incompatible-feature", WARNING, OWN) \
-    X(SNAPTABLE_FAULT, "snapshot-table-fault", CORRUPTION, OWN) \
-    X(BITMAP_DIR_FAULT, "bitmap-directory-fault", CORRUPTION, OWN) \
-    X(BITMAP_FAULT, "bitmap-fault", CORRUPTION, OWN) \
-    X(BITMAP_ENTRY, "bitmap-table-entry-fault", CORRUPTION, OWN) \
-    X(TAIL_TRUNCATED, "tail-truncated", WARNING, OWN) \
-    X(STREAM_PAST_END, "compressed-stream-past-end", WARNING, OWN) \
-    X(V2_ZERO_FLAG, "v2-zero-flag", WARNING, OWN) \
-    X(EXTENDED_ZERO_FLAG, "extended-l2-zero-flag", WARNING, OWN) \
-    X(DATA_FILE_OFFSET, "data-file-offset", WARNING, OWN) \
-    X(SNAPSHOT_DUPLICATE, "snapshot-duplicate", WARNING, OWN) \
-    X(SNAPSHOT_L1_SMALL, "snapshot-l1-too-small", WARNING, OWN) \
-    X(BITMAPS_INCONSISTENT, "bitmaps-inconsistent", WARNING, OWN) \
-    X(BITMAP_IN_USE_FLAG, "bitmap-in-use", WARNING, OWN) \
-    X(CORRUPT_BIT, "corrupt-bit", WARNING, OWN) \
-    X(DIRTY_BIT, "dirty-bit", WARNING, OWN) \
-    X(IMAGE_IN_USE, "image-in-use", WARNING, OWN) \
-    X(IMAGE_CHANGED, "image-changed", WARNING, OWN) \
-    X(HEADER_PROPOSED, "header-value-proposed", WARNING, OWN) \
-    X(HEADER_FORCED, "header-value-forced", NOTE, OWN) \
-    X(HEADER_ODD, "header-odd", NOTE, OWN) \
-    X(REFCOUNT_PAST_END, "refcount-past-end", NOTE, OWN) \
-    X(VM_STATE, "vm-state", NOTE, OWN) \
-    X(PAST_DISK_END, "mapped-past-disk-end", NOTE, OWN)
+/* The part of an image it belongs to, as a report is divided. */
+enum section {
+    SECTION_HEADER, SECTION_REFTABLE, SECTION_REFBLOCKS, SECTION_L1, SECTION_L2,
+    SECTION_SNAPSHOTS, SECTION_BITMAPS, SECTION_REFCOUNTS, SECTION_FILE, N_REPORT_SECTIONS
+};
 
 enum problem_kind {
-#define X(e, id, sev, qemu) PROBLEM_##e,
-    PROBLEM_KINDS(X)
-#undef X
+#define ROW(e, ...) PROBLEM_##e,
+#include "scan/problem_rows.h"
+#undef ROW
     N_PROBLEMS
 };
 
@@ -105,6 +41,11 @@ struct problem_info {
     const char *id;             /* stable */
     enum severity severity;
     enum qemu_class qemu;
+    enum section section;
+    bool loses_data;            /* the guest reads wrong data or none. Wrong refcounts and
+                                   flags endanger what is written next, not what is there */
+    const char *text;           /* template of problem_text */
+    const char *fix;            /* what a repair does, "clear the entry"; or "nothing" */
     const char *title;          /* "Refcount is 0 but the cluster is in use" */
     const char *meaning;        /* what it is: one or two sentences */
     const char *effect;         /* what it does to the guest */

@@ -6,6 +6,9 @@
 
 #include "scan/problem.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/text.h"
 #include "scan/class.h"
 #include "scan/map.h"
@@ -55,83 +58,82 @@ static void where_text(const struct problem *p, struct buf *out)
     }
 }
 
-static void what_text(const struct problem *p, struct buf *out)
+/* The value of an entry that is wrong, where the place is one. */
+static void entry_text(const struct problem *p, struct buf *out)
+{
+    switch (p->place.kind) {
+    case PLACE_L1: case PLACE_L2: case PLACE_REFTABLE: case PLACE_BITMAP_TABLE:
+        buf_printf(out, "entry 0x%llx", (ull)p->found);
+        break;
+    case PLACE_SNAPSHOT:
+        if (!p->note)
+            buf_printf(out, "0x%llx", (ull)p->found);
+        break;
+    default:
+        break;
+    }
+}
+
+static void number_text(uint64_t value, const char *format, struct buf *out)
 {
     char a[TEXT_NUM];
 
-    switch (p->kind) {
-    case PROBLEM_REFCOUNT_ZERO: case PROBLEM_REFCOUNT_LOW: case PROBLEM_REFCOUNT_HIGH:
-    case PROBLEM_LEAKED:
-        buf_printf(out, "refcount %llu, references %llu", (ull)p->found, (ull)p->expected);
-        break;
-    case PROBLEM_REFCOUNT_OVERFLOW:
-        buf_printf(out, "%llu references, the refcounts of this image end at %llu",
-                   (ull)p->expected, (ull)p->found);
-        break;
-    case PROBLEM_L2_COPIED: case PROBLEM_DATA_COPIED:
-        buf_printf(out, "entry 0x%llx, COPIED is %s but the refcount is %llu", (ull)p->found,
-                   p->found >> 63 ? "set" : "clear", (ull)p->expected);
-        break;
-    case PROBLEM_OVERLAP:
+    if (strcmp(format, "x") == 0)
+        buf_printf(out, "0x%llx", (ull)value);
+    else if (strcmp(format, "size") == 0)
+        buf_puts(out, text_size(a, value));
+    else if (strcmp(format, "count") == 0)
+        buf_puts(out, counted_text(a, value));
+    else
+        buf_printf(out, "%llu", (ull)value);
+}
+
+/* One {placeholder} of a template; false: there is no such one. */
+static bool placeholder(const struct problem *p, const char *name, const char *format,
+                        struct buf *out)
+{
+    if (strcmp(name, "found") == 0)
+        number_text(p->found, format, out);
+    else if (strcmp(name, "expected") == 0)
+        number_text(p->expected, format, out);
+    else if (strcmp(name, "host") == 0)
+        number_text(p->host_off, format, out);
+    else if (strcmp(name, "copied") == 0)
+        buf_puts(out, p->found & OFLAG_COPIED ? "set" : "clear");
+    else if (strcmp(name, "owners") == 0)
         owners_text(p->owners, out);
-        buf_puts(out, " in one cluster");
-        break;
-    case PROBLEM_DOUBLE_ALLOCATION:
-        buf_puts(out, "used more than once by the active layer");
-        break;
-    case PROBLEM_DATA_PAST_END: case PROBLEM_COMPRESSED_PAST_END: case PROBLEM_L2_PAST_END:
-    case PROBLEM_REFBLOCK_PAST_END: case PROBLEM_STREAM_PAST_END:
-        buf_printf(out, "entry 0x%llx points to 0x%llx, after the end of the file",
-                   (ull)p->found, (ull)p->host_off);
-        break;
-    case PROBLEM_L1_PAST_END: case PROBLEM_REFTABLE_PAST_END:
-    case PROBLEM_SNAPTABLE_PAST_END: case PROBLEM_BITMAP_PAST_END:
-    case PROBLEM_CRYPTO_PAST_END:
-        buf_printf(out, "ends at 0x%llx, the file at 0x%llx", (ull)p->found,
-                   (ull)p->expected);
-        break;
-    case PROBLEM_REFBLOCK_SHARED:
-        buf_printf(out, "cluster 0x%llx has %s references", (ull)p->host_off,
-                   counted_text(a, p->found));
-        if (p->owners)
-            buf_puts(out, "; claimed by ");
+    else if (strcmp(name, "entry") == 0)
+        entry_text(p, out);
+    else if (strcmp(name, "claimed") != 0)
+        return false;
+    else if (p->owners) {
+        buf_puts(out, "; claimed by ");
         owners_text(p->owners, out);
-        break;
-    case PROBLEM_TAIL_TRUNCATED:
-        buf_printf(out, "the file ends after %s", text_size(a, p->found));
-        buf_printf(out, " of the %s it needs", text_size(a, p->expected));
-        break;
-    case PROBLEM_UNREADABLE:
-        buf_printf(out, "%s at 0x%llx", text_size(a, p->found), (ull)p->host_off);
-        break;
-    case PROBLEM_REFCOUNT_UNREADABLE:
-        buf_printf(out, "refcount table entry 0x%llx", (ull)p->found);
-        break;
-    case PROBLEM_SNAPSHOT_INCOMPLETE:
-        buf_printf(out, "%llu bytes of extra data, %llu are needed", (ull)p->found,
-                   (ull)p->expected);
-        break;
-    case PROBLEM_SNAPSHOT_L1_SMALL: case PROBLEM_SNAPSHOT_L1_TOO_LARGE:
-        buf_printf(out, "%llu entries, %llu %s", (ull)p->found, (ull)p->expected,
-                   p->kind == PROBLEM_SNAPSHOT_L1_SMALL ? "are needed" : "are allowed");
-        break;
-    case PROBLEM_VM_STATE:
-        buf_printf(out, "%s of VM state", text_size(a, p->found));
-        break;
-    case PROBLEM_REFCOUNT_PAST_END:
-        buf_printf(out, "%llu refcounts of clusters after the end of the file",
-                   (ull)p->found);
-        break;
-    case PROBLEM_SNAPSHOT_DATA_FILE:
-        buf_printf(out, "%llu snapshots", (ull)p->found);
-        break;
-    default:
-        if (p->place.kind == PLACE_L1 || p->place.kind == PLACE_L2
-            || p->place.kind == PLACE_REFTABLE || p->place.kind == PLACE_BITMAP_TABLE)
-            buf_printf(out, "entry 0x%llx", (ull)p->found);
-        else if (p->place.kind == PLACE_SNAPSHOT && !p->note)
-            buf_printf(out, "0x%llx", (ull)p->found);
-        break;
+    }
+    return true;
+}
+
+/* Templates hold {found}, {expected} and {host}, as {found:x} in hexadecimal, as
+ * {found:size} or as {found:count} for a number that may be unknown; {copied}, {owners},
+ * {claimed} and {entry}. */
+static void what_text(const struct problem *p, struct buf *out)
+{
+    const char *t = problem_info(p->kind)->text;
+
+    while (*t) {
+        size_t plain = strcspn(t, "{");
+        char name[16] = "", format[8] = "";
+        int used = 0;
+
+        buf_add(out, t, plain);
+        t += plain;
+        if (sscanf(t, "{%15[a-z]:%7[a-z]}%n", name, format, &used) < 2 || !used)
+            (void)sscanf(t, "{%15[a-z]}%n", name, &used);
+        if (used && placeholder(p, name, format, out)) {
+            t += used;
+        } else if (*t) {                    /* none: stands as it is */
+            buf_putc(out, *t++);
+        }
     }
 }
 

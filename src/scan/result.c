@@ -36,25 +36,6 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Kinds after which a guest reads wrong data or none. Wrong refcounts and flags endanger
- * what is written next, not what is there. */
-static bool loses_data(enum problem_kind k)
-{
-    switch (k) {
-    case PROBLEM_DATA_PAST_END: case PROBLEM_L2_PAST_END: case PROBLEM_L1_PAST_END:
-    case PROBLEM_COMPRESSED_PAST_END: case PROBLEM_L2_MISALIGNED:
-    case PROBLEM_L2_RESERVED: case PROBLEM_L1_RESERVED: case PROBLEM_DATA_MISALIGNED:
-    case PROBLEM_COMPRESSED_DATA_FILE: case PROBLEM_COMPRESSED_SUBCLUSTERS:
-    case PROBLEM_SUBCLUSTER_CONFLICT: case PROBLEM_SUBCLUSTER_UNALLOCATED:
-    case PROBLEM_UNREADABLE: case PROBLEM_OVERLAP: case PROBLEM_DOUBLE_ALLOCATION:
-    case PROBLEM_TAIL_TRUNCATED: case PROBLEM_STREAM_PAST_END: case PROBLEM_V2_ZERO_FLAG:
-    case PROBLEM_DATA_FILE_OFFSET:
-        return true;
-    default:
-        return false;
-    }
-}
-
 struct guest_ranges {
     struct guest_range *list;       /* three per problem at most */
     size_t n;
@@ -99,7 +80,7 @@ static uint64_t bytes_damaged(const struct scan_result *r, bool active)
 
         add_user(&all, p, &p->owner, r->img->geo.cluster_size, active);
         add_user(&all, p, &p->other, r->img->geo.cluster_size, active);
-        if (loses_data(p->kind) && (layer == LAYER_ACTIVE) == active)
+        if (problem_info(p->kind)->loses_data && (layer == LAYER_ACTIVE) == active)
             add_range(&all, layer, p->guest_off, p->guest_len);
     }
     n = all.n;

@@ -68,22 +68,29 @@ static void a_step_back_is_a_jump_of_its_distance(void **state)
     builder_free(b);
 }
 
-static void place_on_the_other_side_is_told_in_eighths(void **state)
+static void place_on_the_other_side_is_told_in_eighths_of_what_is_mapped(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t host[16];
     struct order_facts f;
     struct image *img;
     struct order *o;
-    uint64_t last;
 
     (void)state;
-    last = builder_map(b, 1023);            /* of 1024 guest clusters */
+    for (uint64_t i = 0; i < 16; i++)       /* in the first part of 1024 guest clusters, */
+        host[i] = builder_map(b, i < 15 ? i * 2 : 1023);        /* and one far away */
     img = builder_open(b);
     o = survey(img);
-    order_of_file(o, geo_cluster_of(&img->geo, last), 1, &f);
-    assert_int_equal(f.clusters, 1);
+    for (unsigned i = 0; i < 16; i++) {
+        order_of_file(o, geo_cluster_of(&img->geo, host[i]), 1, &f);
+        assert_int_equal(f.clusters, 1);
+        assert_int_equal(f.where, i / 2);
+    }
+    order_of_guest(o, 0, 1, &f);
+    assert_int_equal(f.where, 0);
+    order_of_guest(o, 1023, 1, &f);
     assert_int_equal(f.where, 7);
-    order_of_guest(o, 0, 100, &f);
+    order_of_guest(o, 100, 100, &f);
     assert_int_equal(f.clusters, 0);
     order_free(o);
     image_close(img);
@@ -140,7 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disk_written_from_start_to_end_has_no_jumps),
         cmocka_unit_test(a_step_back_is_a_jump_of_its_distance),
-        cmocka_unit_test(place_on_the_other_side_is_told_in_eighths),
+        cmocka_unit_test(place_on_the_other_side_is_told_in_eighths_of_what_is_mapped),
         cmocka_unit_test(huge_claimed_disk_is_surveyed_at_once),
         cmocka_unit_test(cancelled_survey_fails),
     };

@@ -169,7 +169,7 @@ static void enter_zooms_and_at_one_to_one_opens(void **state)
         "many", "wait 2 t wait shot:wide Enter shot:zoomed t j j j Enter shot:open");
 
     (void)state;
-    assert_shows(shot(got, "wide"), "2 KiB (4 clusters)");
+    assert_shows(shot(got, "wide"), "1.5 KiB (3 clusters)");
     assert_shows(shot(got, "zoomed"), "1 KiB (2 clusters)");
     assert_shows_not(shot(got, "open"), " by class");
     free(got);

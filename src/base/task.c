@@ -15,8 +15,7 @@
 struct task {
     task_work *work;
     void *arg;
-    struct task_run run;
-    _Atomic bool ended;
+    _Atomic bool cancel, ended;
     int fd[2];                      /* a byte is written at the end */
     pthread_t thread;
     bool ok;                        /* the thread's until it is joined, as err */
@@ -27,7 +26,7 @@ static void *task_main(void *arg)
 {
     struct task *t = arg;
 
-    t->ok = t->work(t->arg, &t->run, &t->err);
+    t->ok = t->work(t->arg, &t->cancel, &t->err);
     t->ended = true;
     while (write(t->fd[1], "", 1) < 0 && errno == EINTR)
         ;
@@ -71,12 +70,7 @@ bool task_ended(const struct task *t)
 
 void task_cancel(struct task *t)
 {
-    t->run.cancel = true;
-}
-
-const struct task_run *task_progress(const struct task *t)
-{
-    return &t->run;
+    t->cancel = true;
 }
 
 bool task_finish(struct task *t, struct error *err)

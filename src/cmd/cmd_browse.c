@@ -31,28 +31,24 @@ static int inspect(const struct settings *s)
     struct buf name = BUF_INIT;
     struct image *img = NULL;
     struct error err;
-    struct ui_end end = { 0, false };
-    int status = STATUS_FAILED;
+    int status = STATUS_FAILED, signo = 0;
 
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
     if (!image_name(s, 0, &name, &err))
         message("", err.text);
     else if (!open_image_only(s, buf_str(&name), &img, &err) ||
-             !ui_run(img, &opt, &end, &err))
+             !ui_run(img, &opt, &signo, &err))
         message_error(buf_str(&name), &err);
     else
         status = STATUS_CLEAN;
-    if (!end.reading)
-        image_close(img);
+    image_close(img);
     buf_free(&name);
-    if (end.signo) {
+    if (signo) {
         /* The terminal is whole again: now end as the signal wants it. */
-        signal(end.signo, SIG_DFL);
-        raise(end.signo);
+        signal(signo, SIG_DFL);
+        raise(signo);
     }
-    if (end.reading)
-        _exit(status);
     return status;
 }
 

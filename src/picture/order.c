@@ -22,9 +22,37 @@ struct order_side {
     size_t n;
     unsigned shift;                     /* log2 of the clusters of a bin */
     uint64_t clusters;
+    uint64_t *before;                   /* owned; mapped clusters in the bins before */
 };
 
 struct order { struct order_side file, guest; };
+
+/* Counts what is mapped before each bin. */
+static bool side_rank(struct order_side *s)
+{
+    uint64_t sum = 0;
+
+    s->before = calloc(s->n + 1, sizeof *s->before);
+    if (!s->before)
+        return false;
+    for (size_t i = 0; i < s->n; i++) {
+        s->before[i] = sum;
+        sum += s->bin[i].clusters;
+    }
+    s->before[s->n] = sum;
+    return true;
+}
+
+/* The share of what is mapped on a side that lies before a place on it, 0 to 1 both. */
+static double share_before(const struct order_side *s, double place)
+{
+    double bins = place * (double)s->clusters / (double)(UINT64_C(1) << s->shift);
+    size_t i = (size_t)bins < s->n ? (size_t)bins : s->n - 1;
+    double inside = bins - (double)i < 1 ? bins - (double)i : 1;
+    uint64_t all = s->before[s->n];
+
+    return all ? ((double)s->before[i] + inside * s->bin[i].clusters) / (double)all : place;
+}
 
 static bool side_init(struct order_side *s, uint64_t clusters)
 {
@@ -168,6 +196,10 @@ bool order_build(const struct image *img, _Atomic bool *cancel, struct order **o
             goto failed;
         at = to;
     }
+    if (!side_rank(&o->file) || !side_rank(&o->guest)) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto failed;
+    }
     *out = o;
     return true;
 failed:
@@ -181,11 +213,13 @@ void order_free(struct order *o)
         return;
     free(o->file.bin);
     free(o->guest.bin);
+    free(o->file.before);
+    free(o->guest.before);
     free(o);
 }
 
-static void facts_of(const struct order_side *s, uint64_t first, uint64_t n,
-                     struct order_facts *out)
+static void facts_of(const struct order_side *s, const struct order_side *other, uint64_t first,
+                     uint64_t n, struct order_facts *out)
 {
     uint64_t steps = 0;
     double jumps = 0;
@@ -208,7 +242,8 @@ static void facts_of(const struct order_side *s, uint64_t first, uint64_t n,
     out->jump = (unsigned)(jumps / (double)steps + 0.5);
     if (out->jump == 0 && jumps > 0)
         out->jump = 1;
-    out->where = (unsigned)(where / (double)out->clusters * ORDER_LEVELS);
+    out->where = (unsigned)(share_before(other, where / (double)out->clusters) *
+                            ORDER_LEVELS);
     if (out->where >= ORDER_LEVELS)
         out->where = ORDER_LEVELS - 1;
     if (out->jump >= ORDER_LEVELS)
@@ -218,11 +253,11 @@ static void facts_of(const struct order_side *s, uint64_t first, uint64_t n,
 void order_of_file(const struct order *o, uint64_t first, uint64_t n,
                    struct order_facts *out)
 {
-    facts_of(&o->file, first, n, out);
+    facts_of(&o->file, &o->guest, first, n, out);
 }
 
 void order_of_guest(const struct order *o, uint64_t first, uint64_t n,
                     struct order_facts *out)
 {
-    facts_of(&o->guest, first, n, out);
+    facts_of(&o->guest, &o->file, first, n, out);
 }

@@ -21,7 +21,9 @@ struct order_facts {
     uint64_t clusters;      /* mapped ones */
     unsigned jump; /* mean step: 0 to the next cluster, 1 less than 8 clusters away,
                       2 less than 64, ... 7 more than a quarter of a million */
-    unsigned where;         /* mean place on the other side: 0 first eighth ... 7 last */
+    unsigned where; /* mean place on the other side, among what is mapped there: 0 in the
+                       first eighth of it ... 7 in the last. What is not mapped does not
+                       count, so that all eight are used however empty the disk is. */
 };
 
 /* Of host clusters / guest clusters [first, first+n). Where the parts of the survey are

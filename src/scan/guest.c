@@ -20,18 +20,17 @@ bool guest_lookup(const struct image *img, uint32_t layer, uint64_t guest_off,
     const struct geometry *geo = &img->geo;
     uint64_t cluster = guest_off >> geo->cluster_bits;
     struct guest_hit hit = { .l2_off = NO_ADDRESS, .host_off = NO_ADDRESS };
-    struct layer_l1 l1;
-    uint64_t l2;
+    uint64_t l1, n, l2;
 
     hit.l1_index = cluster >> geo->l2_bits;
     hit.l2_index = cluster & (geo->l2_entries - 1);
-    if (!image_layer_l1(img, layer, &l1))
+    if (!guest_layer(img, layer, &l1, &n))
         return err_set(err, ERR_USAGE, "there is no snapshot %u", layer);
-    if (hit.l1_index >= l1.n)
+    if (hit.l1_index >= n)
         return err_set(err, ERR_USAGE, "guest offset 0x%llx lies beyond the L1 table",
                        (unsigned long long)guest_off);
-    hit.l1_off = l1.off + hit.l1_index * 8;
-    if (!image_read_l1(img, l1.off, hit.l1_index, 1, &hit.l1_entry, err))
+    hit.l1_off = l1 + hit.l1_index * 8;
+    if (!image_read_l1(img, l1, hit.l1_index, 1, &hit.l1_entry, err))
         return false;
     l2 = hit.l1_entry & ENTRY_OFFSET_MASK;
     if (l2) {
@@ -227,37 +226,48 @@ uint64_t guest_map_clusters(const struct guest_map *g)
     return g->n_clusters;
 }
 
+/* Adds guest clusters [at, end): whole bins from the survey, parts of one from the tables. */
+static void add_range(const struct guest_map *g, struct table_reader *t, uint64_t at,
+                      uint64_t end, struct guest_hist *out)
+{
+    uint64_t bin_len = UINT64_C(1) << g->bin_bits;
+
+    while (at < end) {
+        uint64_t stop = u64_min(end, (at / bin_len + 1) * bin_len);
+        const struct guest_bin *b = &g->bin[at >> g->bin_bits];
+
+        /* The last bin may be short. */
+        if (at % bin_len == 0 && (stop % bin_len == 0 || stop == g->n_clusters)) {
+            for (int c = 0; c < N_GUEST_CLASSES; c++)
+                out->n[c] += b->n[c];
+            out->breaks += b->breaks;
+            out->steps += b->steps;
+        } else {
+            survey_range(g, t, at, stop, out);
+        }
+        at = stop;
+    }
+}
+
 bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
                      size_t n_cells, struct guest_hist *out, struct error *err)
 {
     uint64_t bin_len = UINT64_C(1) << g->bin_bits;
+    uint64_t grain = n_cells > 1 && per_cell > bin_len ? bin_len : 1;
+    uint64_t at = u64_min(first, g->n_clusters) / grain * grain;
     struct table_reader t;
 
     if (!guest_table_open(&t, g->scan->img, LAYER_ACTIVE))
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < n_cells; i++) {
-        uint64_t at = first, end;
+        uint64_t end;
 
+        first = first < g->n_clusters ? first + u64_min(per_cell, g->n_clusters - first)
+                                      : first;
+        end = first >= g->n_clusters ? g->n_clusters : first / grain * grain;
         memset(&out[i], 0, sizeof out[i]);
-        if (at >= g->n_clusters)
-            continue;
-        end = at + u64_min(per_cell, g->n_clusters - at);
-        while (at < end) {
-            uint64_t stop = u64_min(end, (at / bin_len + 1) * bin_len);
-            const struct guest_bin *b = &g->bin[at >> g->bin_bits];
-
-            /* A whole bin (the last one may be short), or a part of one. */
-            if (at % bin_len == 0 && (stop % bin_len == 0 || stop == g->n_clusters)) {
-                for (int c = 0; c < N_GUEST_CLASSES; c++)
-                    out[i].n[c] += b->n[c];
-                out[i].breaks += b->breaks;
-                out[i].steps += b->steps;
-            } else {
-                survey_range(g, &t, at, stop, &out[i]);
-            }
-            at = stop;
-        }
-        first = end;
+        add_range(g, &t, at, end, &out[i]);
+        at = u64_max(at, end);
     }
     free(t.bytes);
     return true;

@@ -43,6 +43,15 @@ struct guest_hist {
     uint64_t steps;
 };
 
+static inline uint64_t guest_hist_sum(const struct guest_hist *h)
+{
+    uint64_t sum = 0;
+
+    for (int c = 0; c < N_GUEST_CLASSES; c++)
+        sum += h->n[c];
+    return sum;
+}
+
 /* A survey of the active layer in equal parts (bins), made once after the scan by walking
  * L1 order; finer detail is read from the tables on demand. */
 struct guest_map;
@@ -53,7 +62,8 @@ void guest_map_free(struct guest_map *g);
 
 /* Histograms of n_cells neighbouring cells of `per_cell` guest clusters each, starting at
  * guest cluster `first`. Reads tables when cells are finer than the survey (bounded by the
- * clusters on the screen). */
+ * clusters on the screen). Of several cells that are coarser each begins and ends at the
+ * edge of a part of the survey, at most one part before its own. */
 bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
                      size_t n_cells, struct guest_hist *out, struct error *err);
 uint64_t guest_map_clusters(const struct guest_map *g);

@@ -334,6 +334,19 @@ void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch,
             draw_cell(a, i, j, ch, role, NO_BACK, 0);
 }
 
+void draw_shade(const struct area *a, int y, int x, unsigned shade, unsigned back_shade)
+{
+    struct cell *at = inside(a, y, x);
+
+    if (at)
+        at->shade = (uint8_t)(shade | back_shade << 4);
+}
+
+static bool is_block(uint32_t ch)
+{
+    return ch >= 0x2580 && ch < 0x25a0;
+}
+
 void draw_restyle(const struct area *a, int y, int x, int w, unsigned role, unsigned attr)
 {
     clip(&x, &w, a->w);
@@ -344,7 +357,7 @@ void draw_restyle(const struct area *a, int y, int x, int w, unsigned role, unsi
             return;
         if (role < N_ROLES)
             at->role = (uint8_t)role;
-        at->attr |= (uint8_t)attr;
+        at->attr |= (uint8_t)(is_block(at->ch) ? attr & ~ATTR_REVERSE : attr);
     }
 }
 

@@ -25,7 +25,8 @@ struct cell {
     uint8_t role;       /* enum role */
     uint8_t back;       /* role whose fill colour is the background, or NO_BACK */
     uint8_t attr;       /* ATTR_*, added to those of the role */
-    uint8_t unused;     /* 0, so that cells compare as bytes */
+    uint8_t shade;      /* of paints (picture/palette.h): that of the foreground, plus 16
+                           times that of the background; 0: full colours */
 };
 
 struct grid {
@@ -81,8 +82,10 @@ void draw_cell(const struct area *a, int y, int x, uint32_t ch, unsigned role,
                unsigned back, unsigned attr);
 void draw_fill(const struct area *a, int y, int x, int h, int w, uint32_t ch,
                unsigned role);
+/* Makes a cell that is already drawn paler, where there are colours for that. */
+void draw_shade(const struct area *a, int y, int x, unsigned shade, unsigned back_shade);
 /* Gives cells that are already drawn another role (`role` < N_ROLES) and adds
- * attributes. */
+ * attributes. Blocks are not reversed: full and empty would change places. */
 void draw_restyle(const struct area *a, int y, int x, int w, unsigned role,
                   unsigned attr);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/text.h"
 #include "ui/overview.h"
 
@@ -74,31 +75,60 @@ static const char *colouring_in(const struct map_view *v, enum map_space space)
     return map_colouring_name(v->colouring);
 }
 
+static const char *cell_size(const struct map_pane *p, const struct ui *ui,
+                             char out[TEXT_NUM])
+{
+    uint64_t bytes;
+
+    if (!u64_mul(p->per, ui->img->geo.cluster_size, &bytes))
+        bytes = UINT64_MAX;
+    return text_size(out, bytes);
+}
+
+const char *map_cell_text(const struct map_pane *p, const struct ui *ui,
+                          char out[MAP_CELL_TEXT])
+{
+    char size[TEXT_NUM];
+    char count[TEXT_NUM];
+
+    snprintf(out, MAP_CELL_TEXT, "1 cell = %s (%s cluster%s)", cell_size(p, ui, size),
+             text_group(count, p->per), p->per > 1 ? "s" : "");
+    return out;
+}
+
+/* The title of a map, in as many words as there is room for. */
+static void title_text(const struct map_view *v, const struct ui *ui, enum map_space space,
+                       int room, char out[160])
+{
+    const struct map_pane *p = &v->pane[space];
+    const char *what = space == SPACE_FILE ? "file" : "guest";
+    char cell[MAP_CELL_TEXT];
+    char size[TEXT_NUM];
+
+    if ((v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER) &&
+        !v->survey.order) {
+        snprintf(out, 160, " %s by class: %s ", what,
+                 v->surveying.task ? "surveying the order ..."
+                                   : "the order is not known");
+        return;
+    }
+    /* The dot is one column in two bytes. */
+    if (snprintf(out, 160, " %s by %s \u00b7 %s ", what, colouring_in(v, space),
+                 map_cell_text(p, ui, cell)) - 1 > room)
+        snprintf(out, 160, " %s by %s \u00b7 cell %s ", what, colouring_in(v, space),
+                 cell_size(p, ui, size));
+}
+
 static void draw_title(const struct map_view *v, const struct ui *ui,
                        const struct area *a, const struct map_layout *l,
                        enum map_space space)
 {
-    const struct map_pane *p = &v->pane[space];
-    unsigned bits = ui->img->geo.cluster_bits;
     struct area line = area_part(a, 0, l->x[space], 1, l->w[space]);
-    char size[TEXT_NUM];
-    char count[TEXT_NUM];
     char text[160];
-    bool focused = space == v->focus;
 
-    snprintf(text, sizeof text, " %s by %s \u00b7 1 cell = %s (%s cluster%s) ",
-             space == SPACE_FILE ? "file" : "guest", colouring_in(v, space),
-             text_size(size, p->shift + bits < 64 ? UINT64_C(1) << (p->shift + bits)
-                                                  : UINT64_MAX),
-             text_group(count, UINT64_C(1) << p->shift), p->shift ? "s" : "");
-    if ((v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER) &&
-        !v->survey.order)
-        snprintf(text, sizeof text, " %s by class: %s ",
-                 space == SPACE_FILE ? "file" : "guest",
-                 v->surveying.task ? "surveying the order ..."
-                                   : "the order is not known");
+    title_text(v, ui, space, line.w - 2, text);
     draw_hline(&line, 0, 0, line.w);
-    draw_cut(&line, 0, 1, line.w - 2, focused ? ROLE_STRONG : ROLE_DIM, text);
+    draw_cut(&line, 0, 1, line.w - 2, space == v->focus ? ROLE_STRONG : ROLE_DIM, text);
 }
 
 static void draw_pane(const struct map_view *v, const struct ui *ui, const struct area *a,
@@ -181,7 +211,7 @@ static void class_legend(const struct map_view *v, const struct ui *ui, struct f
     char n[TEXT_NUM];
 
     if (!ui->scan)
-        tiles_preview(ui, 0, ui->img->geo.n_clusters, &h);
+        tiles_preview(ui->img, ui->progress, 0, ui->img->geo.n_clusters, &h);
     if (h.problems > h.n[CLASS_LEAKED]) {
         snprintf(text, sizeof text, "problem %s",
                  text_group(n, h.problems - h.n[CLASS_LEAKED]));
@@ -231,7 +261,8 @@ static void ramp_legend(const struct map_view *v, struct flow *f)
         item(f, (char)('0' + i), ROLE_RAMP + i, name[i]);
     if (v->colouring == COLOUR_ORDER)
         item(f, ' ', ROLE_TEXT,
-             v->focus == SPACE_FILE ? "of the guest disk" : "of the file");
+             v->focus == SPACE_FILE ? "of what the guest disk has mapped"
+                                    : "of the data in the file");
 }
 
 static void legend(const struct map_view *v, const struct ui *ui, struct flow *f)

@@ -10,8 +10,9 @@
 
 void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui)
 {
-    *p = (struct map_pane){ .space = space, .whole = true, .tile_w = 1 };
-    p->n = u64_max(tiles_clusters(ui, space), 1);
+    *p = (struct map_pane){ .space = space, .per = 1, .whole = true,
+                             .tile_w = 1 };
+    p->n = u64_max(tiles_clusters(ui->img, space), 1);
 }
 
 void pane_free(struct map_pane *p)
@@ -20,9 +21,9 @@ void pane_free(struct map_pane *p)
     free(p->tile);
 }
 
-static uint64_t tiles_of(const struct map_pane *p, unsigned shift)
+static uint64_t tiles_of(const struct map_pane *p)
 {
-    return ((p->n - 1) >> shift) + 1;
+    return div_up(p->n, p->per);
 }
 
 static size_t cells(const struct map_pane *p)
@@ -30,21 +31,23 @@ static size_t cells(const struct map_pane *p)
     return curve_cells(&p->curve);
 }
 
-/* The zoom at which everything is in sight. */
-static unsigned whole_shift(const struct map_pane *p)
+/* The tile under the cursor. */
+static uint64_t tile_here(const struct map_pane *p)
 {
-    unsigned shift = 0;
+    return p->at / p->per;
+}
 
-    while (shift < 63 && tiles_of(p, shift) > cells(p))
-        shift++;
-    return shift;
+/* The zoom at which everything is in sight. */
+static uint64_t whole_per(const struct map_pane *p)
+{
+    return tiles_fit(p->n, cells(p));
 }
 
 /* Brings the cursor into sight and leaves no room unused behind the last tile. */
 static void keep_in_sight(struct map_pane *p)
 {
-    uint64_t all = tiles_of(p, p->shift);
-    uint64_t at = p->at >> p->shift;
+    uint64_t all = tiles_of(p);
+    uint64_t at = tile_here(p);
     uint64_t row = (uint64_t)p->curve.cols;
     uint64_t page = cells(p);
 
@@ -58,28 +61,30 @@ static void keep_in_sight(struct map_pane *p)
         p->top = u64_min(p->top, div_up(all - page, row) * row);
 }
 
-/* Tiles of how many columns this map has room for: wide ones carry a letter. */
-static int room_for(const struct map_pane *p, int rows, int cols, enum map_style style)
+/* Small maps have tiles of several columns: three carry a letter in a box. */
+static int tile_columns(const struct map_pane *p, int rows, int cols, enum map_style style)
 {
     int w = style == STYLE_LETTERS ? 2 : 3;
 
     return p->n <= (uint64_t)(cols / w) * (uint64_t)rows ? w : 1;
 }
 
-void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert)
+void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert,
+              bool shades)
 {
     int tile_rows;
 
     rows = rows < 1 ? 1 : rows > 1000 ? 1000 : rows;
     cols = cols < 1 ? 1 : cols > 1000 ? 1000 : cols;
-    p->tile_w = room_for(p, rows, cols, style);
-    if (p->tile_w == 3)
-        style = STYLE_FULL;
+    p->tile_w = tile_columns(p, rows, cols, style);
+    if (style == STYLE_HALF && p->n <= (uint64_t)rows * (uint64_t)cols)
+        style = STYLE_FULL;             /* no need to put two into a character */
     p->style = style;
+    p->shades = shades;
     tile_rows = style == STYLE_HALF ? rows * 2 : rows;
     curve_fit(&p->curve, tile_rows, cols / p->tile_w, hilbert);
-    if (p->whole || p->shift > whole_shift(p))
-        p->shift = whole_shift(p);
+    if (p->whole || p->per > whole_per(p))
+        p->per = whole_per(p);
     keep_in_sight(p);
 }
 
@@ -88,7 +93,7 @@ void pane_make(struct map_pane *p, const struct tile_source *from,
 {
     size_t n = cells(p);
 
-    if (p->made.valid && p->made.top == p->top && p->made.shift == p->shift &&
+    if (p->made.valid && p->made.top == p->top && p->made.per == p->per &&
         p->made.n == n && p->made.colouring == colouring && p->made.age == age)
         return;
     if (n > p->tile_cap) {
@@ -102,9 +107,9 @@ void pane_make(struct map_pane *p, const struct tile_source *from,
         p->tile = more;
         p->tile_cap = n;
     }
-    tiles_make(from, p->space, colouring, p->top << p->shift, p->shift, n, p->tile);
+    tiles_make(from, p->space, colouring, p->top * p->per, p->per, n, p->tile);
     p->made.top = p->top;
-    p->made.shift = p->shift;
+    p->made.per = p->per;
     p->made.n = n;
     p->made.colouring = colouring;
     p->made.age = age;
@@ -118,48 +123,42 @@ void pane_go(struct map_pane *p, uint64_t cluster)
     p->at = u64_min(cluster, p->n - 1);
 }
 
-static void set_zoom(struct map_pane *p, unsigned shift)
+static void set_zoom(struct map_pane *p, uint64_t per)
 {
-    uint64_t spot = (p->at >> p->shift) - p->top; /* stays where it is on the screen */
+    uint64_t spot = tile_here(p) - p->top;      /* stays where it is on the screen */
     uint64_t at;
 
-    p->shift = shift;
-    at = p->at >> shift;
+    p->per = per;
+    p->whole = per >= whole_per(p);
+    at = tile_here(p);
     p->top = at > spot ? at - spot : 0;
 }
 
 void pane_zoom(struct map_pane *p, int dir)
 {
-    unsigned whole = whole_shift(p);
-
-    if (dir > 0 && p->shift > 0)
-        set_zoom(p, p->shift - 1);
-    else if (dir < 0 && p->shift < whole)
-        set_zoom(p, p->shift + 1);
-    p->whole = p->shift >= whole;
+    set_zoom(p, dir > 0 ? div_up(p->per, 2) : u64_min(p->per * 2, whole_per(p)));
 }
 
 void pane_zoom_one(struct map_pane *p)
 {
-    set_zoom(p, 0);
-    p->whole = whole_shift(p) == 0;
+    set_zoom(p, 1);
 }
 
 static bool go_tile(struct map_pane *p, uint64_t tile)
 {
-    uint64_t was = p->at >> p->shift;
+    uint64_t was = tile_here(p);
 
-    tile = u64_min(tile, tiles_of(p, p->shift) - 1);
+    tile = u64_min(tile, tiles_of(p) - 1);
     if (tile == was)
         return false;
-    p->at = tile << p->shift;
+    p->at = tile * p->per;
     return true;
 }
 
 static bool move_by(struct map_pane *p, int dir, uint64_t tiles)
 {
-    uint64_t at = p->at >> p->shift;
-    uint64_t last = tiles_of(p, p->shift) - 1;
+    uint64_t at = tile_here(p);
+    uint64_t last = tiles_of(p) - 1;
 
     return go_tile(p, dir < 0 ? at - u64_min(at, tiles) : at + u64_min(last - at, tiles));
 }
@@ -171,9 +170,9 @@ static bool step(struct map_pane *p, int dy, int dx, uint64_t count)
     int y;
     int x;
 
-    if (!p->curve.spot || (p->at >> p->shift) - p->top >= cells(p))
+    if (!p->curve.spot || tile_here(p) - p->top >= cells(p))
         return move_by(p, dir, count * (dy ? (uint64_t)p->curve.cols : 1));
-    curve_spot(&p->curve, (size_t)((p->at >> p->shift) - p->top), &y, &x);
+    curve_spot(&p->curve, (size_t)(tile_here(p) - p->top), &y, &x);
     if (y + dy < 0 || y + dy >= p->curve.rows || x + dx < 0 || x + dx >= p->curve.cols)
         return move_by(p, dir, cells(p) / 2);
     return go_tile(p, p->top + curve_step(&p->curve, y + dy, x + dx));
@@ -219,8 +218,8 @@ bool pane_act(struct map_pane *p, enum action action, const struct act_arg *arg)
 
 void pane_here(const struct map_pane *p, uint64_t *first, uint64_t *n)
 {
-    *first = p->at >> p->shift << p->shift;
-    *n = u64_min(UINT64_C(1) << p->shift, p->n - *first);
+    *first = tile_here(p) * p->per;
+    *n = u64_min(p->per, p->n - *first);
 }
 
 /* Where a tile in sight is drawn: character, and whether it is the lower half of it. */
@@ -243,7 +242,7 @@ void pane_cursor(const struct map_pane *p, int *y, int *x)
     bool lower;
 
     *y = *x = 0;
-    spot_of(p, p->at >> p->shift, y, x, &lower);
+    spot_of(p, tile_here(p), y, x, &lower);
     if (p->tile_w == 3)
         *x += 1;
 }
@@ -257,58 +256,90 @@ static const struct tile *tile_at(const struct map_pane *p, int y, int x)
     return i < p->made.n && p->tile[i].letter ? &p->tile[i] : NULL;
 }
 
+static unsigned role_of(const struct tile *t)
+{
+    return ROLE_PAINT + t->paint;
+}
+
+/* A problem is seen however little of the tile it takes. */
+static unsigned shade_of(const struct map_pane *p, const struct tile *t)
+{
+    return !p->shades || !t || t->problem || t->unread ? 0 : palette_shade(t->eighths);
+}
+
 static void draw_half(const struct map_pane *p, const struct area *a, int y, int x)
 {
     const struct tile *up = tile_at(p, 2 * y, x);
     const struct tile *low = tile_at(p, 2 * y + 1, x);
 
-    if (up && up->unread && (!low || low->unread))
-        draw_cell(a, y, x, low ? CH_LIGHT : CH_UPPER, ROLE_CLASS + CLASS_UNKNOWN, NO_BACK,
-                  0);
-    else if (up)
-        draw_cell(a, y, x, CH_UPPER, up->role, low ? low->role : NO_BACK, 0);
-    else if (low)
-        draw_cell(a, y, x, CH_LOWER, low->role, NO_BACK, 0);
+    if (up && up->unread && (!low || low->unread)) {
+        draw_cell(a, y, x, low ? CH_LIGHT : CH_UPPER, role_of(up), NO_BACK, 0);
+    } else if (up) {
+        draw_cell(a, y, x, CH_UPPER, role_of(up), low ? role_of(low) : NO_BACK, 0);
+        draw_shade(a, y, x, shade_of(p, up), shade_of(p, low));
+    } else if (low) {
+        draw_cell(a, y, x, CH_LOWER, role_of(low), NO_BACK, 0);
+        draw_shade(a, y, x, shade_of(p, low), 0);
+    }
 }
 
-static uint32_t shade(const struct tile *t)
+static uint32_t block_of(const struct tile *t)
 {
     static const uint32_t by_eighths[9] = {
         CH_MIDDOT, CH_LIGHT, CH_LIGHT, CH_MEDIUM, CH_MEDIUM,
         CH_MEDIUM, CH_DARK, CH_DARK, CH_FULL
     };
 
-    return t->unread ? CH_LIGHT : t->problem ? (unsigned char)t->letter
-                                             : by_eighths[t->eighths];
+    return t->unread ? CH_LIGHT : by_eighths[t->eighths];
+}
+
+/* Problems, and with few colours what shares its colour with others, have letters. */
+static bool needs_letter(const struct map_pane *p, const struct tile *t)
+{
+    return !t->unread && (t->problem || (!p->shades && !palette_has_hue(t->paint)));
 }
 
 /* The letter of a tile: where there is room for a '!' beside it, its own. */
 static uint32_t sign_of(const struct map_pane *p, const struct tile *t)
 {
-    return (unsigned char)(p->tile_w > 1 && t->problem && p->shift == 0 ? t->inner
+    return (unsigned char)(p->tile_w > 1 && t->problem && p->per == 1 ? t->inner
                                                                         : t->letter);
+}
+
+/* A tile with room around it: a letter in a box. */
+static void draw_wide(const struct map_pane *p, const struct area *a, int y, int x,
+                      const struct tile *t)
+{
+    draw_cell(a, y, x * 3, t->problem ? '!' : ' ', role_of(t), NO_BACK, ATTR_REVERSE);
+    draw_cell(a, y, x * 3 + 1, sign_of(p, t), role_of(t), NO_BACK, ATTR_REVERSE);
+}
+
+static void draw_letter(const struct map_pane *p, const struct area *a, int y, int x,
+                        const struct tile *t)
+{
+    bool thin = t->eighths > 0 && t->eighths < 4;
+
+    draw_cell(a, y, x * p->tile_w, sign_of(p, t), role_of(t), NO_BACK,
+              t->problem ? ATTR_BOLD : thin ? ATTR_DIM : 0);
+    draw_shade(a, y, x * p->tile_w, shade_of(p, t), 0);
+    if (p->tile_w == 2 && t->problem)
+        draw_cell(a, y, x * 2 + 1, '!', role_of(t), NO_BACK, ATTR_BOLD);
 }
 
 static void draw_single(const struct map_pane *p, const struct area *a, int y, int x)
 {
     const struct tile *t = tile_at(p, y, x);
-    bool thin;
 
     if (!t)
         return;
-    thin = t->eighths > 0 && t->eighths < 4;
     if (p->tile_w == 3) {
-        draw_cell(a, y, x * 3, t->problem ? '!' : ' ', t->role, NO_BACK, ATTR_REVERSE);
-        draw_cell(a, y, x * 3 + 1, sign_of(p, t), t->role, NO_BACK, ATTR_REVERSE);
-        return;
-    }
-    if (p->style == STYLE_LETTERS) {
-        draw_cell(a, y, x * p->tile_w, sign_of(p, t), t->role, NO_BACK,
-                  t->problem ? ATTR_BOLD : thin ? ATTR_DIM : 0);
-        if (p->tile_w == 2 && t->problem)
-            draw_cell(a, y, x * 2 + 1, '!', t->role, NO_BACK, ATTR_BOLD);
+        draw_wide(p, a, y, x, t);
+    } else if (p->style == STYLE_LETTERS) {
+        draw_letter(p, a, y, x, t);
+    } else if (needs_letter(p, t)) {
+        draw_cell(a, y, x, (unsigned char)t->letter, role_of(t), NO_BACK, ATTR_REVERSE);
     } else {
-        draw_cell(a, y, x, shade(t), t->role, NO_BACK, t->problem ? ATTR_REVERSE : 0);
+        draw_cell(a, y, x, block_of(t), role_of(t), NO_BACK, 0);
     }
 }
 
@@ -326,14 +357,20 @@ static void draw_sign(const struct map_pane *p, const struct area *a, uint64_t t
         const struct tile *t = tile_at(p, y, x / 3);
 
         draw_cell(a, y, x, cursor ? '[' : '(', ROLE_STRONG, NO_BACK, 0);
-        draw_cell(a, y, x + 1, t ? sign_of(p, t) : ' ', t ? t->role : ROLE_STRONG,
+        draw_cell(a, y, x + 1, t ? sign_of(p, t) : ' ', t ? role_of(t) : ROLE_STRONG,
                   NO_BACK, ATTR_BOLD);
         draw_cell(a, y, x + 2, cursor ? ']' : ')', ROLE_STRONG, NO_BACK, 0);
     } else if (p->style == STYLE_HALF) {
         const struct tile *other = tile_at(p, 2 * y + !lower, x);
 
         draw_cell(a, y, x, !cursor ? 0x25c6 : lower ? CH_LOWER : CH_UPPER, ROLE_STRONG,
-                  other ? other->role : NO_BACK, 0);
+                  other ? role_of(other) : NO_BACK, 0);
+        draw_shade(a, y, x, 0, shade_of(p, other));
+    } else if (p->style == STYLE_FULL) {
+        const struct tile *t = tile_at(p, y, x);
+
+        draw_cell(a, y, x, t && cursor ? sign_of(p, t) : 0x25c6,
+                  ROLE_STRONG, NO_BACK, ATTR_REVERSE | (cursor ? ATTR_UNDERLINE : 0));
     } else if (cursor) {
         draw_restyle(a, y, x, p->tile_w, N_ROLES,
                      ATTR_REVERSE | ATTR_BOLD | ATTR_UNDERLINE);
@@ -355,9 +392,9 @@ void pane_draw(const struct map_pane *p, const struct area *a, bool focused)
         }
     }
     for (size_t i = 0; i < p->n_marks; i++) {
-        draw_sign(p, a, p->mark[i].first >> p->shift, false);
-        draw_sign(p, a, p->mark[i].last >> p->shift, false);
+        draw_sign(p, a, p->mark[i].first / p->per, false);
+        draw_sign(p, a, p->mark[i].last / p->per, false);
     }
     if (focused)
-        draw_sign(p, a, p->at >> p->shift, true);
+        draw_sign(p, a, tile_here(p), true);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* One map on the screen: the file or the guest disk as tiles of 2^shift clusters, a
- * cursor, and marks for the places the other map has in common with this one. */
+/* One map on the screen: the file or the guest disk as tiles of equal size, a cursor, and marks for the places the other map has in common with this one. */
 #ifndef QCHECK_UI_MAP_PANE_H
 #define QCHECK_UI_MAP_PANE_H
 
 #include "picture/curve.h"
-#include "ui/tiles.h"
+#include "picture/tiles.h"
+#include "ui/view.h"
 
 #define PANE_MARKS_MAX 32
 
@@ -18,10 +18,11 @@ struct map_pane {
     enum map_space space;
     uint64_t n;                 /* clusters; at least 1 */
     uint64_t at;                /* under the cursor */
-    unsigned shift;             /* log2 of the clusters of a tile */
+    uint64_t per;               /* clusters of a tile */
     uint64_t top;               /* number of the first tile shown */
     bool whole;                 /* everything in sight, whatever the size */
     enum map_style style; /* as fitted: without room for it, or colour, another one */
+    bool shades;                /* tiles that are not full are paler */
     int tile_w;                 /* columns of a tile: 1, or 2 and 3 in maps with room */
     struct curve curve;         /* rows and columns in tiles */
     struct tile *tile;          /* owned; those in sight */
@@ -29,7 +30,7 @@ struct map_pane {
     struct pane_mark mark[PANE_MARKS_MAX];
     size_t n_marks;
     /* What the tiles were made from. */
-    struct { uint64_t top; unsigned shift; size_t n; enum map_colouring colouring;
+    struct { uint64_t top, per; size_t n; enum map_colouring colouring;
              unsigned age; bool valid; } made;
 };
 
@@ -37,7 +38,8 @@ void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui);
 void pane_free(struct map_pane *p);
 
 /* Fits the map to an area of that many characters and brings the cursor into sight. */
-void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert);
+void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert,
+              bool shades);
 
 /* Makes the tiles in sight where they changed; another `age` means that what they are
  * made from did. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "ui/tiles.h"
+#include "picture/tiles.h"
 #include "ui/where.h"
 
 /* --- the verdict --- */
@@ -342,7 +342,7 @@ void overview_make(struct overview *o, const struct ui *ui, bool all_kinds)
     if (ui->scan)
         memcpy(h.n, ui->scan->stats.class_clusters, sizeof h.n);
     else
-        tiles_preview(ui, 0, ui->img->geo.n_clusters, &h);
+        tiles_preview(ui->img, ui->progress, 0, ui->img->geo.n_clusters, &h);
     memcpy(o->share, h.n, sizeof o->share);
     o->share[CLASS_BEYOND] = 0;
     if (ui->scan)

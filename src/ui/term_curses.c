@@ -5,7 +5,6 @@
 #include "ui/term.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
@@ -92,8 +91,10 @@ static void put_cell(struct curses_term *t, int y, int x, const struct cell *c)
     cchar_t out;
 
     s.attr |= c->attr;
+    if (c->shade & 15)
+        s.fg = theme_fill(t->theme, t->base.depth, c->role, c->shade & 15);
     if (c->back != NO_BACK)
-        s.bg = theme_fill(t->theme, t->base.depth, c->back);
+        s.bg = theme_fill(t->theme, t->base.depth, c->back, c->shade >> 4);
     pair = t->base.depth == DEPTH_MONO ? 0 : pair_of(t, s.fg, s.bg);
     if (setcchar(&out, text, curses_attr(s.attr), (short)pair, &pair) != ERR)
         mvadd_wch(y, x, &out);
@@ -287,19 +288,18 @@ static bool signal_event(struct terminal *base, struct event *out)
     return false;
 }
 
-static void term_next(struct terminal *base, const int *wake, int n_wake, int timeout_ms,
+static void term_next(struct terminal *base, int wake_fd, int timeout_ms,
                       struct event *out)
 {
-    struct pollfd fds[1 + WAKE_MAX] = { { fileno(self(base)->in), POLLIN, 0 } };
+    struct pollfd fds[2] = { { fileno(self(base)->in), POLLIN, 0 },
+                             { wake_fd, POLLIN, 0 } };
     int waiting = 0;
     int n;
 
     *out = (struct event){ .kind = EVENT_NONE };
     if (signal_event(base, out) || key_event(out))
         return;
-    for (int i = 0; i < n_wake; i++)
-        fds[1 + i] = (struct pollfd){ wake[i], POLLIN, 0 };
-    n = signals_wait(fds, 1 + n_wake, timeout_ms);
+    n = signals_wait(fds, wake_fd < 0 ? 1 : 2, timeout_ms);
     if (n < 0 && errno != EINTR) {
         out->kind = EVENT_END;
         return;
@@ -317,7 +317,7 @@ static void term_next(struct terminal *base, const int *wake, int n_wake, int ti
             key_event(out);
     } else if (fds[0].revents) {
         out->kind = EVENT_END;
-    } else {
+    } else if (fds[1].revents) {
         out->kind = EVENT_WAKE;
     }
 }
@@ -396,19 +396,6 @@ static bool look_up_terminal(const char *name, struct error *err)
     return ok;
 }
 
-/* The terminal, to read keys from. A description of its own that does not block: ncurses
- * waits for the rest of a mouse report, for ever where it was cut short. */
-static FILE *open_keys(void)
-{
-    const char *name = isatty(STDIN_FILENO) ? ttyname(STDIN_FILENO) : "/dev/tty";
-    int fd = name ? open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-
-    if (!f && fd >= 0)
-        close(fd);
-    return f ? f : isatty(STDIN_FILENO) ? stdin : NULL;
-}
-
 bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
                struct error *err)
 {
@@ -422,7 +409,7 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
     t = calloc(1, sizeof *t);
     if (!t)
         return err_set(err, ERR_NOMEM, "out of memory");
-    t->in = open_keys();
+    t->in = isatty(STDIN_FILENO) ? stdin : fopen("/dev/tty", "re");
     if (!t->in) {
         free_term(t);
         return err_set(err, ERR_USAGE, "there is no terminal to read keys from");

@@ -69,28 +69,25 @@ static bool typed(struct fake *t, struct event *out)
     return true;
 }
 
-/* Waits for work that goes on; all has ended when nobody gives a descriptor any more. */
-static bool awaited(const int *wake, int n_wake, struct event *out)
+/* Waits for the scan; it has ended when nobody gives a descriptor any more. */
+static bool awaited(int wake_fd, struct event *out)
 {
-    struct pollfd fd[WAKE_MAX];
+    struct pollfd fd = { wake_fd, POLLIN, 0 };
 
-    if (n_wake == 0)
+    if (wake_fd < 0)
         return false;
-    for (int i = 0; i < n_wake; i++)
-        fd[i] = (struct pollfd){ wake[i], POLLIN, 0 };
-    if (poll(fd, (nfds_t)n_wake, -1) > 0)
+    if (poll(&fd, 1, -1) == 1)
         out->kind = EVENT_WAKE;
     return true;
 }
 
 /* Carries out one word; false when it is no event and the next word must be read. */
-static bool play(struct fake *t, const char *word, const int *wake, int n_wake,
-                 struct event *out)
+static bool play(struct fake *t, const char *word, int wake_fd, struct event *out)
 {
     const char *arg;
 
     if (strcmp(word, "wait") == 0) {
-        if (!awaited(wake, n_wake, out))
+        if (!awaited(wake_fd, out))
             return false;
         t->at -= 4;                 /* until there is nothing left to wait for */
         return true;
@@ -131,7 +128,7 @@ static bool play(struct fake *t, const char *word, const int *wake, int n_wake,
     return true;
 }
 
-static void fake_next(struct terminal *base, const int *wake, int n_wake, int timeout_ms,
+static void fake_next(struct terminal *base, int wake_fd, int timeout_ms,
                       struct event *out)
 {
     struct fake *t = self(base);
@@ -154,7 +151,7 @@ static void fake_next(struct terminal *base, const int *wake, int n_wake, int ti
         memcpy(word, t->at, len);
         word[len] = '\0';
         t->at += len;
-        if (play(t, word, wake, n_wake, out))
+        if (play(t, word, wake_fd, out))
             return;
     }
 }
@@ -214,7 +211,8 @@ struct terminal *term_fake_open(const struct fake_options *opt)
 
 static bool same_look(const struct cell *a, const struct cell *b)
 {
-    return a->role == b->role && a->back == b->back && a->attr == b->attr;
+    return a->role == b->role && a->back == b->back && a->attr == b->attr &&
+           a->shade == b->shade;
 }
 
 static void dump_look(const struct cell *c, int from, int to, struct buf *out)
@@ -223,8 +221,12 @@ static void dump_look(const struct cell *c, int from, int to, struct buf *out)
     char name[32];
 
     buf_printf(out, " %s", role_name(c->role, name));
+    if (c->shade & 15)
+        buf_printf(out, "~%d", c->shade & 15);
     if (c->back != NO_BACK)
         buf_printf(out, "/%s", role_name(c->back, name));
+    if (c->shade >> 4)
+        buf_printf(out, "~%d", c->shade >> 4);
     for (int i = 0; i < 4; i++)
         if (c->attr & 1u << i)
             buf_printf(out, "+%s", attr[i]);

@@ -26,7 +26,7 @@ struct role_row {
     const char *name;           /* of families: NULL, see role_name */
     struct look dark, light;
     uint8_t mono;               /* attributes */
-    struct look safe;           /* colour-blind; fits dark and light backgrounds */
+    struct look safe;           /* for colour-blind people; its colours are on black */
 };
 
 #define PLAIN(a) { NONE, NONE, a, NONE }
@@ -52,90 +52,31 @@ static const struct role_row frame_roles[ROLE_SEV] = {
                     PLAIN(U | B) },
     [ROLE_PROMPT] = { "prompt", PLAIN(B), PLAIN(B), B, PLAIN(B) },
     [ROLE_MESSAGE] = { "message", PLAIN(B), PLAIN(B), B, PLAIN(B) },
-    [ROLE_ALARM] = { "alarm", { 9, NONE, B, NONE }, { 1, NONE, B, NONE }, R,
-                     { 3, NONE, B, 0xd55e00 } },
-    [ROLE_BAR] = { "bar", { 10, NONE, 0, NONE }, { 2, NONE, 0, NONE }, 0,
-                   { 12, NONE, 0, 0x56b4e9 } },
+    [ROLE_ALARM] = { "alarm", { 9, NONE, B, NONE }, { 1, NONE, B, 0xaf0000 }, R,
+                     { 3, 0, B, 0xd75f00 } },
+    [ROLE_BAR] = { "bar", { 10, NONE, 0, NONE }, { 2, NONE, 0, 0x008700 }, 0,
+                   { 12, 0, 0, 0x5fafff } },
     [ROLE_BAR_REST] = { "bar-rest", PLAIN(D), PLAIN(D), D, PLAIN(D) },
-    [ROLE_GOOD] = { "good", { 10, NONE, B, NONE }, { 2, NONE, B, NONE }, B,
-                    { 12, NONE, B, 0x56b4e9 } },
+    [ROLE_GOOD] = { "good", { 10, NONE, B, NONE }, { 2, NONE, B, 0x005f00 }, B,
+                    { 12, 0, B, 0x5fafff } },
 };
 
 static const struct role_row severity_roles[N_SEVERITIES] = {
-    [SEV_CORRUPTION] = { NULL, { 9, NONE, B, NONE }, { 1, NONE, B, NONE }, R,
-                         { 3, NONE, B, 0xd55e00 } },
-    [SEV_LEAK] = { NULL, { 11, NONE, 0, NONE }, { 3, NONE, 0, NONE }, 0,
-                   { 11, NONE, 0, 0xe69f00 } },
-    [SEV_ERROR] = { NULL, { 13, NONE, B, NONE }, { 5, NONE, B, NONE }, B,
-                    { 13, NONE, B, 0xcc79a7 } },
-    [SEV_WARNING] = { NULL, { 14, NONE, 0, NONE }, { 6, NONE, 0, NONE }, 0,
-                      { 14, NONE, 0, 0x56b4e9 } },
+    [SEV_CORRUPTION] = { NULL, { 9, NONE, B, NONE }, { 1, NONE, B, 0xaf0000 }, R,
+                         { 3, 0, B, 0xd75f00 } },
+    [SEV_LEAK] = { NULL, { 11, NONE, 0, NONE }, { 5, NONE, 0, 0x875f00 }, 0,
+                   { 11, 0, 0, 0xd7af00 } },
+    [SEV_ERROR] = { NULL, { 13, NONE, B, NONE }, { 5, NONE, B, 0x87005f }, B,
+                    { 13, 0, B, 0xd787af } },
+    [SEV_WARNING] = { NULL, { 14, NONE, 0, NONE }, { 4, NONE, 0, 0x005f87 }, 0,
+                      { 14, 0, 0, 0x5fafff } },
     [SEV_NOTE] = { NULL, PLAIN(0), PLAIN(0), 0, PLAIN(0) },
-};
-
-/* Classes: tables in warm hues, bookkeeping in blues, guest data in greens, waste in
- * ochre, what is wrong in red. The safe set keeps apart by lightness as well. */
-#define C(d16, drgb, l16, lrgb, mono, s16, srgb) \
-    { NULL, { d16, NONE, 0, drgb }, { l16, NONE, 0, lrgb }, mono, { s16, NONE, 0, srgb } }
-
-static const struct role_row class_roles[N_CLASSES] = {
-    [CLASS_VACANT] = C(8, 0x585858, 7, 0xc6c6c6, D, 8, 0x808080),
-    [CLASS_HEADER] = C(15, 0xffffff, 0, 0x000000, B, 15, 0xeeeeee),
-    [CLASS_L1_ACTIVE] = C(13, 0xff5faf, 5, 0xaf005f, B, 13, 0xcc79a7),
-    [CLASS_L1_SNAPSHOT] = C(5, 0xaf5f87, 5, 0x87005f, 0, 5, 0xaa6688),
-    [CLASS_L2] = C(11, 0xffd75f, 3, 0xaf8700, B, 11, 0xf0e442),
-    [CLASS_REFTABLE] = C(12, 0x5fafff, 4, 0x005faf, B, 12, 0x0072b2),
-    [CLASS_REFBLOCK] = C(14, 0x5fd7ff, 6, 0x0087d7, 0, 14, 0x56b4e9),
-    [CLASS_SNAPTABLE] = C(13, 0xd787ff, 5, 0x8700d7, 0, 13, 0xb58ad0),
-    [CLASS_BITMAP_DIR] = C(6, 0x87afaf, 6, 0x005f5f, B, 6, 0x66aaaa),
-    [CLASS_BITMAP_TABLE] = C(6, 0x87d7d7, 6, 0x008787, 0, 6, 0x77bbbb),
-    [CLASS_BITMAP_DATA] = C(6, 0xafd7d7, 6, 0x5fafaf, D, 6, 0x99cccc),
-    [CLASS_CRYPTO] = C(15, 0xd7d7af, 0, 0x5f5f00, 0, 15, 0xddddbb),
-    [CLASS_DATA] = C(2, 0x5faf5f, 2, 0x5faf5f, 0, 2, 0x009e73),
-    [CLASS_DATA_SHARED] = C(10, 0x87d787, 2, 0x008700, B, 10, 0x44c9a1),
-    [CLASS_DATA_SNAPSHOT] = C(6, 0x5f875f, 2, 0x87af87, D, 6, 0x337766),
-    [CLASS_COMPRESSED] = C(10, 0xafff5f, 2, 0x5f8700, B, 10, 0x88ddaa),
-    [CLASS_ZERO_ALLOC] = C(7, 0xa8a8a8, 7, 0x8a8a8a, 0, 7, 0xb0b0b0),
-    [CLASS_VMSTATE] = C(12, 0x8787ff, 4, 0x5f5fd7, 0, 12, 0x7788dd),
-    [CLASS_LEAKED] = C(3, 0xd78700, 3, 0xd78700, U, 3, 0xe69f00),
-    [CLASS_MIXED] = C(9, 0xff5f5f, 1, 0xd70000, R | B, 9, 0xd55e00),
-    [CLASS_BEYOND] = C(1, 0xd75f5f, 1, 0x870000, R, 1, 0xaa4a00),
-    [CLASS_UNKNOWN] = C(8, 0x3a3a3a, 7, 0xe4e4e4, D, 8, 0x606060),
-};
-
-static const struct role_row guest_roles[N_GUEST_CLASSES] = {
-    [GUEST_UNALLOCATED] = C(8, 0x585858, 7, 0xc6c6c6, D, 8, 0x808080),
-    [GUEST_BACKING] = C(12, 0x5f87d7, 4, 0x5f87d7, 0, 12, 0x0072b2),
-    [GUEST_ZERO] = C(7, 0xa8a8a8, 7, 0x8a8a8a, 0, 7, 0xb0b0b0),
-    [GUEST_DATA] = C(2, 0x5faf5f, 2, 0x5faf5f, 0, 2, 0x009e73),
-    [GUEST_COMPRESSED] = C(10, 0xafff5f, 2, 0x5f8700, B, 10, 0x88ddaa),
-    [GUEST_SHARED] = C(14, 0x87d787, 6, 0x008700, B, 14, 0x44c9a1),
-    [GUEST_DAMAGED] = C(9, 0xff5f5f, 1, 0xd70000, R | B, 9, 0xd55e00),
-};
-
-static const struct role_row ramp_roles[RAMP_STEPS] = {
-    C(5, 0x6a3d9a, 5, 0xfde725, D, 4, 0x5a3d9a),
-    C(12, 0x5a5ad0, 3, 0xc8d838, D, 12, 0x4a5ac8),
-    C(4, 0x3f74c8, 2, 0x7cc24c, 0, 6, 0x3678b8),
-    C(6, 0x2f8fa8, 2, 0x3fae70, 0, 14, 0x2f92a8),
-    C(2, 0x2fa587, 6, 0x2f8f88, 0, 2, 0x3fae86),
-    C(10, 0x5ac864, 4, 0x34688c, 0, 10, 0x74c86a),
-    C(11, 0xaadc32, 4, 0x404387, B, 11, 0xb4dc46),
-    C(15, 0xfde725, 5, 0x440154, B, 15, 0xfde725),
 };
 
 static const struct role_row *row_of(unsigned role)
 {
-    assert(role < N_ROLES);
-    if (role >= ROLE_RAMP)
-        return &ramp_roles[role - ROLE_RAMP];
-    if (role >= ROLE_GUEST)
-        return &guest_roles[role - ROLE_GUEST];
-    if (role >= ROLE_CLASS)
-        return &class_roles[role - ROLE_CLASS];
-    if (role >= ROLE_SEV)
-        return &severity_roles[role - ROLE_SEV];
-    return &frame_roles[role];
+    assert(role < ROLE_PAINT);
+    return role >= ROLE_SEV ? &severity_roles[role - ROLE_SEV] : &frame_roles[role];
 }
 
 const char *role_name(unsigned role, char out[32])
@@ -176,36 +117,6 @@ bool theme_by_name(const char *name, enum theme_id *out)
     return false;
 }
 
-static int level_of(int v)      /* step of the 6x6x6 cube nearest to a component */
-{
-    return v < 48 ? 0 : v < 115 ? 1 : (v - 35) / 40;
-}
-
-static int distance(int32_t rgb, int r, int g, int b)
-{
-    int dr = (rgb >> 16 & 255) - r;
-    int dg = (rgb >> 8 & 255) - g;
-    int db = (rgb & 255) - b;
-
-    return dr * dr + dg * dg + db * db;
-}
-
-/* Nearest of xterm's colours 16 to 255, which people do not redefine. */
-static int nearest_256(int32_t rgb)
-{
-    static const int step[6] = { 0, 95, 135, 175, 215, 255 };
-    int r = level_of(rgb >> 16 & 255);
-    int g = level_of(rgb >> 8 & 255);
-    int b = level_of(rgb & 255);
-    int mean = ((rgb >> 16 & 255) + (rgb >> 8 & 255) + (rgb & 255)) / 3;
-    int grey = mean < 3 ? 0 : mean > 238 ? 23 : (mean - 3) / 10;
-    int shade = 8 + grey * 10;
-
-    if (distance(rgb, shade, shade, shade) < distance(rgb, step[r], step[g], step[b]))
-        return 232 + grey;
-    return 16 + 36 * r + 6 * g + b;
-}
-
 /* One of the 16 colours on a terminal with 8: bright ones become bold, bright black
  * (which many show as black) the default colour, dimmed. */
 static int of_eight(int colour, unsigned *attr)
@@ -221,28 +132,74 @@ static int of_eight(int colour, unsigned *attr)
     return colour;
 }
 
+static enum palette palette_of(enum theme_id theme)
+{
+    return theme == THEME_LIGHT ? PALETTE_LIGHT
+         : theme == THEME_COLORBLIND ? PALETTE_SAFE : PALETTE_DARK;
+}
+
+static unsigned attr_of_emphasis(enum emphasis e)
+{
+    static const uint8_t attr[] = {
+        [EMPHASIS_NONE] = 0, [EMPHASIS_FAINT] = D, [EMPHASIS_STRONG] = B,
+        [EMPHASIS_UNDERLINE] = U, [EMPHASIS_ALARM] = R, [EMPHASIS_ALARM_STRONG] = R | B,
+    };
+
+    return attr[e];
+}
+
+/* Paints, as rows of the tables above. The safe palette is for a black background. */
+static struct look look_of_paint(enum theme_id theme, unsigned paint)
+{
+    enum palette p = palette_of(theme);
+
+    return (struct look){ (int8_t)palette_sixteen(p, paint),
+                          p == PALETTE_SAFE ? 0 : NONE, 0,
+                          (int32_t)palette_rgb(p, paint) };
+}
+
+static struct look look_of(enum theme_id theme, unsigned role)
+{
+    const struct role_row *row;
+
+    if (role >= ROLE_PAINT)
+        return look_of_paint(theme, role - ROLE_PAINT);
+    row = row_of(role);
+    return theme == THEME_LIGHT ? row->light
+         : theme == THEME_COLORBLIND ? row->safe : row->dark;
+}
+
+static int colour_of_rgb(enum depth depth, uint32_t rgb)
+{
+    return depth == DEPTH_DIRECT ? (int)(COLOUR_RGB | rgb) : palette_nearest_256(rgb);
+}
+
 struct style theme_style(enum theme_id theme, enum depth depth, unsigned role)
 {
-    const struct role_row *row = row_of(role);
-    const struct look *look = theme == THEME_LIGHT ? &row->light
-                            : theme == THEME_COLORBLIND ? &row->safe : &row->dark;
-    struct style s = { look->fg, look->bg, look->attr };
+    struct look look = look_of(theme, role);
+    struct style s = { look.fg, look.bg, look.attr };
     unsigned ignored = 0;
 
     if (theme == THEME_MONO || depth == DEPTH_MONO)
-        return (struct style){ COLOUR_DEFAULT, COLOUR_DEFAULT, row->mono };
+        return (struct style){ COLOUR_DEFAULT, COLOUR_DEFAULT,
+                               role >= ROLE_PAINT
+                                   ? attr_of_emphasis(palette_emphasis(role - ROLE_PAINT))
+                                   : row_of(role)->mono };
     if (depth == DEPTH_8 || depth == DEPTH_DIRECT) { /* direct: a palette of 8, and RGB */
         s.fg = of_eight(s.fg, &s.attr);
         s.bg = of_eight(s.bg, &ignored);
     }
-    if (depth == DEPTH_256 && look->rgb != NONE)
-        s.fg = nearest_256(look->rgb);
-    if (depth == DEPTH_DIRECT && look->rgb != NONE)
-        s = (struct style){ COLOUR_RGB | look->rgb, s.bg, look->attr };
+    if (depth >= DEPTH_256 && look.rgb != NONE) {
+        s.fg = colour_of_rgb(depth, (uint32_t)look.rgb);
+        s.attr = look.attr;
+    }
     return s;
 }
 
-int theme_fill(enum theme_id theme, enum depth depth, unsigned role)
+int theme_fill(enum theme_id theme, enum depth depth, unsigned role, unsigned shade)
 {
+    if (shade && role >= ROLE_PAINT && theme != THEME_MONO && depth_has_shades(depth))
+        return colour_of_rgb(depth, palette_rgb_shaded(palette_of(theme),
+                                                       role - ROLE_PAINT, shade));
     return theme_style(theme, depth, role).fg;
 }

@@ -10,11 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "scan/class.h"
-#include "scan/guest.h"
+#include "picture/palette.h"
 #include "scan/problem.h"
-
-#define RAMP_STEPS 8
 
 enum role {
     ROLE_TEXT,              /* ordinary text, the terminal's own colours */
@@ -40,10 +37,11 @@ enum role {
     ROLE_BAR_REST,          /* rest of it */
     ROLE_GOOD,              /* "clean" */
     ROLE_SEV,               /* + enum severity */
-    ROLE_CLASS = ROLE_SEV + N_SEVERITIES,       /* + enum cluster_class */
-    ROLE_GUEST = ROLE_CLASS + N_CLASSES,        /* + enum guest_class */
-    ROLE_RAMP = ROLE_GUEST + N_GUEST_CLASSES,   /* + 0 (little) to RAMP_STEPS-1 (much) */
-    N_ROLES = ROLE_RAMP + RAMP_STEPS
+    ROLE_PAINT = ROLE_SEV + N_SEVERITIES,       /* + enum paint */
+    ROLE_CLASS = ROLE_PAINT + PAINT_CLASS,      /* + enum cluster_class */
+    ROLE_GUEST = ROLE_PAINT + PAINT_GUEST,      /* + enum guest_class */
+    ROLE_RAMP = ROLE_PAINT + PAINT_RAMP,        /* + 0 (little) to RAMP_STEPS-1 (much) */
+    N_ROLES = ROLE_PAINT + N_PAINTS
 };
 
 /* Short name of a role for tests and golden screens: "title", "class:l2", "sev:leak". Of
@@ -72,12 +70,19 @@ struct style {
     unsigned attr;
 };
 
+/* Whether there are colours enough to make a cell paler that is not full. */
+static inline bool depth_has_shades(enum depth d)
+{
+    return d >= DEPTH_256;
+}
+
 /* How a role looks. Ordinary text keeps to the 16 colours of the person's own palette at
- * every depth; only cluster classes, guest classes and ramps use more where there are
- * more. At DEPTH_8 bright colours become bold. */
+ * every depth; only severities and the paints of maps use more where there are more. At
+ * DEPTH_8 bright colours become bold. */
 struct style theme_style(enum theme_id theme, enum depth depth, unsigned role);
 
-/* The colour a role gives to a filled half cell: its fg, for use as a background. */
-int theme_fill(enum theme_id theme, enum depth depth, unsigned role);
+/* The colour a role gives to a filled half cell, for use as a background, or as the
+ * foreground of such a cell. `shade` counts for paints, where there are shades. */
+int theme_fill(enum theme_id theme, enum depth depth, unsigned role, unsigned shade);
 
 #endif

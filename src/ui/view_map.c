@@ -34,6 +34,7 @@ static void map_destroy(void *state)
 
     map_survey_free(v);
     lookup_free(&v->lookup);
+    marks_free(&v->marks);
     for (int s = 0; s < N_SPACES; s++)
         pane_free(&v->pane[s]);
     free(v);
@@ -41,7 +42,8 @@ static void map_destroy(void *state)
 
 struct tile_source map_source(const struct map_view *v, const struct ui *ui)
 {
-    return (struct tile_source){ ui, v->survey.guest, v->survey.order };
+    return (struct tile_source){ ui->img, ui->scan, ui->progress, v->survey.guest,
+                                 v->survey.order };
 }
 
 static void map_show(void *state, const struct ui *ui, const struct place *place)
@@ -58,13 +60,12 @@ static void map_show(void *state, const struct ui *ui, const struct place *place
     v->linked = false;
 }
 
-static void map_reloaded(void *state, const struct ui *ui)
+static void map_scanned(void *state, const struct ui *ui)
 {
     struct map_view *v = state;
 
-    if (ui->scan)
-        map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
-    map_survey_forget(v);
+    marks_build(&v->marks, ui->scan);
+    map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
     lookup_forget(&v->lookup);
     v->linked = false;
     v->age++;
@@ -121,7 +122,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
 
     if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
         bool at_once = cost <= LOOKUP_AT_ONCE &&
-                       source_get_info(ui->img->src).kind == SOURCE_MEMORY;
+                       source_get_info(ui->img->src).kind != SOURCE_NBD;
         struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1,
                                     at_once ? 0 : LOOKUP_REST_MS };
 
@@ -150,7 +151,8 @@ static void link_maps(struct map_view *v, const struct ui *ui)
 
 static enum map_style style_of(const struct map_view *v, const struct ui *ui)
 {
-    enum map_style plain = ui->colour && !ui->ascii ? STYLE_HALF : STYLE_LETTERS;
+    enum map_style plain = !ui->colour || ui->ascii ? STYLE_LETTERS
+                         : ui->shades ? STYLE_HALF : STYLE_FULL;
     enum map_style style = v->style_chosen ? v->style : plain;
 
     return style == STYLE_HALF ? plain : style;
@@ -174,7 +176,8 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     for (int s = 0; s < N_SPACES; s++) {
         if (l.w[s] <= 0)
             continue;
-        pane_fit(&v->pane[s], l.h, l.w[s], style_of(v, ui), v->hilbert);
+        pane_fit(&v->pane[s], l.h, l.w[s], style_of(v, ui), v->hilbert,
+                 ui->shades);
         pane_make(&v->pane[s], &from, v->colouring, v->age);
     }
     map_explain(v, ui);
@@ -224,19 +227,15 @@ static void zoom_message(const struct map_view *v, const struct ui *ui,
                          struct request *req)
 {
     const struct map_pane *p = &v->pane[v->focus];
-    unsigned bits = p->shift + ui->img->geo.cluster_bits;
-    char a[TEXT_NUM];
-    char b[TEXT_NUM];
+    char cell[MAP_CELL_TEXT];
 
-    request_message(req, "1 cell = %s cluster%s (%s)%s",
-                    text_group(a, UINT64_C(1) << p->shift), p->shift ? "s" : "",
-                    text_size(b, bits < 64 ? UINT64_C(1) << bits : UINT64_MAX),
+    request_message(req, "%s%s", map_cell_text(p, ui, cell),
                     p->whole ? ", everything in sight" : "");
 }
 
 static void open_tile(struct map_view *v, const struct ui *ui, struct request *req)
 {
-    if (map_focus(v)->shift == 0) {
+    if (map_focus(v)->per == 1) {
         open_cluster(v, ui, req);
         return;
     }
@@ -255,8 +254,8 @@ static void change_space(struct map_view *v, const struct ui *ui, struct request
 static void next_style(struct map_view *v, const struct ui *ui, struct request *req)
 {
     static const char *const names[N_STYLES] = {
-        [STYLE_HALF] = "half blocks, two cells in a character",
-        [STYLE_FULL] = "blocks, darker when less of the cell is in use",
+        [STYLE_HALF] = "half blocks, two cells in a character, paler when less is in use",
+        [STYLE_FULL] = "blocks, thinner when less of the cell is in use",
         [STYLE_LETTERS] = "letters",
     };
 
@@ -375,8 +374,8 @@ static void map_status(const void *state, const struct ui *ui, struct buf *out)
     char a[TEXT_NUM];
 
     (void)ui;
-    if (p->shift)
-        buf_printf(out, "%s clusters a cell", text_group(a, UINT64_C(1) << p->shift));
+    if (p->per > 1)
+        buf_printf(out, "%s clusters a cell", text_group(a, p->per));
     else
         buf_puts(out, "1:1");
 }
@@ -404,8 +403,9 @@ static void map_teach(const void *state, const struct ui *ui, struct buf *out)
         "nobody came to is leaked when its refcount says it is in use, else vacant. "
         "What came to be two things at once is a conflict.\n\n");
     buf_puts(out,
-             "A cell has the colour of most of its clusters that are in use. A problem "
-             "inside wins, however many clusters the cell has.\n\n");
+             "A cell has the colour of most of its clusters that are in use, and is the "
+             "paler the less of it is in use. A problem inside wins, however many clusters "
+             "the cell has.\n\n");
     buf_printf(
         out,
         "The guest sees another order. Its disk of %s has %s clusters, and the "
@@ -413,8 +413,7 @@ static void map_teach(const void *state, const struct ui *ui, struct buf *out)
         "wrote them first. t shows the disk from that side. Colouring by fragmentation "
         "shows how far one must jump from one guest cluster to the next; colouring by "
         "guest order shows the order itself: an even blend from one end to the other is "
-        "a "
-        "disk written from start to end.\n\n",
+        "a disk written from start to end.\n\n",
         text_size(a, geo->size), text_group(b, geo->guest_clusters));
     if (st && st->data_steps)
         buf_printf(
@@ -431,7 +430,7 @@ const struct view_class view_map = {
     .create = map_create,
     .destroy = map_destroy,
     .show = map_show,
-    .reloaded = map_reloaded,
+    .scanned = map_scanned,
     .prepare = map_prepare,
     .draw = map_view_draw,
     .act = map_act,

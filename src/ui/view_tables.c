@@ -35,6 +35,7 @@ static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
+    marks_free(&v->marks);
     free(v->used);
     free(v->row);
     free(v);
@@ -112,11 +113,11 @@ static void tables_show(void *state, const struct ui *ui, const struct place *pl
         set_table(state, ui, &t, row);
 }
 
-static void tables_reloaded(void *state, const struct ui *ui)
+static void tables_scanned(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
 
-    (void)ui;
+    marks_build(&v->marks, ui->scan);
     v->stale = v->bar_stale = true;
 }
 
@@ -175,7 +176,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
         if (old)
             next[i] = *old;
         else
-            table_read(ui, &v->table, &index, 1, &next[i]);
+            table_read(ui, &v->marks, &v->table, &index, 1, &next[i]);
     }
     v->n_row = (size_t)u64_min((uint64_t)v->list.h, v->list.n - v->list.top);
     free(v->row);
@@ -334,7 +335,7 @@ const struct view_class view_tables = {
     .create = tables_create,
     .destroy = tables_destroy,
     .show = tables_show,
-    .reloaded = tables_reloaded,
+    .scanned = tables_scanned,
     .prepare = tables_prepare,
     .draw = tables_draw,
     .act = tables_act,

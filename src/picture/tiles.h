@@ -2,12 +2,13 @@
 /* Copyright (C) the qcheck authors */
 /* The cells of a map: what a number of neighbouring clusters comes to, as one colour, one
  * letter and how full it is. A problem inside wins over everything, at every zoom. */
-#ifndef QCHECK_UI_TILES_H
-#define QCHECK_UI_TILES_H
+#ifndef QCHECK_PICTURE_TILES_H
+#define QCHECK_PICTURE_TILES_H
 
-#include "scan/guest.h"
+#include <stddef.h>
+
 #include "picture/order.h"
-#include "ui/view.h"
+#include "picture/palette.h"
 
 enum map_space { SPACE_FILE, SPACE_GUEST, N_SPACES };
 
@@ -20,7 +21,7 @@ enum map_colouring {
 };
 
 struct tile {
-    uint8_t role;
+    uint8_t paint;          /* enum paint */
     char letter;            /* '!' for problems */
     char inner;             /* the same without regard to problems */
     uint8_t eighths;        /* of it in use, 0 to 8 */
@@ -28,25 +29,33 @@ struct tile {
     bool unread;            /* the running scan has not been there */
 };
 
-/* What tiles are made from. The survey may be missing (NULL): then guest tiles are unread
- * and colourings that need it fall back to classes. */
+/* What tiles are made from. Before the scan has ended `scan` is NULL, and `progress` has a
+ * preview while it runs. The surveys may be missing (NULL): then guest tiles are unread
+ * and colourings that need the order fall back to classes. */
 struct tile_source {
-    const struct ui *ui;
+    const struct image *img;
+    const struct scan_result *scan;
+    const struct scan_progress *progress;
     const struct guest_map *guest;
     const struct order *order;
 };
 
-/* Makes n tiles of 2^shift clusters each, the first of them starting at cluster `first`.
+/* Makes n tiles of per_tile clusters each, the first of them starting at cluster `first`.
  * Tiles past the end get the letter 0. Cost: about that of looking at each tile once. */
 void tiles_make(const struct tile_source *from, enum map_space space,
-                enum map_colouring colouring, uint64_t first, unsigned shift, size_t n,
+                enum map_colouring colouring, uint64_t first, uint64_t per_tile, size_t n,
                 struct tile *out);
 
 /* Clusters of a space. */
-uint64_t tiles_clusters(const struct ui *ui, enum map_space space);
+uint64_t tiles_clusters(const struct image *img, enum map_space space);
 
 /* The running scan's sample of [first, first+n) as a histogram of places looked at. */
-void tiles_preview(const struct ui *ui, uint64_t first, uint64_t n, struct map_hist *out);
+void tiles_preview(const struct image *img, const struct scan_progress *progress,
+                   uint64_t first, uint64_t n, struct map_hist *out);
+
+/* Clusters of a tile, so that all of a space fits into `room` of them and fills most of
+ * it: few significant bits, so that people can read it. */
+uint64_t tiles_fit(uint64_t clusters, uint64_t room);
 
 /* Step of the ramp for a number of references. */
 unsigned tiles_ref_level(uint64_t references);

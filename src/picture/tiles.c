@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "ui/tiles.h"
+#include "picture/tiles.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +12,21 @@
 #define REF_SAMPLES 32 /* clusters of a tile looked at for their references */
 #define GUEST_BATCH     512
 
-uint64_t tiles_clusters(const struct ui *ui, enum map_space space)
+uint64_t tiles_clusters(const struct image *img, enum map_space space)
 {
-    const struct geometry *geo = &ui->img->geo;
+    const struct geometry *geo = &img->geo;
 
     return space == SPACE_FILE ? geo->n_clusters : geo->guest_clusters;
+}
+
+uint64_t tiles_fit(uint64_t clusters, uint64_t room)
+{
+    uint64_t per = u64_max(div_up(clusters, u64_max(room, 1)), 1);
+    unsigned zeros = 0;
+
+    while (per >> zeros >= 16)
+        zeros++;
+    return div_up(per, UINT64_C(1) << zeros) << zeros;
 }
 
 unsigned tiles_ref_level(uint64_t references)
@@ -29,9 +39,10 @@ unsigned tiles_ref_level(uint64_t references)
     return level;
 }
 
-void tiles_preview(const struct ui *ui, uint64_t first, uint64_t n, struct map_hist *out)
+void tiles_preview(const struct image *img, const struct scan_progress *progress,
+                   uint64_t first, uint64_t n, struct map_hist *out)
 {
-    unsigned shift = scan_preview_shift(ui->img);
+    unsigned shift = scan_preview_shift(img);
     uint64_t last;
 
     memset(out, 0, sizeof *out);
@@ -39,8 +50,8 @@ void tiles_preview(const struct ui *ui, uint64_t first, uint64_t n, struct map_h
         return;
     last = u64_min((first + n - 1) >> shift, PREVIEW_BINS - 1);
     for (uint64_t i = first >> shift; i <= last; i++) {
-        uint8_t seen = ui->progress
-            ? atomic_load_explicit(&ui->progress->preview[i], memory_order_relaxed) : 0;
+        uint8_t seen = progress
+            ? atomic_load_explicit(&progress->preview[i], memory_order_relaxed) : 0;
 
         out->n[seen && seen <= N_CLASSES ? seen - 1 : CLASS_UNKNOWN]++;
     }
@@ -58,29 +69,23 @@ static uint8_t eighths_of(uint64_t part, uint64_t whole)
     return (uint8_t)(e < 1 ? 1 : e > 8 ? 8 : e);
 }
 
+static void look(struct tile *t, unsigned paint)
+{
+    t->paint = (uint8_t)paint;
+    t->letter = palette_letter(paint);
+}
+
 static void look_problem(struct tile *t)
 {
-    t->role = ROLE_CLASS + CLASS_MIXED;
-    t->letter = '!';
+    look(t, PAINT_PROBLEM);
     t->problem = true;
 }
 
-static void look_class(struct tile *t, enum cluster_class c)
+static void look_unread(struct tile *t)
 {
-    t->role = (uint8_t)(ROLE_CLASS + c);
-    t->letter = class_info(c)->letter;
-}
-
-static void look_guest(struct tile *t, enum guest_class c)
-{
-    t->role = (uint8_t)(ROLE_GUEST + c);
-    t->letter = guest_class_info(c)->letter;
-}
-
-static void look_ramp(struct tile *t, unsigned level)
-{
-    t->role = (uint8_t)(ROLE_RAMP + level);
-    t->letter = (char)('0' + level);
+    look(t, PAINT_CLASS + CLASS_UNKNOWN);
+    t->inner = t->letter;
+    t->unread = true;
 }
 
 /* The class of most clusters that are not vacant. */
@@ -120,63 +125,68 @@ static uint64_t references(const struct map *map, uint64_t first, uint64_t n)
     return most;
 }
 
-static void file_preview_tile(const struct ui *ui, uint64_t first, uint64_t n,
+static void file_preview_tile(const struct tile_source *from, uint64_t first, uint64_t n,
                               struct tile *t)
 {
     struct map_hist h;
     uint64_t whole;
 
-    tiles_preview(ui, first, n, &h);
+    tiles_preview(from->img, from->progress, first, n, &h);
     whole = sum_of(&h);
     if (h.n[CLASS_UNKNOWN] == whole) {
-        look_class(t, CLASS_UNKNOWN);
-        t->inner = t->letter;
-        t->unread = true;
+        look_unread(t);
         return;
     }
     t->eighths = eighths_of(whole - h.n[CLASS_UNKNOWN] - h.n[CLASS_VACANT], whole);
     h.n[CLASS_UNKNOWN] = 0;
-    look_class(t, main_class(&h));
+    look(t, PAINT_CLASS + main_class(&h));
     t->inner = t->letter;
+}
+
+/* The paint of a tile without problems. */
+static unsigned file_paint(const struct tile_source *from, enum map_colouring colouring,
+                           uint64_t first, uint64_t n, const struct map_hist *h)
+{
+    struct order_facts order = { 0, 0, 0 };
+
+    if (colouring == COLOUR_REFS && h->n[CLASS_VACANT] < n)
+        return PAINT_RAMP + tiles_ref_level(references(from->scan->map, first, n));
+    if ((colouring == COLOUR_JUMPS || colouring == COLOUR_ORDER) && from->order &&
+        h->n[CLASS_DATA] + h->n[CLASS_DATA_SHARED] + h->n[CLASS_ZERO_ALLOC] > 0)
+        order_of_file(from->order, first, n, &order);
+    if (order.clusters)
+        return PAINT_RAMP + (colouring == COLOUR_JUMPS ? order.jump : order.where);
+    return PAINT_CLASS + main_class(h);
 }
 
 static void file_tile(const struct tile_source *from, enum map_colouring colouring,
                       uint64_t first, uint64_t n, struct tile *t)
 {
-    const struct map *map = from->ui->scan->map;
-    struct order_facts order;
     struct map_hist h;
 
-    map_histogram(map, first, n, &h);
-    t->eighths = eighths_of(n - h.n[CLASS_VACANT], n);
-    t->inner = class_info(main_class(&h))->letter;
-    if (h.n[CLASS_UNKNOWN] == n)
-        t->unread = true;
+    map_histogram(from->scan->map, first, n, &h);
+    if (h.n[CLASS_UNKNOWN] == n) {
+        look_unread(t);
+        return;
+    }
+    t->eighths = eighths_of(n - h.n[CLASS_VACANT] - h.n[CLASS_UNKNOWN], n);
+    t->inner = palette_letter(PAINT_CLASS + main_class(&h));
     if (h.problems > h.n[CLASS_LEAKED]) {
         look_problem(t);
     } else if (h.n[CLASS_LEAKED]) {
-        look_class(t, CLASS_LEAKED);
+        look(t, PAINT_CLASS + CLASS_LEAKED);
         t->problem = true;
-    } else if (colouring == COLOUR_REFS && h.n[CLASS_VACANT] < n) {
-        look_ramp(t, tiles_ref_level(references(map, first, n)));
-    } else if ((colouring == COLOUR_JUMPS || colouring == COLOUR_ORDER) && from->order &&
-               h.n[CLASS_DATA] + h.n[CLASS_DATA_SHARED] + h.n[CLASS_ZERO_ALLOC] > 0) {
-        order_of_file(from->order, first, n, &order);
-        if (order.clusters)
-            look_ramp(t, colouring == COLOUR_JUMPS ? order.jump : order.where);
-        else
-            look_class(t, main_class(&h));
     } else {
-        look_class(t, main_class(&h));
+        look(t, file_paint(from, colouring, first, n, &h));
     }
 }
 
 /* --- guest --- */
 
 static void guest_tile(const struct tile_source *from, enum map_colouring colouring,
-                       uint64_t first, const struct guest_hist *h, uint64_t n,
-                       struct tile *t)
+                       uint64_t first, const struct guest_hist *h, struct tile *t)
 {
+    uint64_t n = guest_hist_sum(h);
     uint64_t empty = h->n[GUEST_UNALLOCATED] + h->n[GUEST_BACKING];
     enum guest_class best =
         h->n[GUEST_BACKING] > h->n[GUEST_UNALLOCATED] ? GUEST_BACKING : GUEST_UNALLOCATED;
@@ -186,26 +196,26 @@ static void guest_tile(const struct tile_source *from, enum map_colouring colour
         if (h->n[c] > (best <= GUEST_BACKING ? 0 : h->n[best]))
             best = (enum guest_class)c;
     t->eighths = eighths_of(n - u64_min(empty, n), n);
-    t->inner = guest_class_info(best)->letter;
+    t->inner = palette_letter(PAINT_GUEST + best);
     if (h->n[GUEST_DAMAGED]) {
-        look_guest(t, GUEST_DAMAGED);
+        look(t, PAINT_GUEST + GUEST_DAMAGED);
         t->problem = true;
         return;
     }
     if ((colouring == COLOUR_JUMPS || colouring == COLOUR_ORDER) && from->order)
         order_of_guest(from->order, first, n, &order);
     if (order.clusters && t->eighths)
-        look_ramp(t, colouring == COLOUR_JUMPS ? order.jump : order.where);
+        look(t, PAINT_RAMP + (colouring == COLOUR_JUMPS ? order.jump : order.where));
     else
-        look_guest(t, best);
+        look(t, PAINT_GUEST + best);
 }
 
 /* Marks tiles whose guest range a problem of the active layer concerns. */
-static void guest_problems(const struct ui *ui, uint64_t first, unsigned shift, size_t n,
-                           struct tile *out)
+static void guest_problems(const struct tile_source *from, uint64_t first,
+                           uint64_t per_tile, size_t n, struct tile *out)
 {
-    const struct problems *p = &ui->scan->problems;
-    unsigned bits = ui->img->geo.cluster_bits;
+    const struct problems *p = &from->scan->problems;
+    unsigned bits = from->img->geo.cluster_bits;
 
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
@@ -222,8 +232,8 @@ static void guest_problems(const struct ui *ui, uint64_t first, unsigned shift, 
             bits;
         if (b < first)
             continue;
-        a = a < first ? 0 : (a - first) >> shift;
-        b = (b - first) >> shift;
+        a = a < first ? 0 : (a - first) / per_tile;
+        b = (b - first) / per_tile;
         for (uint64_t k = a; k <= b && k < n; k++)
             if (out[k].letter)
                 look_problem(&out[k]);
@@ -231,54 +241,46 @@ static void guest_problems(const struct ui *ui, uint64_t first, unsigned shift, 
 }
 
 static void guest_tiles(const struct tile_source *from, enum map_colouring colouring,
-                        uint64_t first, unsigned shift, size_t n, struct tile *out)
+                        uint64_t first, uint64_t per_tile, size_t n, struct tile *out)
 {
-    uint64_t all = tiles_clusters(from->ui, SPACE_GUEST);
+    uint64_t all = tiles_clusters(from->img, SPACE_GUEST);
     struct guest_hist *hist = calloc(GUEST_BATCH, sizeof *hist);
+    uint64_t at = first;
 
-    for (size_t done = 0; hist && done < n; done += GUEST_BATCH) {
+    for (size_t done = 0; hist && done < n && at < all; done += GUEST_BATCH) {
         size_t k = n - done < GUEST_BATCH ? n - done : GUEST_BATCH;
-        uint64_t at = first + ((uint64_t)done << shift);
 
-        if (at >= all ||
-            !guest_map_cells(from->guest, at, UINT64_C(1) << shift, k, hist, NULL))
+        if (!guest_map_cells(from->guest, at, per_tile, k, hist, NULL))
             break;
-        for (size_t i = 0; i < k && at < all; i++, at += UINT64_C(1) << shift)
-            guest_tile(from, colouring, at, &hist[i],
-                       u64_min(UINT64_C(1) << shift, all - at), &out[done + i]);
+        for (size_t i = 0; i < k && at < all; i++, at += u64_min(per_tile, all - at))
+            guest_tile(from, colouring, at, &hist[i], &out[done + i]);
     }
     free(hist);
-    guest_problems(from->ui, first, shift, n, out);
+    guest_problems(from, first, per_tile, n, out);
 }
 
 /* --- */
 
 void tiles_make(const struct tile_source *from, enum map_space space,
-                enum map_colouring colouring, uint64_t first, unsigned shift, size_t n,
+                enum map_colouring colouring, uint64_t first, uint64_t per_tile, size_t n,
                 struct tile *out)
 {
-    uint64_t all = tiles_clusters(from->ui, space);
+    uint64_t all = tiles_clusters(from->img, space);
 
     memset(out, 0, n * sizeof *out);
-    if (space == SPACE_GUEST && from->guest && from->ui->scan) {
-        guest_tiles(from, colouring, first, shift, n, out);
+    if (space == SPACE_GUEST && from->guest && from->scan) {
+        guest_tiles(from, colouring, first, per_tile, n, out);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t at = first + ((uint64_t)i << shift);
-        uint64_t len;
+    for (size_t i = 0; i < n && first < all; i++) {
+        uint64_t len = u64_min(per_tile, all - first);
 
-        if (at >= all)
-            break;
-        len = u64_min(UINT64_C(1) << shift, all - at);
-        if (space == SPACE_GUEST) {
-            look_class(&out[i], CLASS_UNKNOWN);
-            out[i].inner = out[i].letter;
-            out[i].unread = true;
-        } else if (from->ui->scan) {
-            file_tile(from, colouring, at, len, &out[i]);
-        } else {
-            file_preview_tile(from->ui, at, len, &out[i]);
-        }
+        if (space == SPACE_GUEST)
+            look_unread(&out[i]);
+        else if (from->scan)
+            file_tile(from, colouring, first, len, &out[i]);
+        else
+            file_preview_tile(from, first, len, &out[i]);
+        first += len;
     }
 }

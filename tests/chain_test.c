@@ -14,7 +14,7 @@
 
 #include <unistd.h>
 
-#include "report/chain.h"
+#include "disk/chain.h"
 #include "report/guest_list.h"
 #include "report/image_end.h"
 #include "report/outside.h"

@@ -397,6 +397,94 @@ static void a_header_that_cannot_be_read_is_an_error(void **state)
     builder_free(b);
 }
 
+static void each_layer_has_its_l1_table(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct layer_l1 l1;
+    struct image *img;
+    uint64_t at;
+
+    (void)state;
+    builder_map(b, 3);
+    at = builder_snapshot_off(b, builder_add_snapshot(b, "1", "a"));
+    img = builder_open(b);
+    assert_true(image_layer_l1(img, LAYER_ACTIVE, &l1));
+    assert_int_equal(l1.off, b->l1_off);
+    assert_int_equal(l1.n, b->l1_size);
+    assert_int_equal(l1.present, b->l1_size);
+    assert_int_equal(l1.guest_size, 4 << 20);
+    assert_true(l1.sound);
+    assert_true(image_layer_l1(img, 1, &l1));
+    assert_int_equal(l1.off, b->snapshot[0].l1_off);
+    assert_int_equal(l1.n, b->snapshot[0].l1_size);
+    assert_true(l1.sound);
+    assert_false(image_layer_l1(img, 2, &l1));
+    assert_int_equal(l1.n, 0);
+    image_close(img);
+
+    builder_poke_field(b, "snapshot", at, "l1_size", L1_ENTRIES_MAX);
+    img = builder_open(b);
+    assert_true(image_layer_l1(img, 1, &l1));
+    assert_int_equal(l1.n, L1_ENTRIES_MAX);
+    assert_int_equal(l1.present, (b->len - b->snapshot[0].l1_off) / 8);
+    assert_true(l1.sound);
+    image_close(img);
+
+    builder_poke_field(b, "snapshot", at, "l1_size", L1_ENTRIES_MAX + 1);
+    img = builder_open(b);
+    assert_true(image_layer_l1(img, 1, &l1));
+    assert_int_equal(l1.n, L1_ENTRIES_MAX);
+    assert_false(l1.sound);
+    image_close(img);
+
+    builder_poke_field(b, "snapshot", at, "l1_size", 1);
+    builder_poke_field(b, "snapshot", at, "l1_table_offset", b->snapshot[0].l1_off + 8);
+    img = builder_open(b);
+    assert_true(image_layer_l1(img, 1, &l1));
+    assert_false(l1.sound);
+    image_close(img);
+    builder_free(b);
+}
+
+static void structures_are_found_by_offset_in_the_order_of_kinds(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    const struct structure *x;
+    struct image *img;
+    uint64_t at;
+
+    (void)state;
+    builder_add_bitmap(b, "b", 16, 0);
+    at = builder_snapshot_off(b, builder_add_snapshot(b, "1", "a"));
+    img = builder_open(b);
+    for (size_t i = 0; i < img->structures.n; i++) {
+        x = &img->structures.list[i];
+        assert_true(i == 0 || x[-1].off <= x->off);
+        assert_ptr_equal(structures_find(&img->structures, x->off, NULL), x);
+        assert_ptr_equal(structures_find(&img->structures, x->off + x->len - 1, NULL), x);
+        assert_null(structures_find(&img->structures, x->off, x));
+        assert_true(x->counted);
+    }
+    assert_int_equal(img->structures.n, 7);     /* all kinds but LUKS; two L1 tables */
+    assert_null(structures_find(&img->structures, b->len, NULL));
+    image_close(img);
+
+    /* An L1 table of a snapshot that lies over the whole file is found last of its kind. */
+    builder_poke_field(b, "snapshot", at, "l1_table_offset", 8);
+    builder_poke_field(b, "snapshot", at, "l1_size", b->len / 8);
+    img = builder_open(b);
+    x = structures_find(&img->structures, b->l1_off, NULL);
+    assert_int_equal(x->kind, STRUCTURE_L1);
+    assert_int_equal(x->i, LAYER_ACTIVE);
+    x = structures_find(&img->structures, b->l1_off, x);
+    assert_int_equal(x->kind, STRUCTURE_L1);
+    assert_int_equal(x->i, 1);
+    assert_false(x->counted);
+    assert_null(structures_find(&img->structures, b->l1_off, x));
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +502,8 @@ int main(void)
         cmocka_unit_test(bad_refcount_blocks_are_told_apart),
         cmocka_unit_test(the_refcount_table_is_held_only_as_far_as_the_file_goes),
         cmocka_unit_test(a_header_that_cannot_be_read_is_an_error),
+        cmocka_unit_test(each_layer_has_its_l1_table),
+        cmocka_unit_test(structures_are_found_by_offset_in_the_order_of_kinds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

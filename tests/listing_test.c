@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "report/found.h"
 #include "report/ranges.h"
 #include "report/stored.h"
 #include "report/usage.h"
@@ -118,85 +117,6 @@ static void an_unaligned_refcount_block_is_told(void **state)
     stored_free(&st);
     image_close(img);
     builder_free(b);
-}
-
-/* --- found --- */
-
-static bool has(const struct found_kinds *k, enum problem_kind kind)
-{
-    for (size_t i = 0; i < k->n; i++)
-        if (k->kind[i] == kind)
-            return true;
-    return false;
-}
-
-static void a_wrong_entry_is_found_at_its_offset_only(void **state)
-{
-    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
-    struct found_kinds here = { .n = 0 }, beside = { .n = 0 };
-    struct found *f;
-    uint64_t off;
-
-    (void)state;
-    builder_map(s.b, 4);
-    builder_map(s.b, 5);
-    off = builder_l2_entry_off(s.b, 4);
-    builder_poke(s.b, off, 8, builder_peek(s.b, off, 8) | 2);
-    scan(&s);
-    assert_true(found_new(s.r, &f, NULL));
-    found_at_entry(f, off, &here);
-    found_at_entry(f, off + 8, &beside);
-    found_at_entry(f, off - 8, &beside);
-    assert_true(has(&here, PROBLEM_L2_RESERVED));
-    assert_int_equal(beside.n, 0);
-    found_free(f);
-    drop(&s);
-}
-
-static void each_cluster_of_a_run_is_found(void **state)
-{
-    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
-    struct found_kinds k;
-    struct found *f;
-    uint64_t first;
-
-    (void)state;
-    first = builder_alloc(s.b, 3) / 4096;           /* leaked: nobody refers to them */
-    scan(&s);
-    assert_int_equal(s.r->problems.count[PROBLEM_LEAKED], 3);
-    assert_true(found_new(s.r, &f, NULL));
-    for (uint64_t c = first; c < first + 3; c++) {
-        k.n = 0;
-        found_at_cluster(f, c, &k);
-        assert_true(has(&k, PROBLEM_LEAKED));
-    }
-    k.n = 0;
-    found_at_cluster(f, first - 1, &k);
-    found_at_cluster(f, first + 3, &k);
-    assert_int_equal(k.n, 0);
-    found_free(f);
-    drop(&s);
-}
-
-static void one_cluster_may_have_several_kinds(void **state)
-{
-    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
-    struct found_kinds k = { .n = 0 };
-    struct found *f;
-    uint64_t host;
-
-    (void)state;
-    host = builder_map(s.b, 1);
-    builder_set_l2(s.b, 2, host | OFLAG_COPIED, 0); /* twice, with refcount 1 */
-    scan(&s);
-    assert_true(found_new(s.r, &f, NULL));
-    found_at_cluster(f, host / 4096, &k);
-    assert_true(has(&k, PROBLEM_REFCOUNT_LOW));
-    for (size_t i = 0; i < k.n; i++)
-        for (size_t j = 0; j < i; j++)
-            assert_int_not_equal(k.kind[i], k.kind[j]);
-    found_free(f);
-    drop(&s);
 }
 
 /* --- ranges --- */
@@ -366,9 +286,6 @@ int main(void)
         cmocka_unit_test(stored_refcounts_are_those_that_single_reads_give),
         cmocka_unit_test(stored_refcounts_from_the_map_are_the_same),
         cmocka_unit_test(an_unaligned_refcount_block_is_told),
-        cmocka_unit_test(a_wrong_entry_is_found_at_its_offset_only),
-        cmocka_unit_test(each_cluster_of_a_run_is_found),
-        cmocka_unit_test(one_cluster_may_have_several_kinds),
         cmocka_unit_test(ranges_cover_the_file_and_neighbours_differ),
         cmocka_unit_test(ranges_are_clipped_to_what_was_asked_for),
         cmocka_unit_test(merged_ranges_join_classes_of_the_set),

@@ -15,6 +15,7 @@
 #include "scan/referrers.h"
 #include "scan/scan.h"
 #include "scan/side.h"
+#include "fuzz/target.h"
 #include "support/image_builder.h"
 
 /* --- the list of L2 tables --- */
@@ -226,12 +227,50 @@ static void referrers_add_up_to_what_was_counted(void **state)
     builder_free(b);
 }
 
+/* --- reports --- */
+
+/* UINT64_MAX, by which the code says that something is not known. */
+#define SENTINEL "18446744073709551615"
+
+static void reports_leave_out_counts_that_are_not_known(void **state)
+{
+    struct sink sink;
+
+    (void)state;
+    sink_init(&sink);
+    sink.forbidden = SENTINEL;
+    for (unsigned damage = 0; damage < 2; damage++) {
+        struct builder *b = shared(3, damage);
+        struct image *img = builder_open(b);
+        struct scan_result *r = scan(img, 1, true);
+        struct map_cell cell = { .counted = 0 };
+        bool unknown = false;
+
+        for (uint64_t c = 0; c < img->geo.n_clusters; c++) {
+            map_get(r->map, c, &cell);
+            unknown = unknown || cell.counted == COUNTED_UNKNOWN;
+        }
+        assert_int_equal(unknown, damage);          /* else nothing is tested */
+        report_check(r, &sink);
+        for (int json = 0; json < 2; json++)
+            report_tables(r, json, &sink);
+        report_maps(r, 3, &sink);
+        for (unsigned choice = 0; choice < 4; choice++)
+            report_places(r, choice, &sink);
+        scan_free(r);
+        image_close(img);
+        builder_free(b);
+    }
+    sink_free(&sink);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_hold_every_table_once),
         cmocka_unit_test(side_table_is_full_at_its_limit),
         cmocka_unit_test(tightest_scan_finds_the_same),
+        cmocka_unit_test(reports_leave_out_counts_that_are_not_known),
         cmocka_unit_test(runs_of_lost_clusters_end),
         cmocka_unit_test(referrers_add_up_to_what_was_counted),
     };

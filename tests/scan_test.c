@@ -14,7 +14,6 @@
 
 #include "base/limits.h"
 #include "scan/guest.h"
-#include "scan/job.h"
 #include "scan/referrers.h"
 #include "scan/scan.h"
 #include "support/image_builder.h"
@@ -140,30 +139,6 @@ static void cancelled_scan_is_partial(void **state)
     builder_free(b);
 }
 
-static void job_hands_over_what_a_scan_finds(void **state)
-{
-    struct builder *b = damaged(6, false);
-    struct image *img = builder_open(b);
-    struct scan_result *plain = scan_with(img, 2, 0), *r;
-    struct job *job;
-
-    (void)state;
-    assert_true(job_start(img, &(struct scan_options){ .threads = 2 }, &job, NULL));
-    r = job_take(job, NULL);
-    assert_non_null(r);
-    assert_true(job_ended(job));
-    same_records(plain, r);
-    assert_int_equal(job_progress(job)->overall, 1000);
-    scan_free(r);
-    job_free(job);
-    assert_true(job_start(img, NULL, &job, NULL));
-    job_free(job);                              /* while it may still run */
-    scan_free(plain);
-    image_close(img);
-    builder_free(b);
-}
-
-/* Long tables are read around the holes of the file. */
 static void holes_in_tables_do_not_change_the_result(void **state)
 {
     struct builder_options opt = BUILDER_DEFAULTS;
@@ -566,7 +541,6 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_the_result),
         cmocka_unit_test(fewer_records_keep_exact_counts),
         cmocka_unit_test(cancelled_scan_is_partial),
-        cmocka_unit_test(job_hands_over_what_a_scan_finds),
         cmocka_unit_test(holes_in_tables_do_not_change_the_result),
         cmocka_unit_test(map_answers_agree_with_each_other),
         cmocka_unit_test(referrers_add_up_to_the_counted_references),

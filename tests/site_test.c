@@ -11,7 +11,6 @@
 
 #include "scan/scan.h"
 #include "support/image_builder.h"
-#include "ui/marks.h"
 #include "inspect/site.h"
 #include "ui/tour.h"
 
@@ -203,42 +202,6 @@ static void narrow_refcounts_share_a_byte(void **state)
     builder_free(b);
 }
 
-static void marks_cover_runs_and_nothing_beside_them(void **state)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-    struct image *img;
-    struct scan_result *scan;
-    struct marks marks;
-    uint64_t leak;
-    size_t first = 0;
-
-    (void)state;
-    builder_map(b, 0);
-    leak = builder_alloc(b, 3) >> 12;
-    builder_map(b, 1);
-    builder_poke(b, builder_l2_entry_off(b, 7), 8, 0xfe);
-    img = builder_open(b);
-    assert_true(scan_run(img, NULL, NULL, &scan, NULL));
-    marks_build(&marks, scan);
-    for (uint64_t c = 0; c < img->geo.n_clusters; c++)
-        assert_int_equal(marks_of_clusters(&marks, &scan->problems, c, 1, &first) > 0,
-                         c >= leak && c < leak + 3);
-    assert_true(marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 7), 8,
-                               &first) > 0);
-    assert_int_equal(problem_info(scan->problems.list[first].kind)->severity,
-                     SEV_CORRUPTION);
-    assert_int_equal(
-        marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 8), 8, &first),
-        0);
-    assert_int_equal(
-        marks_of_bytes(&marks, &scan->problems, builder_l2_entry_off(b, 6), 8, &first),
-        0);
-    marks_free(&marks);
-    scan_free(scan);
-    image_close(img);
-    builder_free(b);
-}
-
 static void a_tour_visits_every_problem_once_in_file_order(void **state)
 {
     struct problems list;
@@ -289,7 +252,6 @@ int main(void)
         cmocka_unit_test(a_pointer_past_the_end_is_not_followed),
         cmocka_unit_test(the_second_word_of_an_extended_entry_is_its_bitmap),
         cmocka_unit_test(narrow_refcounts_share_a_byte),
-        cmocka_unit_test(marks_cover_runs_and_nothing_beside_them),
         cmocka_unit_test(a_tour_visits_every_problem_once_in_file_order),
     };
 

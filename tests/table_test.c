@@ -127,7 +127,7 @@ static void a_row_shows_stored_and_counted_refcounts(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct table t = { .kind = TABLE_L2 };
-    struct marks marks;
+    struct problem_index *found;
     struct scan_result *scan;
     struct image *img;
     struct table_row row;
@@ -140,16 +140,17 @@ static void a_row_shows_stored_and_counted_refcounts(void **state)
     builder_set_refcount(b, data >> 12, 5);
     img = builder_open(b);
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
-    marks_build(&marks, scan);
+    assert_true(problem_index_new(scan, &found, NULL));
     ui = ui_of(img, scan);
+    ui.index = found;
     table_resolve(img, &t);
-    table_read(&ui, &marks, &t, &index, 1, &row);
+    table_read(&ui, &t, &index, 1, &row);
     assert_int_equal(row.type, L2_NORMAL);
     assert_int_equal(row.target_off, data);
     assert_int_equal(row.stored, 5);
     assert_int_equal(row.counted, 1);
     assert_true(row.problems > 0);
-    marks_free(&marks);
+    problem_index_free(found);
     scan_free(scan);
     image_close(img);
     builder_free(b);
@@ -159,7 +160,6 @@ static void a_strip_shows_where_an_l2_table_is_full(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct table t = { .kind = TABLE_L1 };
-    struct marks marks = { { NULL, 0, 0 }, { NULL, 0, 0 } };
     struct image *img;
     struct table_row row;
     struct ui ui;
@@ -172,7 +172,7 @@ static void a_strip_shows_where_an_l2_table_is_full(void **state)
     img = builder_open(b);
     ui = ui_of(img, NULL);
     table_resolve(img, &t);
-    table_read(&ui, &marks, &t, &index, 1, &row);
+    table_read(&ui, &t, &index, 1, &row);
     assert_true(row.has_strip);
     assert_int_equal(row.strip[0], 8);
     for (int i = 1; i < STRIP - 1; i++)
@@ -186,7 +186,6 @@ static void entries_that_cannot_be_read_say_so(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct table t = { .kind = TABLE_L1 };
-    struct marks marks = { { NULL, 0, 0 }, { NULL, 0, 0 } };
     struct source *src;
     struct image *img;
     struct table_row row[2];
@@ -199,7 +198,7 @@ static void entries_that_cannot_be_read_say_so(void **state)
     assert_true(image_open(src, NULL, &img, NULL));
     ui = ui_of(img, NULL);
     table_resolve(img, &t);
-    table_read(&ui, &marks, &t, index, 2, row);
+    table_read(&ui, &t, index, 2, row);
     assert_true(row[0].unreadable);
     assert_false(row[1].unreadable);
     image_close(img);
@@ -287,6 +286,7 @@ static void the_owner_of_guest_data_is_found(void **state)
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct scan_result *scan;
     struct image *img;
+    struct referrers found;
     struct place owner;
     struct ui ui;
     uint64_t data;
@@ -296,11 +296,14 @@ static void the_owner_of_guest_data_is_found(void **state)
     img = builder_open(b);
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
     ui = ui_of(img, scan);
-    assert_true(where_owner(&ui, data >> 12, &owner));
+    assert_true(where_owned(&ui, data >> 12));
+    assert_true(referrers_find(img, scan, data >> 12, 1, 16, 1, NULL, &found, NULL));
+    assert_true(where_owner(&found, &owner));
     assert_int_equal(owner.i, 1);
     assert_int_equal(owner.j, 9);
-    assert_false(where_owner(&ui, 0, &owner));
-    assert_false(where_owner(&ui, UINT64_MAX, &owner));
+    assert_false(where_owned(&ui, 0));
+    assert_false(where_owned(&ui, UINT64_MAX));
+    referrers_free(&found);
     scan_free(scan);
     image_close(img);
     builder_free(b);

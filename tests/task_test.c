@@ -14,19 +14,19 @@
 
 #include "base/task.h"
 
-static bool until_cancelled(void *arg, _Atomic bool *cancel, struct error *err)
+static bool until_cancelled(void *arg, struct task_run *run, struct error *err)
 {
     *(int *)arg = 7;
-    while (!*cancel)
+    while (!run->cancel)
         sched_yield();
     return err_set(err, ERR_CANCELLED, "stopped");
 }
 
-static bool signals_blocked(void *arg, _Atomic bool *cancel, struct error *err)
+static bool signals_blocked(void *arg, struct task_run *run, struct error *err)
 {
     sigset_t now;
 
-    (void)cancel;
+    (void)run;
     (void)err;
     pthread_sigmask(SIG_SETMASK, NULL, &now);
     *(int *)arg = sigismember(&now, SIGWINCH) && sigismember(&now, SIGINT);

@@ -21,6 +21,15 @@ static inline uint64_t be_load(const void *at, size_t width)
     return v;
 }
 
+/* Stores the low `width` bytes of v, 1 to 8, big endian. */
+static inline void be_store(void *at, size_t width, uint64_t v)
+{
+    uint8_t *p = at;
+
+    for (size_t i = width; i-- > 0; v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
 /* The three widths of the hot loops; compilers turn each into one load and a byte
  * swap. */
 static inline uint64_t be64(const void *at)

@@ -4,6 +4,7 @@
 
 #include "base/source.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,8 @@ bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
     struct source_req req = { .off = off, .len = len, .dst = dst };
 
     source_read_many(src, &req, 1);
+    if (req.error == EAGAIN)            /* source_nowait.h */
+        return err_set(err, ERR_IO, "reading\u2026");
     if (req.error)
         return err_set_sys(err, req.error, "cannot read %llu bytes at 0x%llx",
                            (unsigned long long)len, (unsigned long long)off);

@@ -15,7 +15,8 @@
 struct task {
     task_work *work;
     void *arg;
-    _Atomic bool cancel, ended;
+    struct task_run run;
+    _Atomic bool ended;
     int fd[2];                      /* a byte is written at the end */
     pthread_t thread;
     bool ok;                        /* the thread's until it is joined, as err */
@@ -26,7 +27,7 @@ static void *task_main(void *arg)
 {
     struct task *t = arg;
 
-    t->ok = t->work(t->arg, &t->cancel, &t->err);
+    t->ok = t->work(t->arg, &t->run, &t->err);
     t->ended = true;
     while (write(t->fd[1], "", 1) < 0 && errno == EINTR)
         ;
@@ -70,7 +71,12 @@ bool task_ended(const struct task *t)
 
 void task_cancel(struct task *t)
 {
-    t->cancel = true;
+    t->run.cancel = true;
+}
+
+const struct task_run *task_progress(const struct task *t)
+{
+    return &t->run;
 }
 
 bool task_finish(struct task *t, struct error *err)

@@ -9,16 +9,16 @@
 #include "cmd/cmd_common.h"
 #include "report/at.h"
 
-struct session {
+struct at_run {
     struct image *img;
     struct scan_result *scan;
-    struct found *found;
+    struct problem_index *index;
     struct out out;
     struct jw jw;
     bool json;
 };
 
-static bool one_address(struct session *t, const char *text, bool first,
+static bool one_address(struct at_run *t, const char *text, bool first,
                         struct error *err)
 {
     struct place place;
@@ -27,7 +27,7 @@ static bool one_address(struct session *t, const char *text, bool first,
 
     if (!place_parse(t->img, text, &place, err))
         return false;
-    ok = at_look(t->scan, t->found, &place, &at, err);
+    ok = at_look(t->scan, t->index, &place, &at, err);
     if (ok && t->json) {
         at_json(&at, t->img, &t->jw);
     } else if (ok) {
@@ -40,13 +40,13 @@ static bool one_address(struct session *t, const char *text, bool first,
 
 static int all_addresses(const struct settings *s, const char *name, int n)
 {
-    struct session t = { .out = { stdout, 0 }, .json = s->output == OUTPUT_JSON };
+    struct at_run t = { .out = { stdout, 0 }, .json = s->output == OUTPUT_JSON };
     struct error err;
     int status = STATUS_FAILED;
 
     t.jw.out = &t.out;
     if (!open_image(s, name, &t.img, &err) || !scan_image(s, t.img, &t.scan, &err) ||
-        !found_new(t.scan, &t.found, &err)) {
+        !problem_index_new(t.scan, &t.index, &err)) {
         message_error(name, &err);
         goto out;
     }
@@ -63,7 +63,7 @@ static int all_addresses(const struct settings *s, const char *name, int n)
     if (t.json)
         jw_close(&t.jw);
 out:
-    found_free(t.found);
+    problem_index_free(t.index);
     scan_free(t.scan);
     image_close(t.img);
     return finish(&t.out, status);

@@ -31,24 +31,28 @@ static int inspect(const struct settings *s)
     struct buf name = BUF_INIT;
     struct image *img = NULL;
     struct error err;
-    int status = STATUS_FAILED, signo = 0;
+    struct ui_end end = { 0, false };
+    int status = STATUS_FAILED;
 
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
     if (!image_name(s, 0, &name, &err))
         message("", err.text);
     else if (!open_image_only(s, buf_str(&name), &img, &err) ||
-             !ui_run(img, &opt, &signo, &err))
+             !ui_run(img, &opt, &end, &err))
         message_error(buf_str(&name), &err);
     else
         status = STATUS_CLEAN;
-    image_close(img);
+    if (!end.reading)
+        image_close(img);
     buf_free(&name);
-    if (signo) {
+    if (end.signo) {
         /* The terminal is whole again: now end as the signal wants it. */
-        signal(signo, SIG_DFL);
-        raise(signo);
+        signal(end.signo, SIG_DFL);
+        raise(end.signo);
     }
+    if (end.reading)
+        _exit(status);
     return status;
 }
 

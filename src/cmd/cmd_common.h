@@ -5,7 +5,7 @@
 #define QCHECK_CMD_COMMON_H
 
 #include "cmd/commands.h"
-#include "report/chain.h"
+#include "disk/chain.h"
 #include "report/out.h"
 #include "scan/scan.h"
 

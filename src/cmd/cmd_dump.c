@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "cmd/cmd_common.h"
 #include "report/dump.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 static bool dump_both_refs(struct dump *d, struct error *err)
 {

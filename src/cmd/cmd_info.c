@@ -10,7 +10,7 @@
 
 static int info_one(const struct settings *s, const char *name, struct out *out)
 {
-    struct chain chain = { NULL, 0 };
+    struct chain chain = CHAIN_INIT;
     struct outside outside[OUTSIDE_MAX];
     struct image *img = NULL;
     struct sandbox sandbox = { false, 0, false };

@@ -50,7 +50,7 @@ static void tell_missing(const struct chain *chain)
 static int map_image(const struct settings *s, const char *name)
 {
     struct out out = { stdout, 0 };
-    struct chain chain = { NULL, 0 };
+    struct chain chain = CHAIN_INIT;
     struct image *img = NULL;
     struct scan_result *scan = NULL;
     struct error err = { 0 };

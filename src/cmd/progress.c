@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/task.h"
 #include "cmd/cmd_common.h"
-#include "scan/job.h"
+#include "scan/scan.h"
 
 #define TICK_MS     100     /* between two looks at the progress */
 #define QUIET_TICKS 3       /* a scan this short shows no line on the terminal */
@@ -30,16 +31,30 @@ static void line_terminal(const struct scan_progress *p)
             scan_phase_name((enum scan_phase)p->phase));
 }
 
-/* Shows progress until the job has ended. */
-static void watch(struct job *job, bool json)
+struct scan_work {
+    const struct image *img;
+    struct scan_options opt;
+    struct scan_progress *progress;
+    struct scan_result *result;
+};
+
+static bool scan_work(void *arg, struct task_run *run, struct error *err)
 {
-    struct pollfd fd = { .fd = job_fd(job), .events = POLLIN };
-    struct scan_progress *p = job_progress(job);
+    struct scan_work *w = arg;
+
+    (void)run;                          /* nobody stops this but a signal that kills */
+    return scan_run(w->img, &w->opt, w->progress, &w->result, err);
+}
+
+/* Shows progress until the task has ended. */
+static void watch(const struct task *task, const struct scan_progress *p, bool json)
+{
+    struct pollfd fd = { .fd = task_fd(task), .events = POLLIN };
     uint64_t shown = UINT64_MAX;
 
-    for (int tick = 0; !job_ended(job); tick++) {
+    for (int tick = 0; !task_ended(task); tick++) {
         poll(&fd, 1, TICK_MS);
-        if (job_ended(job) || p->overall == shown)
+        if (task_ended(task) || p->overall == shown)
             continue;
         if (json)
             line_json(p);
@@ -57,24 +72,25 @@ static void watch(struct job *job, bool json)
 bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err)
 {
-    struct scan_options opt = { .threads = s->threads,
-                                .problems_kept = s->problems_kept,
-                                .memory_limit = s->memory_limit };
+    struct scan_work work = { .img = img, .opt = { .threads = s->threads,
+                                                   .problems_kept = s->problems_kept,
+                                                   .memory_limit = s->memory_limit } };
+    struct task_run unwatched = { 0 };
     bool json = s->progress == PROGRESS_JSON;
-    struct job *job;
+    struct task *task;
+    bool ok;
 
+    work.progress = calloc(1, sizeof *work.progress);
+    if (!work.progress)
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (!json && (s->progress == PROGRESS_NONE || !isatty(STDERR_FILENO))) {
-        struct scan_progress *p = calloc(1, sizeof *p);
-        bool ok = p ? scan_run(img, &opt, p, out, err)
-                    : err_set(err, ERR_NOMEM, "out of memory");
-
-        free(p);
-        return ok;
+        ok = scan_work(&work, &unwatched, err);
+    } else if ((ok = task_start(scan_work, &work, &task, err))) {
+        watch(task, work.progress, json);
+        ok = task_finish(task, err);
     }
-    if (!job_start(img, &opt, &job, err))
-        return false;
-    watch(job, json);
-    *out = job_take(job, err);
-    job_free(job);
-    return *out != NULL;
+    if (ok)
+        *out = work.result;
+    free(work.progress);
+    return ok;
 }

@@ -63,7 +63,7 @@ static bool in_header(const struct image *img, uint64_t off, struct site *s)
     struct parts parts;
     bool found;
 
-    if (off >= img->geo.cluster_size || !parts_of_header(img, &parts))
+    if (!parts_of_header(img, &parts))
         return false;
     found = find_part(&parts, off, place, s);
     if (found) {
@@ -74,36 +74,25 @@ static bool in_header(const struct image *img, uint64_t off, struct site *s)
     return found;
 }
 
-static bool in_l1(const struct image *img, uint64_t off, struct site *s)
+/* A table of 8-byte words. */
+static bool in_words(const struct image *img, const struct structure *x, uint64_t off,
+                     struct site *s)
 {
-    struct place place = { .kind = PLACE_L1, .guest_off = NO_ADDRESS };
-    uint64_t start = img->hdr.l1_table_offset;
+    struct place place = { .guest_off = NO_ADDRESS };
+    uint64_t word = (off - x->off) / 8;
 
-    if (!within(off, start, img->geo.l1_entries * 8)) {
-        size_t i = 0;
-
-        while (i < img->snaps.n && !within(off, img->snaps.list[i].l1_table_offset,
-                                           img->snaps.list[i].l1_size * 8))
-            i++;
-        if (i == img->snaps.n)
-            return false;
-        place.layer = (uint32_t)i + 1;
-        start = img->snaps.list[i].l1_table_offset;
+    if (x->kind == STRUCTURE_BITMAP_TABLE) {
+        place.kind = PLACE_BITMAP_TABLE;
+        place.i = x->i;
+        place.j = word;
+        set_word(img, s, "bitmap-table-entry", place, x->off + word * 8);
+        return x->off;                      /* a table at byte 0 is none */
     }
-    place.i = (off - start) / 8;
-    set_word(img, s, "l1-entry", place, start + place.i * 8);
-    return true;
-}
-
-static bool in_reftable(const struct image *img, uint64_t off, struct site *s)
-{
-    struct place place = { .kind = PLACE_REFTABLE, .guest_off = NO_ADDRESS };
-    uint64_t start = img->hdr.refcount_table_offset;
-
-    if (!within(off, start, img->geo.reftable_entries * 8))
-        return false;
-    place.i = (off - start) / 8;
-    set_word(img, s, "reftable-entry", place, start + place.i * 8);
+    place.kind = x->kind == STRUCTURE_L1 ? PLACE_L1 : PLACE_REFTABLE;
+    place.layer = x->i;
+    place.i = word;
+    set_word(img, s, x->kind == STRUCTURE_L1 ? "l1-entry" : "reftable-entry", place,
+             x->off + word * 8);
     return true;
 }
 
@@ -172,19 +161,19 @@ static bool in_bitmap_dir(const struct image *img, uint64_t off, struct site *s)
     return false;
 }
 
-static bool in_bitmap_table(const struct image *img, uint64_t off, struct site *s)
+static bool in_structure(const struct image *img, const struct structure *x, uint64_t off,
+                         struct site *s)
 {
-    for (size_t i = 0; i < img->bitmaps.n; i++) {
-        const struct bitmap *bm = &img->bitmaps.list[i];
-        struct place place = { .kind = PLACE_BITMAP_TABLE,
-                               .i = i,
-                               .guest_off = NO_ADDRESS };
-
-        if (bm->table_offset == 0 || !within(off, bm->table_offset, bm->table_size * 8))
-            continue;
-        place.j = (off - bm->table_offset) / 8;
-        set_word(img, s, "bitmap-table-entry", place, bm->table_offset + place.j * 8);
-        return true;
+    switch ((enum structure_kind)x->kind) {
+    case STRUCTURE_HEADER:
+        return in_header(img, off, s);
+    case STRUCTURE_L1: case STRUCTURE_REFTABLE: case STRUCTURE_BITMAP_TABLE:
+        return in_words(img, x, off, s);
+    case STRUCTURE_SNAPSHOTS:
+        return in_snapshot(img, off, s);
+    case STRUCTURE_BITMAP_DIR:
+        return in_bitmap_dir(img, off, s);
+    case STRUCTURE_CRYPTO: case N_STRUCTURES: break;
     }
     return false;
 }
@@ -251,11 +240,15 @@ void site_at(const struct image *img, const struct scan_result *scan,
     struct site s = { .place = { .kind = PLACE_NONE, .file_off = NO_ADDRESS,
                                  .guest_off = NO_ADDRESS } };
 
-    if (off == NO_ADDRESS || off >= img->geo.file_len ||
-        !(in_header(img, off, &s) || in_l1(img, off, &s) || in_reftable(img, off, &s) ||
-          in_refblock(img, off, &s) || in_snapshot(img, off, &s) ||
-          in_bitmap_dir(img, off, &s) || in_bitmap_table(img, off, &s) ||
-          in_l2(img, scan, hint, off, &s)))
+    const struct structure *x = NULL;
+    bool found = false;
+
+    if (off != NO_ADDRESS && off < img->geo.file_len) {
+        while (!found && (x = structures_find(&img->structures, off, x)))
+            found = in_structure(img, x, off, &s);
+        found = found || in_refblock(img, off, &s) || in_l2(img, scan, hint, off, &s);
+    }
+    if (!found)
         s.place.kind = PLACE_NONE;
     *out = s;
 }

@@ -10,6 +10,17 @@
 #include "base/error.h"
 #include "qcow2/image.h"
 
+/* Decompresses one cluster after another; each thread has its own. */
+struct unpacker;
+struct unpacker *unpacker_new(void);        /* NULL: out of memory */
+void unpacker_free(struct unpacker *u);     /* accepts NULL */
+
+/* Inflates the in_len bytes at `in` (raw deflate, or zstd where `type`, of the header, says
+ * so) to exactly out_len bytes. False with a reason when the stream is broken, makes less, or
+ * this build lacks zstd; `out` then holds what could be made of it. */
+bool unpacker_run(struct unpacker *u, uint64_t type, const uint8_t *in, size_t in_len,
+                  uint8_t *out, size_t out_len, struct error *err);
+
 /* Decompresses one cluster: reads host_len bytes at host_off (fewer where the file ends),
  * inflates (raw deflate or zstd by the header) into out, cluster_size bytes. False with a
  * reason when the stream is broken or this build lacks zstd; out then holds what could be

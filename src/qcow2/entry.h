@@ -84,6 +84,20 @@ static inline uint64_t refblock_get(const uint8_t *block, uint32_t refcount_orde
     }
 }
 
+/* Stores refcount number j; v must fit the width. */
+static inline void refblock_set(uint8_t *block, uint32_t refcount_order, uint64_t j,
+                                uint64_t v)
+{
+    uint64_t bit = j << refcount_order;
+    unsigned shift = (unsigned)(bit & 7), bits = 1u << refcount_order;
+    uint8_t *p = block + bit / 8;
+
+    if (bits < 8)
+        *p = (uint8_t)((*p & ~(((1u << bits) - 1) << shift)) | (unsigned)v << shift);
+    else
+        be_store(p, bits / 8, v);
+}
+
 const char *l2_type_name(enum l2_type type);    /* "unallocated", "zero", ... */
 
 #endif

@@ -70,13 +70,10 @@ static bool ext_text(const struct image *img, const struct header_ext *e, char *
 
 static bool read_reftable(struct image *img, struct error *err)
 {
-    uint64_t off = img->hdr.refcount_table_offset, n = img->geo.reftable_entries;
+    uint64_t off = img->hdr.refcount_table_offset;
+    uint64_t n = image_entries_present(img, off, img->geo.reftable_entries);
     uint8_t *bytes;
 
-    if (off >= img->geo.file_size)
-        n = 0;
-    else
-        n = u64_min(n, div_up(img->geo.file_size - off, 8));
     if (!n)
         return true;
     bytes = malloc((size_t)n * 8);
@@ -105,7 +102,8 @@ static bool read_all(struct image *img, struct error *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     return snapshots_read(img->src, &img->hdr, &img->geo, &img->snaps, err) &&
            bitmaps_read(img->src, &img->hdr, &img->geo, &img->ext, &img->bitmaps, err) &&
-           read_reftable(img, err);
+           read_reftable(img, err) &&
+           structures_list(img, &img->structures, err);
 }
 
 bool image_open(struct source *src, const struct image_options *opt, struct image **out,
@@ -144,6 +142,7 @@ void image_close(struct image *img)
     extensions_free(&img->ext);
     snapshots_free(&img->snaps);
     bitmaps_free(&img->bitmaps);
+    structures_free(&img->structures);
     free(img->head);
     free(img->backing_file);
     free(img->backing_format);
@@ -167,6 +166,29 @@ uint64_t image_entries_present(const struct image *img, uint64_t off, uint64_t n
     uint64_t size = img->geo.file_size;
 
     return off < size ? u64_min(n, div_up(size - off, 8)) : 0;
+}
+
+bool image_layer_l1(const struct image *img, uint32_t layer, struct layer_l1 *out)
+{
+    const struct snapshot *s;
+
+    *out = (struct layer_l1){ 0 };
+    if (layer > img->snaps.n)
+        return false;
+    if (layer == LAYER_ACTIVE) {
+        out->off = img->hdr.l1_table_offset;
+        out->n = img->geo.l1_entries;
+        out->guest_size = img->geo.size;
+        out->sound = true;
+    } else {
+        s = &img->snaps.list[layer - 1];
+        out->off = s->l1_table_offset;
+        out->n = u64_min(s->l1_size, L1_ENTRIES_MAX);
+        out->guest_size = s->disk_size;
+        out->sound = !(out->off & (img->geo.cluster_size - 1)) && out->n == s->l1_size;
+    }
+    out->present = image_entries_present(img, out->off, out->n);
+    return true;
 }
 
 #define CHUNK 4096                      /* bytes read at a time into the stack */

@@ -17,6 +17,7 @@
 #include "qcow2/guess/guess.h"
 #include "qcow2/header.h"
 #include "qcow2/snapshot.h"
+#include "qcow2/structures.h"
 
 /* A rule of QEMU that keeps it from opening or checking the image (the first one in its
  * order of evaluation). */
@@ -46,6 +47,7 @@ struct image {
     uint64_t reftable_n;        /* at most geo.reftable_entries: those past the end of the
                                    file are 0 and not held */
     struct source_span reftable_bad;    /* I/O error in it (those entries are 0) */
+    struct structures structures;       /* owned */
     struct refusal refused;
 };
 
@@ -55,6 +57,21 @@ struct image {
 bool image_open(struct source *src, const struct image_options *opt, struct image **out,
                 struct error *err);
 void image_close(struct image *img);        /* accepts NULL */
+
+#define LAYER_ACTIVE    0       /* `layer`: the active layer; k > 0: snapshot number k - 1 */
+
+/* The L1 table of a layer. */
+struct layer_l1 {
+    uint64_t off;               /* host byte; need not be aligned, nor in the file */
+    uint64_t n;                 /* entries, at most L1_ENTRIES_MAX */
+    uint64_t present;           /* of these, as many as image_entries_present says */
+    uint64_t guest_size;        /* bytes of the guest's disk in this layer */
+    bool sound;                 /* aligned and not over the limit, or the active one: QEMU
+                                   follows no other */
+};
+
+/* False, and *out all zeros: there is no such layer. */
+bool image_layer_l1(const struct image *img, uint32_t layer, struct layer_l1 *out);
 
 /* How many of the n 8-byte entries of a table at host byte `off` lie in the file, if only in
  * part. The others read as zeros: whoever looks for entries in use can leave them out, so

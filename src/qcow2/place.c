@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "qcow2/field_tables.h"
 
 typedef unsigned long long ull;
 
@@ -54,28 +55,50 @@ bool place_equal(const struct place *a, const struct place *b)
 
 /* --- completing --- */
 
-/* Where the L1 table of a layer lies and how long it is; false: no such layer. */
-static bool layer_l1(const struct image *img, uint32_t layer, uint64_t *off, uint64_t *n)
+static struct place in_header(uint64_t base, const struct field_table *t,
+                              const char *field)
 {
-    if (layer == LAYER_ACTIVE) {
-        *off = img->hdr.l1_table_offset;
-        *n = img->geo.l1_entries;
-        return true;
+    const struct field *f = field ? field_named(t, field) : NULL;
+    uint64_t byte = base + (f ? f->off : 0);
+
+    return (struct place){ PLACE_HEADER, 0, byte, 0, byte, NO_ADDRESS };
+}
+
+struct place place_of_pointer(const struct image *img, const struct structure *s)
+{
+    const struct header_ext *bitmaps = img->ext.bitmaps_at, *crypto = img->ext.crypto_at;
+
+    switch ((enum structure_kind)s->kind) {
+    case STRUCTURE_L1:
+        if (s->i != LAYER_ACTIVE)
+            return (struct place){ PLACE_SNAPSHOT, 0, s->i - 1, 0,
+                                   img->snaps.list[s->i - 1].entry_off, NO_ADDRESS };
+        return in_header(0, &FIELDS_HEADER, "l1_table_offset");
+    case STRUCTURE_REFTABLE:
+        return in_header(0, &FIELDS_HEADER, "refcount_table_offset");
+    case STRUCTURE_SNAPSHOTS:
+        return in_header(0, &FIELDS_HEADER, "snapshots_offset");
+    case STRUCTURE_CRYPTO:
+        return in_header(crypto ? crypto->data_off : 0, &FIELDS_CRYPTO_EXT, NULL);
+    case STRUCTURE_BITMAP_DIR:
+        return in_header(bitmaps ? bitmaps->data_off : 0, &FIELDS_BITMAPS_EXT,
+                         bitmaps ? "bitmap_directory_offset" : NULL);
+    case STRUCTURE_BITMAP_TABLE:
+        return (struct place){ PLACE_BITMAP, 0, s->i, 0, img->bitmaps.list[s->i].entry_off,
+                               NO_ADDRESS };
+    case STRUCTURE_HEADER: case N_STRUCTURES: break;
     }
-    if (layer > img->snaps.n)
-        return false;
-    *off = img->snaps.list[layer - 1].l1_table_offset;
-    *n = img->snaps.list[layer - 1].l1_size;
-    return true;
+    return in_header(0, &FIELDS_HEADER, NULL);
 }
 
 static bool complete_l2(const struct image *img, struct place *p)
 {
     const struct geometry *geo = &img->geo;
-    uint64_t l1, n, word, l2;
+    struct layer_l1 l1;
+    uint64_t word, l2;
 
-    if (!layer_l1(img, p->layer, &l1, &n) || p->i >= n || p->j >= geo->l2_entries
-        || !image_read_l1(img, l1, p->i, 1, &word, NULL))
+    if (!image_layer_l1(img, p->layer, &l1) || p->i >= l1.n || p->j >= geo->l2_entries
+        || !image_read_l1(img, l1.off, p->i, 1, &word, NULL))
         return false;
     l2 = word & ENTRY_OFFSET_MASK;
     p->guest_off = geo_guest_off(geo, p->i, p->j);
@@ -102,7 +125,7 @@ static bool complete_refblock(const struct image *img, struct place *p)
 bool place_complete(const struct image *img, struct place *p)
 {
     const struct geometry *geo = &img->geo;
-    uint64_t off, n;
+    struct layer_l1 l1;
 
     if (p->kind != PLACE_FILE_OFFSET)
         p->file_off = NO_ADDRESS;
@@ -123,9 +146,9 @@ bool place_complete(const struct image *img, struct place *p)
         p->file_off = p->i;
         return p->i < geo->cluster_size;
     case PLACE_L1:
-        if (!layer_l1(img, p->layer, &off, &n) || p->i >= n)
+        if (!image_layer_l1(img, p->layer, &l1) || p->i >= l1.n)
             return false;
-        p->file_off = off + p->i * 8;
+        p->file_off = l1.off + p->i * 8;
         p->guest_off = geo_guest_off(geo, p->i, 0);
         return true;
     case PLACE_L2:

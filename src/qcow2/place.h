@@ -33,7 +33,7 @@ enum place_kind {
 
 struct place {
     enum place_kind kind;
-    uint32_t layer;
+    uint32_t layer;         /* LAYER_ACTIVE or snapshot number + 1 */
     uint64_t i, j;
     uint64_t file_off;      /* host byte of the entry, field or cluster; NO_ADDRESS: unknown */
     uint64_t guest_off;     /* guest byte it concerns; NO_ADDRESS: none */
@@ -46,6 +46,10 @@ void place_text(const struct place *p, struct buf *out);
 /* Fills file_off and guest_off where they follow from the other members; reads at most
  * one L1 entry. False (file_off stays NO_ADDRESS) when the place does not exist. */
 bool place_complete(const struct image *img, struct place *p);
+
+/* Where the image says that a structure lies: a header field, the entry of a snapshot or
+ * of a bitmap. */
+struct place place_of_pointer(const struct image *img, const struct structure *s);
 
 bool place_equal(const struct place *a, const struct place *b);
 

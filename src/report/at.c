@@ -4,7 +4,7 @@
 
 #include "report/at.h"
 
-static bool look_cluster(const struct scan_result *scan, const struct found *found,
+static bool look_cluster(const struct scan_result *scan, const struct problem_index *index,
                          uint64_t cluster, struct at_cluster *c, struct error *err)
 {
     c->cluster = cluster;
@@ -13,7 +13,7 @@ static bool look_cluster(const struct scan_result *scan, const struct found *fou
         map_get(scan->map, cluster, &c->cell);
     c->stored_known =
         image_stored_refcount(scan->img, cluster, &c->stored) <= STORED_NO_BLOCK;
-    found_at_cluster(found, cluster, &c->found);
+    problem_index_clusters(index, cluster, 1, &c->found);
     return referrers_find(scan->img, scan, cluster, 1, AT_REFERRERS_MAX, 0, NULL,
                           &c->referrers, err);
 }
@@ -77,7 +77,7 @@ static bool look_entry(const struct scan_result *scan, struct at *at, uint64_t *
     return true;
 }
 
-bool at_look(const struct scan_result *scan, const struct found *found,
+bool at_look(const struct scan_result *scan, const struct problem_index *index,
              const struct place *place, struct at *out, struct error *err)
 {
     const struct geometry *geo = &scan->img->geo;
@@ -94,16 +94,16 @@ bool at_look(const struct scan_result *scan, const struct found *found,
     if (out->place.file_off != NO_ADDRESS && place->kind != PLACE_GUEST) {
         out->has_here = true;
         if (!named_by_file)
-            found_at_entry(found, out->place.file_off, &out->found);
-        if (!look_cluster(scan, found, geo_cluster_of(geo, out->place.file_off),
+            problem_index_bytes(index, out->place.file_off, 1, &out->found);
+        if (!look_cluster(scan, index, geo_cluster_of(geo, out->place.file_off),
                           &out->here, err))
             return false;
     }
     if (target != NO_ADDRESS) {
         out->has_target = true;
         if (out->has_hit && out->hit.l2_off != NO_ADDRESS)
-            found_at_entry(found, out->hit.l2_off, &out->found);
-        return look_cluster(scan, found, geo_cluster_of(geo, target), &out->target, err);
+            problem_index_bytes(index, out->hit.l2_off, 1, &out->found);
+        return look_cluster(scan, index, geo_cluster_of(geo, target), &out->target, err);
     }
     return true;
 }

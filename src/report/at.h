@@ -5,7 +5,7 @@
 #ifndef QCHECK_REPORT_AT_H
 #define QCHECK_REPORT_AT_H
 
-#include "report/found.h"
+#include "report/hits.h"
 #include "report/out.h"
 #include "scan/guest.h"
 #include "scan/referrers.h"
@@ -20,7 +20,7 @@ struct at_cluster {
     struct map_cell cell;           /* when in_file */
     bool stored_known;
     uint64_t stored;
-    struct found_kinds found;
+    struct problem_hits found;
     struct referrers referrers;     /* owned */
 };
 
@@ -36,11 +36,11 @@ struct at {
     bool has_here, has_target;
     struct at_cluster here;         /* the cluster that holds the place */
     struct at_cluster target;       /* the cluster that the entry leads to */
-    struct found_kinds found;       /* problems of the entry itself */
+    struct problem_hits found;      /* problems of the entry itself */
 };
 
 /* Looks everything up. Free with at_free also after failure. */
-bool at_look(const struct scan_result *scan, const struct found *found,
+bool at_look(const struct scan_result *scan, const struct problem_index *index,
              const struct place *place, struct at *out, struct error *err);
 void at_free(struct at *at);
 

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "report/at.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 static void referrers_text(const struct referrers *r, struct out *out)
 {
@@ -50,7 +50,7 @@ static void cluster_text(const char *label, const struct at_cluster *c,
     } else {
         out_puts(out, "    after the end of the file\n");
     }
-    for (size_t i = 0; i < c->found.n; i++)
+    for (size_t i = 0; i < c->found.n_kinds; i++)
         out_printf(out, "    ! %s: %s\n", problem_info(c->found.kind[i])->id,
                    problem_info(c->found.kind[i])->title);
     referrers_text(&c->referrers, out);
@@ -100,7 +100,7 @@ void at_text(const struct at *at, const struct image *img, struct out *out)
     if (at->place.guest_off != NO_ADDRESS)
         out_printf(out, "  guest 0x%" PRIx64 "\n", at->place.guest_off);
     entry_text(at, out);
-    for (size_t i = 0; i < at->found.n; i++)
+    for (size_t i = 0; i < at->found.n_kinds; i++)
         out_printf(out, "  ! %s: %s\n", problem_info(at->found.kind[i])->id,
                    problem_info(at->found.kind[i])->title);
     if (at->has_target)
@@ -125,7 +125,7 @@ static void cluster_json(struct jw *j, const char *key, const struct at_cluster 
     }
     if (c->stored_known)
         jw_u64(j, "stored", c->stored);
-    found_json(&c->found, j);
+    hits_json(&c->found, j);
     jw_array(j, "referrers");
     for (size_t i = 0; i < c->referrers.n && out_ok(j->out); i++) {
         const struct referrer *r = &c->referrers.list[i];
@@ -172,7 +172,7 @@ void at_json(const struct at *at, const struct image *img, struct jw *j)
         jw_hex(j, "l2-entry", at->entry.raw);
         jw_bool(j, "copied", at->entry.copied);
     }
-    found_json(&at->found, j);
+    hits_json(&at->found, j);
     if (at->has_target)
         cluster_json(j, "target", &at->target, img);
     if (at->has_here)

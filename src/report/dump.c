@@ -8,15 +8,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/limits.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
                 bool json, struct error *err)
 {
     *d = (struct dump){ .scan = scan, .img = scan->img, .out = out, .jw = JW_INIT(out),
                         .json = json, .to = UINT64_MAX };
-    if (!found_new(scan, &d->found, err))
+    if (!problem_index_new(scan, &d->index, err))
         return false;
     stored_init(&d->stored, scan->img, scan);
     return true;
@@ -25,8 +24,8 @@ bool dump_begin(struct dump *d, const struct scan_result *scan, struct out *out,
 void dump_end(struct dump *d)
 {
     stored_free(&d->stored);
-    found_free(d->found);
-    d->found = NULL;
+    problem_index_free(d->index);
+    d->index = NULL;
 }
 
 void dump_line(struct dump *d, const char *type)
@@ -73,25 +72,12 @@ uint32_t dump_layers(const struct dump *d)
     return (uint32_t)d->img->snaps.n + 1;
 }
 
-void dump_layer_l1(const struct dump *d, uint32_t layer, uint64_t *off, uint64_t *n)
-{
-    if (layer == LAYER_ACTIVE) {
-        *off = d->img->hdr.l1_table_offset;
-        *n = d->img->geo.l1_entries;
-    } else {
-        const struct snapshot *s = &d->img->snaps.list[layer - 1];
-
-        *off = s->l1_table_offset;
-        *n = u64_min(s->l1_size, L1_ENTRIES_MAX);
-    }
-}
-
 void dump_layer_heading(struct dump *d, uint32_t layer)
 {
     const struct snapshot *s = layer ? &d->img->snaps.list[layer - 1] : NULL;
-    uint64_t off, n;
+    struct layer_l1 l1;
 
-    dump_layer_l1(d, layer, &off, &n);
+    image_layer_l1(d->img, layer, &l1);
     if (d->json) {
         dump_line(d, "layer");
         jw_u64(&d->jw, "layer", layer);
@@ -99,8 +85,8 @@ void dump_layer_heading(struct dump *d, uint32_t layer)
             jw_bytes(&d->jw, "id", s->id, snapshot_id_len(s));
             jw_bytes(&d->jw, "name", s->name, snapshot_name_len(s));
         }
-        jw_u64(&d->jw, "l1-offset", off);
-        jw_u64(&d->jw, "l1-entries", n);
+        jw_u64(&d->jw, "l1-offset", l1.off);
+        jw_u64(&d->jw, "l1-entries", l1.n);
         dump_line_end(d);
         return;
     }
@@ -112,10 +98,11 @@ void dump_layer_heading(struct dump *d, uint32_t layer)
     } else {
         out_puts(d->out, "Active layer");
     }
-    out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", off, n);
+    out_printf(d->out, ": L1 table at 0x%" PRIx64 ", %" PRIu64 " entries\n", l1.off, l1.n);
 }
 
-/* References counted to the cluster of this byte; false past the end of the file. */
+/* References counted to the cluster of this byte, maybe COUNTED_UNKNOWN; false past the
+ * end of the file. */
 static bool counted(const struct dump *d, uint64_t host_off, uint64_t *out)
 {
     uint64_t cluster = geo_cluster_of(&d->img->geo, host_off);
@@ -130,6 +117,7 @@ static bool counted(const struct dump *d, uint64_t host_off, uint64_t *out)
 
 void dump_refcount_text(struct dump *d, uint64_t host_off)
 {
+    char text[COUNTED_TEXT];
     uint64_t n;
 
     out_puts(d->out, "  refcount ");
@@ -140,7 +128,7 @@ void dump_refcount_text(struct dump *d, uint64_t host_off)
         out_puts(d->out, "?");
     out_puts(d->out, "/");
     if (counted(d, host_off, &n))
-        out_dec(d->out, n);
+        out_puts(d->out, counted_text(text, n));
     else
         out_puts(d->out, "-");
 }
@@ -152,6 +140,6 @@ void dump_refcount_json(struct dump *d, uint64_t host_off)
     if (stored_get(&d->stored, geo_cluster_of(&d->img->geo, host_off), &n) <=
         STORED_NO_BLOCK)
         jw_u64(&d->jw, "stored", n);
-    if (counted(d, host_off, &n))
+    if (counted(d, host_off, &n) && n != COUNTED_UNKNOWN)
         jw_u64(&d->jw, "counted", n);
 }

@@ -6,7 +6,7 @@
 #ifndef QCHECK_REPORT_DUMP_H
 #define QCHECK_REPORT_DUMP_H
 
-#include "report/found.h"
+#include "report/hits.h"
 #include "report/jw.h"
 #include "report/out.h"
 #include "report/stored.h"
@@ -17,7 +17,7 @@
 struct dump {
     const struct scan_result *scan;     /* borrowed */
     const struct image *img;            /* scan->img */
-    struct found *found;                /* owned */
+    struct problem_index *index;        /* owned */
     struct stored stored;
     struct out *out;                    /* borrowed */
     struct jw jw;
@@ -65,11 +65,9 @@ void dump_line_end(struct dump *d);
 /* Entries that follow could not be read and are zeros: a line that says so. */
 void dump_lost(struct dump *d, const struct error *why);
 
-/* Is this layer asked for? table: LAYER_ACTIVE or snapshot number + 1. */
+/* Is this layer asked for? LAYER_ACTIVE or snapshot number + 1. */
 bool dump_wants_layer(const struct dump *d, uint32_t layer);
 uint32_t dump_layers(const struct dump *d);         /* number of layers there are */
-/* Where the L1 table of a layer lies, and how many entries are walked. */
-void dump_layer_l1(const struct dump *d, uint32_t layer, uint64_t *off, uint64_t *n);
 /* Heading of a layer. */
 void dump_layer_heading(struct dump *d, uint32_t layer);
 

@@ -11,7 +11,7 @@
 struct l1_stats { uint64_t used, unused, unaligned, invalid; };
 
 static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
-                     const struct found_kinds *found)
+                     const struct problem_hits *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
@@ -25,12 +25,12 @@ static void row_text(struct dump *d, uint64_t i, uint64_t guest, uint64_t e,
     } else {
         out_puts(d->out, "  empty");
     }
-    found_text(found, d->out);
+    hits_text(found, d->out);
     out_puts(d->out, "\n");
 }
 
 static void row_json(struct dump *d, uint32_t layer, uint64_t i, uint64_t at,
-                     uint64_t guest, uint64_t e, const struct found_kinds *found)
+                     uint64_t guest, uint64_t e, const struct problem_hits *found)
 {
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
@@ -45,7 +45,7 @@ static void row_json(struct dump *d, uint32_t layer, uint64_t i, uint64_t at,
         jw_bool(&d->jw, "copied", e & OFLAG_COPIED);
         dump_refcount_json(d, l2);
     }
-    found_json(found, &d->jw);
+    hits_json(found, &d->jw);
     dump_line_end(d);
 }
 
@@ -91,26 +91,26 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
 {
     const struct geometry *geo = &d->img->geo;
     struct l1_stats st = { 0 };
-    uint64_t off, n, first, end, present, empty = 0;
+    uint64_t first, end, empty = 0;
+    struct layer_l1 l1;
 
     dump_layer_heading(d, layer);
-    dump_layer_l1(d, layer, &off, &n);
-    present = image_entries_present(d->img, off, n);
-    end = u64_min(n, div_up(d->to, geo->l2_span));
+    image_layer_l1(d->img, layer, &l1);
+    end = u64_min(l1.n, div_up(d->to, geo->l2_span));
     first = u64_min(d->from / geo->l2_span, end);
     for (uint64_t i = first; i < end && out_ok(d->out); i++) {
-        struct found_kinds found = { .n = 0 };
+        struct problem_hits found = { .n = 0 };
         struct error why;
         uint64_t e;
 
-        if (i >= present) {                     /* zeros, without a line of their own */
+        if (i >= l1.present) {                     /* zeros, without a line of their own */
             empty += end - i;
             st.unused += end - i;
             break;
         }
         if ((i % DUMP_BATCH == 0 || i == first) &&
-            !image_read_l1(d->img, off, i,
-                           (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, n - i),
+            !image_read_l1(d->img, l1.off, i,
+                           (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, l1.n - i),
                            entry + i % DUMP_BATCH, &why)) {
             empty_run(d, i - empty, empty);
             empty = 0;
@@ -118,10 +118,10 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
         }
         e = entry[i % DUMP_BATCH];
         judge(geo, e, &st);
-        found_at_entry(d->found, off + i * 8, &found);
+        problem_index_bytes(d->index, l1.off + i * 8, 1, &found);
         if (e & ENTRY_OFFSET_MASK)
-            found_at_cluster(d->found, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK),
-                             &found);
+            problem_index_clusters(d->index, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), 1,
+                                   &found);
         if (!e && !found.n && (d->used || !d->json)) {
             empty++;
             continue;
@@ -129,7 +129,7 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
         empty_run(d, i - empty, empty);
         empty = 0;
         if (d->json)
-            row_json(d, layer, i, off + i * 8, geo_guest_off(geo, i, 0), e, &found);
+            row_json(d, layer, i, l1.off + i * 8, geo_guest_off(geo, i, 0), e, &found);
         else
             row_text(d, i, geo_guest_off(geo, i, 0), e, &found);
     }
@@ -140,10 +140,10 @@ static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
 /* Thousands of snapshots may claim the same bytes as their L1 tables. */
 static bool too_many_rows(const struct dump *d, uint32_t layer, uint64_t *rows)
 {
-    uint64_t off, n;
+    struct layer_l1 l1;
 
-    dump_layer_l1(d, layer, &off, &n);
-    *rows += image_entries_present(d->img, off, n);
+    image_layer_l1(d->img, layer, &l1);
+    *rows += l1.present;
     if (*rows <= d->snapshot_rows_max)
         return false;
     out_printf(d->out, "The L1 tables of %u more snapshots are too long to be listed "

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "report/dump.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 struct l2_stats {
     uint64_t tables, unallocated, zero_plain, zero_alloc, normal, compressed;
@@ -64,7 +64,7 @@ static void add(struct l2_stats *to, const struct l2_stats *st)
 }
 
 static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest,
-                     const struct l2_entry *e, const struct found_kinds *found)
+                     const struct l2_entry *e, const struct problem_hits *found)
 {
     struct out *out = w->d->out;
 
@@ -92,12 +92,12 @@ static void row_text(struct l2_walk *w, uint64_t j, uint64_t guest,
     }
     if (in_this_file(w, e))
         dump_refcount_text(w->d, e->host_off);
-    found_text(found, out);
+    hits_text(found, out);
     out_puts(out, "\n");
 }
 
 static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest,
-                     const struct l2_entry *e, const struct found_kinds *found)
+                     const struct l2_entry *e, const struct problem_hits *found)
 {
     struct jw *jw = &w->d->jw;
 
@@ -119,7 +119,7 @@ static void row_json(struct l2_walk *w, uint64_t j, uint64_t guest,
     }
     if (in_this_file(w, e))
         dump_refcount_json(w->d, e->host_off);
-    found_json(found, jw);
+    hits_json(found, jw);
     dump_line_end(w->d);
 }
 
@@ -173,14 +173,14 @@ static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
     struct dump *d = w->d;
     const struct geometry *geo = &d->img->geo;
     uint64_t guest = geo_guest_off(geo, w->l1_index, j);
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
 
     if (guest >= d->to || (guest < d->from && d->from - guest >= geo->cluster_size))
         return;
     judge(w, e, &w->one);
-    found_at_entry(d->found, w->l2_off + j * geo->l2_entry_size, &found);
+    problem_index_bytes(d->index, w->l2_off + j * geo->l2_entry_size, 1, &found);
     if (in_this_file(w, e))
-        found_at_cluster(d->found, geo_cluster_of(geo, e->host_off), &found);
+        problem_index_clusters(d->index, geo_cluster_of(geo, e->host_off), 1, &found);
     if (d->used && !e->raw && !e->bitmap && !found.n)
         return;
     if (d->json)
@@ -231,16 +231,15 @@ static void layer(struct l2_walk *w)
     struct dump *d = w->d;
     const struct geometry *geo = &d->img->geo;
     struct error why;
-    uint64_t off, n;
+    struct layer_l1 l1;
 
     w->all = (struct l2_stats){ 0 };
     dump_layer_heading(d, w->layer);
-    dump_layer_l1(d, w->layer, &off, &n);
-    n = image_entries_present(d->img, off, n);
-    for (uint64_t i = 0; i < n && out_ok(d->out); i++) {
+    image_layer_l1(d->img, w->layer, &l1);
+    for (uint64_t i = 0; i < l1.present && out_ok(d->out); i++) {
         if (i % DUMP_BATCH == 0 &&
-            !image_read_l1(d->img, off, i, (size_t)u64_min(DUMP_BATCH, n - i), w->l1,
-                           &why))
+            !image_read_l1(d->img, l1.off, i,
+                           (size_t)u64_min(DUMP_BATCH, l1.present - i), w->l1, &why))
             dump_lost(d, &why);
         w->l1_index = i;
         w->l2_off = w->l1[i % DUMP_BATCH] & ENTRY_OFFSET_MASK;

@@ -11,17 +11,17 @@
 #include "base/text.h"
 #include "qcow2/field.h"
 #include "report/dump.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 #include "report/usage.h"
 
 /* One field of a structure that was cut into parts. */
 static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes)
 {
     bool number = p->field->width && p->field->width <= 8;
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
     struct buf text = BUF_INIT;
 
-    found_at_entry(d->found, p->off, &found);
+    problem_index_bytes(d->index, p->off, 1, &found);
     if (number)
         guess_describe(&d->scan->img->guesses, p, &text);
     if (d->json) {
@@ -37,7 +37,7 @@ static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes
             jw_bytes(&d->jw, "text", buf_str(&text), text.len);
         else if (bytes)
             jw_bytes(&d->jw, "text", bytes, strnlen((const char *)bytes, (size_t)p->len));
-        found_json(&found, &d->jw);
+        hits_json(&found, &d->jw);
         dump_line_end(d);
     } else {
         out_printf(d->out, "  0x%06" PRIx64 "  %-26s ", p->off, p->field->name);
@@ -48,7 +48,7 @@ static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes
             out_visible(d->out, bytes, strnlen((const char *)bytes, (size_t)p->len));
         else
             out_printf(d->out, "%" PRIu64 " bytes", p->len);
-        found_text(&found, d->out);
+        hits_text(&found, d->out);
         out_puts(d->out, "\n");
     }
     buf_free(&text);
@@ -102,9 +102,9 @@ static void usage_json(struct jw *j, const struct usage *u)
 static void snapshot_json(struct dump *d, size_t i, const struct usage *u)
 {
     const struct snapshot *s = &d->img->snaps.list[i];
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
 
-    found_at_entry(d->found, s->entry_off, &found);
+    problem_index_bytes(d->index, s->entry_off, 1, &found);
     dump_line(d, "snapshot");
     jw_u64(&d->jw, "layer", i + 1);
     jw_bytes(&d->jw, "id", s->id, snapshot_id_len(s));
@@ -121,22 +121,22 @@ static void snapshot_json(struct dump *d, size_t i, const struct usage *u)
     jw_address(&d->jw, "icount", s->icount);
     jw_u64(&d->jw, "extra-data-size", s->extra_data_size);
     usage_json(&d->jw, u);
-    found_json(&found, &d->jw);
+    hits_json(&found, &d->jw);
     dump_line_end(d);
 }
 
 static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
 {
     const struct snapshot *s = &d->img->snaps.list[i];
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
     char size[TEXT_NUM], disk[TEXT_NUM];
 
-    found_at_entry(d->found, s->entry_off, &found);
+    problem_index_bytes(d->index, s->entry_off, 1, &found);
     out_printf(d->out, "Snapshot %zu, id ", i + 1);
     out_visible(d->out, s->id, snapshot_id_len(s));
     out_puts(d->out, ", ");
     out_visible(d->out, s->name, snapshot_name_len(s));
-    found_text(&found, d->out);
+    hits_text(&found, d->out);
     out_printf(d->out,
                "\n  entry at 0x%" PRIx64 ", %" PRIu64 " bytes; L1 table at 0x%" PRIx64
                ", %" PRIu64 " entries; disk %s, VM state %s\n",
@@ -185,9 +185,9 @@ bool dump_snapshots(struct dump *d, struct error *err)
 static void bitmap_heading(struct dump *d, size_t i)
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
 
-    found_at_entry(d->found, b->entry_off, &found);
+    problem_index_bytes(d->index, b->entry_off, 1, &found);
     if (d->json) {
         dump_line(d, "bitmap");
         jw_u64(&d->jw, "index", i);
@@ -202,7 +202,7 @@ static void bitmap_heading(struct dump *d, size_t i)
         jw_bool(&d->jw, "valid", b->sound);
         if (b->fault)
             jw_text(&d->jw, "fault", b->fault);
-        found_json(&found, &d->jw);
+        hits_json(&found, &d->jw);
         dump_line_end(d);
         return;
     }
@@ -215,7 +215,7 @@ static void bitmap_heading(struct dump *d, size_t i)
                b->flags & BITMAP_IN_USE ? ", in use" : "");
     if (b->fault)
         out_printf(d->out, "; not valid: %s", b->fault);
-    found_text(&found, d->out);
+    hits_text(&found, d->out);
     out_puts(d->out, "\n");
 }
 
@@ -226,9 +226,9 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
     const char *what = off                         ? "serialized"
                        : e & BITMAP_ENTRY_ALL_ONES ? "all-ones"
                                                    : "all-zeros";
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
 
-    found_at_entry(d->found, at, &found);
+    problem_index_bytes(d->index, at, 1, &found);
     if (!u64_mul(j, span, &guest))
         guest = UINT64_MAX;
     if (guest >= d->to || (guest < d->from && d->from - guest >= span) ||
@@ -246,7 +246,7 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
             jw_u64(&d->jw, "host-offset", off);
             dump_refcount_json(d, off);
         }
-        found_json(&found, &d->jw);
+        hits_json(&found, &d->jw);
         dump_line_end(d);
         return;
     }
@@ -256,7 +256,7 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
         out_printf(d->out, " at 0x%" PRIx64, off);
         dump_refcount_text(d, off);
     }
-    found_text(&found, d->out);
+    hits_text(&found, d->out);
     out_puts(d->out, "\n");
 }
 

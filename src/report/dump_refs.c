@@ -23,11 +23,11 @@ static void reftable_row(struct dump *d, uint64_t i)
     uint64_t raw = d->img->reftable[i], off = raw & REFTABLE_OFFSET_MASK;
     uint64_t at = d->img->hdr.refcount_table_offset + i * 8;
     uint64_t first = i << geo->refblock_bits;
-    struct found_kinds found = { .n = 0 };
+    struct problem_hits found = { .n = 0 };
 
-    found_at_entry(d->found, at, &found);
+    problem_index_bytes(d->index, at, 1, &found);
     if (off)
-        found_at_cluster(d->found, geo_cluster_of(geo, off), &found);
+        problem_index_clusters(d->index, geo_cluster_of(geo, off), 1, &found);
     if (d->json) {
         dump_line(d, "refcount-table-entry");
         jw_u64(&d->jw, "index", i);
@@ -39,7 +39,7 @@ static void reftable_row(struct dump *d, uint64_t i)
         jw_u64(&d->jw, "clusters", geo->refblock_entries);
         if (off)
             dump_refcount_json(d, off);
-        found_json(&found, &d->jw);
+        hits_json(&found, &d->jw);
         dump_line_end(d);
         return;
     }
@@ -51,7 +51,7 @@ static void reftable_row(struct dump *d, uint64_t i)
                first + geo->refblock_entries - 1);
     if (off)
         dump_refcount_text(d, off);
-    found_text(&found, d->out);
+    hits_text(&found, d->out);
     out_puts(d->out, "\n");
 }
 
@@ -83,15 +83,15 @@ struct ref_run {
     uint64_t stored;
     bool in_file;
     struct map_cell cell;
-    struct found_kinds found;
+    struct problem_hits found;
 };
 
 static bool same(const struct ref_run *a, const struct ref_run *b)
 {
     if (a->known != b->known || a->stored != b->stored || a->in_file != b->in_file ||
-        a->found.n != b->found.n)
+        a->found.n_kinds != b->found.n_kinds)
         return false;
-    for (size_t i = 0; i < a->found.n; i++)
+    for (size_t i = 0; i < a->found.n_kinds; i++)
         if (a->found.kind[i] != b->found.kind[i])
             return false;
     return !a->in_file ||
@@ -119,7 +119,7 @@ static void put_run(struct dump *d, const struct ref_run *r)
                 jw_u64(&d->jw, "counted", r->cell.counted);
             jw_text(&d->jw, "class", cls->id);
         }
-        found_json(&r->found, &d->jw);
+        hits_json(&r->found, &d->jw);
         dump_line_end(d);
         return;
     }
@@ -135,7 +135,7 @@ static void put_run(struct dump *d, const struct ref_run *r)
         out_printf(d->out, "/%s  %s", counted_text(counted, r->cell.counted), cls->name);
     else
         out_puts(d->out, "/-  after the end of the file");
-    found_text(&r->found, d->out);
+    hits_text(&r->found, d->out);
     out_puts(d->out, "\n");
 }
 
@@ -146,7 +146,7 @@ static void look_at(struct dump *d, uint64_t k, struct ref_run *out)
     out->known = stored_get(&d->stored, k, &out->stored) <= STORED_NO_BLOCK;
     if (out->in_file)
         map_get(d->scan->map, k, &out->cell);
-    found_at_cluster(d->found, k, &out->found);
+    problem_index_clusters(d->index, k, 1, &out->found);
 }
 
 /* The first cluster of the next refcount block that exists, from block of `k` on. */
@@ -173,7 +173,7 @@ static uint64_t alike_until(const struct dump *d, uint64_t k)
     if (k < map_clusters(d->scan->map) ||
         (off && off < geo->file_size && !(off & (geo->cluster_size - 1))))
         return k + 1;
-    return u64_min((i + 1) << geo->refblock_bits, found_next_cluster(d->found, k));
+    return u64_min((i + 1) << geo->refblock_bits, problem_index_next_cluster(d->index, k));
 }
 
 bool dump_refcounts(struct dump *d, struct error *err)

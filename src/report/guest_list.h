@@ -5,7 +5,7 @@
 #ifndef QCHECK_REPORT_GUEST_LIST_H
 #define QCHECK_REPORT_GUEST_LIST_H
 
-#include "report/chain.h"
+#include "disk/chain.h"
 #include "scan/guest.h"
 
 struct mapped_extent {

@@ -12,7 +12,7 @@
 #include "qcow2/field.h"
 #include "report/guesses.h"
 #include "report/image_end.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 #include "report/prealloc.h"
 
 void info_gather(const char *filename, const struct image *img, const struct chain *chain,

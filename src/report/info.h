@@ -8,7 +8,7 @@
 
 #include "base/sandbox.h"
 #include "qcow2/image.h"
-#include "report/chain.h"
+#include "disk/chain.h"
 #include "report/out.h"
 #include "report/outside.h"
 

@@ -12,7 +12,7 @@
 #include "report/guesses.h"
 #include "report/info.h"
 #include "report/jw.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 #define NSEC UINT64_C(1000000000)
 

@@ -5,7 +5,7 @@
 #ifndef QCHECK_REPORT_MAP_REPORT_H
 #define QCHECK_REPORT_MAP_REPORT_H
 
-#include "report/chain.h"
+#include "disk/chain.h"
 #include "report/out.h"
 #include "scan/scan.h"
 

@@ -79,7 +79,7 @@ static bool known_from_map(const struct stored *s, uint64_t cluster, uint64_t *o
         || img->reftable[index] > READ_OFFSET_MAX - img->geo.cluster_size)
         return false;
     map_get(s->scan->map, cluster, &cell);
-    if (cell.problem)
+    if (cell.problem || cell.counted == COUNTED_UNKNOWN)
         return false;
     *out = u64_min(cell.counted, img->geo.refcount_max);
     return true;

@@ -101,8 +101,12 @@ static bool note_compressed(struct usage_walk *w, const struct l2_entry *e)
 static void count_compressed(struct usage_walk *w)
 {
     merge_compressed(w);
-    for (size_t i = 0; i < w->n_compressed; i++)
-        w->use->alone_data += counted(w, w->compressed[i].cluster) == w->compressed[i].n;
+    for (size_t i = 0; i < w->n_compressed; i++) {
+        uint64_t n = counted(w, w->compressed[i].cluster);
+
+        w->use->alone_data += n == w->compressed[i].n;
+        w->use->partial = w->use->partial || n == COUNTED_UNKNOWN;
+    }
 }
 
 /* Of a table, for bytes_left: short ones cost more than their length. */
@@ -168,14 +172,16 @@ static void read_batch(struct usage_walk *w, uint64_t off, uint64_t n, uint64_t 
     (void)image_read_l1(w->img, off, i, (size_t)u64_min(L1_BATCH, n - i), out, NULL);
 }
 
-static bool all_tables(struct usage_walk *w, const struct snapshot *s)
+static bool all_tables(struct usage_walk *w, uint32_t layer)
 {
     const struct geometry *geo = &w->img->geo;
-    uint64_t n = image_entries_present(w->img, s->l1_table_offset,
-                                       u64_min(s->l1_size, L1_ENTRIES_MAX));
-    uint64_t l1_clusters = div_up(n * 8, geo->cluster_size);
+    struct layer_l1 l1, active;
+    uint64_t l1_clusters;
 
-    for (uint64_t i = 0; i < n; i++) {
+    image_layer_l1(w->img, layer, &l1);
+    image_layer_l1(w->img, LAYER_ACTIVE, &active);
+    l1_clusters = div_up(l1.present * 8, geo->cluster_size);
+    for (uint64_t i = 0; i < l1.present; i++) {
         uint64_t e, l2_off;
 
         if (*w->bytes_left < cost(geo)) {
@@ -183,8 +189,8 @@ static bool all_tables(struct usage_walk *w, const struct snapshot *s)
             break;
         }
         if (i % L1_BATCH == 0) {
-            read_batch(w, s->l1_table_offset, n, i, w->l1);
-            read_batch(w, w->img->hdr.l1_table_offset, geo->l1_entries, i, w->active_l1);
+            read_batch(w, l1.off, l1.present, i, w->l1);
+            read_batch(w, active.off, active.n, i, w->active_l1);
         }
         e = w->l1[i % L1_BATCH];
         l2_off = e & ENTRY_OFFSET_MASK;
@@ -198,8 +204,7 @@ static bool all_tables(struct usage_walk *w, const struct snapshot *s)
             return false;
     }
     for (uint64_t k = 0; k < l1_clusters; k++)
-        w->use->alone_tables +=
-            counted(w, geo_cluster_of(geo, s->l1_table_offset) + k) == 1;
+        w->use->alone_tables += counted(w, geo_cluster_of(geo, l1.off) + k) == 1;
     return true;
 }
 
@@ -220,7 +225,7 @@ bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes
         err_set(err, ERR_NOMEM, "out of memory");
         goto out;
     }
-    ok = all_tables(&w, &scan->img->snaps.list[i]);
+    ok = all_tables(&w, (uint32_t)i + 1);
     if (ok)
         count_compressed(&w);
 out:

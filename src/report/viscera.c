@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "report/names.h"
+#include "qcow2/names.h"
 
 #define BATCH 4096      /* table entries read at a time */
 
@@ -45,12 +45,14 @@ static void l2_pointer(struct viscera_walk *w, uint64_t value)
         range(w->j, NULL, value & ENTRY_OFFSET_MASK, w->img->geo.cluster_size);
 }
 
-static void l1_members(struct viscera_walk *w, uint64_t off, uint64_t entries)
+static void l1_members(struct viscera_walk *w, uint32_t layer)
 {
-    range(w->j, "location", off, entries * 8);
+    struct layer_l1 l1;
+
+    image_layer_l1(w->img, layer, &l1);
+    range(w->j, "location", l1.off, l1.n * 8);
     jw_array(w->j, "l2-list");
-    entries = u64_min(entries, L1_ENTRIES_MAX);
-    each_entry(w, off, image_entries_present(w->img, off, entries), l2_pointer);
+    each_entry(w, l1.off, l1.present, l2_pointer);
     jw_close(w->j);
 }
 
@@ -84,7 +86,7 @@ static void snapshots(struct viscera_walk *w)
     for (size_t i = 0; i < s->n && out_ok(w->j->out); i++) {
         jw_object(w->j, NULL);
         jw_bytes(w->j, "name", s->list[i].name, snapshot_name_len(&s->list[i]));
-        l1_members(w, s->list[i].l1_table_offset, s->list[i].l1_size);
+        l1_members(w, (uint32_t)i + 1);
         jw_close(w->j);
     }
     jw_close(w->j);
@@ -143,7 +145,7 @@ static void sections(struct viscera_walk *w)
     refcounts(w);
     jw_object(w->j, "active-l1");
     jw_text(w->j, "name", "L1 active table");
-    l1_members(w, img->hdr.l1_table_offset, img->geo.l1_entries);
+    l1_members(w, LAYER_ACTIVE);
     jw_close(w->j);
     jw_object(w->j, "qcow2-header");
     range(w->j, "location", 0, img->geo.cluster_size);

@@ -108,6 +108,19 @@ bool owners_conflict(uint32_t owners)
     return !is_one(kinds) && (kinds & ~(uint32_t)PLAIN_OWNERS) != 0;
 }
 
+enum owner owner_of_structure(const struct structure *s)
+{
+    static const enum owner owner[N_STRUCTURES] = {
+        [STRUCTURE_HEADER] = OWNER_HEADER, [STRUCTURE_L1] = OWNER_L1_SNAPSHOT,
+        [STRUCTURE_REFTABLE] = OWNER_REFTABLE, [STRUCTURE_SNAPSHOTS] = OWNER_SNAPTABLE,
+        [STRUCTURE_CRYPTO] = OWNER_CRYPTO, [STRUCTURE_BITMAP_DIR] = OWNER_BITMAP_DIR,
+        [STRUCTURE_BITMAP_TABLE] = OWNER_BITMAP_TABLE,
+    };
+
+    return s->kind == STRUCTURE_L1 && s->i == LAYER_ACTIVE ? OWNER_L1_ACTIVE
+                                                          : owner[s->kind];
+}
+
 uint32_t owner_bits(enum owner kind, uint32_t n_active, uint32_t n_snapshot)
 {
     bool once = kind == OWNER_DATA || kind == OWNER_ZERO || kind == OWNER_L2;

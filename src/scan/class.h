@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "qcow2/structures.h"
+
 enum cluster_class {
     CLASS_VACANT,           /* refcount 0 and nobody refers to it */
     CLASS_HEADER,
@@ -72,6 +74,9 @@ enum owner {
                                        the active layer: uncompressed data, or an L1 entry */
     OWNER_KINDS         = (1 << 15) - 1,
 };
+
+/* Whose the clusters of such a structure are. */
+enum owner owner_of_structure(const struct structure *s);
 
 /* All bits that a reference of one kind makes which counts for n_active L1 entries of the
  * active layer and n_snapshot of snapshots. */

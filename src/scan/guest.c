@@ -20,17 +20,18 @@ bool guest_lookup(const struct image *img, uint32_t layer, uint64_t guest_off,
     const struct geometry *geo = &img->geo;
     uint64_t cluster = guest_off >> geo->cluster_bits;
     struct guest_hit hit = { .l2_off = NO_ADDRESS, .host_off = NO_ADDRESS };
-    uint64_t l1, n, l2;
+    struct layer_l1 l1;
+    uint64_t l2;
 
     hit.l1_index = cluster >> geo->l2_bits;
     hit.l2_index = cluster & (geo->l2_entries - 1);
-    if (!guest_layer(img, layer, &l1, &n))
+    if (!image_layer_l1(img, layer, &l1))
         return err_set(err, ERR_USAGE, "there is no snapshot %u", layer);
-    if (hit.l1_index >= n)
+    if (hit.l1_index >= l1.n)
         return err_set(err, ERR_USAGE, "guest offset 0x%llx lies beyond the L1 table",
                        (unsigned long long)guest_off);
-    hit.l1_off = l1 + hit.l1_index * 8;
-    if (!image_read_l1(img, l1, hit.l1_index, 1, &hit.l1_entry, err))
+    hit.l1_off = l1.off + hit.l1_index * 8;
+    if (!image_read_l1(img, l1.off, hit.l1_index, 1, &hit.l1_entry, err))
         return false;
     l2 = hit.l1_entry & ENTRY_OFFSET_MASK;
     if (l2) {

@@ -7,41 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool guest_layer(const struct image *img, uint32_t layer, uint64_t *l1_off,
-                     uint64_t *l1_size)
-{
-    if (layer == LAYER_ACTIVE) {
-        *l1_off = img->hdr.l1_table_offset;
-        *l1_size = img->geo.l1_entries;
-        return true;
-    }
-    if (layer > img->snaps.n)
-        return false;
-    *l1_off = img->snaps.list[layer - 1].l1_table_offset;
-    *l1_size = img->snaps.list[layer - 1].l1_size;
-    return true;
-}
-
 bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t layer)
 {
     *t = (struct table_reader){ .img = img, .l1_index = UINT64_MAX,
                                 .l1_first = UINT64_MAX };
-    if (!guest_layer(img, layer, &t->l1_off, &t->l1_size))
-        t->l1_size = 0;
-    t->l1_size = image_entries_present(img, t->l1_off, t->l1_size);
+    (void)image_layer_l1(img, layer, &t->table);
     t->bytes = malloc((size_t)img->geo.cluster_size);
     return t->bytes != NULL;
 }
 
-/* Entry i (< l1_size) of the L1 table. */
+/* Entry i (< table.present) of the L1 table. */
 static uint64_t l1_entry(struct table_reader *t, uint64_t i)
 {
     uint64_t first = i / L1_CACHED * L1_CACHED;
 
     if (t->l1_first != first) {
         t->l1_first = first;
-        t->l1_damaged = !image_read_l1(t->img, t->l1_off, first,
-                                       (size_t)u64_min(L1_CACHED, t->l1_size - first),
+        t->l1_damaged = !image_read_l1(t->img, t->table.off, first,
+                                       (size_t)u64_min(L1_CACHED, t->table.present - first),
                                        t->l1, NULL);
     }
     return t->l1[i - first];
@@ -50,7 +33,7 @@ static uint64_t l1_entry(struct table_reader *t, uint64_t i)
 /* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */
 uint64_t guest_table_next(struct table_reader *t, uint64_t from, uint64_t to)
 {
-    for (; from < to && from < t->l1_size; from++) {
+    for (; from < to && from < t->table.present; from++) {
         if (l1_entry(t, from) || t->l1_damaged)
             return from;
     }
@@ -67,7 +50,7 @@ void guest_table_load(struct table_reader *t, uint64_t l1_index)
     t->l1_index = l1_index;
     t->state = TABLE_NONE;
     t->empty = false;
-    if (l1_index >= t->l1_size)
+    if (l1_index >= t->table.present)
         return;
     entry = l1_entry(t, l1_index);
     off = entry & ENTRY_OFFSET_MASK;

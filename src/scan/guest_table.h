@@ -11,7 +11,7 @@
 
 struct table_reader {
     const struct image *img;
-    uint64_t l1_off, l1_size;       /* of the layer, as far as it lies in the file */
+    struct layer_l1 table;          /* all zeros: no such layer */
     uint64_t l1[L1_CACHED];         /* entries from l1_first on */
     uint64_t l1_first;              /* UINT64_MAX: none read */
     bool l1_damaged;                /* ... could not be read */
@@ -23,12 +23,8 @@ struct table_reader {
     enum { TABLE_NONE, TABLE_READ, TABLE_DOUBTFUL, TABLE_DAMAGED } state;
 };
 
-/* Where the L1 table of a layer lies (bytes) and how long it is (entries); false: there
- * is no such layer. */
-bool guest_layer(const struct image *img, uint32_t layer, uint64_t *l1_off,
-                 uint64_t *l1_size);
-
-/* False when memory runs out; the caller frees t->bytes. */
+/* False when memory runs out; the caller frees t->bytes. A layer that does not exist is
+ * empty. */
 bool guest_table_open(struct table_reader *t, const struct image *img, uint32_t layer);
 
 /* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */

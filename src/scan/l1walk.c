@@ -6,30 +6,19 @@
 
 #include <stdlib.h>
 
-#include "base/limits.h"
-
 #define WORDS_PER_READ 8192
 
 struct walker { const struct l1_walk *walk; uint8_t *bytes; };
 
-bool l1_of_snapshot_ok(const struct geometry *geo, const struct snapshot *s)
+/* Words of the table that begin inside the file; the rest would be zeros. */
+static struct sweep_span l1_span(const struct image *img, size_t layer)
 {
-    return !(s->l1_table_offset & (geo->cluster_size - 1)) && s->l1_size <= L1_ENTRIES_MAX;
-}
+    struct layer_l1 l1;
 
-/* Words of table i (0: active) that begin inside the file; the rest would be zeros. */
-static struct sweep_span l1_span(const struct image *img, size_t i)
-{
-    const struct geometry *geo = &img->geo;
-    const struct snapshot *s = i ? &img->snaps.list[i - 1] : NULL;
-    uint64_t off = s ? s->l1_table_offset : img->hdr.l1_table_offset;
-    uint64_t size = s ? s->l1_size : geo->l1_entries;
-
-    if ((s && !l1_of_snapshot_ok(geo, s)) || off >= geo->file_size)
-        size = 0;
-    else
-        size = u64_min(size, div_up(geo->file_size - off, 8));
-    return (struct sweep_span){ off, off + size * 8, (uint32_t)i };
+    image_layer_l1(img, (uint32_t)layer, &l1);
+    if (!l1.sound)
+        l1.present = 0;
+    return (struct sweep_span){ l1.off, l1.off + l1.present * 8, (uint32_t)layer };
 }
 
 uint64_t l1_walk_total(const struct image *img)

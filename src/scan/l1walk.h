@@ -37,7 +37,4 @@ uint64_t l1_walk_total(const struct image *img);
 /* False when memory ran out, when `word` said so, or when cancelled. */
 bool l1_walk_run(const struct l1_walk *walk);
 
-/* Is the L1 table of snapshot i walked at all (aligned, not over the limit)? */
-bool l1_of_snapshot_ok(const struct geometry *geo, const struct snapshot *s);
-
 #endif

@@ -133,4 +133,7 @@ uint64_t problems_of_severity(const struct problems *list, enum severity s);
  * "clusters 4000 - 6000 leaked: refcount 1, no reference (2,001)". */
 void problem_text(const struct problem *p, const struct image *img, struct buf *out);
 
+/* The title before it: "Cluster is leaked: clusters 4000 - 6000 ...". */
+void problem_line(const struct problem *p, const struct image *img, struct buf *out);
+
 #endif

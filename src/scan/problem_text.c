@@ -166,3 +166,9 @@ void problem_text(const struct problem *p, const struct image *img, struct buf *
     if (p->guest_off != NO_ADDRESS && p->guest_len)
         buf_printf(out, ", guest 0x%llx + %s", (ull)p->guest_off, text_size(a, p->guest_len));
 }
+
+void problem_line(const struct problem *p, const struct image *img, struct buf *out)
+{
+    buf_printf(out, "%s: ", problem_info(p->kind)->title);
+    problem_text(p, img, out);
+}

@@ -98,26 +98,18 @@ static void reference(struct search *sr, enum owner owner, struct place place,
     tell(sr, &r);
 }
 
-static struct place header_place(uint64_t byte)
-{
-    return (struct place){ PLACE_HEADER, 0, byte, 0, byte, NO_ADDRESS };
-}
-
 /* --- everything but L2 entries --- */
 
-static void search_l1_regions(struct search *sr)
+static void search_structures(struct search *sr)
 {
-    const struct image *img = sr->img;
+    const struct structures *all = &sr->img->structures;
 
-    reference(sr, OWNER_L1_ACTIVE, header_place(40), img->hdr.l1_table_offset,
-              img->hdr.l1_table_offset, sr->geo->l1_entries * 8, 1);
-    for (size_t i = 0; i < img->snaps.n; i++) {
-        const struct snapshot *s = &img->snaps.list[i];
-        struct place place = { PLACE_SNAPSHOT, 0, i, 0, s->entry_off, NO_ADDRESS };
+    for (size_t k = 0; k < all->n; k++) {
+        const struct structure *s = &all->list[k];
 
-        if (l1_of_snapshot_ok(sr->geo, s))
-            reference(sr, OWNER_L1_SNAPSHOT, place, s->l1_table_offset, s->l1_table_offset,
-                      s->l1_size * 8, 1);
+        if (s->counted)
+            reference(sr, owner_of_structure(s), place_of_pointer(sr->img, s),
+                      s->off, s->off, s->len, 1);
     }
 }
 
@@ -129,27 +121,6 @@ static void search_bitmap_word(void *ctx, const struct place *place, uint64_t wo
     if (word & ENTRY_OFFSET_MASK)
         reference(sr, OWNER_BITMAP_DATA, *place, word, word & ENTRY_OFFSET_MASK,
                   sr->geo->cluster_size, weight);
-}
-
-static bool search_bitmaps(struct search *sr)
-{
-    const struct image *img = sr->img;
-    const struct bitmaps *bm = &img->bitmaps;
-    struct bitmap_walk walk = { .img = img, .cancel = sr->s->cancel, .ctx = sr,
-                                .word = search_bitmap_word };
-
-    if (!bm->consistent || !img->ext.bitmaps_at)
-        return true;
-    reference(sr, OWNER_BITMAP_DIR, header_place(img->ext.bitmaps_at->data_off + 16),
-              bm->dir_off, bm->dir_off, bm->dir_size, 1);
-    for (size_t i = 0; i < bm->n; i++) {
-        const struct bitmap *b = &bm->list[i];
-        struct place place = { PLACE_BITMAP, 0, i, 0, b->entry_off, NO_ADDRESS };
-
-        reference(sr, OWNER_BITMAP_TABLE, place, b->table_offset, b->table_offset,
-                  b->table_size * 8, 1);
-    }
-    return bitmap_walk_run(&walk);
 }
 
 static bool search_l1_word(void *ctx, const struct l1_word *w)
@@ -170,26 +141,18 @@ static bool search_l1_word(void *ctx, const struct l1_word *w)
 static bool search_metadata(struct search *sr)
 {
     const struct image *img = sr->img;
-    const struct header *h = &img->hdr;
-    uint64_t cs = sr->geo->cluster_size;
+    uint64_t cs = sr->geo->cluster_size, table = img->hdr.refcount_table_offset;
     struct l1_walk walk = { .img = img, .cancel = sr->s->cancel, .ctx = sr,
                             .word = search_l1_word };
+    struct bitmap_walk bitmaps = { .img = img, .cancel = sr->s->cancel, .ctx = sr,
+                                   .word = search_bitmap_word };
 
-    reference(sr, OWNER_HEADER, header_place(0), 0, 0, cs, 1);
-    search_l1_regions(sr);
-    reference(sr, OWNER_SNAPTABLE, header_place(64), h->snapshots_offset,
-              img->snaps.table_off, img->snaps.whole_len, 1);
-    reference(sr, OWNER_REFTABLE, header_place(48), h->refcount_table_offset,
-              h->refcount_table_offset, sr->geo->reftable_entries * 8, 1);
-    if (h->crypt_method == CRYPT_LUKS && img->ext.has_crypto)
-        reference(sr, OWNER_CRYPTO, header_place(img->ext.crypto_at->data_off),
-                  img->ext.crypto.offset, img->ext.crypto.offset, img->ext.crypto.length, 1);
-    if (!search_bitmaps(sr))
+    search_structures(sr);
+    if (img->bitmaps.consistent && img->ext.bitmaps_at && !bitmap_walk_run(&bitmaps))
         return false;
     for (uint64_t i = 0; i < img->reftable_n; i++) {
         uint64_t e = img->reftable[i];
-        struct place place = { PLACE_REFTABLE, 0, i, 0, h->refcount_table_offset + i * 8,
-                               NO_ADDRESS };
+        struct place place = { PLACE_REFTABLE, 0, i, 0, table + i * 8, NO_ADDRESS };
 
         if (e && !(e & REFTABLE_RESERVED_MASK) && !(e & (cs - 1)))
             reference(sr, OWNER_REFBLOCK, place, e, e & REFTABLE_OFFSET_MASK, cs, 1);

@@ -4,18 +4,38 @@
 
 #include "ui/app.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/sandbox.h"
+#include "base/source_nowait.h"
 #include "ui/app_state.h"
 #include "ui/frame.h"
 #include "ui/where.h"
 
 #define REFRESH_MS      100     /* progress, only while something runs */
 #define DOUBLE_CLICK_MS 400
+#define OWNER_REST_MS   30      /* the cursor rests so long before an owner is looked for */
 
 /* --- the scan --- */
+
+/* Tells everyone that the scan, or the image, is another. */
+static void reloaded(struct app *app)
+{
+    app->ui.scan = app->session.scan;
+    app->ui.index = app->session.index;
+    app->ui.problem = NO_PROBLEM;
+    app->owned = NO_ADDRESS;
+    app->ui.owner.kind = PLACE_NONE;
+    lookup_forget(&app->owner);
+    tour_free(&app->tour);
+    if (app->ui.scan)
+        tour_init(&app->tour, &app->ui.scan->problems);
+    for (int id = 0; id < N_VIEWS; id++)
+        if (view_class((enum view_id)id)->reloaded)
+            view_class((enum view_id)id)->reloaded(app->state[id], &app->ui);
+    app->older = true;
+}
 
 static void scan_start(struct app *app)
 {
@@ -23,46 +43,62 @@ static void scan_start(struct app *app)
                                 .problems_kept = app->opt->problems_kept,
                                 .memory_limit = app->opt->memory_limit };
 
-    if (job_start(app->ui.img, &opt, &app->job, &app->scan_error))
-        app->ui.progress = job_progress(app->job);
+    if (!session_open(&app->session, app->img, &opt))
+        app_say(app, true, app->session.error.text);
+    app->ui.progress = app->session.progress;
+}
+
+static void rescan(struct app *app)
+{
+    if (app->nowait)
+        nowait_forget(app->nowait);
+    if (session_rescan(&app->session))
+        app_say(app, false, "Scanning again from the start");
     else
-        app_say(app, true, app->scan_error.text);
+        app_say(app, true, app->session.error.text);
+    app->ui.progress = app->session.progress;
 }
 
-static void scan_ended(struct app *app)
+static void poll_scan(struct app *app)
 {
-    app->result = job_take(app->job, &app->scan_error);
-    job_free(app->job);
-    app->job = NULL;
-    app->ui.progress = NULL;
-    if (!app->result) {
-        app_say(app, true, app->scan_error.text);
+    const bool news = session_poll(&app->session);
+
+    app->ui.progress = app->session.progress;
+    if (!news)
         return;
-    }
-    app->scan_error.code = ERR_NONE;
-    app->ui.scan = app->result;
-    tour_init(&app->tour, &app->result->problems);
-    if (app->result->partial)
-        app_say(app, true, "The scan was stopped: what it found so far is shown");
+    if (app->session.error.code != ERR_NONE)
+        app_say(app, true, app->session.error.text);
+    else if (app->session.scan && app->session.scan->partial)
+        app_say(app, true, "The scan was stopped: what it found so far is shown. R scans again");
+    reloaded(app);
+}
+
+/* What a view waits for: a descriptor, or -1. */
+static int waiting_fd(const struct app *app, enum view_id id)
+{
+    const struct view_class *class = view_class(id);
+
+    return class->waiting ? class->waiting(app->state[id]) : -1;
+}
+
+/* Is work under way that may use an older scan? */
+static bool readable(int fd)
+{
+    struct pollfd one = { fd, POLLIN, 0 };
+
+    return fd < 0 || poll(&one, 1, 0) == 1;
+}
+
+static void forget_older(struct app *app)
+{
+    bool idle = readable(lookup_fd(&app->owner));
+
     for (int id = 0; id < N_VIEWS; id++)
-        if (view_class((enum view_id)id)->scanned)
-            view_class((enum view_id)id)->scanned(app->state[id], &app->ui);
-}
-
-/* What the view in front waits for: a descriptor, or -1. */
-static int waiting_fd(const struct app *app)
-{
-    const struct view_class *class = view_class(app->view);
-
-    return class->waiting ? class->waiting(app->state[app->view]) : -1;
-}
-
-static void scan_stop(struct app *app)
-{
-    if (!app->job || app->stopping)
+        idle = idle && readable(waiting_fd(app, (enum view_id)id));
+    if (!app->older || !idle)
         return;
-    app->stopping = true;
-    job_cancel(app->job);
+    session_forget(&app->session);
+    app->older = false;
 }
 
 /* --- actions --- */
@@ -100,10 +136,13 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app_step_problem(app, -1);
         break;
     case ACT_STOP:
-        if (waiting_fd(app) >= 0)
+        if (waiting_fd(app, app->view) >= 0)
             app_view_act(app, action, arg);
         else
-            scan_stop(app);
+            session_stop(&app->session);
+        break;
+    case ACT_RESCAN:
+        rescan(app);
         break;
     case ACT_MOUSE:
         app->mouse = !app->mouse;
@@ -161,12 +200,13 @@ static void take_key(struct app *app, uint32_t key)
     }
 }
 
-static struct frame frame_of(const struct app *app)
+struct frame app_frame(const struct app *app)
 {
     return (struct frame){
         .ui = &app->ui, .view = app->view, .state = app->state[app->view],
         .prompt = &app->prompt, .message = app->message, .alarm = app->alarm,
-        .stopping = app->stopping, .scan_error = &app->scan_error,
+        .stopping = app->session.stopping, .scan_error = &app->session.error,
+        .reading = app->nowait && nowait_missed(app->nowait),
     };
 }
 
@@ -174,7 +214,7 @@ static void take_click(struct app *app, const struct event *ev)
 {
     struct area screen = grid_area(&app->grid);
     struct area body = frame_body(&screen);
-    struct frame frame = frame_of(app);
+    struct frame frame = app_frame(app);
     enum view_id tab = frame_tab_at(&frame, &screen, ev->y, ev->x);
     int64_t now = app->term->ops->now_ms(app->term);
     struct act_arg arg = { ev->y - body.y, ev->x - body.x, ev->count };
@@ -215,8 +255,7 @@ static void take_event(struct app *app, const struct event *ev)
             grid_resize(&app->grid, ev->y, ev->x);
         break;
     case EVENT_WAKE:
-        if (app->job && job_ended(app->job))
-            scan_ended(app);
+        poll_scan(app);
         break;
     case EVENT_END:
         app->leave = true;
@@ -226,6 +265,32 @@ static void take_event(struct app *app, const struct event *ev)
 }
 
 /* --- life --- */
+
+/* Whose guest data lies in a cluster: looked up on a thread, at once where it cannot take
+ * long. */
+static void look_for_owner(struct app *app, uint64_t cluster)
+{
+    struct ui *ui = &app->ui;
+    struct lookup *l = &app->owner;
+
+    if (cluster != app->owned) {
+        struct lookup_wish wish = { app->img, ui->scan, cluster, 1, 16, 1, OWNER_REST_MS };
+
+        ui->owner.kind = PLACE_NONE;
+        app->owned = NO_ADDRESS;
+        if (!where_owned(ui, cluster)) {
+            lookup_forget(l);
+            return;
+        }
+        app->owned = cluster;
+        if (!app->nowait)
+            wish.rest_ms = 0;
+        lookup_want(l, &wish, !app->nowait);
+    }
+    lookup_poll(l);
+    if (l->state == LOOKUP_DONE)
+        where_owner(&l->found, &ui->owner);
+}
 
 /* Finds out what lies where the person stands. */
 static void look_around(struct app *app)
@@ -237,10 +302,9 @@ static void look_around(struct app *app)
     if (ui->site.place.kind != PLACE_NONE || !where_cluster(ui, &ui->here, &cluster)) {
         ui->owner.kind = PLACE_NONE;
         app->owned = NO_ADDRESS;
-    } else if (cluster != app->owned) {
-        app->owned = ui->scan ? cluster : NO_ADDRESS;
-        if (!where_owner(ui, cluster, &ui->owner))
-            ui->owner.kind = PLACE_NONE;
+        lookup_poll(&app->owner);
+    } else {
+        look_for_owner(app, cluster);
     }
 }
 
@@ -249,14 +313,35 @@ static void draw(struct app *app)
     const struct view_class *class = view_class(app->view);
     struct area screen = grid_area(&app->grid);
     struct area body = frame_body(&screen);
-    struct frame frame = frame_of(app);
+    struct frame frame;
 
+    nowait_mode(app->shown.src, NOWAIT_GLANCE);
     look_around(app);
     class->prepare(app->state[app->view], &app->ui, body.h, body.w);
     grid_erase(&app->grid);
     class->draw(app->state[app->view], &app->ui, &body);
+    frame = app_frame(app);
     frame_draw(&frame, &screen);
     app->term->ops->present(app->term, &app->grid);
+    app->presented = true;
+}
+
+/* Waits for the next event: of the terminal, or that work has ended which the frame or the
+ * view in front waits for. */
+static void next_event(struct app *app, struct event *ev)
+{
+    const int all[] = { session_fd(&app->session), waiting_fd(app, app->view),
+                        lookup_fd(&app->owner),
+                        nowait_missed(app->shown.src) ? nowait_fd(app->shown.src) : -1 };
+    int wake[WAKE_MAX];
+    int n = 0;
+
+    if (app_queue_pop(app, ev))
+        return;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] >= 0)
+            wake[n++] = all[i];
+    app->term->ops->next(app->term, wake, n, n ? REFRESH_MS : -1, ev);
 }
 
 int app_run(struct app *app)
@@ -267,12 +352,15 @@ int app_run(struct app *app)
     app->term->ops->set_mouse(app->term, app->mouse);
     while (!app->leave) {
         struct event ev;
-        int fd;
 
+        forget_older(app);
         draw(app);
-        fd = app->job ? job_fd(app->job) : waiting_fd(app);
-        app->term->ops->next(app->term, fd, fd >= 0 ? REFRESH_MS : -1, &ev);
+        next_event(app, &ev);
+        nowait_mode(app->shown.src, NOWAIT_ASK);
+        app->given_up = false;
         take_event(app, &ev);
+        if (app->given_up)
+            app_say(app, false, "Stopped");
     }
     return app->signo;
 }
@@ -286,11 +374,21 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
 
     if (!app)
         return err_set(err, ERR_NOMEM, "out of memory");
+    app->img = img;
+    app->shown = *img;
+    if (source_get_info(img->src).kind != SOURCE_MEMORY) {
+        if (!source_open_nowait(img->src, app_wait, app, &app->nowait, err)) {
+            free(app);
+            return false;
+        }
+        app->shown.src = app->nowait;
+    }
+    nowait_mode(app->shown.src, NOWAIT_ASK);
     app->opt = opt;
     app->term = term;
     app->theme = opt->theme;
     app->mouse = !opt->no_mouse;
-    app->ui.img = img;
+    app->ui.img = &app->shown;
     app->owned = NO_ADDRESS;
     app->ui.problem = NO_PROBLEM;
     app->ui.search = app->search;
@@ -299,10 +397,10 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.shades = app->ui.colour && depth_has_shades(term->depth);
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
-    where_complete(img, &app->ui.here);
     term->ops->size(term, &rows, &cols);
     if (!grid_init(&app->grid, rows, cols, term->ascii))
         goto failed;
+    where_complete(app->ui.img, &app->ui.here);
     for (int id = 0; id < N_VIEWS; id++)
         if (!view_class((enum view_id)id)->create(&app->ui, &app->state[id]))
             goto failed;
@@ -318,35 +416,15 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
-    source_interrupt(app->ui.img->src);     /* whoever still reads shall not keep us */
-    job_free(app->job);
+    session_close(&app->session);
+    lookup_free(&app->owner);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);
-    scan_free(app->result);
+    source_close(app->nowait);
     tour_free(&app->tour);
     history_free(&app->back);
     history_free(&app->forward);
     grid_free(&app->grid);
     free(app);
-}
-
-bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
-            struct error *err)
-{
-    struct terminal *term;
-    struct app *app = NULL;
-    bool ok;
-
-    if (!term_open(opt->ascii, opt->mono, opt->theme, &term, err))
-        return false;
-    if (opt->sandbox)
-        sandbox_enter(NULL);
-    ok = app_new(img, opt, term, &app, err);
-    if (ok) {
-        *signo = app_run(app);
-        app_free(app);
-    }
-    term->ops->close(term);
-    return ok;
 }

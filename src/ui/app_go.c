@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "ui/app_state.h"
-#include "ui/marks.h"
 #include "ui/where.h"
 
 #define GG_MS 1000      /* "gg" then "u" within this time: "guest" is being typed */
@@ -98,21 +97,22 @@ void app_view_act(struct app *app, enum action action, const struct act_arg *arg
 
 void app_step_problem(struct app *app, int dir)
 {
+    const struct scan_result *scan = app->ui.scan;
     const struct problem *p;
     struct buf text = BUF_INIT;
     size_t at;
     size_t index;
 
-    if (!app->result || !app->tour.order || app->result->problems.n == 0) {
-        app_say(app, false, app->job ? "Problems are known when the scan has ended"
+    if (!scan || !app->tour.order || scan->problems.n == 0) {
+        app_say(app, false, !scan && app->session.progress ? "Problems are known when the scan has ended"
                                  : "No problems were found");
         return;
     }
     at = tour_step(&app->tour, &app->ui.here, app->ui.problem, dir);
     index = app->tour.order[at];
-    p = &app->result->problems.list[index];
-    buf_printf(&text, "%zu of %zu: ", at + 1, app->result->problems.n);
-    marks_words(p, app->ui.img, &text);
+    p = &scan->problems.list[index];
+    buf_printf(&text, "%zu of %zu: ", at + 1, scan->problems.n);
+    problem_line(p, app->ui.img, &text);
     app_go(app,
            app->view == VIEW_PROBLEMS ? VIEW_PROBLEMS
                                       : where_best_view(&p->place, app->view),

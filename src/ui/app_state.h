@@ -4,14 +4,20 @@
 #ifndef QCHECK_UI_APP_STATE_H
 #define QCHECK_UI_APP_STATE_H
 
-#include "scan/job.h"
+#include "inspect/session.h"
 #include "ui/app.h"
+#include "ui/frame.h"
 #include "ui/history.h"
+#include "ui/lookup.h"
 #include "ui/prompt.h"
+#include "ui/term.h"
 #include "ui/tour.h"
 #include "ui/view.h"
 
+#define TYPED_MAX 64        /* events kept for later */
+
 struct app {
+    const struct image *img;            /* as it is: for threads, which may wait */
     struct ui ui;
     const struct ui_options *opt;
     struct terminal *term;
@@ -25,12 +31,19 @@ struct app {
     char search[256];
     char message[sizeof ((struct error *)0)->text];
     bool alarm;
-    struct job *job;                    /* NULL: no scan runs */
-    bool stopping;
-    struct scan_result *result;         /* owned; ui.scan is the same */
-    struct error scan_error;
+    struct session session;             /* of opt's image; ui.scan is its scan */
+    bool older;                         /* session_forget() is due */
+    struct image shown;                 /* the image as views read it: they do not wait */
+    struct source *nowait;              /* its source, owned; NULL: that of the image, which
+                                           is memory */
+    struct event queue[TYPED_MAX];      /* what came while a command waited for storage */
+    int n_queue;
+    bool presented;                     /* a frame has been */
+    bool reading;                       /* ... and said that a command waits */
+    bool given_up;                      /* the command was told to stop */
+    struct lookup owner;                /* who has the guest data where the person stands */
     struct tour tour;                   /* its problems in the order of the file */
-    uint64_t owned;                     /* host cluster that ui.owner is about */
+    uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
     bool after_g;                       /* the prompt was opened with g, not with : */
     int64_t gg_ms;                      /* when "gg" was typed */
     struct place gg_from;               /* ... and where */
@@ -39,6 +52,9 @@ struct app {
     bool leave;
     int signo;
 };
+
+/* What the frame shows of all this. */
+struct frame app_frame(const struct app *app);
 
 /* The last line, until the next key. */
 void app_say(struct app *app, bool alarm, const char *text);
@@ -63,5 +79,11 @@ void app_prompt_take(struct app *app, uint32_t key); /* a key while the prompt i
 /* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g.
  * True when this key makes it the latter; the prompt is open again then. */
 bool app_was_guest(struct app *app, uint32_t key);
+
+/* app_wait.c: the wait function of app->nowait. Draws, takes keys, and gives up at Esc, q
+ * and signals. */
+bool app_wait(void *arg, int fd);
+/* An event that came meanwhile; false: there is none. */
+bool app_queue_pop(struct app *app, struct event *out);
 
 #endif

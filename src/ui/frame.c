@@ -218,11 +218,15 @@ static void draw_place(const struct frame *f, const struct area *line)
     struct buf text = BUF_INIT;
     int end = line->w - 1;
 
-    if (class->status) {
+    if (f->reading)
+        buf_puts(&text, "reading\u2026");
+    else if (class->status)
         class->status(f->state, f->ui, &text);
+    if (text.len) {
         end -= text_columns(line, buf_str(&text)) + 1;
         if (end > line->w / 2)
-            draw_text(line, 0, end + 1, ROLE_DIM, buf_str(&text));
+            draw_text(line, 0, end + 1, f->reading ? ROLE_MESSAGE : ROLE_DIM,
+                      buf_str(&text));
         else
             end = line->w - 1;
         buf_reset(&text);

@@ -14,6 +14,7 @@ struct frame {
     const struct prompt *prompt;
     const char *message;            /* "" : none */
     bool alarm;
+    bool reading;                   /* not all that the view shows has been read */
     bool stopping;                  /* the scan was told to stop */
     const struct error *scan_error; /* why there is no result; ERR_NONE: no such thing */
 };

@@ -102,7 +102,7 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
     struct buf text = BUF_INIT;
     struct place to;
     const char *why;
-    size_t problem;
+    struct problem_hits hits = { .n = 0 };
     int y = 1;
 
     draw_hline(a, 0, 0, a->w);
@@ -122,12 +122,12 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
     }
     site_text(ui->img, site, &text);
     y += draw_wrapped(a, 1, 1, a->w - 2, ROLE_STRONG, buf_str(&text), 0);
-    if (ui->scan && marks_of_bytes(&v->marks, &ui->scan->problems, site->start, site->len,
-                                   &problem)) {
-        const struct problem *p = &ui->scan->problems.list[problem];
+    problem_index_bytes(ui->index, site->start, site->len, &hits);
+    if (hits.n) {
+        const struct problem *p = &ui->scan->problems.list[hits.gravest];
 
         buf_reset(&text);
-        marks_words(p, ui->img, &text);
+        problem_line(p, ui->img, &text);
         draw_cut(a, y++, 1, a->w - 2, ROLE_SEV + problem_info(p->kind)->severity,
                  buf_str(&text));
     }

@@ -5,7 +5,6 @@
 #define QCHECK_UI_HEX_VIEW_H
 
 #include "ui/hexdata.h"
-#include "ui/marks.h"
 #include "ui/view.h"
 
 struct hex_view {
@@ -21,7 +20,6 @@ struct hex_view {
     uint64_t file_at;           /* cursor to come back to from `plain` */
     char fault[200];            /* of the decompression; "": none */
     struct place said;          /* place reported last */
-    struct marks marks;
 };
 
 /* How a view of `rows` rows is divided: rows of explanation below, a title above. */

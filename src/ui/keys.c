@@ -108,6 +108,7 @@ static const struct key_row table[] = {
     { NOT_HELP, "}", ACT_NEXT_VIEW, NULL, 0, "Next view" },
     { NOT_HELP, "{ BackTab", ACT_PREV_VIEW, NULL, 0, "Previous view" },
     { IN_ALL, "Esc", ACT_STOP, NULL, 0, "Stop the scan and keep what it has found" },
+    { IN_ALL, "R", ACT_RESCAN, NULL, 0, "Scan again, after Esc or when the file has changed" },
     { IN_ALL, "m", ACT_MOUSE, NULL, 0,
       "Mouse on or off (off: the terminal selects text)" },
     { IN_ALL, "T", ACT_THEME, NULL, 0,

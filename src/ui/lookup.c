@@ -13,16 +13,16 @@ static bool same(const struct lookup_wish *a, const struct lookup_wish *b)
 
 #define NAP_MS 5
 
-static bool walk(void *arg, _Atomic bool *cancel, struct error *err)
+static bool walk(void *arg, struct task_run *run, struct error *err)
 {
     struct lookup *l = arg;
     const struct lookup_wish *w = &l->walk;
     const struct timespec nap = { 0, NAP_MS * 1000000 };
 
-    for (unsigned ms = 0; ms < w->rest_ms && !*cancel; ms += NAP_MS)
+    for (unsigned ms = 0; ms < w->rest_ms && !run->cancel; ms += NAP_MS)
         nanosleep(&nap, NULL);
     return referrers_find_watched(w->img, w->scan, w->first, w->n, w->max, w->threads,
-                                  cancel, &l->tables_done, &l->result, err);
+                                  &run->cancel, &l->tables_done, &l->result, err);
 }
 
 /* Waits for the walk and takes its outcome where that is still wanted. */

@@ -96,24 +96,25 @@ static void say_refcount(struct sidebar *s, const struct ui *ui, uint64_t cluste
              ui->scan->partial ? " so far" : stored == cell.counted ? "" : " !");
 }
 
-static void say_problems(const struct map_view *v, struct sidebar *s, const struct ui *ui,
-                         uint64_t cluster)
+static void say_problems(struct sidebar *s, const struct ui *ui, uint64_t cluster)
 {
     const struct problems *p = &ui->scan->problems;
     unsigned bits = ui->img->geo.cluster_bits;
-    size_t first = NO_PROBLEM;
-    size_t n = marks_of_clusters(&v->marks, p, cluster, 1, &first);
+    struct problem_hits hits = { .n = 0 };
+    const struct problem *one;
     struct buf text = BUF_INIT;
 
-    if (n == 0)
-        n = marks_of_bytes(&v->marks, p, cluster << bits, UINT64_C(1) << bits, &first);
-    if (n == 0)
+    problem_index_clusters(ui->index, cluster, 1, &hits);
+    if (hits.n == 0)
+        problem_index_bytes(ui->index, cluster << bits, UINT64_C(1) << bits, &hits);
+    if (hits.n == 0)
         return;
-    buf_printf(&text, "! %s: ", problem_info(p->list[first].kind)->title);
-    problem_text(&p->list[first], ui->img, &text);
-    if (n > 1)
-        buf_printf(&text, " (and %zu more)", n - 1);
-    sidebar_add(s, ROLE_SEV + problem_info(p->list[first].kind)->severity, "%s",
+    one = &p->list[hits.gravest];
+    buf_puts(&text, "! ");
+    problem_line(one, ui->img, &text);
+    if (hits.n > 1)
+        buf_printf(&text, " (and %zu more)", hits.n - 1);
+    sidebar_add(s, ROLE_SEV + problem_info(one->kind)->severity, "%s",
              buf_str(&text));
     buf_free(&text);
 }
@@ -205,7 +206,7 @@ static void explain_file(const struct map_view *v, struct sidebar *s, const stru
         }
     }
     say_refcount(s, ui, p->at);
-    say_problems(v, s, ui, p->at);
+    say_problems(s, ui, p->at);
     say_referrers(v, s, ui);
 }
 

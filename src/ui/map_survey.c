@@ -5,19 +5,25 @@
 
 #include "ui/map_view.h"
 
-static bool survey_guest(void *arg, _Atomic bool *cancel, struct error *err)
+static bool survey_guest(void *arg, struct task_run *run, struct error *err)
 {
     struct map_survey *s = arg;
 
-    return guest_map_build(s->scan, cancel, &s->work.guest, err) &&
+    return guest_map_build(s->scan, &run->cancel, &s->work.guest, err) &&
            guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err);
 }
 
-static bool survey_order(void *arg, _Atomic bool *cancel, struct error *err)
+static bool survey_order(void *arg, struct task_run *run, struct error *err)
 {
     struct map_survey *s = arg;
 
-    return order_build(s->scan->img, cancel, &s->work.order, err);
+    return order_build(s->scan->img, &run->cancel, &s->work.order, err);
+}
+
+static void survey_free(struct guest_survey *s)
+{
+    guest_map_free(s->guest);
+    order_free(s->order);
 }
 
 /* Takes what a walk that has ended found: either of the two, or nothing. */
@@ -27,6 +33,12 @@ static void survey_take(struct map_view *v)
 
     task_finish(s->task, NULL);
     s->task = NULL;
+    if (s->stale) {
+        survey_free(&s->work);
+        s->work = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
+        s->stale = false;
+        return;
+    }
     if (s->work.guest) {
         v->survey.guest = s->work.guest;
         v->survey.total = s->work.total;
@@ -59,10 +71,17 @@ void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sigh
         s->task = NULL;
 }
 
-static void survey_free(struct guest_survey *s)
+void map_survey_forget(struct map_view *v)
 {
-    guest_map_free(s->guest);
-    order_free(s->order);
+    struct map_survey *s = &v->surveying;
+
+    if (s->task) {
+        s->stale = true;
+        task_cancel(s->task);
+    }
+    survey_free(&v->survey);
+    v->survey = (struct guest_survey){ NULL, NULL, { { 0 }, 0, 0 } };
+    s->tried_guest = s->tried_order = false;
 }
 
 void map_survey_free(struct map_view *v)

@@ -6,7 +6,6 @@
 
 #include "ui/lookup.h"
 #include "ui/map_pane.h"
-#include "ui/marks.h"
 #include "ui/sidebar.h"
 
 /* What walks over the guest disk find out, on a thread, once the scan has ended: first
@@ -20,6 +19,7 @@ struct guest_survey {
 struct map_survey {
     struct task *task;
     bool tried_guest, tried_order;
+    bool stale;                         /* its outcome is not wanted any more */
     const struct scan_result *scan;     /* what the thread works on ... */
     struct guest_survey work;           /* ... and has, until the task is finished */
 };
@@ -33,7 +33,6 @@ struct map_view {
     enum map_colouring colouring;
     struct map_survey surveying;
     struct guest_survey survey;         /* its outcome */
-    struct marks marks;
     struct map_hist total;              /* of the whole file, when the scan has ended */
     unsigned age;                       /* counts what tiles are made from */
     struct lookup lookup;               /* who refers to the cluster under the cursor */
@@ -69,6 +68,7 @@ struct tile_source map_source(const struct map_view *v, const struct ui *ui);
 /* map_survey.c: takes what a walk has found, and begins the next one that is needed;
  * stops and frees. */
 void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight);
+void map_survey_forget(struct map_view *v);     /* there is another scan */
 void map_survey_free(struct map_view *v);
 
 /* map_side.c: the explanation of the cell under the cursor. */

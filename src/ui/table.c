@@ -7,22 +7,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "base/text.h"
 #include "qcow2/spec.h"
 
 static void resolve_l1(const struct image *img, struct table *t)
 {
-    if (t->layer == LAYER_ACTIVE) {
-        t->off = img->hdr.l1_table_offset;
-        t->n = img->geo.l1_entries;
-    } else if (t->layer - 1 < img->snaps.n) {
-        t->off = img->snaps.list[t->layer - 1].l1_table_offset;
-        t->n = u64_min(img->snaps.list[t->layer - 1].l1_size, L1_ENTRIES_MAX);
-    } else {
+    struct layer_l1 l1;
+
+    if (!image_layer_l1(img, t->layer, &l1)) {
         t->why = "no such snapshot";
         return;
     }
+    t->off = l1.off;
+    t->n = l1.n;
     if (t->n == 0)
         t->why = "the table has no entries";
 }

@@ -5,7 +5,6 @@
 #ifndef QCHECK_UI_TABLE_H
 #define QCHECK_UI_TABLE_H
 
-#include "ui/marks.h"
 #include "ui/view.h"
 
 enum table_kind {
@@ -50,7 +49,7 @@ struct table_row {
 void table_resolve(const struct image *img, struct table *t);
 
 /* Reads the rows with these indices (rising); bounded by n. */
-void table_read(const struct ui *ui, const struct marks *marks, const struct table *t,
+void table_read(const struct ui *ui, const struct table *t,
                 const uint64_t *index, size_t n, struct table_row *out);
 
 /* Host byte of entry number `index` (refcounts narrower than a byte: of its byte). */

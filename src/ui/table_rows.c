@@ -111,51 +111,28 @@ static void add_counts(const struct ui *ui, struct table_row *r)
     }
 }
 
-static void note(struct table_row *r, const struct problems *p, size_t found,
-                 size_t first)
-{
-    if (found == 0)
-        return;
-    if (r->problems == 0 ||
-        problem_info(p->list[first].kind)->severity <
-            problem_info(p->list[r->problem].kind)->severity)
-        r->problem = first;
-    r->problems += found;
-}
-
 /* Problems of the entry, of the cluster it points to, and of the table it points to. */
-static void add_problems(const struct ui *ui, const struct marks *marks,
-                         const struct table *t, struct table_row *r)
+static void add_problems(const struct ui *ui, const struct table *t, struct table_row *r)
 {
-    const struct problems *p;
     uint64_t size = t->kind == TABLE_L2 ? ui->img->geo.l2_entry_size
                     : t->kind == TABLE_REFBLOCK
                         ? u64_max(ui->img->geo.refcount_bits / 8, 1)
                         : 8;
-    size_t first = 0;
+    struct problem_hits hits = { .n = 0 };
 
-    if (!ui->scan)
-        return;
-    p = &ui->scan->problems;
-    if (r->off != NO_ADDRESS) {
-        size_t found = marks_of_bytes(marks, p, r->off, size, &first);
-
-        note(r, p, found, first);
-    }
-    if (r->target_off == NO_ADDRESS || r->target_len == 0)
-        return;
-    if (t->kind != TABLE_SNAPSHOTS && t->kind != TABLE_BITMAPS) {
+    if (r->off != NO_ADDRESS)
+        problem_index_bytes(ui->index, r->off, size, &hits);
+    if (r->target_off != NO_ADDRESS && r->target_len != 0) {
         uint64_t from = geo_cluster_of(&ui->img->geo, r->target_off);
         uint64_t to = geo_cluster_of(&ui->img->geo, r->target_off + (r->target_len - 1));
-        size_t found = marks_of_clusters(marks, p, from, to - from + 1, &first);
 
-        note(r, p, found, first);
+        if (t->kind != TABLE_SNAPSHOTS && t->kind != TABLE_BITMAPS)
+            problem_index_clusters(ui->index, from, to - from + 1, &hits);
+        if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK && t->kind != TABLE_BITMAP)
+            problem_index_bytes(ui->index, r->target_off, r->target_len, &hits);
     }
-    if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK && t->kind != TABLE_BITMAP) {
-        size_t found = marks_of_bytes(marks, p, r->target_off, r->target_len, &first);
-
-        note(r, p, found, first);
-    }
+    r->problems = hits.n;
+    r->problem = hits.gravest;
 }
 
 /* --- strips: how full the table is that a row points to --- */
@@ -201,8 +178,8 @@ static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
     source_read_many(img->src, req, STRIP);
 }
 
-static void fill_strip(const struct ui *ui, const struct marks *marks,
-                       const struct table *t, struct table_row *r, uint8_t *bytes)
+static void fill_strip(const struct ui *ui, const struct table *t, struct table_row *r,
+                       uint8_t *bytes)
 {
     uint64_t part = ui->img->geo.cluster_size / STRIP;
     uint64_t len = u64_min(part, PIECE);
@@ -211,17 +188,16 @@ static void fill_strip(const struct ui *ui, const struct marks *marks,
     for (size_t i = 0; i < STRIP; i++) {
         uint64_t all = 0;
         uint64_t used = used_in(ui->img, t, bytes + i * len, len, &all);
-        size_t first = 0;
+        struct problem_hits hits = { .n = 0 };
 
         r->strip[i] = share(used, all);
-        r->strip_bad[i] =
-            ui->scan && marks_of_bytes(marks, &ui->scan->problems,
-                                       r->target_off + i * part, part, &first);
+        problem_index_bytes(ui->index, r->target_off + i * part, part, &hits);
+        r->strip_bad[i] = hits.n > 0;
     }
     r->has_strip = true;
 }
 
-void table_read(const struct ui *ui, const struct marks *marks, const struct table *t,
+void table_read(const struct ui *ui, const struct table *t,
                 const uint64_t *index, size_t n, struct table_row *out)
 {
     uint8_t *pieces = malloc((size_t)STRIP * PIECE); /* without it: rows without strips */
@@ -233,10 +209,10 @@ void table_read(const struct ui *ui, const struct marks *marks, const struct tab
         r->off = table_place(ui->img, t, index[k]).file_off;
         fill_row(ui, t, r);
         add_counts(ui, r);
-        add_problems(ui, marks, t, r);
+        add_problems(ui, t, r);
         if ((t->kind == TABLE_L1 || t->kind == TABLE_REFTABLE) && pieces &&
             r->target_off != NO_ADDRESS && r->target_off < ui->img->geo.file_len)
-            fill_strip(ui, marks, t, r, pieces);
+            fill_strip(ui, t, r, pieces);
     }
     free(pieces);
 }

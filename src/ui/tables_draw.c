@@ -106,7 +106,7 @@ static void draw_detail(const struct tables_view *v, const struct ui *ui,
         const struct table_row *r = &v->row[at];
 
         if (r->problems && ui->scan && a->h == 2) {
-            marks_words(&ui->scan->problems.list[r->problem], ui->img, &text);
+            problem_line(&ui->scan->problems.list[r->problem], ui->img, &text);
             draw_cut(a, 1, 1, a->w - 1, ROLE_SEV + SEV_CORRUPTION, buf_str(&text));
         } else {
             table_row_text(&look, r, &text);
@@ -115,7 +115,7 @@ static void draw_detail(const struct tables_view *v, const struct ui *ui,
             if (r->problems && ui->scan) {
                 const struct problem *p = &ui->scan->problems.list[r->problem];
 
-                marks_words(p, ui->img, &text);
+                problem_line(p, ui->img, &text);
                 draw_cut(a, 2, 1, a->w - 1, ROLE_SEV + problem_info(p->kind)->severity,
                          buf_str(&text));
             }

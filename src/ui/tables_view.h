@@ -18,7 +18,6 @@ struct tables_view {
     uint32_t *used; /* owned; indices of used entries of `table`, NULL: none yet */
     size_t n_used;
     enum number_style numbers;
-    struct marks marks;
     struct table_row *row;      /* owned, ROWS_MAX; as read by prepare */
     size_t n_row;
     bool stale;                 /* the rows are of another table or another time */

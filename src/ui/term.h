@@ -18,7 +18,7 @@ enum event_kind {
     EVENT_CLICK,            /* y, x; count: 2 for a double click */
     EVENT_WHEEL,            /* y, x; count: lines, negative upwards */
     EVENT_RESIZE,           /* y, x: rows and columns now; after suspension as well */
-    EVENT_WAKE,             /* the wake-up descriptor is readable */
+    EVENT_WAKE,             /* a wake-up descriptor is readable */
     EVENT_TICK,             /* the time is over */
     EVENT_END,              /* the terminal is gone or a signal ends us: signo, or 0 */
 };
@@ -30,13 +30,16 @@ struct event {
     int signo;
 };
 
+#define WAKE_MAX 8
+
 struct terminal;
 
 struct term_ops {
     void (*size)(struct terminal *t, int *rows, int *cols);
-    /* Waits for the next event, at most timeout_ms (-1: for ever); wake_fd: as well, -1:
-     * none. */
-    void (*next)(struct terminal *t, int wake_fd, int timeout_ms, struct event *out);
+    /* Waits for the next event, at most timeout_ms (-1: for ever), or until one of n_wake
+     * descriptors is readable (at most WAKE_MAX). */
+    void (*next)(struct terminal *t, const int *wake, int n_wake, int timeout_ms,
+                 struct event *out);
     void (*present)(struct terminal *t, const struct grid *g);
     void (*repaint)(struct terminal *t);        /* the next present() draws every cell */
     void (*set_theme)(struct terminal *t, enum theme_id theme);

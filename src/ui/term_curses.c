@@ -5,6 +5,7 @@
 #include "ui/term.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
@@ -288,18 +289,19 @@ static bool signal_event(struct terminal *base, struct event *out)
     return false;
 }
 
-static void term_next(struct terminal *base, int wake_fd, int timeout_ms,
+static void term_next(struct terminal *base, const int *wake, int n_wake, int timeout_ms,
                       struct event *out)
 {
-    struct pollfd fds[2] = { { fileno(self(base)->in), POLLIN, 0 },
-                             { wake_fd, POLLIN, 0 } };
+    struct pollfd fds[1 + WAKE_MAX] = { { fileno(self(base)->in), POLLIN, 0 } };
     int waiting = 0;
     int n;
 
     *out = (struct event){ .kind = EVENT_NONE };
     if (signal_event(base, out) || key_event(out))
         return;
-    n = signals_wait(fds, wake_fd < 0 ? 1 : 2, timeout_ms);
+    for (int i = 0; i < n_wake; i++)
+        fds[1 + i] = (struct pollfd){ wake[i], POLLIN, 0 };
+    n = signals_wait(fds, 1 + n_wake, timeout_ms);
     if (n < 0 && errno != EINTR) {
         out->kind = EVENT_END;
         return;
@@ -317,7 +319,7 @@ static void term_next(struct terminal *base, int wake_fd, int timeout_ms,
             key_event(out);
     } else if (fds[0].revents) {
         out->kind = EVENT_END;
-    } else if (fds[1].revents) {
+    } else {
         out->kind = EVENT_WAKE;
     }
 }
@@ -396,6 +398,19 @@ static bool look_up_terminal(const char *name, struct error *err)
     return ok;
 }
 
+/* The terminal, to read keys from. A description of its own that does not block: ncurses
+ * waits for the rest of a mouse report, for ever where it was cut short. */
+static FILE *open_keys(void)
+{
+    const char *name = isatty(STDIN_FILENO) ? ttyname(STDIN_FILENO) : "/dev/tty";
+    int fd = name ? open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+    if (!f && fd >= 0)
+        close(fd);
+    return f ? f : isatty(STDIN_FILENO) ? stdin : NULL;
+}
+
 bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
                struct error *err)
 {
@@ -409,7 +424,7 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
     t = calloc(1, sizeof *t);
     if (!t)
         return err_set(err, ERR_NOMEM, "out of memory");
-    t->in = isatty(STDIN_FILENO) ? stdin : fopen("/dev/tty", "re");
+    t->in = open_keys();
     if (!t->in) {
         free_term(t);
         return err_set(err, ERR_USAGE, "there is no terminal to read keys from");

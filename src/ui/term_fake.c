@@ -69,25 +69,28 @@ static bool typed(struct fake *t, struct event *out)
     return true;
 }
 
-/* Waits for the scan; it has ended when nobody gives a descriptor any more. */
-static bool awaited(int wake_fd, struct event *out)
+/* Waits for work that goes on; all has ended when nobody gives a descriptor any more. */
+static bool awaited(const int *wake, int n_wake, struct event *out)
 {
-    struct pollfd fd = { wake_fd, POLLIN, 0 };
+    struct pollfd fd[WAKE_MAX];
 
-    if (wake_fd < 0)
+    if (n_wake == 0)
         return false;
-    if (poll(&fd, 1, -1) == 1)
+    for (int i = 0; i < n_wake; i++)
+        fd[i] = (struct pollfd){ wake[i], POLLIN, 0 };
+    if (poll(fd, (nfds_t)n_wake, -1) > 0)
         out->kind = EVENT_WAKE;
     return true;
 }
 
 /* Carries out one word; false when it is no event and the next word must be read. */
-static bool play(struct fake *t, const char *word, int wake_fd, struct event *out)
+static bool play(struct fake *t, const char *word, const int *wake, int n_wake,
+                 struct event *out)
 {
     const char *arg;
 
     if (strcmp(word, "wait") == 0) {
-        if (!awaited(wake_fd, out))
+        if (!awaited(wake, n_wake, out))
             return false;
         t->at -= 4;                 /* until there is nothing left to wait for */
         return true;
@@ -128,7 +131,7 @@ static bool play(struct fake *t, const char *word, int wake_fd, struct event *ou
     return true;
 }
 
-static void fake_next(struct terminal *base, int wake_fd, int timeout_ms,
+static void fake_next(struct terminal *base, const int *wake, int n_wake, int timeout_ms,
                       struct event *out)
 {
     struct fake *t = self(base);
@@ -151,7 +154,7 @@ static void fake_next(struct terminal *base, int wake_fd, int timeout_ms,
         memcpy(word, t->at, len);
         word[len] = '\0';
         t->at += len;
-        if (play(t, word, wake_fd, out))
+        if (play(t, word, wake, n_wake, out))
             return;
     }
 }

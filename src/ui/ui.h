@@ -25,10 +25,14 @@ struct ui_options {
 };
 
 /* Runs the inspector on the controlling terminal until the person leaves. setlocale() has
- * been called. False when the terminal cannot be used or memory runs out. *signo: 0, or
- * the signal that ended it; the caller should end by the same one (the terminal is
- * restored). */
-bool ui_run(const struct image *img, const struct ui_options *opt, int *signo,
+ * been called. False when the terminal cannot be used or memory runs out. */
+struct ui_end {
+    int signo;                  /* 0, or the signal that ended it: the caller should end by
+                                   the same one (the terminal is restored) */
+    bool reading;               /* threads still wait for storage that does not answer: the
+                                   image must not be closed; leave by _exit() */
+};
+bool ui_run(const struct image *img, const struct ui_options *opt, struct ui_end *end,
             struct error *err);
 
 #endif

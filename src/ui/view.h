@@ -11,7 +11,10 @@
  *      for something in *req.
  *   2. prepare() is told the size of its area and may read from the image: bounded, about
  *      as much as the screen shows. It keeps what it read, and the error when reading
- *      failed, in its state.
+ *      failed, in its state. What the storage does not give at once fails with EAGAIN
+ *      (base/source_nowait.h): then prepare() is called again when it has come, so a view
+ *      must not keep such a failure. Reads in act(), show() and reloaded() take as long as
+ *      they take; the frame goes on meanwhile, and Esc makes them fail.
  *   3. draw() draws from that state. The state is const, it reads nothing, it cannot
  *      fail. The area is erased before. It should set the real cursor on the focused
  *      item.
@@ -23,23 +26,24 @@
  * place seen in a coarse view keeps its precision on return to a fine one.
  *
  * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and
- * everything must work all the same. When it ends, scanned() is called once (and never
- * when the scan failed). Sizes may be anything from 1x1, in any order. Text from the
+ * everything must work all the same. When ui->scan or ui->img has changed, reloaded() is
+ * called; what a view knows of the older ones stays valid while it waits for a task. Sizes may be anything from 1x1, in any order. Text from the
  * image is drawn with draw_bytes, everything else with draw_text; neither needs care
  * about clipping.
  *
  * All callbacks run on one thread. Pointers in struct ui stay valid while the view
- * exists, except that `scan` and `progress` change between calls. */
+ * exists, except that `scan`, `index` and `progress` change between calls. */
 #ifndef QCHECK_UI_VIEW_H
 #define QCHECK_UI_VIEW_H
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "inspect/problem_index.h"
+#include "inspect/site.h"
 #include "qcow2/image.h"
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
-#include "inspect/site.h"
 
 #define NO_PROBLEM SIZE_MAX
 
@@ -47,6 +51,7 @@
 struct ui {
     const struct image *img;
     const struct scan_result *scan;         /* NULL until the scan has ended */
+    const struct problem_index *index;      /* of its problems; NULL without memory, too */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */
@@ -101,8 +106,9 @@ struct view_class {
     void (*destroy)(void *state);
 
     void (*show)(void *state, const struct ui *ui, const struct place *place);
-    /* The scan has ended: ui->scan is there. May be NULL. */
-    void (*scanned)(void *state, const struct ui *ui);
+    /* There is another ui->scan (NULL: none) or ui->img: drop what was made from the old
+     * one, and cancel tasks that use it, without waiting for them. May be NULL. */
+    void (*reloaded)(void *state, const struct ui *ui);
     void (*prepare)(void *state, const struct ui *ui, int rows, int cols);
     void (*draw)(const void *state, const struct ui *ui, const struct area *a);
     void (*act)(void *state, const struct ui *ui, enum action action,

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "qcow2/field.h"
 #include "ui/list.h"
-#include "ui/marks.h"
 #include "ui/number.h"
 #include "ui/view.h"
 
@@ -23,7 +22,6 @@ struct header_view {
     size_t n;
     struct list list;
     enum number_style numbers;
-    struct marks marks;
     int detail_h;                   /* rows of the explanation below the list */
 };
 
@@ -71,7 +69,6 @@ static void header_destroy(void *state)
 {
     struct header_view *v = state;
 
-    marks_free(&v->marks);
     parts_free(&v->parts);
     free(v->row);
     free(v);
@@ -93,13 +90,6 @@ static void header_show(void *state, const struct ui *ui, const struct place *pl
             return;
         }
     }
-}
-
-static void header_scanned(void *state, const struct ui *ui)
-{
-    struct header_view *v = state;
-
-    marks_build(&v->marks, ui->scan);
 }
 
 static void header_prepare(void *state, const struct ui *ui, int rows, int cols)
@@ -204,7 +194,7 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
     const struct row *row = &v->row[n];
     const struct part *p = row->part;
     struct buf text = BUF_INIT;
-    size_t problem;
+    struct problem_hits hits = { .n = 0 };
 
     if (row->heading) {
         heading(ui->img, p, &text);
@@ -224,8 +214,8 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
              p->field->target != TARGET_NONE && p->value ? ROLE_LINK : ROLE_TEXT,
              buf_str(&text));
     draw_cut(a, y, c->meaning, a->w - c->meaning, ROLE_DIM, p->field->meaning);
-    if (ui->scan &&
-        marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem))
+    problem_index_bytes(ui->index, p->off, p->len, &hits);
+    if (hits.n)
         draw_text(a, y, c->name - 1, ROLE_SEV + SEV_CORRUPTION, "!");
     if (n == v->list.at)
         draw_restyle(a, y, 0, a->w, N_ROLES, ATTR_REVERSE);
@@ -239,7 +229,7 @@ static void draw_detail(const struct header_view *v, const struct ui *ui,
     const struct part *p = v->row[v->list.at].part;
     const struct field *f = p->field;
     struct buf text = BUF_INIT;
-    size_t problem;
+    struct problem_hits hits = { .n = 0 };
     struct area in = area_part(a, 1, 1, -1, -2);
 
     draw_hline(a, 0, 0, a->w);
@@ -249,10 +239,10 @@ static void draw_detail(const struct header_view *v, const struct ui *ui,
                p->off + p->len - 1);
     decoded(ui->img, p, &text);
     buf_putc(&text, '\n');
-    if (ui->scan &&
-        marks_of_bytes(&v->marks, &ui->scan->problems, p->off, p->len, &problem)) {
+    problem_index_bytes(ui->index, p->off, p->len, &hits);
+    if (hits.n) {
         buf_puts(&text, "! ");
-        marks_words(&ui->scan->problems.list[problem], ui->img, &text);
+        problem_line(&ui->scan->problems.list[hits.gravest], ui->img, &text);
         buf_putc(&text, '\n');
     }
     if (f->detail)
@@ -412,7 +402,6 @@ const struct view_class view_header = {
     .create = header_create,
     .destroy = header_destroy,
     .show = header_show,
-    .scanned = header_scanned,
     .prepare = header_prepare,
     .draw = header_draw,
     .act = header_act,

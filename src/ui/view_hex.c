@@ -41,15 +41,7 @@ static void hex_destroy(void *state)
 
     free(v->plain);
     hexdata_free(&v->data);
-    marks_free(&v->marks);
     free(v);
-}
-
-static void hex_scanned(void *state, const struct ui *ui)
-{
-    struct hex_view *v = state;
-
-    marks_build(&v->marks, ui->scan);
 }
 
 static uint64_t size_of(const struct hex_view *v, const struct ui *ui)
@@ -348,7 +340,6 @@ const struct view_class view_hex = {
     .create = hex_create,
     .destroy = hex_destroy,
     .show = hex_show,
-    .scanned = hex_scanned,
     .prepare = hex_prepare,
     .draw = hex_draw,
     .act = hex_act,

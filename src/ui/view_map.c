@@ -34,7 +34,6 @@ static void map_destroy(void *state)
 
     map_survey_free(v);
     lookup_free(&v->lookup);
-    marks_free(&v->marks);
     for (int s = 0; s < N_SPACES; s++)
         pane_free(&v->pane[s]);
     free(v);
@@ -60,12 +59,13 @@ static void map_show(void *state, const struct ui *ui, const struct place *place
     v->linked = false;
 }
 
-static void map_scanned(void *state, const struct ui *ui)
+static void map_reloaded(void *state, const struct ui *ui)
 {
     struct map_view *v = state;
 
-    marks_build(&v->marks, ui->scan);
-    map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    if (ui->scan)
+        map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    map_survey_forget(v);
     lookup_forget(&v->lookup);
     v->linked = false;
     v->age++;
@@ -122,7 +122,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
 
     if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
         bool at_once = cost <= LOOKUP_AT_ONCE &&
-                       source_get_info(ui->img->src).kind != SOURCE_NBD;
+                       source_get_info(ui->img->src).kind == SOURCE_MEMORY;
         struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1,
                                     at_once ? 0 : LOOKUP_REST_MS };
 
@@ -430,7 +430,7 @@ const struct view_class view_map = {
     .create = map_create,
     .destroy = map_destroy,
     .show = map_show,
-    .scanned = map_scanned,
+    .reloaded = map_reloaded,
     .prepare = map_prepare,
     .draw = map_view_draw,
     .act = map_act,

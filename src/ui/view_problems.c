@@ -95,9 +95,13 @@ static void problems_show(void *state, const struct ui *ui, const struct place *
     v->in_places = true;
 }
 
-static void problems_scanned(void *state, const struct ui *ui)
+static void problems_reloaded(void *state, const struct ui *ui)
 {
-    make(state, ui->scan);
+    struct problems_view *v = state;
+
+    v->scan = NULL;
+    if (ui->scan)
+        make(v, ui->scan);
 }
 
 const struct pick_row *problems_row(const struct problems_view *v)
@@ -331,7 +335,7 @@ const struct view_class view_problems = {
     .create = problems_create,
     .destroy = problems_destroy,
     .show = problems_show,
-    .scanned = problems_scanned,
+    .reloaded = problems_reloaded,
     .prepare = problems_prepare,
     .draw = problems_draw,
     .act = problems_act,

@@ -35,7 +35,6 @@ static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
-    marks_free(&v->marks);
     free(v->used);
     free(v->row);
     free(v);
@@ -113,11 +112,11 @@ static void tables_show(void *state, const struct ui *ui, const struct place *pl
         set_table(state, ui, &t, row);
 }
 
-static void tables_scanned(void *state, const struct ui *ui)
+static void tables_reloaded(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
 
-    marks_build(&v->marks, ui->scan);
+    (void)ui;
     v->stale = v->bar_stale = true;
 }
 
@@ -176,7 +175,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
         if (old)
             next[i] = *old;
         else
-            table_read(ui, &v->marks, &v->table, &index, 1, &next[i]);
+            table_read(ui, &v->table, &index, 1, &next[i]);
     }
     v->n_row = (size_t)u64_min((uint64_t)v->list.h, v->list.n - v->list.top);
     free(v->row);
@@ -335,7 +334,7 @@ const struct view_class view_tables = {
     .create = tables_create,
     .destroy = tables_destroy,
     .show = tables_show,
-    .scanned = tables_scanned,
+    .reloaded = tables_reloaded,
     .prepare = tables_prepare,
     .draw = tables_draw,
     .act = tables_act,

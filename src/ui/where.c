@@ -38,26 +38,26 @@ void where_complete(const struct image *img, struct place *p)
     p->file_off = hit.entry.type == L2_COMPRESSED ? hit.entry.host_off : hit.host_off;
 }
 
-bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out)
+bool where_owned(const struct ui *ui, uint64_t cluster)
 {
-    struct referrers found;
     struct map_cell cell;
-    bool ok = false;
 
     if (!ui->scan || cluster >= map_clusters(ui->scan->map) ||
         ui->scan->stats.l2_tables > WHERE_OWNER_MAX >> ui->img->geo.cluster_bits)
         return false;
     map_get(ui->scan->map, cluster, &cell);
-    if (!class_info(cell.cls)->guest ||
-        !referrers_find(ui->img, ui->scan, cluster, 1, 16, 1, NULL, &found, NULL))
-        return false;
-    for (size_t i = 0; i < found.n && !ok; i++) {
-        ok = found.list[i].place.kind == PLACE_L2;
-        if (ok)
-            *out = found.list[i].place;
+    return class_info(cell.cls)->guest;
+}
+
+bool where_owner(const struct referrers *found, struct place *out)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        if (found->list[i].place.kind == PLACE_L2) {
+            *out = found->list[i].place;
+            return true;
+        }
     }
-    referrers_free(&found);
-    return ok;
+    return false;
 }
 
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,

@@ -4,6 +4,7 @@
 #ifndef QCHECK_UI_WHERE_H
 #define QCHECK_UI_WHERE_H
 
+#include "scan/referrers.h"
 #include "ui/view.h"
 
 /* The host cluster in which a place stands (of an entry: where the entry lies, not where
@@ -15,11 +16,12 @@ bool where_cluster(const struct ui *ui, const struct place *p, uint64_t *cluster
  * Reads two table entries at most. */
 void where_complete(const struct image *img, struct place *p);
 
-/* Whose guest data lies in a host cluster: the first L2 entry that points there, as a
- * completed place. Walks the tables, and so only where all of them together have at most
- * WHERE_OWNER_MAX bytes and the scan has ended; else, or when nobody does, false. */
-#define WHERE_OWNER_MAX (UINT64_C(2) << 20)
-bool where_owner(const struct ui *ui, uint64_t cluster, struct place *out);
+/* Is it worth while to look who has the guest data of a host cluster? Where the scan has
+ * ended, it is guest data, and all tables together have at most WHERE_OWNER_MAX bytes. */
+#define WHERE_OWNER_MAX (UINT64_C(64) << 20)
+bool where_owned(const struct ui *ui, uint64_t cluster);
+/* Whose guest data it is: the first L2 entry of those who point there. */
+bool where_owner(const struct referrers *found, struct place *out);
 
 /* The guest range a place concerns, cut to the disk. False: none is known. */
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,

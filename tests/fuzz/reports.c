@@ -68,6 +68,19 @@ static void check_text(const struct sink *s, bool colour)
     }
 }
 
+static void check_forbidden(const struct sink *s)
+{
+    const char *at = s->forbidden ? memmem(s->bytes, s->len, s->forbidden,
+                                           strlen(s->forbidden)) : NULL;
+
+    if (!at)
+        return;
+    while (at > s->bytes && at[-1] != '\n')
+        at--;
+    fprintf(stderr, "%s in: %.*s\n", s->forbidden, (int)strcspn(at, "\n"), at);
+    abort();
+}
+
 static void check_json(const struct sink *s, bool lines)
 {
     json_error_t why;
@@ -92,6 +105,7 @@ void sink_close(struct sink *s, enum form form, bool ok)
 {
     fclose(s->f);
     check_text(s, form == FORM_COLOUR);
+    check_forbidden(s);
     if (ok && !s->full && form >= FORM_JSON)
         check_json(s, form == FORM_JSON_LINES);
 }
@@ -218,9 +232,9 @@ void report_places(const struct scan_result *scan, unsigned choice, struct sink 
         "0", "header 24", "L1[0]", "L2[0][0]", "guest 0", "rt 0", "rb 0 1", "end", "3c",
         "guest 70000", "snap 1", "snap 1 L2[0][3]", "snap 2 guest 512", "bitmap 1", "7c", "0x811",
     };
-    struct found *found;
+    struct problem_index *found;
 
-    if (!found_new(scan, &found, NULL))
+    if (!problem_index_new(scan, &found, NULL))
         return;
     for (size_t i = choice % 4; i < sizeof address / sizeof address[0]; i += 4) {
         struct place place;
@@ -243,5 +257,5 @@ void report_places(const struct scan_result *scan, unsigned choice, struct sink 
         sink_close(s, FORM_JSON, ok);
         at_free(&at);
     }
-    found_free(found);
+    problem_index_free(found);
 }

@@ -20,6 +20,7 @@ struct sink {
     char *bytes;                /* owned (sink_free), OUTPUT_MAX of them */
     size_t len;
     bool full;                  /* not all was taken */
+    const char *forbidden;      /* text that must not be in any report; NULL: none */
     FILE *f;
     struct out out;
 };

@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "report/chain.h"
+#include "disk/chain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +62,43 @@ static struct chain_layer *append(struct chain *c, const char *name, size_t len)
     return &list[c->n++];
 }
 
+static bool set_fault(char **fault, const char *why, struct error *err)
+{
+    *fault = strdup(why);
+    return *fault || err_set(err, ERR_NOMEM, "out of memory");
+}
+
 static bool fault(struct chain_layer *l, const char *why, struct error *err)
 {
-    l->fault = strdup(why);
-    return l->fault || err_set(err, ERR_NOMEM, "out of memory");
+    return set_fault(&l->fault, why, err);
+}
+
+/* The external data file of `img`, whose own file is `filename`. */
+static bool open_data(const char *filename, const struct image *img, bool allowed,
+                      struct chain_data *out, struct error *err)
+{
+    struct error why;
+
+    if (!img || !img->geo.data_file)
+        return true;
+    if (!img->data_file)
+        return set_fault(&out->fault, "the image does not name its data file", err);
+    if (!allowed)
+        return set_fault(&out->fault, "not opened: --backing would do it", err);
+    if (is_protocol(img->data_file))
+        return set_fault(&out->fault, "not opened: not the name of a file", err);
+    out->path = path_of(filename, img->data_file);
+    if (!out->path)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return source_open_file(out->path, &out->src, &why) ||
+           set_fault(&out->fault, why.text, err);
+}
+
+static void close_data(struct chain_data *data)
+{
+    free(data->path);
+    free(data->fault);
+    source_close(data->src);
 }
 
 /* Opens one layer: as qcow2 when its magic says so and the layer above does not say
@@ -108,7 +141,9 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
     const char *above = filename;
     size_t n_seen = allowed && identify(filename, &seen[0]) ? 1 : 0;
 
-    *out = (struct chain){ NULL, 0 };
+    *out = (struct chain)CHAIN_INIT;
+    if (!open_data(filename, img, allowed, &out->data, err))
+        goto nomem;
     while (img && img->backing_file && img->backing_file_len) {
         struct chain_layer *l = append(out, img->backing_file, img->backing_file_len);
         bool again = false, ok = true;
@@ -136,7 +171,7 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
             ok = again ? fault(l, "not opened: the chain leads back to this file", err)
                        : open_layer(l, img->backing_format, err);
         }
-        if (!ok)
+        if (!ok || (l->img && !open_data(l->path, l->img, allowed, &l->data, err)))
             goto nomem;
         if (l->fault)
             break;
@@ -155,9 +190,11 @@ void chain_close(struct chain *chain)
         free(chain->layer[i].name);
         free(chain->layer[i].path);
         free(chain->layer[i].fault);
+        close_data(&chain->layer[i].data);
         image_close(chain->layer[i].img);
         source_close(chain->layer[i].raw);
     }
     free(chain->layer);
-    *chain = (struct chain){ NULL, 0 };
+    close_data(&chain->data);
+    *chain = (struct chain)CHAIN_INIT;
 }

@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "report/names.h"
+#include "qcow2/names.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* Names in an image: how many bytes of them are really there, and layers by name. */
-#ifndef QCHECK_REPORT_NAMES_H
-#define QCHECK_REPORT_NAMES_H
+#ifndef QCHECK_QCOW2_NAMES_H
+#define QCHECK_QCOW2_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

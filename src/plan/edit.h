@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Writing what the format has names for: fields of structures and entries of tables. */
+#ifndef QCHECK_PLAN_EDIT_H
+#define QCHECK_PLAN_EDIT_H
+
+#include "base/patch.h"
+#include "qcow2/field.h"
+
+/* A field of up to 8 bytes of a structure at host byte `at`. `table` and `field` are names
+ * of a field table (qcow2/field.h) that is not one of bits; the value must fit. */
+void edit_field(struct patches *step, const char *table, uint64_t at, const char *field,
+                uint64_t value);
+static inline void edit_header(struct patches *step, const char *field, uint64_t value)
+{
+    edit_field(step, "header", 0, field, value);
+}
+
+/* A big-endian word of 8 bytes, as in L1, L2 and refcount tables. */
+void edit_entry(struct patches *step, uint64_t off, uint64_t value);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+void room_init(struct room *s, const struct trial *t)
+{
+    *s = (struct room){ .trial = t, .next_cl = 1, .end_cl = t->img->geo.n_clusters,
+                         .may_grow = source_get_info(t->below).kind != SOURCE_BLOCK };
+}
+
+void room_free(struct room *s)
+{
+    free(s->run);
+    *s = (struct room){ 0 };
+}
+
+#define SPACE_LOOKS_MAX 4096
+
+static bool keep(struct room *s, uint64_t first_cl, uint64_t n, struct error *err)
+{
+    struct room_run *last = s->n ? &s->run[s->n - 1] : NULL;
+
+    if (last && last->first_cl + last->n == first_cl) {
+        last->n += n;
+        return true;
+    }
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        struct room_run *run = realloc(s->run, cap * sizeof *run);
+
+        if (!run)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        s->run = run;
+        s->cap = cap;
+    }
+    s->run[s->n++] = (struct room_run){ first_cl, n };
+    return true;
+}
+
+/* Is this a cluster that a sound refcount block calls free? */
+static bool covered(const struct image *img, uint64_t cl)
+{
+    uint64_t i = cl >> img->geo.refblock_bits;
+    uint64_t entry = i < img->reftable_n ? img->reftable[i] : 0;
+
+    return entry && !(entry & (img->geo.cluster_size - 1));
+}
+
+static bool reads_as_zeros(const struct image *img, uint64_t cl)
+{
+    uint64_t off = cl << img->geo.cluster_bits, end = off + img->geo.cluster_size;
+    uint8_t bytes[4096];
+
+    for (; off < end; off += sizeof bytes) {
+        size_t len = (size_t)u64_min(sizeof bytes, end - off);
+
+        if (!source_read(img->src, off, bytes, len, NULL))
+            return false;
+        if (bytes[0] || memcmp(bytes, bytes + 1, len - 1) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool suits(struct room *s, uint64_t cl, bool empty)
+{
+    if (!covered(s->trial->img, cl))
+        return false;
+    if (!empty)
+        return true;
+    return s->looked++ < SPACE_LOOKS_MAX && reads_as_zeros(s->trial->img, cl);
+}
+
+/* The first n neighbouring clusters inside the file that are free, and `empty` ones where
+ * that is wanted. The last cluster does not count when the file holds only a part of it. */
+static bool find_inside(struct room *s, uint64_t n, bool empty, uint64_t *first_cl)
+{
+    const struct geometry *geo = &s->trial->img->geo;
+    uint64_t whole = geo->file_size >> geo->cluster_bits, at = s->next_cl, len = 0;
+    struct map_run run;
+
+    while (at < whole && map_run_at(s->trial->scan->map, at, &run)) {
+        uint64_t end = u64_min(run.first + run.n, whole);
+        bool free = run.cell.cls == CLASS_VACANT && !run.cell.problem;
+
+        if (!free) {
+            len = 0;
+            at = end;
+        }
+        for (; at < end; at++) {
+            if (empty && s->looked > SPACE_LOOKS_MAX)
+                return false;
+            len = suits(s, at, empty) ? len + 1 : 0;
+            if (len == n) {
+                *first_cl = at + 1 - n;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl)
+{
+    uint64_t end;
+
+    if (!s->may_grow || !u64_add(s->end_cl, n, &end)
+        || end > READ_OFFSET_MAX >> s->trial->img->geo.cluster_bits)
+        return false;
+    *first_cl = s->end_cl;
+    s->end_cl = end;
+    return true;
+}
+
+bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err)
+{
+    uint64_t first;
+
+    if (find_inside(s, n, true, &first)) {
+        s->next_cl = first + n;
+    } else {
+        s->looked = SPACE_LOOKS_MAX + 1;        /* once behind the end, always there */
+        if (!at_the_end(s, n, &first)) {
+            if (!find_inside(s, n, false, &first))
+                return err_set(err, ERR_LIMIT, "no room for %llu more clusters, and the "
+                               "%s cannot grow", (unsigned long long)n,
+                               s->may_grow ? "file" : "device");
+            s->next_cl = first + n;
+        }
+    }
+    if (!keep(s, first, n, err))
+        return false;
+    *first_cl = first;
+    return true;
+}
+
+bool room_taken(const struct room *s, uint64_t cl)
+{
+    size_t lo = 0, hi = s->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->run[mid].first_cl + s->run[mid].n > cl)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo < s->n && s->run[lo].first_cl <= cl;
+}
+
+void room_set_length(const struct room *s, struct patches *step)
+{
+    const struct geometry *geo = &s->trial->img->geo;
+
+    if (s->end_cl > geo->n_clusters)
+        patches_set_length(step, s->end_cl << geo->cluster_bits);
+}

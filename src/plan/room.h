@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Where a planner puts new clusters. First choice are free clusters (refcount 0, no
+ * reference) that read as zeros, second the end of the file, last free clusters that hold
+ * something: after a loss those may be the only copy of it. Leaked clusters are never
+ * taken, for the same reason. */
+#ifndef QCHECK_PLAN_ROOM_H
+#define QCHECK_PLAN_ROOM_H
+
+#include "plan/trial.h"
+
+struct room_run { uint64_t first_cl, n; };
+
+struct room {
+    const struct trial *trial;      /* borrowed; must stay the same one */
+    uint64_t next_cl;               /* clusters before it are not looked at any more */
+    unsigned looked;                /* clusters read to see whether they are zeros */
+    uint64_t end_cl;                /* where the file ends, with what was taken */
+    bool may_grow;                  /* false for block devices */
+    struct room_run *run;          /* owned: what was taken, in rising order */
+    size_t n, cap;
+};
+
+void room_init(struct room *s, const struct trial *t);
+void room_free(struct room *s);
+
+/* Takes n neighbouring clusters. False when there is no room, or no memory. */
+bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err);
+
+/* Was this cluster taken? */
+bool room_taken(const struct room *s, uint64_t cl);
+
+/* Sets the length in `step` when something was taken behind the end of the file. */
+void room_set_length(const struct room *s, struct patches *step);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/trial.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+
+struct outcome {
+    struct image *img;
+    struct scan_result *scan;
+};
+
+static bool look(const struct trial *t, const struct patches *patches, struct outcome *out,
+                 struct error *err)
+{
+    struct source *src = NULL;
+
+    if (!source_open_patched(t->below, patches, &src, err))
+        return false;
+    if (!image_open(src, &t->opt.image, &out->img, err)) {
+        source_close(src);
+        return false;
+    }
+    if (scan_run(out->img, &t->opt.scan, t->opt.progress, &out->scan, err))
+        return true;
+    image_close(out->img);
+    return false;
+}
+
+static void release(struct trial *t)
+{
+    scan_free(t->scan);
+    image_close(t->img);
+    if (t->all)
+        patches_free(t->all);
+    free(t->all);
+}
+
+/* Makes `all` (taken when it succeeds) and what comes of it the trial. */
+static bool replace(struct trial *t, struct patches *all, struct error *err)
+{
+    struct outcome now;
+
+    if (!patches_flatten(all, err) || !look(t, all, &now, err)) {
+        patches_free(all);
+        free(all);
+        return false;
+    }
+    release(t);
+    t->img = now.img;
+    t->scan = now.scan;
+    t->all = all;
+    return true;
+}
+
+bool trial_open(struct source *below, const struct trial_options *opt,
+                const struct patches *start, struct trial **out, struct error *err)
+{
+    struct trial *t = calloc(1, sizeof *t);
+    struct patches *all = calloc(1, sizeof *all);
+
+    if (!t || !all) {
+        free(t);
+        free(all);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    t->below = below;
+    t->opt = *opt;
+    if (start)
+        patches_append(all, start);
+    if (!replace(t, all, err)) {
+        free(t);
+        return false;
+    }
+    *out = t;
+    return true;
+}
+
+void trial_close(struct trial *t)
+{
+    if (!t)
+        return;
+    release(t);
+    free(t);
+}
+
+bool trial_take(struct trial *t, const struct patches *step, struct error *err)
+{
+    struct patches *all = calloc(1, sizeof *all);
+
+    if (!all)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    patches_append(all, t->all);
+    patches_append(all, step);
+    return replace(t, all, err);
+}
+
+bool trial_copy(const struct trial *t, struct patches *step, uint64_t off, uint64_t from,
+                uint64_t len, struct error *err)
+{
+    uint8_t bytes[4096];
+
+    if (!patches_touch(t->all, from, len)) {
+        patches_copy(step, off, from, len);
+        return true;
+    }
+    for (uint64_t done = 0; done < len;) {
+        size_t n = (size_t)u64_min(sizeof bytes, len - done);
+
+        if (!source_read(t->img->src, from + done, bytes, n, err))
+            return false;
+        patches_write(step, off + done, bytes, n);
+        done += n;
+    }
+    return true;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/refcounts.h"
+#include "support/image_builder.h"
+
+static uint32_t seed;
+
+static uint32_t next(uint32_t n)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % n;
+}
+
+static struct builder *some_image(uint32_t order, uint32_t bits)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.refcount_order = order;
+    opt.cluster_bits = bits;
+    b = builder_new(opt);
+    for (uint64_t i = 0; i < 300; i += 1 + next(3))
+        builder_map(b, i);
+    for (uint64_t i = 310; i < 330 && order > 2; i++)
+        builder_map_compressed(b, i);
+    if (order > 0)
+        builder_add_snapshot(b, "1", "one");
+    for (uint64_t i = 0; i < 60; i += 2)
+        builder_map(b, i);
+    builder_add_bitmap(b, "map", 16, 0);
+    return b;
+}
+
+static void damage_refcounts(struct builder *b)
+{
+    uint64_t n = b->len >> b->opt.cluster_bits;
+    uint32_t i;
+
+    for (i = 0; i < 1 + next(30); i++)
+        builder_set_refcount(b, next((uint32_t)n), next(3) & b->geo.refcount_max);
+    switch (next(8)) {
+    case 0:             /* a block is lost */
+        builder_poke(b, b->reftable_off, 8, 0);
+        break;
+    case 1:             /* ... is not aligned */
+        builder_poke(b, b->reftable_off, 8, builder_peek(b, b->reftable_off, 8) + 512);
+        break;
+    case 2:             /* ... is another structure */
+        builder_poke(b, b->reftable_off, 8, b->l1_off);
+        break;
+    case 3:             /* ... lies past the end */
+        builder_poke(b, b->reftable_off, 8, (b->len + 0x100000) & ~UINT64_C(0xfffff));
+        break;
+    case 4:             /* the table is lost */
+        builder_poke_field(b, "header", 0, "refcount_table_offset",
+                           (b->len + 0x100000) & ~UINT64_C(0xfffff));
+        break;
+    case 5:             /* the table lies over the L1 table */
+        builder_poke_field(b, "header", 0, "refcount_table_offset", b->l1_off);
+        break;
+    default:
+        break;
+    }
+}
+
+static uint64_t refcount_problems(const struct scan_result *scan)
+{
+    static const enum problem_kind kinds[] = {
+        PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_HIGH, PROBLEM_LEAKED,
+        PROBLEM_REFCOUNT_UNREADABLE, PROBLEM_REFTABLE_PAST_END, PROBLEM_REFBLOCK_PAST_END,
+        PROBLEM_REFTABLE_RESERVED, PROBLEM_REFBLOCK_MISALIGNED, PROBLEM_REFBLOCK_SHARED,
+    };
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        n += scan->problems.count[kinds[i]];
+    return n;
+}
+
+static void check_mended(struct builder *b, struct source *src)
+{
+    const struct trial_options opt = { .scan.threads = 1 };
+    struct refcounts_outcome outcome;
+    struct patches step = { 0 };
+    struct trial *t, *again;
+    struct error err;
+
+    (void)b;
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    if (!refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step, &outcome, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(refcount_problems(t->scan), 0);
+    assert_int_equal(t->scan->qemu.leaks, 0);
+    /* The step alone, laid over the image as it is, gives the same. */
+    assert_true(trial_open(src, &opt, &step, &again, NULL));
+    assert_int_equal(refcount_problems(again->scan), 0);
+    assert_int_equal(again->scan->qemu.corruptions, t->scan->qemu.corruptions);
+    trial_close(again);
+    trial_close(t);
+    patches_free(&step);
+}
+
+static void damaged_refcounts_of_every_width_are_mended(void **state)
+{
+    (void)state;
+    for (uint32_t order = 0; order <= 6; order++)
+        for (seed = 1; seed < 40; seed++) {
+            uint32_t was = seed;
+            struct builder *b = some_image(order, 9 + was % 5);
+            struct source *src;
+
+            damage_refcounts(b);
+            src = builder_source(b);
+            check_mended(b, src);
+            source_close(src);
+            builder_free(b);
+            seed = was;
+        }
+}
+
+static void a_sound_image_gets_no_patch(void **state)
+{
+    struct builder *b = some_image(4, 12);
+    struct source *src = builder_source(b);
+    const struct trial_options opt = { .scan.threads = 1 };
+    struct refcounts_outcome outcome;
+    struct patches step = { 0 };
+    struct trial *t;
+
+    (void)state;
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    assert_true(refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step, &outcome, NULL));
+    assert_int_equal(step.n, 0);
+    assert_false(step.has_length);
+    trial_close(t);
+    source_close(src);
+    builder_free(b);
+}
+
+static void raising_frees_nothing(void **state)
+{
+    struct builder *b = some_image(4, 12);
+    struct source *src;
+    const struct trial_options opt = { .scan.threads = 1 };
+    struct refcounts_outcome outcome;
+    struct patches step = { 0 };
+    struct trial *t;
+    uint64_t leaked = builder_alloc(b, 5) >> 12, stored, in_use = b->l1_off >> 12;
+
+    (void)state;
+    builder_set_refcount(b, in_use, 0);
+    src = builder_source(b);
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    assert_true(refcounts_plan(t, REFCOUNTS_RAISE, &step, &outcome, NULL));
+    assert_int_equal(outcome.raised, 1);
+    assert_int_equal(outcome.lowered, 0);
+    assert_int_equal(t->scan->qemu.leaks, 5);
+    assert_int_equal(image_stored_refcount(t->img, leaked, &stored), STORED_OK);
+    assert_int_equal(stored, 1);
+    assert_int_equal(image_stored_refcount(t->img, in_use, &stored), STORED_OK);
+    assert_int_equal(stored, 1);
+    trial_close(t);
+    patches_free(&step);
+    source_close(src);
+    builder_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damaged_refcounts_of_every_width_are_mended),
+        cmocka_unit_test(a_sound_image_gets_no_patch),
+        cmocka_unit_test(raising_frees_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

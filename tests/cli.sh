@@ -195,6 +195,16 @@ NO_COLOR=1 CLICOLOR_FORCE=1 "$QCHECK" map --output=ansi $s/leak.qcow2 |
 status 0 at 'L2[0][3]' 8c $s/leak.qcow2
 out_has 'refcount-too-high' "at"; out_has 'referred to by L1\[0\] L2\[3\]' "at"
 status 1 at nonsense $s/leak.qcow2
+# Several words are one address; what is not in the image is status 1, however it is asked for.
+status 0 at rt 0 8c $s/leak.qcow2
+out_has '^refcount table entry 0' "at rt 0 8c"; out_has '^cluster 8' "at rt 0 8c"
+status 0 at refcount block 0 entry 7 header byte 40 $s/leak.qcow2
+out_has '^refcount block 0 entry 7' "at, in words"; out_has '^header byte 40' "at, in words"
+for missing in 'guest 1G' 'L2[0][9999]' 'L2[3][77]' 'L1[3]' 'rb 9' 'snap 2' 9999c 1G; do
+    status 1 at "$missing" $s/leak.qcow2
+done
+status 1 at 'guest 1G' $s/leak.qcow2; err_has 'past the end of the disk' "at guest 1G"
+status 1 at 9999c $s/leak.qcow2; out_has 'after the end of the file' "at a cluster past the end"
 status 1 at $s/leak.qcow2
 
 # --- what an image names is not opened ---

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/address.h"
 #include "support/image_builder.h"
 #include "ui/table.h"
 #include "ui/where.h"
@@ -42,7 +43,7 @@ static void every_place_leads_to_its_row_and_back(void **state)
         uint64_t row;
         struct error err;
 
-        if (!place_parse(img, typed[i], &place, &err))
+        if (!address_parse(img, NULL, typed[i], &place, &err))
             fail_msg("%s: %s", typed[i], err.text);
         assert_true(table_of_place(&ui, &place, &t, &row));
         again = table_place(img, &t, row);

@@ -4,9 +4,10 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "cmd/cmd_common.h"
+#include "inspect/address.h"
 #include "report/at.h"
 
 struct at_run {
@@ -18,24 +19,62 @@ struct at_run {
     bool json;
 };
 
-static bool one_address(struct at_run *t, const char *text, bool first,
-                        struct error *err)
+#define WORDS_MAX 8         /* of one address: "snap 2 refcount block 5 entry 7" */
+
+/* Operands that are one word each may be one address together: rt 5. The longest address
+ * that begins with the first of n operands; *used: how many of them it takes. */
+static bool parse_words(const struct image *img, char **operand, int n, int *used,
+                        struct place *out, struct error *err)
+{
+    struct error first = { .code = ERR_NONE };
+    struct buf text = BUF_INIT;
+    bool ok = false;
+    int most = 1;
+
+    while (most < n && most < WORDS_MAX && !strchr(operand[most - 1], ' ') &&
+           !strchr(operand[most], ' '))
+        most++;
+    for (*used = most; *used > 0 && !ok; --*used) {
+        buf_reset(&text);
+        for (int i = 0; i < *used; i++)
+            buf_printf(&text, "%s%s", i ? " " : "", operand[i]);
+        ok = address_parse(img, NULL, buf_str(&text), out, err);
+        if (ok || err->code != ERR_FORMAT)
+            break;              /* it is one, whether there is such a place or not */
+        first = *err;
+    }
+    if (*used == 0) {
+        *used = 1;
+        *err = first;
+    }
+    buf_free(&text);
+    return ok;
+}
+
+/* The address at the head of n operands; *used: how many of them it takes. Status. */
+static int one_address(struct at_run *t, char **operand, int n, int *used, bool first)
 {
     struct place place;
+    struct error err;
     struct at at;
-    bool ok;
+    int status = STATUS_FAILED;
 
-    if (!place_parse(t->img, text, &place, err))
-        return false;
-    ok = at_look(t->scan, t->index, &place, &at, err);
-    if (ok && t->json) {
+    if (!parse_words(t->img, operand, n, used, &place, &err)) {
+        message("", err.text);
+        return STATUS_FAILED;
+    }
+    if (!at_look(t->scan, t->index, &place, &at, &err)) {
+        message_error(operand[0], &err);
+    } else if (t->json) {
         at_json(&at, t->img, &t->jw);
-    } else if (ok) {
+        status = at.exists ? STATUS_CLEAN : STATUS_FAILED;
+    } else {
         out_puts(&t->out, first ? "" : "\n");
         at_text(&at, t->img, &t->out);
+        status = at.exists ? STATUS_CLEAN : STATUS_FAILED;
     }
     at_free(&at);
-    return ok;
+    return status;
 }
 
 static int all_addresses(const struct settings *s, const char *name, int n)
@@ -54,12 +93,9 @@ static int all_addresses(const struct settings *s, const char *name, int n)
     status = STATUS_CLEAN;
     if (t.json)
         jw_array(&t.jw, NULL);
-    for (int i = 0; i < n; i++) {
-        if (!one_address(&t, s->operand[i], i == 0, &err)) {
-            message_error(s->operand[i], &err);
+    for (int i = 0, used; i < n; i += used)
+        if (one_address(&t, s->operand + i, n - i, &used, i == 0) != STATUS_CLEAN)
             status = STATUS_FAILED;
-        }
-    }
     if (t.json)
         jw_close(&t.jw);
 out:

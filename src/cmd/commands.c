@@ -165,8 +165,10 @@ static const struct command commands[] = {
     { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
       "Tells for each address what is there: file offset, cluster, guest offset, "
       "owner, refcounts, problems and everything that refers to it. An address is a "
-      "file offset (0x1c0000, 64M), a cluster (28c), \"guest 1G\", L1[3], L2[3][77], "
-      "\"snap 2\", \"snap 2 L1[3]\", rt 5, rb 5, \"bitmap 1\", \"header 40\", or end.",
+      "file offset (0x1c0000, 64M, 2048s for sectors, 50%), a cluster (28c), \"guest 1G\", "
+      "L1[3], L2[3][77], \"snap 2\", \"snap 2 L1[3]\", \"rt 5\", \"rb 5\", \"bitmap 1\", "
+      "\"header 40\", end, or any that this program prints (\"refcount block 0 entry 7\"). "
+      "The exit status is 1 when one of them is not in the image.",
       NULL, { &at, &image, &scan, &general }, cmd_at },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "

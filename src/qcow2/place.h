@@ -40,7 +40,8 @@ struct place {
 };
 
 /* "L1[3] L2[77]", "snapshot 2 L1[0]", "refcount block 5 entry 9", "header byte 40",
- * "cluster 28", ... Snapshots are numbered from 1 for people, in table order. */
+ * "cluster 28", ... Snapshots are numbered from 1 for people, in table order. People can
+ * type all of it (inspect/address.h). */
 void place_text(const struct place *p, struct buf *out);
 
 /* Fills file_off and guest_off where they follow from the other members; reads at most
@@ -52,22 +53,5 @@ bool place_complete(const struct image *img, struct place *p);
 struct place place_of_pointer(const struct image *img, const struct structure *s);
 
 bool place_equal(const struct place *a, const struct place *b);
-
-/* Reads an address a person typed:
- *   0x1c0000  1835008  64M       file offset (bytes)
- *   28c  cluster 28               host cluster
- *   guest 1G  g1G  guest 0x1000   guest offset, active layer
- *   L1[3]  l1 3                   entry of the active L1
- *   L2[3][77]  L1[3] L2[77]       entry of an L2 table
- *   snap 2  snapshot NAME         snapshot by number (from 1), id or name
- *   snap 2 L1[3]  snap 2 L2[3][7] snap 2 guest 1G
- *   rt 5  reftable[5]             entry of the refcount table
- *   rb 5  rb 5 7  refblock[5][7]  refcount block 5, entry 7
- *   bitmap 1  bitmap NAME         bitmap by number (from 1) or name
- *   header  header 40             the header, a byte of it
- *   end                           the last cluster of the file
- * Case does not matter. False with a message that says what can be typed. */
-bool place_parse(const struct image *img, const char *text, struct place *out,
-                 struct error *err);
 
 #endif

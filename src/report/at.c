@@ -85,9 +85,8 @@ bool at_look(const struct scan_result *scan, const struct problem_index *index,
     bool named_by_file = place->kind == PLACE_FILE_OFFSET || place->kind == PLACE_CLUSTER;
 
     *out = (struct at){ .place = *place };
-    out->exists = place_complete(scan->img, &out->place) || named_by_file ||
-                  place->kind == PLACE_GUEST;
-    if (!out->exists)
+    out->exists = place_complete(scan->img, &out->place) || place->kind == PLACE_GUEST;
+    if (!out->exists && !named_by_file)
         return true;
     if (!look_entry(scan, out, &target, err))
         return false;

@@ -26,7 +26,8 @@ struct at_cluster {
 
 struct at {
     struct place place;
-    bool exists;                    /* a table entry or structure that is really there */
+    bool exists;                    /* false as well for what lies past the end of the file;
+                                       what is known of it is filled in all the same */
     bool has_raw;
     uint64_t raw;                   /* of a table entry */
     bool has_entry;

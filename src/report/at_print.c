@@ -91,7 +91,7 @@ void at_text(const struct at *at, const struct image *img, struct out *out)
     place_text(&at->place, &b);
     out_printf(out, "%s\n", buf_str(&b));
     buf_free(&b);
-    if (!at->exists) {
+    if (!at->exists && !at->has_here) {
         out_puts(out, "  does not exist in this image\n");
         return;
     }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "inspect/address.h"
 #include "ui/app_state.h"
 #include "ui/where.h"
 
@@ -131,7 +132,7 @@ void app_go_to_typed(struct app *app, const char *text)
 
     if (!*text)
         return;
-    if (!place_parse(app->ui.img, text, &place, &err))
+    if (!address_parse(app->ui.img, &app->ui.here, text, &place, &err))
         app_say(app, true, err.text);
     else
         app_go(app, where_best_view(&place, app->view), &place, NO_PROBLEM);

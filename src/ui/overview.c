@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "inspect/address.h"
 #include "picture/tiles.h"
 #include "ui/where.h"
 
@@ -109,9 +110,9 @@ static void add_guest_damage(struct overview *o, const struct ui *ui)
     if (lost)
         buf_printf(&b, "%s cannot be trusted, ", text_size(n, lost));
     buf_puts(&b, "between ");
-    where_offset(start, &b);
+    address_offset_text(start, &b);
     buf_puts(&b, " and ");
-    where_offset(end, &b);
+    address_offset_text(end, &b);
     line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
     line->link = LINK_PLACE;
     line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = start };

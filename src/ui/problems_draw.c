@@ -11,6 +11,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "inspect/address.h"
 #include "ui/where.h"
 
 #define WIDE 110 /* columns from which kinds and explanation stand side by side */
@@ -201,7 +202,7 @@ static void draw_place(const struct problems_view *v, const struct ui *ui,
                  row->part == PICK_OWNER ? "  refers to it" : "  refers to it as well");
         if (where_guest(ui, &place, &start, &len)) {
             buf_puts(&b, ", guest ");
-            where_offset(start, &b);
+            address_offset_text(start, &b);
         }
         draw_cut(a, y, x, a->w - x, ROLE_DIM, buf_str(&b));
     }

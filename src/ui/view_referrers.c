@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "inspect/address.h"
 #include "ui/list.h"
 #include "ui/lookup.h"
 #include "ui/where.h"
@@ -258,9 +259,7 @@ static void draw_row(const struct referrers_view *v, const struct ui *ui,
     buf_reset(&b);
     if (where_guest(ui, &r->place, &start, &len)) {
         buf_puts(&b, "guest ");
-        where_offset(start, &b);
-        buf_puts(&b, " \u2013 ");
-        where_offset(start + len, &b);
+        address_range_text(start, start + len, &b);
     }
     if (r->walks > 1)
         buf_printf(&b, "%scounts %" PRIu64 " times", b.len ? ", " : "", r->walks);

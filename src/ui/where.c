@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "base/text.h"
+#include "inspect/address.h"
 #include "scan/guest.h"
 #include "scan/referrers.h"
 
@@ -87,16 +87,6 @@ bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
     return true;
 }
 
-void where_offset(uint64_t off, struct buf *out)
-{
-    char text[TEXT_NUM];
-
-    if (off == 0 || (off & (off - 1)) == 0 || (off & 0x3fffffff) == 0)
-        buf_puts(out, text_size(text, off));
-    else
-        buf_printf(out, "0x%" PRIx64, off);
-}
-
 static void add_owner(const struct ui *ui, const struct place *p, struct buf *out)
 {
     struct map_cell cell;
@@ -144,9 +134,7 @@ void where_line(const struct ui *ui, int level, struct buf *out)
     }
     if (where_guest(ui, p, &start, &len)) {
         buf_puts(out, STEP "guest ");
-        where_offset(start, out);
-        buf_puts(out, " \u2013 ");
-        where_offset(start + len, out);
+        address_range_text(start, start + len, out);
     }
 }
 

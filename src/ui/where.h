@@ -32,9 +32,6 @@ bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
 #define WHERE_LEVELS 3
 void where_line(const struct ui *ui, int level, struct buf *out);
 
-/* An offset exactly: as a size where that is exact and short, else in hex. */
-void where_offset(uint64_t off, struct buf *out);
-
 /* The view to show a place in: `now` when it can, else the one that fits best. */
 enum view_id where_best_view(const struct place *p, enum view_id now);
 

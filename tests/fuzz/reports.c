@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "inspect/address.h"
 #include "report/at.h"
 #include "report/check_json.h"
 #include "report/classic.h"
@@ -241,7 +242,7 @@ void report_places(const struct scan_result *scan, unsigned choice, struct sink 
         struct at at;
         bool ok;
 
-        if (!place_parse(scan->img, address[i], &place, NULL))
+        if (!address_parse(scan->img, NULL, address[i], &place, NULL))
             continue;
         ok = at_look(scan, found, &place, &at, NULL);
         sink_open(s);

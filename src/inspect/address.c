@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "inspect/address.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "inspect/typed.h"
+#include "scan/guest.h"
+
+typedef unsigned long long ull;
+
+/* --- what is not there --- */
+
+static bool not_an_address(const char *text, struct error *err)
+{
+    struct buf shown = BUF_INIT;
+
+    text_visible(&shown, text, strlen(text));
+    err_set(err, ERR_FORMAT, "'%.100s' is not an address; type 0x1c0000, 64M, 2048s, 28c, 50%%, "
+            "guest 1G, L1[3], L2[3][77], snap 2, rb 5, rt 5, bitmap 1, header 40, end, or "
+            "+512", buf_str(&shown));
+    buf_free(&shown);
+    return false;
+}
+
+static bool no_such_place(const struct place *p, struct error *err)
+{
+    struct buf shown = BUF_INIT;
+
+    place_text(p, &shown);
+    err_set(err, ERR_USAGE, "this image has no %s", buf_str(&shown));
+    buf_free(&shown);
+    return false;
+}
+
+static uint64_t disk_size(const struct image *img, uint32_t layer)
+{
+    return layer == LAYER_ACTIVE || layer > img->snaps.n ? img->geo.size
+                                                         : img->snaps.list[layer - 1].disk_size;
+}
+
+/* Past the end of the disk there is what snapshots keep of the memory of the machine, and
+ * what stood there before the disk shrank. */
+static bool guest_exists(const struct image *img, const struct place *p, struct error *err)
+{
+    uint64_t size = disk_size(img, p->layer);
+    struct buf shown = BUF_INIT;
+    char text[TEXT_NUM];
+    struct guest_hit hit;
+
+    if (p->guest_off < size ||
+        (guest_lookup(img, p->layer, p->guest_off, &hit, NULL) && hit.entry.raw))
+        return true;
+    buf_puts(&shown, "guest ");
+    address_offset_text(p->guest_off, &shown);
+    err_set(err, ERR_USAGE, "%s is past the end of the disk (%s)", buf_str(&shown),
+            text_size(text, size));
+    buf_free(&shown);
+    return false;
+}
+
+/* Fills in the rest of what was understood. */
+static bool finish(const struct image *img, struct place *p, struct error *err)
+{
+    bool there = place_complete(img, p);
+
+    switch (p->kind) {
+    case PLACE_FILE_OFFSET:
+    case PLACE_CLUSTER:
+        return true;
+    case PLACE_GUEST:
+        return guest_exists(img, p, err);
+    case PLACE_L2:
+        return there || p->guest_off != NO_ADDRESS || no_such_place(p, err);
+    default:
+        return there || no_such_place(p, err);
+    }
+}
+
+/* --- the forms --- */
+
+static bool parse_guest(struct typed *t, struct place *out)
+{
+    bool clusters;
+
+    if (!typed_either(t, "guest", "g")) {
+        typed_skip_blanks(t);                 /* "g1G" without a blank */
+        if (tolower((unsigned char)*t->at) != 'g' || !isdigit((unsigned char)t->at[1]))
+            return false;
+        t->at++;
+    }
+    out->kind = PLACE_GUEST;
+    return typed_amount(t, disk_size(t->img, out->layer), &out->guest_off, &clusters);
+}
+
+/* "L1[i]", "L2[i][j]", "L1[i] L2[j]" */
+static bool parse_entry(struct typed *t, struct place *out)
+{
+    if (typed_word(t, "l1")) {
+        out->kind = PLACE_L1;
+        if (!typed_index(t, &out->i))
+            return false;
+        if (typed_end(t))
+            return true;
+        out->kind = PLACE_L2;
+        return typed_word(t, "l2") && typed_index(t, &out->j) && typed_end(t);
+    }
+    out->kind = PLACE_L2;
+    return typed_word(t, "l2") && typed_index(t, &out->i) && typed_index(t, &out->j) && typed_end(t);
+}
+
+/* "rt 5", "reftable[5]", "refcount table entry 5", "rb 5 7", "refcount block 5 entry 7" */
+static bool parse_refcounts(struct typed *t, struct place *out)
+{
+    bool refcount = typed_word(t, "refcount");
+
+    if (refcount ? typed_word(t, "table") : typed_either(t, "rt", "reftable")) {
+        out->kind = PLACE_REFTABLE;
+        (void)typed_word(t, "entry");
+        return typed_end(t) ? refcount : typed_index(t, &out->i) && typed_end(t);
+    }
+    out->kind = PLACE_REFBLOCK;
+    if (!(refcount ? typed_word(t, "block") : typed_either(t, "rb", "refblock")) ||
+        !typed_index(t, &out->i))
+        return false;
+    (void)typed_word(t, "entry");
+    return typed_end(t) || (typed_index(t, &out->j) && typed_end(t));
+}
+
+static bool parse_header(struct typed *t, struct place *out)
+{
+    if (typed_either(t, "encryption", "crypto")) {
+        out->kind = PLACE_CRYPTO;
+        return typed_word(t, "header") && typed_end(t);
+    }
+    out->kind = PLACE_HEADER;
+    if (!typed_word(t, "header"))
+        return false;
+    (void)typed_word(t, "byte");
+    return typed_end(t) || (typed_index(t, &out->i) && typed_end(t));
+}
+
+/* "28c", "cluster 28", "end", "0x1c0000", "file 64M" */
+static bool parse_host(struct typed *t, struct place *out)
+{
+    bool clusters;
+
+    out->kind = PLACE_CLUSTER;
+    if (typed_word(t, "end")) {
+        out->i = t->img->geo.n_clusters - 1;
+        return typed_end(t);
+    }
+    if (typed_either(t, "cluster", "clusters") || typed_word(t, "c"))
+        return typed_index(t, &out->i) && typed_end(t);
+    out->kind = PLACE_FILE_OFFSET;
+    (void)typed_either(t, "file", "offset");
+    if (!typed_amount(t, t->img->geo.file_size, &out->file_off, &clusters))
+        return false;
+    if (clusters) {
+        out->kind = PLACE_CLUSTER;
+        out->i = geo_cluster_of(&t->img->geo, out->file_off);
+    }
+    return true;
+}
+
+typedef bool form(struct typed *t, struct place *out);
+
+/* Whatever has a layer of its own in `place`. */
+static bool parse_in_layer(const struct typed *t, uint32_t layer, struct place *out)
+{
+    static form *const forms[] = { parse_entry, parse_guest, parse_refcounts, parse_header,
+                                   parse_host };
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct typed u = *t;
+
+        *out = (struct place){ .layer = layer };
+        if (forms[i](&u, out))
+            return true;
+    }
+    return false;
+}
+
+/* Does this name stand here, followed by nothing or by a blank? */
+static bool name_here(const struct typed *t, const char *name)
+{
+    size_t n = strlen(name);
+
+    return n && strncmp(t->at, name, n) == 0 &&
+           (!t->at[n] || isspace((unsigned char)t->at[n]));
+}
+
+/* Snapshots and bitmaps: things with a number, names, and something inside. */
+struct numbered {
+    const char *noun;
+    uint64_t (*count)(const struct image *img);
+    /* Names of number i; k counts them up to NULL. */
+    const char *(*name)(const struct image *img, uint64_t i, unsigned k);
+    form *rest;             /* reads what follows; out->i is the number */
+};
+
+static uint64_t count_snapshots(const struct image *img)
+{
+    return img->snaps.n;
+}
+
+static const char *snapshot_name(const struct image *img, uint64_t i, unsigned k)
+{
+    const struct snapshot *s = &img->snaps.list[i];
+
+    return k == 0 ? s->id : k == 1 ? s->name : NULL;
+}
+
+static bool in_snapshot(struct typed *t, struct place *out)
+{
+    out->kind = PLACE_SNAPSHOT;
+    return typed_end(t) || parse_in_layer(t, (uint32_t)out->i + 1, out);
+}
+
+static uint64_t count_bitmaps(const struct image *img)
+{
+    return img->bitmaps.n;
+}
+
+static const char *bitmap_name(const struct image *img, uint64_t i, unsigned k)
+{
+    return k == 0 ? img->bitmaps.list[i].name : NULL;
+}
+
+static bool in_bitmap(struct typed *t, struct place *out)
+{
+    out->kind = PLACE_BITMAP;
+    if (typed_end(t))
+        return true;
+    out->kind = PLACE_BITMAP_TABLE;
+    if (!typed_word(t, "table"))
+        return false;
+    (void)typed_word(t, "entry");
+    return typed_end(t) || (typed_index(t, &out->j) && typed_end(t));
+}
+
+/* Takes a number from 1 to n that nothing but a blank follows. */
+static bool take_number(struct typed *t, uint64_t n, uint64_t *out)
+{
+    if (!typed_index(t, out) || *out < 1 || *out > n ||
+        (*t->at && !isspace((unsigned char)t->at[-1]) && t->at[-1] != ']'))
+        return false;
+    --*out;
+    return true;
+}
+
+/* Takes the longest name that stands here; of equally long ones the first. */
+static bool take_name(struct typed *t, const struct numbered *what, uint64_t n, uint64_t *out)
+{
+    size_t longest = 0;
+    const char *name;
+
+    typed_skip_blanks(t);
+    for (unsigned k = 0; n && what->name(t->img, 0, k); k++)
+        for (uint64_t i = 0; i < n; i++) {
+            name = what->name(t->img, i, k);
+            if (name_here(t, name) && strlen(name) > longest) {
+                longest = strlen(name);
+                *out = i;
+            }
+        }
+    t->at += longest;
+    return longest > 0;
+}
+
+static bool parse_named(const struct typed *t, const struct numbered *what, struct place *out,
+                        struct error *err)
+{
+    uint64_t n = what->count(t->img);
+    bool known = false;
+
+    for (int by_name = 0; by_name < 2; by_name++) {
+        struct typed u = *t;
+
+        *out = (struct place){ .layer = LAYER_ACTIVE };
+        if (by_name ? !take_name(&u, what, n, &out->i) : !take_number(&u, n, &out->i))
+            continue;
+        known = true;
+        if (what->rest(&u, out))
+            return true;
+    }
+    if (known)
+        return not_an_address(t->at, err);
+    return err_set(err, ERR_USAGE, "there is no such %s (there are %llu)", what->noun, (ull)n);
+}
+
+/* --- relative ones --- */
+
+static bool move(uint64_t from, bool back, uint64_t by, uint64_t *out)
+{
+    if (!back)
+        return u64_add(from, by, out) && *out != NO_ADDRESS;
+    *out = from - by;
+    return by <= from;
+}
+
+static bool parse_relative(struct typed *t, const struct place *here, struct place *out,
+                           struct error *err)
+{
+    bool back = *t->at == '-', clusters, in_guest = here && here->kind == PLACE_GUEST;
+    uint64_t by, whole = t->img->geo.file_size;
+    const char *all = t->at;
+
+    if (in_guest)
+        whole = disk_size(t->img, here->layer);
+    t->at++;
+    if (!typed_amount(t, whole, &by, &clusters))
+        return not_an_address(all, err);
+    if (!here || here->kind == PLACE_NONE || (!in_guest && here->file_off == NO_ADDRESS))
+        return err_set(err, ERR_USAGE, "there is no place to count from");
+    *out = (struct place){ .kind = in_guest ? PLACE_GUEST : PLACE_FILE_OFFSET,
+                           .layer = here->layer };
+    if (here->kind == PLACE_CLUSTER && clusters) {
+        out->kind = PLACE_CLUSTER;
+        by = geo_cluster_of(&t->img->geo, by);
+    }
+    if (!move(in_guest ? here->guest_off : out->kind == PLACE_CLUSTER ? here->i : here->file_off,
+              back, by, in_guest ? &out->guest_off
+                        : out->kind == PLACE_CLUSTER ? &out->i : &out->file_off))
+        return err_set(err, ERR_USAGE, "that is %s", back ? "before the beginning"
+                                                         : "farther than offsets reach");
+    return true;
+}
+
+/* --- all together --- */
+
+static const struct numbered snapshots = { "snapshot", count_snapshots, snapshot_name,
+                                        in_snapshot };
+static const struct numbered bitmaps = { "bitmap", count_bitmaps, bitmap_name, in_bitmap };
+
+static bool parse_one(struct typed t, const struct place *here, struct place *out,
+                      struct error *err)
+{
+    const char *text = t.at;
+    struct place p;
+    bool ok;
+
+    typed_skip_blanks(&t);
+    if (*t.at == '+' || *t.at == '-')
+        ok = parse_relative(&t, here, &p, err);
+    else if (typed_either(&t, "snap", "snapshot"))
+        ok = parse_named(&t, &snapshots, &p, err);
+    else if (typed_word(&t, "bitmap"))
+        ok = parse_named(&t, &bitmaps, &p, err);
+    else
+        ok = parse_in_layer(&t, LAYER_ACTIVE, &p) || not_an_address(text, err);
+    if (!ok || !finish(t.img, &p, err))
+        return false;
+    *out = p;
+    return true;
+}
+
+/* Where a range goes on behind its first address; NULL: this is no range. */
+static const char *range_tail(const char *text)
+{
+    static const char *const dash[] = { " - ", " \u2013 " };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof dash / sizeof dash[0]; i++) {
+        const char *at = strstr(text, dash[i]);
+
+        if (at && (!first || at < first))
+            first = at;
+    }
+    return first;
+}
+
+bool address_parse(const struct image *img, const struct place *here, const char *text,
+                   struct place *out, struct error *err)
+{
+    const char *tail = range_tail(text);
+    struct buf first = BUF_INIT;
+    struct error why;
+    bool ok = parse_one((struct typed){ img, text }, here, out, err ? err : &why);
+
+    if (ok || !tail)
+        return ok;
+    buf_add(&first, text, (size_t)(tail - text));
+    ok = !first.failed && parse_one((struct typed){ img, buf_str(&first) }, here, out, &why);
+    buf_free(&first);
+    return ok;
+}
+
+/* --- printing --- */
+
+/* Is this exactly what its text as a size says, without decimals? */
+static bool exact_size(uint64_t off, char text[TEXT_NUM])
+{
+    uint64_t again;
+
+    return text_parse_size(text_size(text, off), &again) && again == off &&
+           !strchr(text, '.');
+}
+
+void address_offset_text(uint64_t off, struct buf *out)
+{
+    char text[TEXT_NUM];
+
+    if (exact_size(off, text) && (!(off & (off - 1)) || !(off & 0x3fffffff)))
+        buf_puts(out, text);
+    else
+        buf_printf(out, "0x%" PRIx64, off);
+}
+
+void address_range_text(uint64_t start, uint64_t end, struct buf *out)
+{
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (exact_size(start, a) && exact_size(end, b))
+        buf_printf(out, "%s \u2013 %s", a, b);
+    else
+        buf_printf(out, "0x%" PRIx64 " \u2013 0x%" PRIx64, start, end);
+}

@@ -381,7 +381,7 @@ static void header_faults(void **state)
         enum problem_kind kind;
     } t[] = {
         { "version", 7, false, PROBLEM_HEADER_REPLACED },
-        { "header_length", 90, false, PROBLEM_HEADER_FAULT },
+        { "header_length", 90, false, PROBLEM_HEADER_REPLACED },
         { "refcount_order", 9, false, PROBLEM_HEADER_REPLACED },
         { "refcount_order", 9, true, PROBLEM_HEADER_FAULT },
         { "l1_size", 1, false, PROBLEM_HEADER_REPLACED },

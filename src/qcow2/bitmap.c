@@ -105,6 +105,8 @@ struct dir {
     uint8_t *window;                    /* bytes [from, from + WINDOW) of it */
     uint64_t from;
     bool loaded;
+    bool open_ended;                    /* its size is not known: ends with the last of the
+                                           announced entries, or the first unsound one */
     struct source_span bad;             /* of an entry */
 };
 
@@ -142,6 +144,13 @@ static bool read_name(struct dir *d, uint64_t at, uint64_t *left, struct bitmap 
     return true;
 }
 
+/* What was wrong first stays the reason. */
+static void ends(struct bitmaps *out, enum bitmaps_end why)
+{
+    if (out->end == BITMAPS_COMPLETE || out->end == BITMAPS_EXTRA)
+        out->end = why;
+}
+
 /* Decodes the directory. False: no memory. */
 static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry *geo,
                        struct bitmaps *out)
@@ -154,18 +163,22 @@ static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry 
         struct bitmap b = { .entry_off = out->dir_off + at };
 
         if (out->dir_size - at < FIXED) {
-            out->end = BITMAPS_BROKEN;
-            return true;
+            ends(out, BITMAPS_BROKEN);
+            break;
         }
-        if (out->n == announced || out->n == BITMAPS_MAX) {
-            out->end = BITMAPS_MORE;
-            return true;
-        }
+        if (d->open_ended && out->n == announced)
+            break;
+        if (out->n == announced || out->n == BITMAPS_MAX)
+            ends(out, BITMAPS_MORE);
+        if (out->n == BITMAPS_MAX)
+            break;
         copy_out(d, at, fixed, FIXED);
         decode_fixed(fixed, geo, &b);
+        if (d->open_ended && !b.sound)
+            break;
         if (round_up(b.entry_len, 8) > out->dir_size - at) {
-            out->end = BITMAPS_BROKEN;
-            return true;
+            ends(out, BITMAPS_BROKEN);
+            break;
         }
         if (!read_name(d, at + FIXED + b.extra_data_size, &left, &b)
             || !append(out, &cap, &b)) {
@@ -174,7 +187,7 @@ static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry 
         }
         if (d->bad.len) {
             out->bad = d->bad;
-            out->end = BITMAPS_UNREADABLE;
+            ends(out, BITMAPS_UNREADABLE);
             free(out->list[--out->n].name);
             return true;
         }
@@ -182,8 +195,115 @@ static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry 
             out->end = BITMAPS_EXTRA;
         at += round_up(b.entry_len, 8);
     }
+    if (d->open_ended)
+        out->dir_size = at;
     if (out->n < announced && out->end == BITMAPS_COMPLETE)
         out->end = BITMAPS_LESS;
+    return true;
+}
+
+/* Does the directory begin here? */
+static bool begins_at(struct source *src, const struct geometry *geo, uint64_t off)
+{
+    uint8_t fixed[FIXED];
+    struct bitmap b = { .name = NULL };
+
+    if (off & (geo->cluster_size - 1) || !range_inside(off, FIXED, geo->file_size) ||
+        !source_read(src, off, fixed, sizeof fixed, NULL))
+        return false;
+    decode_fixed(fixed, geo, &b);
+    return b.sound && b.name_size && b.table_offset < geo->file_size;
+}
+
+/* The place meant by an impossible offset: cluster aligned, or with one bit put right. */
+static bool nearest_place(struct source *src, const struct geometry *geo, uint64_t *off)
+{
+    uint64_t down = *off & ~(geo->cluster_size - 1);
+
+    if (begins_at(src, geo, down)) {
+        *off = down;
+        return true;
+    }
+    for (unsigned bit = geo->cluster_bits; bit < 64; bit++) {
+        if (!begins_at(src, geo, *off ^ UINT64_C(1) << bit))
+            continue;
+        *off ^= UINT64_C(1) << bit;
+        return true;
+    }
+    return false;
+}
+
+/* Two bitmaps with one name: QEMU compares up to the first NUL. */
+struct named {
+    const char *name;
+    size_t i;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    return order ? order : (x->i > y->i) - (x->i < y->i);
+}
+
+/* Faults that only show beside the other bitmaps, or beside the disk. False: no memory. */
+static bool judge_together(struct bitmaps *b, const struct geometry *geo)
+{
+    struct named *sorted = calloc(b->n ? b->n : 1, sizeof *sorted);
+
+    if (!sorted)
+        return false;
+    for (size_t i = 0; i < b->n; i++)
+        sorted[i] = (struct named){ b->list[i].name, i };
+    qsort(sorted, b->n, sizeof *sorted, by_name);
+    for (size_t i = 1; i < b->n; i++)
+        b->list[sorted[i].i].repeated = strcmp(sorted[i].name, sorted[i - 1].name) == 0;
+    free(sorted);
+    for (size_t i = 0; i < b->n; i++) {
+        struct bitmap *x = &b->list[i];
+
+        if (x->fault || x->flags & BITMAP_IN_USE)
+            continue;
+        if (x->repeated)
+            x->fault = "an earlier bitmap has the same name";
+        else if (x->table_size != bitmap_table_needed(geo, x->granularity_bits))
+            x->fault = "its table has more entries than the disk needs";
+    }
+    return true;
+}
+
+/* Where the directory ends too early for the announced entries, its size may be what is
+ * wrong. False: no memory. */
+static bool read_dir(struct dir *d, const struct geometry *geo, struct bitmaps *b)
+{
+    struct bitmaps again = *b;
+    uint64_t most = u64_min(BITMAP_DIR_MAX, geo->file_size - d->off);
+
+    again.dir_size = most;
+    if (d->open_ended)
+        b->dir_size = most;
+    d->size = b->dir_size;
+    if (!decode_dir(d, b->announced, geo, b))
+        return false;
+    if (d->open_ended || b->n >= b->announced || b->announced > BITMAPS_MAX ||
+        (b->end != BITMAPS_BROKEN && b->end != BITMAPS_LESS))
+        return true;
+    d->open_ended = true;
+    d->loaded = false;
+    d->size = most;
+    if (!decode_dir(d, b->announced, geo, &again)) {
+        bitmaps_free(&again);
+        return false;
+    }
+    again.end = b->end;
+    if (again.n > b->n) {
+        struct bitmaps less = *b;
+
+        *b = again;
+        again = less;
+    }
+    bitmaps_free(&again);
     return true;
 }
 
@@ -196,6 +316,7 @@ bool bitmaps_read(struct source *src, const struct header *hdr,
     bool ok;
 
     b.consistent = hdr->autoclear_features & AUTOCLEAR_BITMAPS;
+    b.announced = ext->bitmaps.nb_bitmaps;
     b.dir_off = ext->bitmaps.directory_offset;
     b.dir_size = ext->bitmaps.directory_size;
     if (!ext->has_bitmaps)
@@ -206,14 +327,16 @@ bool bitmaps_read(struct source *src, const struct header *hdr,
         b.end = BITMAPS_DIR_TOO_LARGE;
     else if (b.dir_off & (geo->cluster_size - 1) || b.dir_off >= geo->file_size)
         b.end = BITMAPS_BAD_OFFSET;
-    if (b.end != BITMAPS_COMPLETE) {
+    dir.off = b.dir_off;
+    if (b.end == BITMAPS_NONE ||
+        (b.end != BITMAPS_COMPLETE && !nearest_place(src, geo, &dir.off))) {
         *out = b;
         return true;
     }
-    dir.off = b.dir_off;
-    dir.size = b.dir_size;
+    dir.open_ended = b.end == BITMAPS_DIR_EMPTY || b.end == BITMAPS_DIR_TOO_LARGE;
+    b.dir_off = dir.off;
     dir.window = malloc(WINDOW);
-    ok = dir.window && decode_dir(&dir, ext->bitmaps.nb_bitmaps, geo, &b);
+    ok = dir.window && read_dir(&dir, geo, &b) && judge_together(&b, geo);
     free(dir.window);
     if (!ok) {
         bitmaps_free(&b);
@@ -221,6 +344,13 @@ bool bitmaps_read(struct source *src, const struct header *hdr,
     }
     *out = b;
     return true;
+}
+
+bool bitmaps_lost(const struct bitmaps *b)
+{
+    return b->consistent && b->end != BITMAPS_NONE &&
+           (b->n < b->announced || b->end == BITMAPS_BROKEN ||
+            b->end == BITMAPS_UNREADABLE);
 }
 
 void bitmaps_free(struct bitmaps *b)

@@ -90,13 +90,23 @@ static bool read_reftable(struct image *img, struct error *err)
     return true;
 }
 
+/* With the lengths that were guessed. */
+static bool read_extensions(struct image *img)
+{
+    bool ok;
+
+    guess_patch(&img->guesses, img->head, img->head_len, false);
+    ok = extensions_decode(img->head, img->head_len, &img->hdr, img->geo.cluster_size,
+                           &img->ext);
+    guess_patch(&img->guesses, img->head, img->head_len, true);
+    return ok;
+}
+
 static bool read_all(struct image *img, struct error *err)
 {
     if (!read_head(img, err))
         return false;
-    if (!extensions_decode(img->head, img->head_len, &img->hdr, img->geo.cluster_size,
-                           &img->ext) ||
-        !read_backing_file(img) ||
+    if (!read_extensions(img) || !read_backing_file(img) ||
         !ext_text(img, img->ext.backing_format, &img->backing_format) ||
         !ext_text(img, img->ext.data_file, &img->data_file))
         return err_set(err, ERR_NOMEM, "out of memory");

@@ -31,31 +31,33 @@ static bool disk_size(const struct refuse_case *j, struct refusal *out)
                   "addressed", (ull)j->hdr.size);
 }
 
-/* The snapshot table, which the check reads first of all. */
+/* The snapshot table, which the check reads first of all. Its place and length are those in
+ * the file, its entries those that were read, perhaps with guessed ones. */
 static bool snapshot_table(const struct refuse_case *j, struct refusal *out)
 {
     const struct snapshots *s = &j->img->snaps;
+    uint64_t n = j->hdr.nb_snapshots, off = j->hdr.snapshots_offset;
 
-    switch (s->end) {
-    case SNAPSHOTS_TOO_MANY:
+    if (n > SNAPSHOTS_MAX)
         return refuse(out, "snapshots-too-many", "%llu snapshots are announced; %d are "
-                      "allowed", (ull)s->announced, SNAPSHOTS_MAX);
-    case SNAPSHOTS_BAD_OFFSET:
+                      "allowed", (ull)n, SNAPSHOTS_MAX);
+    if (snapshots_offset_bad(&j->img->geo, off, n))
         return refuse(out, "snapshot-table-offset", "the snapshot table offset 0x%llx is "
-                      "not a multiple of the cluster size or too large%s",
-                      (ull)s->table_off,
-                      s->announced ? "" : " (although there are no snapshots)");
+                      "not a multiple of the cluster size or too large%s", (ull)off,
+                      n ? "" : " (although there are no snapshots)");
+    switch (s->end) {
     case SNAPSHOTS_EXTRA_TOO_LARGE:
         return refuse(out, "snapshot-extra-data", "snapshot %llu has more than %d bytes "
-                      "of extra data", (ull)s->n + 1, SNAPSHOT_EXTRA_MAX);
+                      "of extra data (QEMU counts from 0: entry %llu)", (ull)s->fault + 1,
+                      SNAPSHOT_EXTRA_MAX, (ull)s->fault);
     case SNAPSHOTS_TABLE_TOO_LARGE:
         return refuse(out, "snapshot-table-too-large", "the snapshot table is longer "
                       "than 64 MiB");
     case SNAPSHOTS_UNREADABLE:
         return refuse(out, "snapshot-table-unreadable", "the entry of snapshot %llu "
-                      "cannot be read", (ull)s->n + 1);
-    case SNAPSHOTS_COMPLETE:
-    case SNAPSHOTS_PAST_FILE:
+                      "cannot be read (QEMU counts from 0: entry %llu)",
+                      (ull)s->fault + 1, (ull)s->fault);
+    default:
         break;
     }
     /* Zeros are what QEMU reads after the end of the file, but not so far away. */

@@ -5,47 +5,10 @@
 
 #include "qcow2/refuse.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/limits.h"
 #include "base/text.h"
 
 typedef unsigned long long ull;
-
-/* Two bitmaps with one name: QEMU compares up to the first NUL. */
-struct named {
-    const char *name;
-    size_t i;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    const struct named *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-
-    return order ? order : (x->i > y->i) - (x->i < y->i);
-}
-
-/* repeated[i]: an earlier bitmap has the same name. NULL: no memory. */
-static bool *find_repeated(const struct bitmaps *b)
-{
-    struct named *sorted = calloc(b->n, sizeof *sorted);
-    bool *repeated = calloc(b->n, sizeof *repeated);
-
-    if (!sorted || !repeated) {
-        free(sorted);
-        free(repeated);
-        return NULL;
-    }
-    for (size_t i = 0; i < b->n; i++)
-        sorted[i] = (struct named){ b->list[i].name, i };
-    qsort(sorted, b->n, sizeof *sorted, by_name);
-    for (size_t i = 1; i < b->n; i++)
-        repeated[sorted[i].i] = strcmp(sorted[i].name, sorted[i - 1].name) == 0;
-    free(sorted);
-    return repeated;
-}
 
 static bool entry_invalid(const struct geometry *geo, uint64_t e)
 {
@@ -123,11 +86,12 @@ static bool judge_dir(const struct refuse_case *j, struct refusal *out)
         return refuse(out, "bitmap-dir-empty", "the bitmap directory has size 0");
     if (b->end == BITMAPS_BAD_OFFSET)
         return refuse(out, "bitmap-dir-past-end", "the bitmap directory at 0x%llx lies "
-                      "after the end of the file", (ull)b->dir_off);
+                      "after the end of the file",
+                      (ull)j->img->ext.bitmaps.directory_offset);
     if (b->end == BITMAPS_UNREADABLE)
         return refuse(out, "bitmap-dir-unreadable",
                       "the bitmap directory cannot be read");
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = 0; i < b->n && i < b->announced; i++) {
         struct buf name = BUF_INIT;
         const struct bitmap *e = &b->list[i];
 
@@ -156,26 +120,24 @@ bool refuse_bitmaps(const struct refuse_case *j, struct refusal *out)
 {
     const struct bitmaps *b = &j->img->bitmaps;
     uint64_t budget = BITMAP_JUDGE_BYTES_MAX;
-    bool *repeated, refused = false;
+    bool refused = false;
 
     if (!b->consistent || b->end == BITMAPS_NONE)
         return false;
     if (judge_dir(j, out))
         return true;
-    repeated = b->n ? find_repeated(b) : NULL;
-    for (size_t i = 0; i < b->n && repeated && !refused; i++) {
+    for (size_t i = 0; i < b->n && !refused; i++) {
         const struct bitmap *e = &b->list[i];
         struct buf name = BUF_INIT;
 
         shown_name(e, &name);
-        if (repeated[i] && !(e->flags & BITMAP_IN_USE))
+        if (e->repeated && !(e->flags & BITMAP_IN_USE))
             refused = refuse(out, "bitmap-name-twice", "two bitmaps have the name '%s'",
                              buf_str(&name));
         else if (!(e->flags & BITMAP_IN_USE))
             refused = load_one(j, e, buf_str(&name), &budget, out);
         buf_free(&name);
     }
-    free(repeated);
     return refused;
 }
 

@@ -82,7 +82,7 @@ bool refuse_extensions(const struct refuse_case *j, struct refusal *out)
     const struct header *h = &j->hdr;
     struct header_ext e;
     uint64_t pos, end;
-    bool too_long;
+    bool too_long, crypto = false, data_file = false;
 
     extensions_area(h, img->geo.cluster_size, &pos, &end);
     while (extension_next(img->head, img->head_len, end, &pos, &e, &too_long)) {
@@ -90,19 +90,21 @@ bool refuse_extensions(const struct refuse_case *j, struct refusal *out)
             break;
         if (one(j, &e, out))
             return true;
+        crypto = crypto || e.type == EXT_CRYPTO;
+        data_file = data_file || e.type == EXT_DATA_FILE;
     }
     if (too_long)
         return refuse(out, "extension-too-large", "the header extension at %llu ends "
                       "after the area for extensions, which ends at %llu", (ull)pos,
                       (ull)end);
-    if (h->incompatible_features & INCOMPAT_DATA_FILE && !img->ext.data_file)
+    if (h->incompatible_features & INCOMPAT_DATA_FILE && !data_file)
         return refuse(out, "data-file-name", "the guest data lies in an external file "
                       "whose name is not stored");
     if (!(h->incompatible_features & INCOMPAT_DATA_FILE) &&
         h->autoclear_features & AUTOCLEAR_DATA_FILE_RAW)
         return refuse(out, "data-file-raw", "the image claims raw external data but has "
                       "no external data file");
-    if (h->crypt_method == CRYPT_LUKS && !img->ext.crypto_at)
+    if (h->crypt_method == CRYPT_LUKS && !crypto)
         return refuse(out, "crypto-ext-missing", "the disk is encrypted with LUKS, but "
                       "nothing says where the LUKS header lies");
     if (h->backing_file_offset &&

@@ -89,27 +89,94 @@ static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t
     return true;
 }
 
+#define ID_MAX 255                      /* bytes of an id or name that QEMU writes */
+
+/* Is the id text, where extra data of this length puts it? */
+static bool id_fits(struct source *src, uint64_t off, const struct snapshot *s,
+                    uint64_t extra_len)
+{
+    uint8_t id[ID_MAX];
+    uint64_t at = off + FIXED + extra_len;
+
+    if (!range_inside(at, s->id_size + s->name_size, source_size(src)) ||
+        !source_read(src, at, id, (size_t)s->id_size, NULL))
+        return false;
+    for (size_t i = 0; i < s->id_size; i++)
+        if (id[i] < ' ' || id[i] > '~')
+            return false;
+    return true;
+}
+
+bool snapshot_seems(struct source *src, const struct geometry *geo, uint64_t off,
+                    struct snapshot_seen *out)
+{
+    uint8_t fixed[FIXED];
+    struct snapshot s = { .id = NULL };
+    uint64_t extra[] = { 0, 24, 16, 0 };
+
+    if (!range_inside(off, FIXED, geo->file_size) ||
+        !source_read(src, off, fixed, sizeof fixed, NULL))
+        return false;
+    decode_fixed(fixed, &s);
+    if (!s.l1_table_offset || s.l1_table_offset & (geo->cluster_size - 1) || !s.l1_size ||
+        s.l1_size > L1_ENTRIES_MAX || s.date_nsec >= 1000000000 ||
+        !range_inside(s.l1_table_offset, s.l1_size * 8,
+                      geo->n_clusters << geo->cluster_bits) ||
+        !s.id_size || s.id_size > ID_MAX || s.name_size > ID_MAX)
+        return false;
+    extra[0] = s.extra_data_size;
+    for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++) {
+        if (!id_fits(src, off, &s, extra[i]))
+            continue;
+        *out = (struct snapshot_seen){ FIXED + extra[i] + s.id_size + s.name_size, extra[i],
+                                       s.l1_table_offset };
+        return true;
+    }
+    return false;
+}
+
+bool snapshots_offset_bad(const struct geometry *geo, uint64_t off, uint64_t n)
+{
+    return off & (geo->cluster_size - 1) ||
+           off > (uint64_t)INT64_MAX - u64_min(n, SNAPSHOTS_MAX) * FIXED;
+}
+
+/* QEMU stops at entry `n`; the first such reason counts. */
+static void stops(struct snapshots *t, enum snapshots_end why)
+{
+    if (t->end != SNAPSHOTS_COMPLETE)
+        return;
+    t->end = why;
+    t->fault = t->n;
+}
+
 enum read_step { STEP_ENTRY, STEP_END, STEP_NOMEM };
 
 /* Reads the entry at `off`. STEP_END: it cannot be kept, and out->end says why. */
-static enum read_step read_entry(struct source *src, const struct header *hdr, uint64_t off,
-                            struct snapshots *out, uint64_t *left, struct snapshot *s)
+static enum read_step read_entry(struct source *src, const struct header *hdr,
+                                 const struct geometry *geo, uint64_t off,
+                                 struct snapshots *out, uint64_t *left,
+                                 struct snapshot *s)
 {
     uint8_t fixed[FIXED], extra[EXTRA_KNOWN] = { 0 };
     uint64_t string = off + FIXED;
+    struct snapshot_seen seen;
 
     *s = (struct snapshot){ .entry_off = off };
     if (!source_read_known(src, off, fixed, sizeof fixed, &out->bad)) {
-        out->end = SNAPSHOTS_UNREADABLE;
+        stops(out, SNAPSHOTS_UNREADABLE);
         return STEP_END;
     }
     decode_fixed(fixed, s);
     if (s->extra_data_size > SNAPSHOT_EXTRA_MAX) {
-        out->end = SNAPSHOTS_EXTRA_TOO_LARGE;
-        return STEP_END;
+        stops(out, SNAPSHOTS_EXTRA_TOO_LARGE);
+        if (!snapshot_seems(src, geo, off, &seen))
+            return STEP_END;
+        s->extra_data_size = seen.extra_len;
+        s->entry_len = seen.len;
     }
     if (off + s->entry_len - out->table_off > SNAPSHOT_TABLE_MAX) {
-        out->end = SNAPSHOTS_TABLE_TOO_LARGE;
+        stops(out, SNAPSHOTS_TABLE_TOO_LARGE);
         return STEP_END;
     }
     source_read_known(src, string, extra, (size_t)u64_min(s->extra_data_size, EXTRA_KNOWN),
@@ -126,7 +193,7 @@ static enum read_step read_entry(struct source *src, const struct header *hdr, u
         return STEP_ENTRY;
     free(s->id);
     free(s->name);
-    out->end = SNAPSHOTS_UNREADABLE;
+    stops(out, SNAPSHOTS_UNREADABLE);
     return STEP_END;
 }
 
@@ -161,23 +228,23 @@ bool snapshots_read(struct source *src, const struct header *hdr,
                            .table_off = hdr->snapshots_offset };
     uint64_t off = t.table_off, left = NAMES_KEPT_MAX;
     size_t cap = 0;
+    bool readable;
 
-    if (t.announced > SNAPSHOTS_MAX) {
+    if (t.announced > SNAPSHOTS_MAX)
         t.end = SNAPSHOTS_TOO_MANY;
-    } else if (off & (geo->cluster_size - 1) ||
-               off > (uint64_t)INT64_MAX - t.announced * FIXED) {
+    else if (snapshots_offset_bad(geo, off, t.announced))
         t.end = SNAPSHOTS_BAD_OFFSET;
-    }
-    while (t.end == SNAPSHOTS_COMPLETE && t.n < t.announced) {
+    readable = t.end == SNAPSHOTS_COMPLETE;
+    while (readable && t.n < t.announced) {
         struct snapshot s;
         enum read_step step;
 
         off = round_up(off, ALIGNMENT);
         if (off >= geo->file_size) {
-            t.end = SNAPSHOTS_PAST_FILE;
+            stops(&t, SNAPSHOTS_PAST_FILE);
             break;
         }
-        step = read_entry(src, hdr, off, &t, &left, &s);
+        step = read_entry(src, hdr, geo, off, &t, &left, &s);
         if (step == STEP_END)
             break;
         if (step == STEP_ENTRY && !append(&t, &cap, &s)) {

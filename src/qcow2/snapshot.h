@@ -34,7 +34,8 @@ enum snapshots_end {
     SNAPSHOTS_COMPLETE,
     SNAPSHOTS_TOO_MANY,             /* nb_snapshots > SNAPSHOTS_MAX: none are read */
     SNAPSHOTS_BAD_OFFSET,           /* not cluster aligned, or past 2^63: none are read */
-    SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `n` has more than SNAPSHOT_EXTRA_MAX */
+    SNAPSHOTS_EXTRA_TOO_LARGE,      /* entry `fault` has more than SNAPSHOT_EXTRA_MAX; it and
+                                       those behind are read where they make sense */
     SNAPSHOTS_TABLE_TOO_LARGE,      /* entry `n` would end after SNAPSHOT_TABLE_MAX */
     SNAPSHOTS_PAST_FILE,            /* entry `n` starts at or after the end of the file */
     SNAPSHOTS_UNREADABLE,           /* I/O error in entry `n` */
@@ -48,7 +49,8 @@ struct snapshots {
     uint64_t table_len;             /* bytes up to the end of the last decoded entry */
     uint64_t whole_len;             /* the same with the all-zero entries past the
                                        end of the file, announced but not kept */
-    enum snapshots_end end;
+    enum snapshots_end end;         /* the first that QEMU would stop at */
+    size_t fault;                   /* the entry it is about */
     struct source_span bad;         /* the bytes of SNAPSHOTS_UNREADABLE */
 };
 
@@ -59,6 +61,18 @@ struct snapshots {
 bool snapshots_read(struct source *src, const struct header *hdr,
                     const struct geometry *geo, struct snapshots *out, struct error *err);
 void snapshots_free(struct snapshots *s);
+
+/* An entry that is told by what is in it. */
+struct snapshot_seen { uint64_t len, extra_len, l1_off; };
+
+/* Does an entry of a snapshot table lie at this byte? Its L1 table lies in the file, its id
+ * is text, and it is not longer than what the format allows. Where the length of its extra
+ * data cannot be right, usual ones are tried. */
+bool snapshot_seems(struct source *src, const struct geometry *geo, uint64_t off,
+                    struct snapshot_seen *out);
+
+/* Does QEMU refuse a table of n entries at this offset? */
+bool snapshots_offset_bad(const struct geometry *geo, uint64_t off, uint64_t n);
 
 /* Bytes to keep of a name of `len` bytes; *left: of NAMES_KEPT_MAX for all of them. */
 size_t name_kept(uint64_t len, uint64_t *left);

@@ -284,7 +284,7 @@ static void duplicate_snapshots(struct engine *e)
 static void rules_snapshot_table(struct engine *e)
 {
     const struct snapshots *s = &e->img->snaps;
-    struct place place = snapshot_place(e, s->n);
+    struct place place = snapshot_place(e, s->fault);
     const char *why = NULL;
 
     switch (s->end) {

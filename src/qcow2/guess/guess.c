@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "qcow2/guess/guess_work.h"
+#include "qcow2/snapshot.h"
 #include "qcow2/sniff.h"
 
 typedef unsigned long long ull;
@@ -53,6 +54,12 @@ static bool impossible(const struct guessing *g, const struct header *h,
         return h->refcount_table_offset & mask || h->refcount_table_offset >> 63;
     case G_REFTABLE_CLUSTERS:
         return h->refcount_table_clusters > REFTABLE_BYTES_MAX >> g->s.geo.cluster_bits;
+    case G_NB_SNAPSHOTS: return h->nb_snapshots > SNAPSHOTS_MAX;
+    case G_SNAPSHOTS_OFFSET:
+        return snapshots_offset_bad(&g->s.geo, h->snapshots_offset, h->nb_snapshots);
+    case G_HEADER_LENGTH:
+        return h->version != 2 && (h->header_length < HEADER_V3_LEN ||
+                                   h->header_length > g->s.geo.cluster_size);
     default: return false;
     }
 }
@@ -435,6 +442,8 @@ bool guess_header(struct source *src, const struct image_options *opt, struct he
         forced_reftable_length(&g);
         guess_reftable(&g);
         guess_l1(&g);
+        guess_extensions(&g);
+        guess_snapshots(&g);
     }
     tell_forced(&g);
     *hdr = g.s.hdr;

@@ -39,7 +39,7 @@ enum guess_how {
 #define GUESS_WHY_MAX 160
 
 struct guess {
-    const char *field;                  /* of the table "header" */
+    const char *table, *field;          /* "header", or "header-ext" and "length" */
     uint64_t off;                       /* of that field, bytes */
     enum guess_how how;
     bool damaged;                       /* the file's value cannot be right */
@@ -48,7 +48,7 @@ struct guess {
     char why[GUESS_WHY_MAX];            /* what speaks for it */
 };
 
-#define GUESSES_MAX 12
+#define GUESSES_MAX 16
 
 struct guesses {
     struct guess list[GUESSES_MAX];     /* by rising offset */
@@ -65,6 +65,10 @@ bool guess_header(struct source *src, const struct image_options *opt, struct he
 const struct guess *guess_at(const struct guesses *g, uint64_t off);
 /* How many values were guessed and taken. */
 size_t guesses_taken(const struct guesses *g);
+
+/* Puts the guessed lengths of extensions that were taken into the first bytes of the file;
+ * with `undo` those of the file again. */
+void guess_patch(const struct guesses *g, uint8_t *bytes, size_t len, bool undo);
 
 struct part;
 /* Value of a part of the header, as field_describe, and the other one where there is. */

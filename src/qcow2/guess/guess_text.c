@@ -35,7 +35,7 @@ static void record(struct guessing *g, enum guess_field f, bool take, uint64_t v
     if (value == *guess_member(&g->file, f))
         return;
     *x = (struct guess){
-        .field = MEMBERS[f].name,
+        .table = "header", .field = MEMBERS[f].name,
         .off = field_named(field_table("header"), MEMBERS[f].name)->off,
         .how = take ? GUESS_TAKEN : GUESS_PROPOSED, .damaged = take,
         .found = *guess_member(&g->file, f), .value = value,
@@ -73,15 +73,42 @@ void guess_put(struct guessing *g, enum guess_field f, uint64_t value, const cha
     va_end(ap);
 }
 
+void guess_ext_length(struct guessing *g, uint64_t off, uint64_t found, uint64_t value,
+                      bool take, const char *type)
+{
+    struct guess *x = &g->ext[g->n_ext++];
+
+    *x = (struct guess){ .table = "header-ext", .field = "length", .off = off,
+                         .how = take ? GUESS_TAKEN : GUESS_PROPOSED, .damaged = take,
+                         .found = found, .value = value };
+    snprintf(x->why, sizeof x->why, "of the %s; with it the list of extensions ends in order",
+             type);
+}
+
+void guess_patch(const struct guesses *g, uint8_t *bytes, size_t len, bool undo)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        const struct guess *x = &g->list[i];
+        uint64_t value = undo ? x->found : x->value;
+
+        if (strcmp(x->table, "header-ext") != 0 || x->how != GUESS_TAKEN || x->off + 4 > len)
+            continue;
+        for (unsigned k = 0; k < 4; k++)
+            bytes[x->off + k] = (uint8_t)(value >> (24 - 8 * k));
+    }
+}
+
 void guess_collect(const struct guessing *g, struct guesses *out)
 {
     out->n = 0;
     for (int f = 0; f < N_GUESS_FIELDS; f++)
         if (g->guess[f].field)
             out->list[out->n++] = g->guess[f];
+    for (size_t i = 0; i < g->n_ext; i++)
+        out->list[out->n++] = g->ext[i];
 }
 
-_Static_assert((int)N_GUESS_FIELDS <= GUESSES_MAX, "one guess of each field fits");
+_Static_assert((int)N_GUESS_FIELDS + EXT_FIXES_MAX <= GUESSES_MAX, "all guesses fit");
 
 const struct guess *guess_at(const struct guesses *g, uint64_t off)
 {
@@ -114,7 +141,7 @@ const char *guess_how_name(enum guess_how how)
 /* Offsets and the magic in hex, other values as numbers. */
 static void value_text(const struct guess *g, uint64_t value, struct buf *out)
 {
-    const struct field *f = field_named(field_table("header"), g->field);
+    const struct field *f = field_named(field_table(g->table), g->field);
 
     if (f->kind == FIELD_OFFSET || f->kind == FIELD_MAGIC)
         buf_printf(out, "0x%" PRIx64, value);
@@ -124,7 +151,10 @@ static void value_text(const struct guess *g, uint64_t value, struct buf *out)
 
 void guess_text(const struct guess *g, struct buf *out)
 {
-    buf_printf(out, "%s is ", g->field);
+    buf_printf(out, "%s", g->field);
+    if (strcmp(g->table, "header") != 0)
+        buf_printf(out, " of the header extension at 0x%" PRIx64, g->off - 4);
+    buf_puts(out, " is ");
     value_text(g, g->found, out);
     buf_printf(out, "%s; %s ", g->damaged ? ", which cannot be right" : " in the file",
                guess_how_name(g->how));
@@ -135,11 +165,10 @@ void guess_text(const struct guess *g, struct buf *out)
 
 void guess_describe(const struct guesses *g, const struct part *p, struct buf *out)
 {
-    bool header = p->table == field_table("header");
-    const struct guess *x = header ? guess_at(g, p->off) : NULL;
+    const struct guess *x = guess_at(g, p->off);
 
     field_describe(p->field, p->value, out);
-    if (!x)
+    if (!x || p->table != field_table(x->table))
         return;
     buf_printf(out, "; %s ", guess_how_name(x->how));
     field_describe(p->field, x->value, out);

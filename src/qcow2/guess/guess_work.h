@@ -18,7 +18,10 @@
     X(G_L1_OFFSET, l1_table_offset) \
     X(G_REFTABLE_OFFSET, refcount_table_offset) \
     X(G_REFTABLE_CLUSTERS, refcount_table_clusters) \
-    X(G_REFCOUNT_ORDER, refcount_order)
+    X(G_NB_SNAPSHOTS, nb_snapshots) \
+    X(G_SNAPSHOTS_OFFSET, snapshots_offset) \
+    X(G_REFCOUNT_ORDER, refcount_order) \
+    X(G_HEADER_LENGTH, header_length)
 
 enum guess_field {
 #define X(e, name) e,
@@ -27,12 +30,16 @@ enum guess_field {
     N_GUESS_FIELDS
 };
 
+#define EXT_FIXES_MAX 2                 /* lengths of extensions put right */
+
 struct guessing {
     struct seek s;                      /* s.hdr: the values that go on */
     struct header file;                 /* as decoded from the file */
     bool forced[N_GUESS_FIELDS];
     bool refused;                       /* QEMU opens no image with these values */
     struct guess guess[N_GUESS_FIELDS]; /* field NULL: none */
+    struct guess ext[EXT_FIXES_MAX];    /* by rising offset, the first n_ext */
+    size_t n_ext;
 };
 
 uint64_t *guess_member(struct header *hdr, enum guess_field f);
@@ -48,6 +55,11 @@ void guess_propose(struct guessing *g, enum guess_field f, uint64_t value,
 void guess_put(struct guessing *g, enum guess_field f, uint64_t value, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
 
+/* Records another length of the extension whose length field is at `off`; `type` is the name
+ * of its type. */
+void guess_ext_length(struct guessing *g, uint64_t off, uint64_t found, uint64_t value,
+                      bool take, const char *type);
+
 /* All records in order. */
 void guess_collect(const struct guessing *g, struct guesses *out);
 
@@ -61,5 +73,9 @@ const char *reftable_words(const struct reftable_found *f, char out[GUESS_WORDS]
 /* The tables, once cluster_bits is known (guess_tables.c). */
 void guess_reftable(struct guessing *g);
 void guess_l1(struct guessing *g);
+/* The snapshot table: its place and its length (guess_snapshots.c). */
+void guess_snapshots(struct guessing *g);
+/* header_length, and the lengths of header extensions (guess_ext.c). */
+void guess_extensions(struct guessing *g);
 
 #endif

@@ -36,6 +36,20 @@ status 1 check no-such-file
 err_has 'no-such-file: ' "check no-such-file"
 status 2 check $s/leak.qcow2 no-such-file $s/double-data.qcow2
 status 1 check $s/leak.qcow2 no-such-file
+for one in hidden mixed; do         # corruption that qemu-img does not see
+    status 0 check $s/$one.qcow2
+    out_has 'Exit status 0, as of qemu-img check; with --strict it is 2' "$one"
+    status 2 check --strict $s/$one.qcow2
+    out_lacks 'Exit status' "$one --strict"
+    status 2 check --strict --output=json $s/$one.qcow2
+    out_has '"exit-status": 2' "$one --strict json"
+done
+for one in header bad-snapshot bad-bitmap; do       # qemu-img does not open them
+    status 1 check $s/$one.qcow2
+    status 2 check --strict $s/$one.qcow2
+done
+status 0 check --strict $s/healthy.qcow2
+status 3 check --strict $s/leak.qcow2
 status 1 check
 status 1
 status 1 check --no-such-option x
@@ -53,6 +67,14 @@ status 3 -q $s/leak.qcow2
 printf 'this is a text, not an image' > text
 status 1 check text
 err_has 'text: ' "check of a text"
+for command in check info; do
+    status 1 $command --output=json text
+    out_has '"rule": "magic"' "$command of a text as JSON"
+    out_has '"filename": "text"' "$command of a text as JSON"
+    out_has '"error": ' "$command of a text as JSON"
+    status 1 $command --output=json no-such-file; out_lacks . "$command of no file as JSON"
+done
+status 1 check -q --output=json text; out_lacks . "-q of a text as JSON"
 
 # --- samples and a file that is called like a command ---
 status 3 check --sample leak
@@ -121,7 +143,7 @@ out_has '"leaks": 7' "json"; out_lacks '"corruptions"' "json"
 status 3 check -q --output=json $s/leak.qcow2; silent "-q json"
 status 3 check --output json --progress $s/leak.qcow2
 err_has '"permille": 1000' "--progress"
-status 2 check --output=json $s/header.qcow2
+status 1 check --output=json $s/header.qcow2
 out_has '"refused"' "json of a refused image"
 status 1 check --output=xml $s/leak.qcow2
 
@@ -130,10 +152,10 @@ status 0 check --cluster-size 512 $s/healthy.qcow2
 status 1 check --cluster-size 500 $s/healthy.qcow2
 status 2 check --l1-offset 0x800 $s/healthy.qcow2
 dd if=$s/healthy.qcow2 of=nomagic bs=4 skip=1 seek=1 2>/dev/null
-status 2 check nomagic
+status 1 check nomagic
 err_has 'warning: magic is .*guessed 0x514649fb' "check without magic"
 out_has 'One value of the header was guessed' "check without magic"
-status 2 check --force nomagic
+status 1 check --force nomagic
 out_has 'L2 table at' "check --force"
 err_has 'warning: magic is .*forced' "check --force"
 status 0 info nomagic; out_has 'header value .*guessed' "info without magic"
@@ -142,8 +164,8 @@ status 0 map nomagic; err_has 'guessed' "map without magic"
 status 0 dump header nomagic; err_has 'guessed' "dump without magic"
 out_has 'magic .*guessed .*! header-value-replaced' "dump header without magic"
 status 0 at 0 nomagic; err_has 'guessed' "at without magic"
-status 2 check -q --output=json nomagic; silent "-q json"
-status 2 check --output=json nomagic; out_has '"header-values"' "json without magic"
+status 1 check -q --output=json nomagic; silent "-q json"
+status 1 check --output=json nomagic; out_has '"header-values"' "json without magic"
 err_has 'guessed' "json without magic"
 
 # --- what the original program stumbled over ---
@@ -157,9 +179,9 @@ poke() {
 }
 copy() { cp $s/healthy.qcow2 $1; chmod u+w $1; }
 copy bits; poke bits 20 0 0 0 50                # cluster_bits 40
-status 2 check bits; err_has 'cluster_bits .*guessed 9' "cluster_bits 40"
+status 1 check bits; err_has 'cluster_bits .*guessed 9' "cluster_bits 40"
 copy l1; poke l1 36 377 377 377 377             # l1_size 2^32 - 1
-status 2 check l1
+status 1 check l1
 copy past; poke past 1536 0 0 0 0 0 0 0 0       # refcounts of 255 clusters, the file has 38
 poke past 1024 0 1 0 1; poke past 1530 0 1
 "$QCHECK" check past > out 2> err; [ $? -le 3 ] || complain "refcounts past the end: $(cat err)"

@@ -20,7 +20,7 @@ static void assert_fails(const void *bytes, size_t len, const struct image_optio
 {
     struct source *src = NULL;
     struct image *img = NULL;
-    struct error err = { ERR_NONE, 0, "" };
+    struct error err = { .code = ERR_NONE };
 
     assert_true(source_open_memory(bytes, len, "a\nfile", &src, NULL));
     assert_false(image_open(src, opt, &img, &err));

@@ -33,6 +33,7 @@ void err_fill(struct error *err, enum error_code code, const char *fmt, ...)
         return;
     err->code = code;
     err->sys = 0;
+    err->rule = NULL;
     va_start(ap, fmt);
     format(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
@@ -49,6 +50,7 @@ void err_fill_sys(struct error *err, int errnum, const char *fmt, ...)
         return;
     err->code = ERR_IO;
     err->sys = errnum;
+    err->rule = NULL;
 #ifdef STRERROR_R_CHAR_P
     reason = strerror_r(errnum, memory, sizeof memory);
 #else

@@ -25,6 +25,8 @@ struct error {
     enum error_code code;
     int sys;                /* errno where there is one, else 0 */
     char text[400];         /* one line, no newline, safe to print */
+    const char *rule;       /* of ERR_FORMAT: which rule of QEMU the image breaks, a constant
+                               (qcow2/image.h); else NULL */
 };
 
 /* err_set(err, code, format, ...) fills *err (when not NULL) and is false, so that

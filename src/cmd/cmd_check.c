@@ -26,13 +26,24 @@ static void tell_incomplete(const char *name, const struct scan_result *scan)
     message_error(name, &err);
 }
 
+static int status_of(const struct settings *s, const struct scan_result *scan)
+{
+    return s->strict ? scan_strict_status(scan) : scan_exit_status(scan);
+}
+
+/* -s and -q keep it from standard output, as with qemu-img. */
+static bool wants_json(const struct settings *s)
+{
+    return s->output == OUTPUT_JSON &&
+           s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG));
+}
+
 static bool write_json(const struct settings *s, const char *name,
                        const struct scan_result *scan, struct out *out, struct error *err)
 {
-    struct check_json c = { name, scan, s->metadata, s->stats };
+    struct check_json c = { name, scan, s->metadata, s->stats, status_of(s, scan) };
 
-    /* -s and -q keep it from standard output, as with qemu-img. */
-    if (!(s->streams & ~(STREAM_BIT(FATAL) | STREAM_BIT(NONFATAL) | STREAM_BIT(DEBUG))))
+    if (!wants_json(s))
         return true;
     if (s->streams & STREAM_BIT(NONFATAL)) {
         tell_guesses(name, scan->img);
@@ -52,12 +63,15 @@ static int check_one(const struct settings *s, const char *name, struct out *out
 
     if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
         goto failed;
+    report.status = status_of(s, scan);
     if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
                                  : !classic_report(&report, scan, &err))
         goto failed;
-    status = scan_exit_status(scan);
+    status = report.status;
     goto out;
 failed:
+    if (wants_json(s) && !img)
+        refused_json_write(name, &err, out);
     if (s->streams & STREAM_BIT(FATAL))
         message_error(name, &err);
 out:

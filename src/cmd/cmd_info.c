@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cmd/cmd_common.h"
+#include "report/check_json.h"
 #include "report/info.h"
 
 static int info_one(const struct settings *s, const char *name, struct out *out)
@@ -23,6 +24,8 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
         sandbox_probe(&sandbox);
     if (!open_image_and_chain(s, name, &img, &chain, &err)) {
         message_error(name, &err);
+        if (s->output == OUTPUT_JSON && !img)
+            refused_json_write(name, &err, out);
         goto out;
     }
     info_gather(name, img, &chain, &info);

@@ -78,6 +78,8 @@ static const struct opt check_opts[] = {
       "json (one object per line; also --progress alone), none" },
     { OPT_STATS, "stats", ARG_NONE, NULL, NULL,
       "tell what the scan took: time, reads, memory" },
+    { OPT_STRICT, "strict", ARG_NONE, NULL, NULL,
+      "exit with status 2 for corruption that qemu-img check does not find as well" },
 };
 static const struct opt_group check = { "Check", ROWS(check_opts) };
 
@@ -143,9 +145,10 @@ static const struct command commands[] = {
       VALUES_FILES, { &browse, &classic, &image, &scan, &general }, cmd_browse },
     { "check", "[OPTION]... IMAGE...", "check images and report",
       "Follows every reference of the image, compares the refcounts, and reports what "
-      "is wrong. Several images give one result each. Exit status: 0 clean, 1 the "
-      "check was not completed, 2 corruptions, 3 leaks only; of several images the "
-      "worst.",
+      "is wrong. Several images give one result each. The exit status is that of "
+      "qemu-img check: 0 clean, 1 QEMU would not open the image or the check was not "
+      "completed, 2 corruptions, 3 leaks only; of several images the worst. --strict "
+      "counts our own findings too.",
       VALUES_FILES, { &check, &classic, &image, &scan, &general }, cmd_check },
     { "info", "[OPTION]... IMAGE...", "say what an image is, without a scan",
       "Shows the header, features, extensions, snapshots, bitmaps, encryption, the "

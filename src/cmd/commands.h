@@ -28,6 +28,7 @@ struct settings {
     uint64_t memory_limit;      /* bytes; 0: the default */
     enum progress progress;
     bool stats;
+    bool strict;
     bool classic;               /* an option of the classic report was used */
     uint32_t streams;           /* of the classic report */
     enum output output;

@@ -15,7 +15,7 @@
 #include "scan/class.h"
 #include "scan/guest.h"
 #include "qcow2/field.h"
-#include "scan/problem.h"
+#include "scan/missing.h"
 #include "ui/keys.h"
 
 /* --- manual page --- */
@@ -113,6 +113,7 @@ static void man_problems(void)
 {
     for (int k = 0; k < N_PROBLEMS; k++) {
         const struct problem_info *p = problem_info((enum problem_kind)k);
+        struct buf advice = BUF_INIT;
 
         fputs(".TP\n.B ", stdout);
         roff_line(p->id);
@@ -121,7 +122,9 @@ static void man_problems(void)
         puts(".");
         roff_line(p->meaning);
         roff_line(p->effect);
-        roff_line(p->advice);
+        problem_advice((enum problem_kind)k, NULL, 0, &advice);
+        roff_line(buf_str(&advice));
+        buf_free(&advice);
     }
 }
 

@@ -148,6 +148,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_STATS:
         s->stats = true;
         return true;
+    case OPT_STRICT:
+        s->strict = true;
+        return true;
     case 'M':
         s->metadata = true;
         return true;

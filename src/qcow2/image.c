@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "qcow2/refuse.h"
 
 #define PROBE 512                       /* bytes of the file read before all else */
 
@@ -121,14 +122,19 @@ bool image_open(struct source *src, const struct image_options *opt, struct imag
 {
     uint8_t probe[PROBE];
     struct guesses guesses;
-    struct header hdr;
+    struct header hdr, as_found;
+    struct refusal refused;
     struct image *img;
 
     if (!source_read(src, 0, probe, sizeof probe, err))
         return false;
     header_decode(probe, sizeof probe, &hdr);
-    if (!guess_header(src, opt, &hdr, &guesses, err))
+    as_found = hdr;
+    if (!guess_header(src, opt, &hdr, &guesses, err)) {
+        if (err && err->code == ERR_FORMAT && refuse_identity(&as_found, &refused))
+            err->rule = refused.id;
         return false;
+    }
     img = calloc(1, sizeof *img);
     if (!img)
         return err_set(err, ERR_NOMEM, "out of memory");

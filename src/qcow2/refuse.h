@@ -18,6 +18,8 @@ struct refuse_case {
 bool refuse(struct refusal *out, const char *id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Magic, version and cluster size: without them nothing else can be judged. */
+bool refuse_identity(const struct header *h, struct refusal *out);
 bool refuse_header(const struct refuse_case *j, struct refusal *out);    /* refuse_header.c */
 bool refuse_extensions(const struct refuse_case *j, struct refusal *out);  /* refuse_ext.c */
 bool refuse_bitmaps(const struct refuse_case *j, struct refusal *out);   /* refuse_bitmap.c */

@@ -11,10 +11,8 @@
 
 typedef unsigned long long ull;
 
-static bool identity(const struct refuse_case *j, struct refusal *out)
+bool refuse_identity(const struct header *h, struct refusal *out)
 {
-    const struct header *h = &j->hdr;
-
     if (h->magic != QCOW2_MAGIC)
         return refuse(out, "magic", "the magic is 0x%08llx instead of 0x514649fb",
                       (ull)h->magic);
@@ -27,7 +25,7 @@ static bool identity(const struct refuse_case *j, struct refusal *out)
     return false;
 }
 
-/* Bytes of a cluster, by the header of the file: identity() has passed. */
+/* Bytes of a cluster, by the header of the file: refuse_identity() has passed. */
 static uint64_t cluster_size(const struct refuse_case *j)
 {
     return UINT64_C(1) << j->hdr.cluster_bits;
@@ -158,5 +156,5 @@ static bool tables(const struct refuse_case *j, struct refusal *out)
 
 bool refuse_header(const struct refuse_case *j, struct refusal *out)
 {
-    return identity(j, out) || lengths(j, out) || features(j, out) || tables(j, out);
+    return refuse_identity(&j->hdr, out) || lengths(j, out) || features(j, out) || tables(j, out);
 }

@@ -8,6 +8,7 @@
 #include "report/guesses.h"
 #include "report/jw.h"
 #include "report/viscera.h"
+#include "scan/missing.h"
 
 /* qemu-img leaves these out when they are zero. */
 static void unless_zero(struct jw *j, const char *key, uint64_t v)
@@ -184,6 +185,18 @@ static void effort(struct jw *j, const struct scan_stats *st)
     jw_close(j);
 }
 
+/* Nothing where nothing is missing. */
+static void missing(struct jw *j, unsigned tables)
+{
+    if (!tables)
+        return;
+    jw_array(j, "missing-tables");
+    for (unsigned t = 0; t < N_MISSING; t++)
+        if (tables >> t & 1)
+            jw_text(j, NULL, missing_id((enum missing_table)t));
+    jw_close(j);
+}
+
 static void own_object(struct jw *j, const struct check_json *c)
 {
     const struct scan_result *r = c->scan;
@@ -194,7 +207,7 @@ static void own_object(struct jw *j, const struct check_json *c)
     jw_bool(j, "partial", r->partial);
     scan_verdict(r, &verdict);
     text_of_buf(j, "verdict", &verdict);
-    jw_u64(j, "exit-status", (uint64_t)scan_exit_status(r));
+    jw_u64(j, "exit-status", (uint64_t)c->status);
     if (r->refused.id) {
         jw_object(j, "refused");
         jw_text(j, "rule", r->refused.id);
@@ -202,6 +215,7 @@ static void own_object(struct jw *j, const struct check_json *c)
         jw_text(j, "when", r->refused.at_check ? "check" : "open");
         jw_close(j);
     }
+    missing(j, missing_tables(r));
     guesses_json(&r->img->guesses, j);
     jw_u64(j, "cluster-size", r->img->geo.cluster_size);
     jw_u64(j, "file-size", r->img->geo.file_size);
@@ -213,6 +227,26 @@ static void own_object(struct jw *j, const struct check_json *c)
         effort(j, &r->stats);
     problems(j, r);
     jw_close(j);
+}
+
+void refused_json_write(const char *filename, const struct error *err, struct out *out)
+{
+    struct jw j = JW_INIT(out);
+
+    if (err->code != ERR_FORMAT && err->code != ERR_SHORT)
+        return;
+    jw_object(&j, NULL);
+    jw_text(&j, "filename", filename);
+    jw_object(&j, "qcheck");
+    jw_u64(&j, "schema-version", JSON_SCHEMA_VERSION);
+    jw_object(&j, "refused");
+    jw_text(&j, "rule", err->rule ? err->rule : "magic");
+    jw_text(&j, "reason", err->text);
+    jw_text(&j, "when", "open");
+    jw_close(&j);
+    jw_text(&j, "error", err->text);
+    jw_close(&j);
+    jw_close(&j);
 }
 
 bool check_json_write(const struct check_json *c, struct out *out, struct error *err)

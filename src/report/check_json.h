@@ -16,7 +16,12 @@ struct check_json {
     const struct scan_result *scan;
     bool metadata;                  /* add `viscera` */
     bool stats;                     /* add what the scan took */
+    int status;                     /* with which the program will exit */
 };
+
+/* Of a file that cannot be read as a qcow2 image: its name, `refused` and why. Nothing where
+ * err is about something else than the content of the file. */
+void refused_json_write(const char *filename, const struct error *err, struct out *out);
 
 /* False when memory runs out. */
 bool check_json_write(const struct check_json *c, struct out *out, struct error *err);

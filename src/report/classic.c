@@ -286,6 +286,9 @@ static void last_words(struct report *r)
         n == 1 ? "" : "s");
     scan_verdict(scan, &verdict);
     say(r->c, STREAM_SUMMARY, "%s\n", buf_str(&verdict));
+    if (scan_strict_status(scan) != r->c->status)
+        say(r->c, STREAM_SUMMARY, "Exit status %d, as of qemu-img check; with --strict it "
+            "is %d.\n", r->c->status, scan_strict_status(scan));
     buf_free(&verdict);
 }
 

@@ -16,6 +16,7 @@ struct classic {
     struct out err;         /* for the streams that go to standard error */
     const char *name;       /* of the image, as the person gave it */
     bool stats;             /* end with what the scan took */
+    int status;             /* with which the program will exit */
 };
 
 /* False when a table cannot be read again or memory runs out. */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "report/jw.h"
 #include "report/wrap.h"
+#include "scan/missing.h"
 
 #define WIDTH 80
 
@@ -50,12 +51,15 @@ void explain_kind(enum problem_kind kind, struct out *out)
         [QEMU_CHECK_ERROR] = "counted as a check error by qemu-img check",
     };
     const struct problem_info *p = problem_info(kind);
+    struct buf advice = BUF_INIT;
 
     out_printf(out, "%s\n%s (%s; %s)\n", p->title, p->id, severity_name(p->severity),
                counts[p->qemu]);
     paragraph(out, "What it is", p->meaning);
     paragraph(out, "What it does to the guest", p->effect);
-    paragraph(out, "What to do", p->advice);
+    problem_advice(kind, NULL, 0, &advice);
+    paragraph(out, "What to do", buf_str(&advice));
+    buf_free(&advice);
     if (p->spec)
         out_printf(out, "\n  Specification: section \"%s\"\n", p->spec);
 }
@@ -71,6 +75,7 @@ void explain_json(const enum problem_kind *kind, size_t n, struct out *out)
     jw_array(&j, NULL);
     for (size_t i = 0; i < n; i++) {
         const struct problem_info *p = problem_info(kind[i]);
+        struct buf advice = BUF_INIT;
 
         jw_object(&j, NULL);
         jw_text(&j, "id", p->id);
@@ -79,7 +84,9 @@ void explain_json(const enum problem_kind *kind, size_t n, struct out *out)
         jw_text(&j, "title", p->title);
         jw_text(&j, "meaning", p->meaning);
         jw_text(&j, "effect", p->effect);
-        jw_text(&j, "advice", p->advice);
+        problem_advice(kind[i], NULL, 0, &advice);
+        jw_text(&j, "advice", buf_str(&advice));
+        buf_free(&advice);
         if (p->spec)
             jw_text(&j, "specification", p->spec);
         jw_close(&j);

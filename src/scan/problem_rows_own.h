@@ -225,7 +225,7 @@ ROW(BITMAPS_INCONSISTENT, "bitmaps-inconsistent", WARNING, OWN, BITMAPS, KEPT,
     "each other: a program without support for bitmaps wrote to the image.",
     "Guest data is not affected. The bitmaps are ignored; their clusters count as "
     "leaked.",
-    "Begin with a full backup. qemu-img check -r leaks frees the clusters of the "
+    "Begin with a full backup. On a copy, qemu-img check -r leaks frees the clusters of the "
     "old bitmaps.",
     "Bitmaps extension")
 

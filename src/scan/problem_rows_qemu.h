@@ -319,7 +319,7 @@ ROW(SNAPSHOT_L1_TOO_LARGE, "snapshot-l1-too-large", CORRUPTION, CORRUPTION, SNAP
     "Snapshots")
 
 ROW(SNAPSHOT_INCOMPLETE, "snapshot-incomplete", CORRUPTION, CORRUPTION, SNAPSHOTS, KEPT,
-    "{found} bytes of extra data, {expected} are needed",
+    "{found} bytes of extra data, {expected} are needed (entry {index} in QEMU's messages)",
     "write the extra data",
     "Snapshot entry lacks required extra data",
     "In version 3 each snapshot entry must carry at least 16 bytes of extra data "

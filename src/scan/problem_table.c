@@ -8,13 +8,15 @@
 
 /* Advice that fits many kinds. */
 #define COPY_FIRST \
-    "Stop the guest, copy the image file, and repair the copy (qemu-img check -r all)."
+    "Stop the guest, copy the image file, and repair the copy (qemu-img check -r all on " \
+    "the copy)."
 #define COPY_OUT \
     "Stop the guest and copy the file before anything else. Copy out what is still " \
     "readable (qemu-img convert on a copy, or file by file from the guest), or restore " \
     "from a backup."
 #define REPAIR_LEAKS \
-    "Safe to leave. To get the space back while no guest runs: qemu-img check -r leaks."
+    "Safe to leave. To get the space back while no guest runs: copy the file, and " \
+    "qemu-img check -r leaks on the copy."
 
 /* The value of the entry that is wrong, where the place is one. */
 #define ENTRY "{entry}"

@@ -98,6 +98,8 @@ static bool placeholder(const struct problem *p, const char *name, const char *f
         number_text(p->expected, format, out);
     else if (strcmp(name, "host") == 0)
         number_text(p->host_off, format, out);
+    else if (strcmp(name, "index") == 0)
+        number_text(p->place.i, format, out);
     else if (strcmp(name, "copied") == 0)
         buf_puts(out, p->found & OFLAG_COPIED ? "set" : "clear");
     else if (strcmp(name, "owners") == 0)
@@ -115,7 +117,7 @@ static bool placeholder(const struct problem *p, const char *name, const char *f
 
 /* Templates hold {found}, {expected} and {host}, as {found:x} in hexadecimal, as
  * {found:size} or as {found:count} for a number that may be unknown; {copied}, {owners},
- * {claimed} and {entry}. */
+ * {claimed}, {entry}, and {index}: the number of a snapshot, from 0 as QEMU counts. */
 static void what_text(const struct problem *p, struct buf *out)
 {
     const char *t = problem_info(p->kind)->text;

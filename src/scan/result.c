@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "scan/missing.h"
 
 int scan_exit_status(const struct scan_result *r)
 {
@@ -16,13 +17,18 @@ int scan_exit_status(const struct scan_result *r)
 
     if (r->partial)
         return 1;
-    if (r->refused.id)
-        return problems_of_severity(&r->problems, SEV_CORRUPTION) ? 2 : 1;
-    if (q->check_errors || problems_of_severity(&r->problems, SEV_ERROR))
+    if (r->refused.id || q->check_errors || problems_of_severity(&r->problems, SEV_ERROR))
         return 1;
     if (q->corruptions)
         return 2;
     return q->leaks ? 3 : 0;
+}
+
+int scan_strict_status(const struct scan_result *r)
+{
+    if (!r->partial && problems_of_severity(&r->problems, SEV_CORRUPTION))
+        return 2;
+    return scan_exit_status(r);
 }
 
 struct guest_range { uint32_t layer; uint64_t start, end; };
@@ -116,6 +122,34 @@ static uint64_t of_kinds(const struct problems *ps, const enum problem_kind *kin
     return sum;
 }
 
+/* Nothing but leaks, as qemu-img counts, but something is missing that may refer to them. */
+static void leaks_in_doubt(const struct scan_result *r, uint64_t leaks, struct buf *out)
+{
+    uint64_t lost = bytes_damaged(r, true);
+    char a[TEXT_NUM];
+
+    buf_printf(out, "Incomplete: %s cluster%s no reference was found for may be in use",
+               text_group(a, leaks), leaks == 1 ? "" : "s");
+    if (lost)
+        buf_printf(out, "; %s of the guest disk cannot be trusted", text_size(a, lost));
+    buf_puts(out, ".");
+}
+
+/* What could not be read, where that bears on what was said. */
+static void verdict_on_missing(const struct scan_result *r, struct buf *out)
+{
+    unsigned tables = missing_tables(r);
+
+    if (!tables || r->partial)
+        return;
+    buf_puts(out, " Not all of ");
+    missing_text(tables, out);
+    buf_puts(out, problems_of_severity(&r->problems, SEV_LEAK)
+             ? " could be read: what counts as leaked may be in use. Do not repair before that "
+               "is solved."
+             : " could be read.");
+}
+
 static void verdict_by_problems(const struct scan_result *r, struct buf *out)
 {
     static const enum problem_kind refcounts[] = {
@@ -154,6 +188,10 @@ static void verdict_by_problems(const struct scan_result *r, struct buf *out)
             buf_puts(out, ", none in the way of guest data.");
         return;
     }
+    if (leaks && missing_tables(r)) {
+        leaks_in_doubt(r, leaks, out);
+        return;
+    }
     if (leaks) {
         uint64_t lost_clusters = ps->count[PROBLEM_LEAKED];
 
@@ -178,6 +216,7 @@ void scan_verdict(const struct scan_result *r, struct buf *out)
     size_t n = guesses_taken(&r->img->guesses);
 
     verdict_by_problems(r, out);
+    verdict_on_missing(r, out);
     if (n == 1)
         buf_puts(out, " One value of the header was guessed: the rest stands on it.");
     else if (n)

@@ -300,7 +300,10 @@ static void rules_snapshot_table(struct engine *e)
     if (s->end == SNAPSHOTS_TOO_MANY || s->end == SNAPSHOTS_BAD_OFFSET)
         place = (struct place){ PLACE_HEADER, 0, s->end == SNAPSHOTS_TOO_MANY ? 60 : 64, 0,
                                 s->end == SNAPSHOTS_TOO_MANY ? 60 : 64, NO_ADDRESS };
-    if (why)
+    if (why && place.kind == PLACE_SNAPSHOT)
+        problem_note(&e->res->problems, PROBLEM_SNAPTABLE_FAULT, &place, s->announced, s->n,
+                     "%s (entry %zu in QEMU's messages)", why, s->fault);
+    else if (why)
         problem_note(&e->res->problems, PROBLEM_SNAPTABLE_FAULT, &place, s->announced, s->n,
                      "%s", why);
 }

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "scan/engine.h"
+#include "scan/missing.h"
 
 static double now(void)
 {
@@ -233,6 +234,7 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
         goto out;
     }
     changed_meanwhile(&e);
+    missing_note_leaks(e.res);
     e.res->memory_short = e.cells->lost
         || (e.res->problems.max && e.res->problems.n >= e.res->problems.max);
     fill_qemu_counts(&e);

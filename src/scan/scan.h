@@ -113,9 +113,12 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
               struct scan_progress *progress, struct scan_result **out, struct error *err);
 void scan_free(struct scan_result *r);      /* accepts NULL */
 
-/* 0 clean, 1 check not completed, 2 corruptions, 3 leaks only: as qemu-img check; where
- * QEMU refuses the image: 2 when we found corruptions, else 1. */
+/* That of qemu-img check: 0 clean, 1 it does not open the image or the check was not
+ * completed, 2 corruptions, 3 leaks only. */
 int scan_exit_status(const struct scan_result *r);
+/* The same, and 2 for every corruption that qemu-img does not look for, or does not come to
+ * because it refuses the image. */
+int scan_strict_status(const struct scan_result *r);
 
 /* The verdict as a sentence: "Clean.", "Leaks only: 3 clusters, 192 KiB wasted, no data at
  * risk.", "Corrupt: ..." */

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "inspect/address.h"
+#include "scan/missing.h"
 #include "ui/where.h"
 
 #define WIDE 110 /* columns from which kinds and explanation stand side by side */
@@ -151,6 +152,7 @@ static void draw_words(const struct problems_view *v, const struct ui *ui,
     enum problem_kind k = row ? v->scan->problems.list[row->problem].kind : v->kind;
     const struct problem_info *info;
     struct area in = area_part(a, title, 1, -1, -2);
+    struct buf advice = BUF_INIT;
     int y = 0;
 
     if (k == N_PROBLEMS)
@@ -173,7 +175,9 @@ static void draw_words(const struct problems_view *v, const struct ui *ui,
     if (!v->in_places || in.h > 9)
         y = paragraph(&in, y, "", info->meaning);
     y = paragraph(&in, y, "Guest: ", info->effect);
-    y = paragraph(&in, y, "What to do: ", info->advice);
+    problem_advice(k, ui->img, v->scan ? missing_tables(v->scan) : 0, &advice);
+    y = paragraph(&in, y, "What to do: ", buf_str(&advice));
+    buf_free(&advice);
     paragraph(&in, y, "Specification: ", info->spec);
 }
 

@@ -97,7 +97,10 @@ def problems_of(output, form):
     try:
         if form == "lines":
             return problems_of_lines(output)
-        return schema_fault(json.loads(output), form)
+        value = json.loads(output)
+        if isinstance(value, dict) and "error" in value.get("qcheck", {}):
+            form = "refused"
+        return schema_fault(value, form)
     except ValueError as error:
         return str(error)
 

@@ -176,7 +176,7 @@ void report_check(const struct scan_result *scan, struct sink *s)
 {
     struct classic classic = { .streams = (UINT32_C(1) << N_STREAMS) - 1, .out = &s->out,
                                .name = NAME, .stats = true };
-    struct check_json json = { NAME, scan, true, true };
+    struct check_json json = { NAME, scan, true, true, scan_strict_status(scan) };
     bool ok;
 
     sink_open(s);

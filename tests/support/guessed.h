@@ -82,7 +82,7 @@ static inline void assert_scans_clean(const struct image *img)
 static inline struct image *opened(const struct builder *b)
 {
     struct image *img = NULL;
-    struct error err = { ERR_NONE, 0, "" };
+    struct error err = { .code = ERR_NONE };
 
     if (!image_open(builder_source(b), NULL, &img, &err))
         fail_msg("%s", err.text);
@@ -93,7 +93,7 @@ static inline void assert_fails(const struct builder *b, const char *word)
 {
     struct source *src = builder_source(b);
     struct image *img = NULL;
-    struct error err = { ERR_NONE, 0, "" };
+    struct error err = { .code = ERR_NONE };
 
     assert_false(image_open(src, NULL, &img, &err));
     if (!strstr(err.text, word))

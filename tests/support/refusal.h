@@ -11,8 +11,25 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "qcow2/image.h"
+#include "scan/scan.h"
 #include "support/image_builder.h"
+
+/* Is there a record of what QEMU refuses, and the status that qemu-img gives? */
+static inline void assert_recorded(const struct image *img)
+{
+    struct scan_result *r = NULL;
+    struct error err;
+    uint64_t n = 0;
+
+    if (!scan_run(img, NULL, NULL, &r, &err))
+        fail_msg("%s", err.text);
+    for (int s = SEV_CORRUPTION; s <= SEV_WARNING; s++)
+        n += s == SEV_LEAK ? 0 : problems_of_severity(&r->problems, (enum severity)s);
+    if (!n)
+        fail_msg("%s: no problem says why QEMU refuses it", img->refused.id);
+    assert_int_equal(scan_exit_status(r), 1);
+    scan_free(r);
+}
 
 /* Is the image refused by rule `id` (NULL: by none), with `word` in the message? */
 static inline void assert_refused_with(const struct builder *b,
@@ -36,6 +53,7 @@ static inline void assert_refused_with(const struct builder *b,
     if (!strstr(img->refused.text, word))
         fail_msg("'%s' does not say '%s'", img->refused.text, word);
     assert_int_equal(img->refused.at_check, at_check);
+    assert_recorded(img);
     image_close(img);
 }
 

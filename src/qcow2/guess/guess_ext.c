@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* Where the header extensions begin, and how long each is: told by whether the list that
  * follows is one. */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,7 +223,7 @@ void guess_extensions(struct guessing *g)
     }
     for (unsigned fixes = 0; h->version != 2 && fixes < 2 && !other; fixes++)
         other = other_start(&w, fixes);
-    if (other) {
+    if (other && (w.known || !fits)) {
         put_length(g, &w, other, refused);
         put_fixes(g, &w, refused);
     }

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
 /* The snapshot table, by what its entries say. */
+#include "config.h"
+
 #include "base/limits.h"
 #include "qcow2/guess/guess_work.h"
 #include "qcow2/snapshot.h"

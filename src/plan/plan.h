@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* A plan: steps that would change an image, each with what it does in words, what it mends,
+ * what it costs, and the bytes it writes. A plan belongs to one state of one image, told by
+ * the length of the file and a digest of every range that a step replaces or copies.
+ *
+ * Steps rest on the outcome of those before them. One that was planned together with others
+ * may be left out only with all that need it. */
+#ifndef QCHECK_PLAN_PLAN_H
+#define QCHECK_PLAN_PLAN_H
+
+#include "base/digest.h"
+#include "base/patch.h"
+#include "scan/scan.h"
+
+struct loss { uint32_t layer; uint64_t guest_off, len; };   /* bytes that a step gives up */
+
+struct plan_step {
+    const char *goal;           /* "refcounts", "leaks", ...: one of plan_goals() */
+    char *title;                /* owned: what it does, one sentence */
+    char *why;                  /* owned: what it goes by; NULL: nothing to say */
+    char *cost;                 /* owned: what it costs, or does not mend; NULL: nothing */
+    struct place place;         /* where to look; PLACE_NONE: nowhere in particular */
+    bool chosen;
+    uint64_t before[N_PROBLEMS], after[N_PROBLEMS];     /* counts of the scans around it */
+    struct loss *loss;          /* owned */
+    size_t n_losses;
+    struct patches patches;     /* in the order of making */
+};
+
+struct plan_range { uint64_t off, len; uint8_t digest[DIGEST_LEN]; };
+
+struct plan {
+    struct plan_step *step;          /* owned */
+    size_t n, cap;
+    char *image;                /* owned: name it was made for; for people */
+    uint64_t file_size;         /* bytes of the image it was made for */
+    struct plan_range *range;   /* owned, rising, no overlaps: what must be as it was */
+    size_t n_ranges;
+};
+
+void plan_free(struct plan *p);             /* leaves an empty plan */
+
+/* Adds an empty step of a goal (a name that stays), chosen. NULL: no memory. */
+struct plan_step *plan_add(struct plan *p, const char *goal);
+void plan_step_free(struct plan_step *s);
+bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len);
+
+/* All patches of the chosen steps, flattened. False when a chosen step follows one that was
+ * not chosen (steps rest on those before them). */
+bool plan_patches(const struct plan *p, struct patches *out, struct error *err);
+
+/* Fills file_size and range from the image as it is. */
+bool plan_fingerprint(struct plan *p, struct source *image, struct error *err);
+/* Is it still that image? The message names the first range that differs. */
+bool plan_matches(const struct plan *p, struct source *image, struct error *err);
+/* Is every byte that a step replaces or copies under one of the digests? */
+bool plan_covered(const struct plan *p, struct error *err);
+
+/* The file form: JSON, see data/schema/plan.schema.json. Reading trusts nothing: ranges are
+ * checked, sizes are bounded, unknown goals and kinds are refused. */
+bool plan_write(const struct plan *p, int fd, struct error *err);
+bool plan_read(int fd, struct plan *out, struct error *err);
+
+/* Goals, in the order in which steps are best taken; NULL past the last. */
+struct plan_goal { const char *name, *summary; };
+const struct plan_goal *plan_goal_at(size_t i);
+const struct plan_goal *plan_goal_named(const char *name);
+
+#endif

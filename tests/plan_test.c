@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "support/pattern.h"
+
+#define SIZE 20000u
+
+static void patch_some(struct plan *p)
+{
+    struct plan_step *s = plan_add(p, "refcounts");
+    uint8_t word[4000];
+
+    for (size_t i = 0; i < sizeof word; i++)
+        word[i] = (uint8_t)(i % 8 ? 0 : 1);
+    s->title = strdup("writes refcounts");
+    s->before[PROBLEM_LEAKED] = 7;
+    plan_step_add_loss(s, 0, 4096, 512);
+    plan_step_add_loss(s, 0, 4608, 512);
+    plan_step_add_loss(s, 2, 0, 1);
+    patches_write(&s->patches, 100, "hello", 5);
+    patches_write(&s->patches, 3000, word, sizeof word);
+    s = plan_add(p, "leaks");
+    s->title = strdup("cuts the file");
+    patches_copy(&s->patches, 9000, 15000, 100);
+    patches_zero(&s->patches, 10000, 10);
+    patches_set_length(&s->patches, 12000);
+}
+
+static int temporary(void)
+{
+    FILE *f = tmpfile();
+
+    assert_non_null(f);
+    return fileno(f);
+}
+
+static void assert_same_outcome(const struct plan *a, const struct plan *b,
+                                struct source *image)
+{
+    struct patches pa, pb;
+    struct source *sa, *sb;
+    uint8_t x[SIZE], y[SIZE];
+
+    assert_true(plan_patches(a, &pa, NULL));
+    assert_true(plan_patches(b, &pb, NULL));
+    assert_true(source_open_patched(image, &pa, &sa, NULL));
+    assert_true(source_open_patched(image, &pb, &sb, NULL));
+    assert_int_equal(source_size(sa), source_size(sb));
+    assert_true(source_read(sa, 0, x, SIZE, NULL));
+    assert_true(source_read(sb, 0, y, SIZE, NULL));
+    assert_memory_equal(x, y, SIZE);
+    source_close(sa);
+    source_close(sb);
+    patches_free(&pa);
+    patches_free(&pb);
+}
+
+static bool have_digests(void)
+{
+    struct digest *d;
+
+    if (!digest_new(&d, NULL))
+        return false;
+    digest_free(d);
+    return true;
+}
+
+static void a_plan_read_back_does_the_same(void **state)
+{
+    uint8_t *bytes = make_bytes(SIZE);
+    struct source *image = memory(bytes, SIZE);
+    struct plan p = { 0 }, q;
+    int fd = temporary();
+    struct error err;
+
+    (void)state;
+    if (!have_digests())
+        skip();
+    patch_some(&p);
+    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_true(plan_write(&p, fd, NULL));
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    if (!plan_read(fd, &q, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(q.n, 2);
+    assert_string_equal(q.step[0].title, "writes refcounts");
+    assert_string_equal(q.step[1].goal, "leaks");
+    assert_int_equal(q.step[0].before[PROBLEM_LEAKED], 7);
+    assert_int_equal(q.step[0].n_losses, 2);
+    assert_int_equal(q.step[0].loss[0].len, 1024);
+    assert_int_equal(q.step[0].loss[1].layer, 2);
+    assert_same_outcome(&p, &q, image);
+    assert_true(plan_matches(&q, image, NULL));
+    plan_free(&p);
+    plan_free(&q);
+    source_close(image);
+    free(bytes);
+}
+
+static void a_plan_fits_no_other_image(void **state)
+{
+    uint8_t *bytes = make_bytes(SIZE);
+    struct source *image = memory(bytes, SIZE), *shorter = memory(bytes, SIZE - 1);
+    struct plan p = { 0 };
+    static const unsigned touched[] = { 100, 104, 3000, 6999, 9000, 15000, 15099, 12000 };
+
+    (void)state;
+    if (!have_digests())
+        skip();
+    patch_some(&p);
+    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_false(plan_matches(&p, shorter, NULL));
+    for (size_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
+        bytes[touched[i]] ^= 1;
+        assert_false(plan_matches(&p, image, NULL));
+        bytes[touched[i]] ^= 1;
+    }
+    bytes[50] ^= 1;                             /* nobody's */
+    assert_true(plan_matches(&p, image, NULL));
+    plan_free(&p);
+    source_close(image);
+    source_close(shorter);
+    free(bytes);
+}
+
+static void a_step_cannot_be_taken_without_those_before_it(void **state)
+{
+    struct plan p = { 0 };
+    struct patches all;
+
+    (void)state;
+    patch_some(&p);
+    p.step[1].chosen = false;
+    assert_true(plan_patches(&p, &all, NULL));
+    patches_free(&all);
+    p.step[1].chosen = true;
+    p.step[0].chosen = false;
+    assert_false(plan_patches(&p, &all, NULL));
+    plan_free(&p);
+}
+
+static bool reads(const char *text, char *message)
+{
+    int fd = temporary();
+    struct error err = { 0 };
+    struct plan p;
+    bool ok;
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    ok = plan_read(fd, &p, &err);
+    if (ok)
+        plan_free(&p);
+    else
+        snprintf(message, 200, "%.199s", err.text);
+    return ok;
+}
+
+#define SUM "\"sha256\": \"00000000000000000000000000000000" \
+    "00000000000000000000000000000000\""
+#define IMAGE "\"image\": {\"length\": 1000, \"ranges\": [" \
+    "{\"offset\": 0, \"length\": 100, " SUM "}]}"
+#define STEP(patch) "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"set\", " \
+    "\"chosen\": true, \"patches\": [" patch "]}]}"
+
+static void hostile_plans_are_refused_with_a_reason(void **state)
+{
+    static const char *const good[] = {
+        STEP("{\"offset\": 0, \"length\": 2, \"bytes\": \"00ff\"}"),
+        STEP("{\"offset\": 92, \"length\": 8, \"zeros\": true}"),
+        STEP("{\"offset\": 5000, \"length\": 50, \"zeros\": true}"),
+    };
+    static const char *const bad[] = {
+        "", "[]", "{}", "{\"qcheck-plan\": 2, \"steps\": []}",
+        "{\"qcheck-plan\": 1, \"steps\": []}",
+        STEP("{\"offset\": 0, \"length\": 2, \"bytes\": \"00f\"}"),
+        STEP("{\"offset\": 0, \"length\": 2, \"bytes\": \"00fg\"}"),
+        STEP("{\"offset\": 0, \"length\": 3, \"bytes\": \"00ff\"}"),
+        STEP("{\"offset\": 0, \"length\": 0, \"bytes\": \"\"}"),
+        STEP("{\"offset\": -1, \"length\": 2, \"zeros\": true}"),
+        STEP("{\"offset\": 0, \"length\": 2}"),
+        STEP("{\"offset\": 9223372036854775807, \"length\": 9, \"zeros\": true}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"copy-from\": 9223372036854775807}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"copy-from\": 96}"),      /* no digest */
+        STEP("{\"offset\": 93, \"length\": 8, \"zeros\": true}"),
+        STEP("{\"offset\": 0, \"length\": 9000000000000, \"repeat\": \"0000000000000001\"}"),
+        "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"rm\", \"patches\": []}]}",
+        "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"set\"}]}",
+    };
+    char message[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (!reads(good[i], message))
+            fail_msg("%s: %s", good[i], message);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        message[0] = 0;
+        if (reads(bad[i], message))
+            fail_msg("read: %s", bad[i]);
+        assert_true(strlen(message) > 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_read_back_does_the_same),
+        cmocka_unit_test(a_plan_fits_no_other_image),
+        cmocka_unit_test(a_step_cannot_be_taken_without_those_before_it),
+        cmocka_unit_test(hostile_plans_are_refused_with_a_reason),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -162,7 +162,7 @@ static void typed_addresses_lead_to_their_places(void **state)
         { "rb_0_3", "refcount block 0 entry 3" },
         { "rt_0", "refcount table" },
         { "snap_2", "snapshot 2" },
-        { "end", "cluster 38" },
+        { "end", "refcount block 0 entry 38" },
     };
 
     (void)state;
@@ -236,6 +236,68 @@ static void views_show_the_same_place(void **state)
     (void)state;
     assert_shows(strstr(got, "== hex"), "L1[1] L2[5]");
     assert_shows(strstr(got, "== tables"), "6 of 128");
+    free(got);
+}
+
+/* The place line of a shot: its file offset and what follows. */
+static void place_line(const char *screens, const char *shot, char out[200])
+{
+    char name[80];
+    const char *at;
+
+    snprintf(name, sizeof name, "== %s\n", shot);
+    at = strstr(screens, name);
+    assert_non_null(at);
+    at = strstr(at, "| file 0x");
+    assert_non_null(at);
+    snprintf(out, 200, "%.*s", (int)strcspn(at + 2, " \n") + 8, at + 2);
+}
+
+/* From each view to each other, without moving there: x must open the byte that the place
+ * line names. The line itself must be about what is lit, which the golden screens show. */
+static void hex_opens_what_is_lit_after_every_change_of_views(void **state)
+{
+    (void)state;
+    for (int from = 1; from <= 6; from++) {
+        for (int to = 1; to <= 6; to++) {
+            char script[120], lit[200], hex[200];
+            char *got;
+
+            snprintf(script, sizeof script, "wait %d j j %d shot:lit x shot:hex", from, to);
+            got = screens("many", script);
+            place_line(got, "lit", lit);
+            place_line(got, "hex", hex);
+            assert_string_equal(lit, hex);
+            free(got);
+        }
+    }
+}
+
+static void the_place_is_what_a_view_has_lit_on_entry(void **state)
+{
+    char *got = screens("snapshots", "wait 4 shot:tables x shot:hex 5 shot:header 3 shot:none");
+    char *many = screens("many", "wait 3 shot:problems j j shot:kind r shot:who");
+    char lit[200], kind[200];
+
+    (void)state;
+    assert_shows(strstr(got, "== tables"), "L1[0]");
+    assert_shows(strstr(got, "== hex"), "entry 0");
+    assert_shows(strstr(got, "== header"), "header byte");
+    place_line(many, "problems", lit);
+    place_line(many, "kind", kind);
+    assert_null(strstr(strstr(many, "== who"), "header byte"));
+    free(many);
+    free(got);
+}
+
+static void a_byte_is_returned_to_from_the_entry_that_tells_about_it(void **state)
+{
+    char *got = screens("snapshots", "wait g type:0x9010 Enter 6 shot:a 4 shot:b 6 shot:c");
+
+    (void)state;
+    assert_shows(strstr(got, "== a"), "file 0x9010");
+    assert_shows(strstr(got, "== b"), "refcount block 0 entry 36");
+    assert_shows(strstr(got, "== c"), "file 0x9010");
     free(got);
 }
 
@@ -380,6 +442,9 @@ int main(void)
         cmocka_unit_test(guest_can_be_typed_after_g),
         cmocka_unit_test(backspace_returns_through_all_places),
         cmocka_unit_test(views_show_the_same_place),
+        cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
+        cmocka_unit_test(the_place_is_what_a_view_has_lit_on_entry),
+        cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),
         cmocka_unit_test(n_walks_round_all_problems_from_any_view),
         cmocka_unit_test(a_scan_that_goes_on_can_be_browsed_and_stopped),
         cmocka_unit_test(a_signal_is_handed_to_the_caller),

@@ -163,8 +163,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
     case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6:
         if (app->view != (enum view_id)(action - ACT_VIEW_1))
-            app_go(app, (enum view_id)(action - ACT_VIEW_1), &app->ui.here,
-                   app->ui.problem);
+            app_show(app, (enum view_id)(action - ACT_VIEW_1));
         break;
     case ACT_NEXT_VIEW:
         app_next_view(app, 1);
@@ -228,7 +227,7 @@ static void take_click(struct app *app, const struct event *ev)
     app->click_y = ev->y;
     app->click_x = ev->x;
     if (tab != N_VIEWS && tab != app->view)
-        app_go(app, tab, &app->ui.here, app->ui.problem);
+        app_show(app, tab);
     else if (arg.y >= 0 && arg.y < body.h && arg.x >= 0 && arg.x < body.w)
         app_view_act(app, ACT_CLICK, &arg);
 }

@@ -19,6 +19,30 @@ void app_say(struct app *app, bool alarm, const char *text)
 
 /* --- going from place to place --- */
 
+/* The place becomes what the view in front has lit. */
+static void stand_on_lit(struct app *app)
+{
+    const struct view_class *class = view_class(app->view);
+    struct place lit;
+    enum lit how = class->lit ? class->lit(app->state[app->view], &app->ui, &lit) : LIT_HERE;
+
+    if (how == LIT_HERE)
+        return;
+    where_complete(app->ui.img, &lit);
+    if (how == LIT_ABOUT) {
+        app->asked = app->ui.here;
+        app->lit = lit;
+    }
+    app->ui.here = lit;
+}
+
+struct place app_asked(const struct app *app)
+{
+    const struct place *here = &app->ui.here;
+
+    return here->kind != PLACE_NONE && place_equal(here, &app->lit) ? app->asked : *here;
+}
+
 void app_enter(struct app *app, enum view_id view, const struct place *place,
                size_t problem)
 {
@@ -29,12 +53,14 @@ void app_enter(struct app *app, enum view_id view, const struct place *place,
     }
     app->ui.here = *place;
     app->ui.problem = problem;
+    app->lit.kind = PLACE_NONE;
     view_class(view)->show(app->state[view], &app->ui, place);
+    stand_on_lit(app);
 }
 
 static struct stop current(const struct app *app)
 {
-    return (struct stop){ app->view, app->ui.here, app->ui.problem };
+    return (struct stop){ app->view, app_asked(app), app->ui.problem };
 }
 
 void app_go(struct app *app, enum view_id view, const struct place *to, size_t problem)
@@ -69,6 +95,7 @@ static void carry_out(struct app *app, const struct request *req)
         app_say(app, req->alarm, req->message);
     switch (req->kind) {
     case REQ_NONE:
+        stand_on_lit(app);
         break;
     case REQ_MOVED:
         app->ui.here = req->place;
@@ -184,10 +211,16 @@ bool app_was_guest(struct app *app, uint32_t key)
     return true;
 }
 
+void app_show(struct app *app, enum view_id view)
+{
+    struct place place = app_asked(app);
+
+    app_go(app, view, &place, app->ui.problem);
+}
+
 void app_next_view(struct app *app, int dir)
 {
     int id = app->view < N_NUMBERED_VIEWS ? (int)app->view : 0;
 
-    id = (id + dir + N_NUMBERED_VIEWS) % N_NUMBERED_VIEWS;
-    app_go(app, (enum view_id)id, &app->ui.here, app->ui.problem);
+    app_show(app, (enum view_id)((id + dir + N_NUMBERED_VIEWS) % N_NUMBERED_VIEWS));
 }

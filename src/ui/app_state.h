@@ -46,6 +46,8 @@ struct app {
     uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
     bool after_g;                       /* the prompt was opened with g, not with : */
     int64_t gg_ms;                      /* when "gg" was typed */
+    struct place asked, lit;            /* at `lit` the view shows what tells about `asked`:
+                                           another view shows that again */
     struct place gg_from;               /* ... and where */
     int64_t click_ms;
     int click_y, click_x;
@@ -64,8 +66,12 @@ void app_enter(struct app *app, enum view_id view, const struct place *place,
                size_t problem);
 /* The same with one: Backspace returns. */
 void app_go(struct app *app, enum view_id view, const struct place *to, size_t problem);
+/* Where one stands, for a view that shows it anew: what was asked for, as long as nobody has
+ * moved from what the view in front showed about it. */
+struct place app_asked(const struct app *app);
 /* Back along one history; the way forward again goes into the other. */
 void app_go_back(struct app *app, struct history *from, struct history *to);
+void app_show(struct app *app, enum view_id view);  /* another view of the same place */
 void app_next_view(struct app *app, int dir);
 void app_step_problem(struct app *app, int dir);
 

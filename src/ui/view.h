@@ -22,8 +22,8 @@
  * The place where one stands, ui->here, is shared by all views and shown in the place
  * line. When a view comes to the front, or somebody jumps, show() is called with that
  * place: the view puts its cursor there, or as near as it can. When the cursor of a view
- * moves, act() reports the new place with REQ_MOVED. show() itself does not report: a
- * place seen in a coarse view keeps its precision on return to a fine one.
+ * moves, act() reports the new place with REQ_MOVED. After show() and act() the frame asks
+ * lit() where the cursor is: keys always mean what is lit.
  *
  * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and
  * everything must work all the same. When ui->scan or ui->img has changed, reloaded() is
@@ -97,6 +97,13 @@ void request_message(struct request *req, const char *fmt, ...)
  * count 2 for a double click), and lines for ACT_SCROLL_*. */
 struct act_arg { int y, x, count; };
 
+/* How the place under a view's cursor relates to ui->here. */
+enum lit {
+    LIT_HERE,               /* it is that, or holds it */
+    LIT_ABOUT,              /* it is another, which tells about it (the entry of its data) */
+    LIT_OTHER,              /* the view cannot show that place, and stands elsewhere */
+};
+
 struct view_class {
     const char *name;       /* on the tab: "Map" */
     const char *title;      /* in help: "Map of the file" */
@@ -106,6 +113,9 @@ struct view_class {
     void (*destroy)(void *state);
 
     void (*show)(void *state, const struct ui *ui, const struct place *place);
+    /* What is under the cursor, after show() or act(): if not LIT_HERE, *out becomes the
+     * place where one stands. NULL: always LIT_HERE. */
+    enum lit (*lit)(const void *state, const struct ui *ui, struct place *out);
     /* There is another ui->scan (NULL: none) or ui->img: drop what was made from the old
      * one, and cancel tasks that use it, without waiting for them. May be NULL. */
     void (*reloaded)(void *state, const struct ui *ui);

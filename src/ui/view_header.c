@@ -92,6 +92,18 @@ static void header_show(void *state, const struct ui *ui, const struct place *pl
     }
 }
 
+static enum lit header_lit(const void *state, const struct ui *ui, struct place *out)
+{
+    const struct header_view *v = state;
+    const struct part *p = v->n ? v->row[v->list.at].part : NULL;
+
+    if (!p || (ui->here.file_off >= p->off && ui->here.file_off - p->off < u64_max(p->len, 1)))
+        return LIT_HERE;
+    *out = (struct place){ .kind = PLACE_HEADER, .i = p->off, .file_off = p->off,
+                           .guest_off = NO_ADDRESS };
+    return LIT_OTHER;
+}
+
 static void header_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct header_view *v = state;
@@ -402,6 +414,7 @@ const struct view_class view_header = {
     .create = header_create,
     .destroy = header_destroy,
     .show = header_show,
+    .lit = header_lit,
     .prepare = header_prepare,
     .draw = header_draw,
     .act = header_act,

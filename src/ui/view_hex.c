@@ -85,6 +85,17 @@ static void hex_show(void *state, const struct ui *ui, const struct place *place
     remember_guest(v, ui, place);
 }
 
+static enum lit hex_lit(const void *state, const struct ui *ui, struct place *out)
+{
+    const struct hex_view *v = state;
+
+    if (place_equal(&ui->here, &v->said) || ui->here.file_off == v->at || v->plain)
+        return LIT_HERE;
+    *out = (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = v->at,
+                           .guest_off = NO_ADDRESS };
+    return LIT_OTHER;
+}
+
 static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct hex_view *v = state;
@@ -340,6 +351,7 @@ const struct view_class view_hex = {
     .create = hex_create,
     .destroy = hex_destroy,
     .show = hex_show,
+    .lit = hex_lit,
     .prepare = hex_prepare,
     .draw = hex_draw,
     .act = hex_act,

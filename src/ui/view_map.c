@@ -190,14 +190,40 @@ static void map_view_draw(const void *state, const struct ui *ui, const struct a
 
 /* --- actions --- */
 
-static void moved(struct map_view *v, const struct ui *ui, struct request *req)
+/* The cluster of the file or of the guest disk under the cursor. */
+static struct place place_of_cursor(const struct map_view *v, const struct ui *ui)
 {
-    const struct map_pane *p = map_focus(v);
-    struct place place = { .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
+    const struct map_pane *p = &v->pane[v->focus];
 
     if (v->focus == SPACE_GUEST)
-        place = (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
-                                .guest_off = p->at << ui->img->geo.cluster_bits };
+        return (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
+                               .guest_off = p->at << ui->img->geo.cluster_bits };
+    return (struct place){ .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
+}
+
+static enum lit map_lit(const void *state, const struct ui *ui, struct place *out)
+{
+    const struct map_view *v = state;
+    const struct map_pane *p = &v->pane[v->focus];
+    uint64_t cluster, start, len;
+    bool known;
+
+    if (v->focus == SPACE_GUEST) {
+        known = where_guest(ui, &ui->here, &start, &len);
+        cluster = start >> ui->img->geo.cluster_bits;
+    } else {
+        known = where_cluster(ui, &ui->here, &cluster);
+    }
+    if (p->n == 0 || (known && cluster >> p->shift == p->at >> p->shift))
+        return LIT_HERE;
+    *out = place_of_cursor(v, ui);
+    return LIT_OTHER;
+}
+
+static void moved(struct map_view *v, const struct ui *ui, struct request *req)
+{
+    struct place place = place_of_cursor(v, ui);
+
     request_moved(req, &place);
 }
 
@@ -430,6 +456,7 @@ const struct view_class view_map = {
     .create = map_create,
     .destroy = map_destroy,
     .show = map_show,
+    .lit = map_lit,
     .reloaded = map_reloaded,
     .prepare = map_prepare,
     .draw = map_view_draw,

@@ -139,6 +139,21 @@ static void problems_draw(const void *state, const struct ui *ui, const struct a
     problems_view_draw(state, ui, a);
 }
 
+static enum lit problems_lit(const void *state, const struct ui *ui, struct place *out)
+{
+    const struct problems_view *v = state;
+    const struct pick_row *row = v->scan ? problems_row(v) : NULL;
+    struct place place;
+
+    if (!ui->scan || !row)
+        return LIT_HERE;
+    place = problems_place(v, row);
+    if (place.kind == PLACE_NONE || place_equal(&place, &ui->here))
+        return LIT_HERE;
+    *out = place;
+    return LIT_OTHER;
+}
+
 /* --- actions --- */
 
 static void moved(const struct problems_view *v, struct request *req)
@@ -335,6 +350,7 @@ const struct view_class view_problems = {
     .create = problems_create,
     .destroy = problems_destroy,
     .show = problems_show,
+    .lit = problems_lit,
     .reloaded = problems_reloaded,
     .prepare = problems_prepare,
     .draw = problems_draw,

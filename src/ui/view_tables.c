@@ -82,11 +82,15 @@ static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t ind
     list_go(&v->list, row_of_index(v, index));
 }
 
+static bool table_same(const struct table *a, const struct table *b)
+{
+    return a->kind == b->kind && a->layer == b->layer && a->i == b->i && a->off == b->off;
+}
+
 static void set_table(struct tables_view *v, const struct ui *ui, const struct table *t,
                       uint64_t index)
 {
-    bool same = v->table.kind == t->kind && v->table.layer == t->layer &&
-                v->table.i == t->i && v->table.off == t->off;
+    bool same = table_same(&v->table, t);
 
     v->table = *t;
     if (!same) {
@@ -110,6 +114,20 @@ static void tables_show(void *state, const struct ui *ui, const struct place *pl
 
     if (table_of_place(ui, place, &t, &row))
         set_table(state, ui, &t, row);
+}
+
+static enum lit tables_lit(const void *state, const struct ui *ui, struct place *out)
+{
+    const struct tables_view *v = state;
+    struct place lit = place_here(v, ui);
+    struct table t;
+    uint64_t row;
+
+    if (v->table.off == NO_ADDRESS || v->list.n == 0 || place_equal(&lit, &ui->here))
+        return LIT_HERE;
+    *out = lit;
+    return table_of_place(ui, &ui->here, &t, &row) && table_same(&t, &v->table) &&
+           row == index_of_row(v, v->list.at) ? LIT_ABOUT : LIT_OTHER;
 }
 
 static void tables_reloaded(void *state, const struct ui *ui)
@@ -334,6 +352,7 @@ const struct view_class view_tables = {
     .create = tables_create,
     .destroy = tables_destroy,
     .show = tables_show,
+    .lit = tables_lit,
     .reloaded = tables_reloaded,
     .prepare = tables_prepare,
     .draw = tables_draw,

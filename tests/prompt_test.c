@@ -25,7 +25,7 @@ static void typed_text_can_be_edited(void **state)
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_GOTO, "");
+    prompt_open(&p, PROMPT_GOTO, "", "");
     type(&p, "L1[35]");
     prompt_key(&p, KEYCODE_LEFT);
     prompt_key(&p, KEYCODE_BACKSPACE);
@@ -48,7 +48,7 @@ static void characters_are_deleted_whole(void **state)
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_SEARCH, "");
+    prompt_open(&p, PROMPT_SEARCH, "", "");
     prompt_key(&p, 'a');
     prompt_key(&p, 0x6f22);
     prompt_key(&p, 0xe9);
@@ -63,7 +63,7 @@ static void a_long_line_is_full_at_the_end_of_its_space(void **state)
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_SEARCH, "");
+    prompt_open(&p, PROMPT_SEARCH, "", "");
     for (int i = 0; i < 1000; i++)
         prompt_key(&p, 0x6f22);
     assert_true(p.len < sizeof p.text);
@@ -76,7 +76,7 @@ static void controls_do_not_get_into_the_text(void **state)
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_SEARCH, "");
+    prompt_open(&p, PROMPT_SEARCH, "", "");
     for (uint32_t key = 1; key < 32; key++)
         if (key != KEYCODE_ENTER && key != KEYCODE_ESC && key != 'H' - '@')
             prompt_key(&p, key);
@@ -91,10 +91,10 @@ static void up_brings_the_last_entry_back(void **state)
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_GOTO, "");
+    prompt_open(&p, PROMPT_GOTO, "", "");
     type(&p, "28c");
     assert_int_equal(prompt_key(&p, KEYCODE_ENTER), PROMPT_ENTERED);
-    prompt_open(&p, PROMPT_GOTO, "");
+    prompt_open(&p, PROMPT_GOTO, "", "");
     type(&p, "x");
     prompt_key(&p, KEYCODE_UP);
     assert_string_equal(p.text, "28c");
@@ -102,12 +102,57 @@ static void up_brings_the_last_entry_back(void **state)
     assert_int_equal(p.kind, PROMPT_CLOSED);
 }
 
+static void all_entries_can_be_brought_back_each_kind_its_own(void **state)
+{
+    struct prompt p = { .kind = PROMPT_CLOSED };
+    static const char *const typed[] = { "a", "b", "b", "c" };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        prompt_open(&p, PROMPT_GOTO, typed[i], "");
+        assert_int_equal(prompt_key(&p, KEYCODE_ENTER), PROMPT_ENTERED);
+    }
+    prompt_open(&p, PROMPT_SEARCH, "", "");
+    prompt_key(&p, KEYCODE_UP);
+    assert_string_equal(p.text, "");
+    prompt_open(&p, PROMPT_GOTO, "", "");
+    for (int i = 0; i < 9; i++)
+        prompt_key(&p, KEYCODE_UP);
+    assert_string_equal(p.text, "a");
+    prompt_key(&p, KEYCODE_DOWN);
+    assert_string_equal(p.text, "b");
+    prompt_key(&p, KEYCODE_DOWN);
+    assert_string_equal(p.text, "c");
+    prompt_key(&p, KEYCODE_DOWN);
+    assert_string_equal(p.text, "");
+}
+
+static void tab_goes_through_what_begins_as_typed(void **state)
+{
+    struct prompt p = { .kind = PROMPT_CLOSED };
+
+    (void)state;
+    prompt_open(&p, PROMPT_GOTO, "l", "");
+    prompt_key(&p, KEYCODE_TAB);
+    assert_string_equal(p.text, "L1[");
+    prompt_key(&p, KEYCODE_TAB);
+    assert_string_equal(p.text, "L2[");
+    prompt_key(&p, KEYCODE_TAB);
+    assert_string_equal(p.text, "L1[");
+    prompt_key(&p, '3');
+    prompt_key(&p, KEYCODE_TAB);
+    assert_string_equal(p.text, "L1[3");
+    prompt_open(&p, PROMPT_SEARCH, "l", "");
+    prompt_key(&p, KEYCODE_TAB);
+    assert_string_equal(p.text, "l");
+}
+
 static void backspace_in_an_empty_line_leaves(void **state)
 {
     struct prompt p = { .kind = PROMPT_CLOSED };
 
     (void)state;
-    prompt_open(&p, PROMPT_GOTO, "a");
+    prompt_open(&p, PROMPT_GOTO, "a", "");
     assert_int_equal(prompt_key(&p, KEYCODE_BACKSPACE), PROMPT_GOES_ON);
     assert_int_equal(prompt_key(&p, KEYCODE_BACKSPACE), PROMPT_LEFT);
 }
@@ -119,7 +164,7 @@ static void the_cursor_of_a_long_line_stays_on_the_screen(void **state)
     struct area a;
 
     (void)state;
-    prompt_open(&p, PROMPT_GOTO, "");
+    prompt_open(&p, PROMPT_GOTO, "", "");
     for (int i = 0; i < 100; i++)
         prompt_key(&p, 'x');
     for (int w = 1; w < 40; w++) {
@@ -157,6 +202,8 @@ int main(void)
         cmocka_unit_test(a_long_line_is_full_at_the_end_of_its_space),
         cmocka_unit_test(controls_do_not_get_into_the_text),
         cmocka_unit_test(up_brings_the_last_entry_back),
+        cmocka_unit_test(all_entries_can_be_brought_back_each_kind_its_own),
+        cmocka_unit_test(tab_goes_through_what_begins_as_typed),
         cmocka_unit_test(backspace_in_an_empty_line_leaves),
         cmocka_unit_test(the_cursor_of_a_long_line_stays_on_the_screen),
         cmocka_unit_test(history_forgets_the_oldest),

@@ -239,6 +239,43 @@ static void views_show_the_same_place(void **state)
     free(got);
 }
 
+static void ctrl_c_closes_a_prompt_and_ends_the_program_without_one(void **state)
+{
+    struct play play = { .script = "g type:28 signal:2 shot:closed signal:2 shot:never" };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    assert_int_equal(play_sample("healthy", &play, &got), 2);
+    assert_null(strstr(strstr(buf_str(&got), "== closed"), "go to:"));
+    assert_null(strstr(buf_str(&got), "== never"));
+    buf_free(&got);
+}
+
+static void a_key_that_means_nothing_is_named_until_the_next_key(void **state)
+{
+    char *got = screens("healthy", "wait Z shot:unknown j shot:known Ctrl-V shot:control");
+
+    (void)state;
+    assert_shows(strstr(got, "== unknown"), "Z is no key here");
+    assert_null(strstr(strstr(got, "== known"), "Z is no key"));
+    assert_shows(strstr(got, "== control"), "Ctrl-V is no key here");
+    free(got);
+}
+
+static void R_scans_again_after_a_scan_was_stopped(void **state)
+{
+    struct play play = { .script = "Esc shot:open-gate wait shot:partial R wait shot:whole 3 j "
+                                   "shot:problems 2 R wait shot:again" };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("many", &play, &got);
+    assert_shows(strstr(buf_str(&got), "== partial"), "partial scan");
+    assert_null(strstr(strstr(buf_str(&got), "== whole"), "partial scan"));
+    assert_shows(strstr(buf_str(&got), "== again"), "corrupt");
+    buf_free(&got);
+}
+
 /* The place line of a shot: its file offset and what follows. */
 static void place_line(const char *screens, const char *shot, char out[200])
 {
@@ -442,6 +479,9 @@ int main(void)
         cmocka_unit_test(guest_can_be_typed_after_g),
         cmocka_unit_test(backspace_returns_through_all_places),
         cmocka_unit_test(views_show_the_same_place),
+        cmocka_unit_test(ctrl_c_closes_a_prompt_and_ends_the_program_without_one),
+        cmocka_unit_test(a_key_that_means_nothing_is_named_until_the_next_key),
+        cmocka_unit_test(R_scans_again_after_a_scan_was_stopped),
         cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
         cmocka_unit_test(the_place_is_what_a_view_has_lit_on_entry),
         cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),

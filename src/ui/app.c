@@ -5,6 +5,7 @@
 #include "ui/app.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,11 +119,11 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app_go_back(app, &app->forward, &app->back);
         break;
     case ACT_GOTO:
-        prompt_open(&app->prompt, PROMPT_GOTO, "");
+        app_ask_place(app, "");
         break;
     case ACT_SEARCH:
         if (view_class(app->view)->search)
-            prompt_open(&app->prompt, PROMPT_SEARCH, "");
+            prompt_open(&app->prompt, PROMPT_SEARCH, "", view_class(app->view)->sought);
         else
             app_say(app, false, "There is nothing to search in this view");
         break;
@@ -194,8 +195,16 @@ static void take_key(struct app *app, uint32_t key)
     if (app->prompt.kind != PROMPT_CLOSED) {
         app_prompt_take(app, key);
     } else if (!app_was_guest(app, key)) {
+        enum action action = key_action(app->view, key);
+        char name[16];
+
         app->after_g = key == 'g';
-        act(app, key_action(app->view, key), &arg);
+        act(app, action, &arg);
+        if (action == ACT_NONE) {
+            key_shown(key, name, sizeof name);
+            snprintf(app->message, sizeof app->message, "%s is no key here; ? lists the keys",
+                     name);
+        }
     }
 }
 
@@ -257,6 +266,10 @@ static void take_event(struct app *app, const struct event *ev)
         poll_scan(app);
         break;
     case EVENT_END:
+        if (ev->signo == SIGINT && app->prompt.kind != PROMPT_CLOSED) {
+            app->prompt.kind = PROMPT_CLOSED;
+            break;
+        }
         app->leave = true;
         app->signo = ev->signo;
         break;

@@ -152,6 +152,12 @@ void app_step_problem(struct app *app, int dir)
 
 /* --- prompts --- */
 
+void app_ask_place(struct app *app, const char *text)
+{
+    prompt_open(&app->prompt, PROMPT_GOTO, text,
+                "0x1c0000  28c  guest 1G  L1[3]  L2[3][77]  snap 2  rb 5  header");
+}
+
 void app_go_to_typed(struct app *app, const char *text)
 {
     struct error err;
@@ -207,7 +213,7 @@ bool app_was_guest(struct app *app, uint32_t key)
     if (!soon || (key != 'u' && !(key >= '0' && key <= '9')))
         return false;
     app_enter(app, app->view, &app->gg_from, app->ui.problem);
-    prompt_open(&app->prompt, PROMPT_GOTO, text);
+    app_ask_place(app, text);
     return true;
 }
 

@@ -80,6 +80,7 @@ void app_view_act(struct app *app, enum action action, const struct act_arg *arg
 
 /* Searches in the view in front for what was typed last. */
 void app_search(struct app *app, int dir);
+void app_ask_place(struct app *app, const char *text);  /* opens the go-to prompt */
 void app_go_to_typed(struct app *app, const char *text);
 void app_prompt_take(struct app *app, uint32_t key); /* a key while the prompt is open */
 /* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g.

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ui/glyph.h"
+
 #define NOT_HELP (IN_ALL & ~IN(VIEW_HELP))
 
 static const struct key_row table[] = {
@@ -96,7 +98,8 @@ static const struct key_row table[] = {
     { NOT_HELP, "x", ACT_HEX_HERE, "hex", 45, "The bytes of this place" },
     { NOT_HELP, "r", ACT_REFERRERS, "who points here", 44,
       "Everything that refers to this cluster" },
-    { NOT_HELP, "/", ACT_SEARCH, "search", 35, "Search in this view; empty: once more" },
+    { IN(VIEW_TABLES) | IN(VIEW_HEADER) | IN(VIEW_HEX), "/", ACT_SEARCH, "search", 35,
+      "Search in this view; empty: once more" },
     { NOT_HELP, "\\", ACT_SEARCH_AGAIN, NULL, 0, "Search backwards for the same" },
     { IN_ALL, "1", ACT_VIEW_1, NULL, 0, "Overview: the verdict and the totals" },
     { IN_ALL, "2", ACT_VIEW_2, NULL, 0, "Map: every cluster of the file" },
@@ -153,6 +156,26 @@ uint32_t key_code(const char *name, size_t len)
             return KEYCODE_F1 + n - 1;
     }
     return 0;
+}
+
+void key_shown(uint32_t code, char *out, size_t cap)
+{
+    char bytes[5];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].code == code) {
+            snprintf(out, cap, "%s", names[i].shown);
+            return;
+        }
+    }
+    if (code >= KEYCODE_F1 && code <= KEYCODE_F12)
+        snprintf(out, cap, "F%u", (unsigned)(code - KEYCODE_F1 + 1));
+    else if (code < ' ')
+        snprintf(out, cap, "Ctrl-%c", (char)(code + '@'));
+    else if (glyph_width(code) > 0)
+        snprintf(out, cap, "%.*s", (int)glyph_encode(code, bytes), bytes);
+    else
+        snprintf(out, cap, "This");
 }
 
 enum action key_action(enum view_id view, uint32_t code)

@@ -87,6 +87,9 @@ const struct key_row *key_table(size_t i);
 /* Code of a key name ("k", "Up", "Ctrl-L", "F1"); 0 when it is none. `len` bytes. */
 uint32_t key_code(const char *name, size_t len);
 
+/* Its name for people: "x", "Ctrl-X", "F5", "Del". */
+void key_shown(uint32_t code, char *out, size_t cap);
+
 /* What `code` means in a view; ACT_NONE for nothing. */
 enum action key_action(enum view_id view, uint32_t code);
 

@@ -6,15 +6,29 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ui/glyph.h"
 #include "ui/keys.h"
 
-void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text)
+/* How addresses begin: Tab goes through those that begin as what was typed. */
+static const char *const beginnings[] = {
+    "guest ", "header", "L1[", "L2[", "snap ", "bitmap ", "rt ", "rb ", "cluster ", "end",
+};
+
+static void set_text(struct prompt *p, const char *text)
 {
-    p->kind = kind;
     snprintf(p->text, sizeof p->text, "%s", text);
     p->len = p->at = strlen(p->text);
+}
+
+void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text, const char *hint)
+{
+    p->kind = kind;
+    p->hint = hint;
+    p->shown = -1;
+    p->tab_len = 0;
+    set_text(p, text);
 }
 
 static size_t before(const struct prompt *p)    /* start of the character left of `at` */
@@ -59,16 +73,60 @@ static void insert(struct prompt *p, uint32_t ch)
 
 static enum prompt_answer leave(struct prompt *p, enum prompt_answer answer)
 {
+    char (*list)[256] = p->entered[p->kind];
+    int *n = &p->n_entered[p->kind];
+
     p->kind = PROMPT_CLOSED;
-    if (answer == PROMPT_ENTERED && p->len > 0)
-        memcpy(p->last, p->text, sizeof p->last);
+    if (answer == PROMPT_ENTERED && p->len > 0 && (*n == 0 || strcmp(list[0], p->text) != 0)) {
+        memmove(list + 1, list, (PROMPT_HISTORY - 1) * sizeof *list);
+        memcpy(list[0], p->text, sizeof *list);
+        *n += *n < PROMPT_HISTORY;
+    }
     return answer;
+}
+
+/* An older (dir > 0) or newer entry. */
+static void step_history(struct prompt *p, int dir)
+{
+    int to = p->shown + dir;
+
+    if (to < -1 || to >= p->n_entered[p->kind])
+        return;
+    p->shown = to;
+    set_text(p, to < 0 ? "" : p->entered[p->kind][to]);
+}
+
+static void complete(struct prompt *p, size_t typed)
+{
+    const int n = sizeof beginnings / sizeof beginnings[0];
+
+    if (p->kind != PROMPT_GOTO || typed > p->len)
+        return;
+    if (p->tab_len == 0)
+        p->tab = -1;
+    for (int i = 1; i <= n; i++) {
+        int one = (p->tab + i) % n;
+
+        if (strncasecmp(beginnings[one], p->text, typed) == 0) {
+            set_text(p, beginnings[one]);
+            p->tab = one;
+            p->tab_len = typed;
+            return;
+        }
+    }
 }
 
 enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
 {
+    size_t typed = p->tab_len ? p->tab_len : p->len;
     size_t word;
 
+    if (key == KEYCODE_TAB) {
+        if (typed > 0)
+            complete(p, typed);
+        return PROMPT_GOES_ON;
+    }
+    p->tab_len = 0;
     switch (key) {
     case KEYCODE_ENTER:
         return leave(p, PROMPT_ENTERED);
@@ -116,7 +174,11 @@ enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
         break;
     case KEYCODE_UP:
     case 'P' - '@':
-        prompt_open(p, p->kind, p->last);
+        step_history(p, 1);
+        break;
+    case KEYCODE_DOWN:
+    case 'N' - '@':
+        step_history(p, -1);
         break;
     default:
         if (key < KEYCODE_UP)
@@ -128,10 +190,6 @@ enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
 void prompt_draw(const struct prompt *p, const struct area *line)
 {
     const char *label = p->kind == PROMPT_GOTO ? " go to: " : " search: ";
-    const char *hint =
-        p->kind == PROMPT_GOTO
-            ? "0x1c0000  28c  guest 1G  L1[3]  L2[3][77]  snap 2  rb 5  header"
-            : "";
     char head[sizeof p->text];
     int x = line->w >= 24 ? draw_text(line, 0, 0, ROLE_PROMPT, label) : 0;
     struct area field = area_part(line, 0, x, 1, -1);
@@ -144,6 +202,6 @@ void prompt_draw(const struct prompt *p, const struct area *line)
     shift = cursor >= field.w ? cursor - field.w + 1 : 0;
     draw_text(&field, 0, -shift, ROLE_TEXT, p->text);
     if (p->len == 0)
-        draw_cut(&field, 0, 2, field.w - 2, ROLE_DIM, hint);
+        draw_cut(&field, 0, 2, field.w - 2, ROLE_DIM, p->hint);
     draw_cursor(&field, 0, cursor - shift);
 }

@@ -10,18 +10,28 @@
 
 #include "ui/grid.h"
 
-enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH };
+enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH, N_PROMPT_KINDS };
+
+#define PROMPT_HISTORY 16       /* entries kept of each kind */
 
 struct prompt {
     enum prompt_kind kind;
     char text[256];             /* UTF-8, NUL-terminated */
     size_t len, at;             /* bytes; `at`: where the cursor is */
-    char last[256];             /* what was entered last: Up brings it back */
+    const char *hint;           /* examples, shown while nothing is typed; never NULL when
+                                   open */
+    /* What was entered, newest first: Up and Down. */
+    char entered[N_PROMPT_KINDS][PROMPT_HISTORY][256];
+    int n_entered[N_PROMPT_KINDS];
+    int shown;                  /* of them; -1: the line itself */
+    size_t tab_len;             /* bytes that Tab has left as typed; 0: Tab was not last */
+    int tab;                    /* completion shown */
 };
 
 enum prompt_answer { PROMPT_GOES_ON, PROMPT_ENTERED, PROMPT_LEFT };
 
-void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text);
+void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text,
+                 const char *hint);
 /* Takes a key. PROMPT_ENTERED: text is ready; the prompt is closed in both other cases
  * than PROMPT_GOES_ON. */
 enum prompt_answer prompt_key(struct prompt *p, uint32_t key);

@@ -210,6 +210,9 @@ struct signals signals_take(void)
     sigprocmask(SIG_BLOCK, &set, &mask);
     s = (struct signals){ came_resize, came_stop, came_cont, came_end };
     came_resize = came_stop = came_cont = 0;
+    if (came_end)
+        set_alarm(0);                   /* somebody listens */
+    came_end = 0;
     sigprocmask(SIG_SETMASK, &mask, NULL);
     return s;
 }

@@ -4,7 +4,7 @@
  * terminal back with nothing but write() and tcsetattr() and die of the same signal.
  * Signals of windows and suspension are blocked outside signals_wait(), so that they never
  * interrupt anything else. Those that end the program may come at any time; when the main
- * thread does not call signals_restore() within SIGNALS_PATIENCE_MS, the program ends as in
+ * thread does not call signals_take() within SIGNALS_PATIENCE_MS, the program ends as in
  * a crash. One terminal at a time; main thread only. */
 #ifndef QCHECK_UI_TERM_SIGNALS_H
 #define QCHECK_UI_TERM_SIGNALS_H

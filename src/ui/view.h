@@ -127,6 +127,7 @@ struct view_class {
      * the outcome goes into *req as in act(). NULL: this view has no search. */
     void (*search)(void *state, const struct ui *ui, const char *text, int dir,
                    struct request *req);
+    const char *sought;     /* examples of what it finds, for the prompt; with search */
     /* The second page of help: what is shown here, why it exists in the format and how it
      * is laid out, with the numbers of this image worked through. Paragraphs separated by
      * empty lines; a line that starts with two blanks is not filled. May be NULL. */

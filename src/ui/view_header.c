@@ -419,5 +419,6 @@ const struct view_class view_header = {
     .draw = header_draw,
     .act = header_act,
     .search = header_search,
+    .sought = "part of a name or of its meaning: refcount",
     .teach = header_teach,
 };

@@ -356,6 +356,7 @@ const struct view_class view_hex = {
     .draw = hex_draw,
     .act = hex_act,
     .search = hex_find,
+    .sought = "text, or bytes: hex 51 46 49 fb",
     .teach = hex_teach,
     .status = hex_status,
 };

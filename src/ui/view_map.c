@@ -205,7 +205,7 @@ static enum lit map_lit(const void *state, const struct ui *ui, struct place *ou
 {
     const struct map_view *v = state;
     const struct map_pane *p = &v->pane[v->focus];
-    uint64_t cluster, start, len;
+    uint64_t per = u64_max(p->per, 1), cluster, start, len;
     bool known;
 
     if (v->focus == SPACE_GUEST) {
@@ -214,7 +214,7 @@ static enum lit map_lit(const void *state, const struct ui *ui, struct place *ou
     } else {
         known = where_cluster(ui, &ui->here, &cluster);
     }
-    if (p->n == 0 || (known && cluster >> p->shift == p->at >> p->shift))
+    if (p->n == 0 || (known && cluster / per == p->at / per))
         return LIT_HERE;
     *out = place_of_cursor(v, ui);
     return LIT_OTHER;
@@ -462,6 +462,7 @@ const struct view_class view_map = {
     .draw = map_view_draw,
     .act = map_act,
     .search = map_search,
+    .sought = "a letter of the legend or a name: leaked; ! for a problem",
     .teach = map_teach,
     .waiting = map_waiting,
     .status = map_status,

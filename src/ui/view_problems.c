@@ -356,6 +356,7 @@ const struct view_class view_problems = {
     .draw = problems_draw,
     .act = problems_act,
     .search = problems_search,
+    .sought = "text, or a range of the guest: guest 1G-2G",
     .teach = problems_teach,
     .status = problems_status,
 };

@@ -49,51 +49,6 @@ static void bytes_past_the_end_are_not_bytes(void **state)
     builder_free(b);
 }
 
-static void search_finds_text_and_bytes_in_both_directions(void **state)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-    struct image *img;
-    struct error err;
-    uint64_t data = builder_map(b, 0);
-    uint64_t at;
-
-    (void)state;
-    memcpy(b->bytes + data + 100, "needle", 6);
-    memcpy(b->bytes + data + 3000, "needle", 6);
-    img = builder_open(b);
-    assert_true(hex_search(img, "needle", 0, 1, &at, &err));
-    assert_int_equal(at, data + 100);
-    assert_true(hex_search(img, "needle", at, 1, &at, &err));
-    assert_int_equal(at, data + 3000);
-    assert_false(hex_search(img, "needle", at, 1, &at, &err));
-    assert_true(hex_search(img, "hex 6e 65 65 64", at, -1, &at, &err));
-    assert_int_equal(at, data + 100);
-    assert_false(hex_search(img, "hex 6", 0, 1, &at, &err));
-    assert_non_null(strstr(err.text, "typed like this"));
-    assert_false(hex_search(img, "hex ", 0, 1, &at, &err));
-    image_close(img);
-    builder_free(b);
-}
-
-static void a_needle_across_the_border_of_two_reads_is_found(void **state)
-{
-    struct builder_options opt = BUILDER_DEFAULTS;
-    struct builder *b = builder_new(opt);
-    struct image *img;
-    uint64_t at;
-
-    (void)state;
-    builder_truncate(b, (3 << 20) + 100);
-    memcpy(b->bytes + (1 << 20) - 2, "border", 6);
-    img = builder_open(b);
-    assert_true(hex_search(img, "border", 0, 1, &at, NULL));
-    assert_int_equal(at, (1 << 20) - 2);
-    assert_true(hex_search(img, "border", (2 << 20) - 2, -1, &at, NULL));
-    assert_int_equal(at, (1 << 20) - 2);
-    image_close(img);
-    builder_free(b);
-}
-
 static void the_stream_around_a_byte_is_found(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
@@ -126,8 +81,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_bad_sectors_are_marked),
         cmocka_unit_test(bytes_past_the_end_are_not_bytes),
-        cmocka_unit_test(search_finds_text_and_bytes_in_both_directions),
-        cmocka_unit_test(a_needle_across_the_border_of_two_reads_is_found),
         cmocka_unit_test(the_stream_around_a_byte_is_found),
     };
 

@@ -290,6 +290,22 @@ static void place_line(const char *screens, const char *shot, char out[200])
     snprintf(out, 200, "%.*s", (int)strcspn(at + 2, " \n") + 8, at + 2);
 }
 
+static void n_goes_from_hit_to_hit_until_Esc(void **state)
+{
+    char *got = screens("snapshots", "wait 6 / type:hex_00_03 Enter wait shot:a n wait shot:b "
+                                     "N wait shot:a2 Esc n shot:problem");
+    char a[200], b[200], a2[200];
+
+    (void)state;
+    place_line(got, "a", a);
+    place_line(got, "b", b);
+    place_line(got, "a2", a2);
+    assert_string_not_equal(a, b);
+    assert_string_equal(a, a2);
+    assert_shows(strstr(got, "== problem"), " of 3: ");
+    free(got);
+}
+
 /* From each view to each other, without moving there: x must open the byte that the place
  * line names. The line itself must be about what is lit, which the golden screens show. */
 static void hex_opens_what_is_lit_after_every_change_of_views(void **state)
@@ -482,6 +498,7 @@ int main(void)
         cmocka_unit_test(ctrl_c_closes_a_prompt_and_ends_the_program_without_one),
         cmocka_unit_test(a_key_that_means_nothing_is_named_until_the_next_key),
         cmocka_unit_test(R_scans_again_after_a_scan_was_stopped),
+        cmocka_unit_test(n_goes_from_hit_to_hit_until_Esc),
         cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
         cmocka_unit_test(the_place_is_what_a_view_has_lit_on_entry),
         cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),

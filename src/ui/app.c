@@ -104,6 +104,15 @@ static void forget_older(struct app *app)
 
 /* --- actions --- */
 
+/* To the next problem, or hit. */
+static void step(struct app *app, int dir)
+{
+    if (app->stepping)
+        app_search(app, dir);
+    else
+        app_step_problem(app, dir);
+}
+
 static void act(struct app *app, enum action action, const struct act_arg *arg)
 {
     switch (action) {
@@ -131,16 +140,14 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app_search(app, -1);
         break;
     case ACT_NEXT_PROBLEM:
-        app_step_problem(app, 1);
-        break;
     case ACT_PREV_PROBLEM:
-        app_step_problem(app, -1);
+        step(app, action == ACT_NEXT_PROBLEM ? 1 : -1);
         break;
     case ACT_STOP:
-        if (waiting_fd(app, app->view) >= 0)
-            app_view_act(app, action, arg);
-        else
+        app->stepping = false;
+        if (waiting_fd(app, app->view) < 0)
             session_stop(&app->session);
+        app_view_act(app, action, arg);
         break;
     case ACT_RESCAN:
         rescan(app);
@@ -264,6 +271,9 @@ static void take_event(struct app *app, const struct event *ev)
         break;
     case EVENT_WAKE:
         poll_scan(app);
+        if (view_class(app->view)->ended && waiting_fd(app, app->view) >= 0 &&
+            readable(waiting_fd(app, app->view)))
+            app_view_ended(app);
         break;
     case EVENT_END:
         if (ev->signo == SIGINT && app->prompt.kind != PROMPT_CLOSED) {

@@ -46,6 +46,8 @@ struct place app_asked(const struct app *app)
 void app_enter(struct app *app, enum view_id view, const struct place *place,
                size_t problem)
 {
+    if (view != app->view)
+        app->stepping = false;
     app->view = view;
     if (view != VIEW_HELP) {
         app->ui.front = view;
@@ -120,6 +122,14 @@ void app_view_act(struct app *app, enum action action, const struct act_arg *arg
     struct request req = { .kind = REQ_NONE, .problem = NO_PROBLEM };
 
     view_class(app->view)->act(app->state[app->view], &app->ui, action, arg, &req);
+    carry_out(app, &req);
+}
+
+void app_view_ended(struct app *app)
+{
+    struct request req = { .kind = REQ_NONE, .problem = NO_PROBLEM };
+
+    view_class(app->view)->ended(app->state[app->view], &app->ui, &req);
     carry_out(app, &req);
 }
 
@@ -200,6 +210,7 @@ void app_prompt_take(struct app *app, uint32_t key)
     } else {
         if (*app->prompt.text)
             snprintf(app->search, sizeof app->search, "%s", app->prompt.text);
+        app->stepping = view_class(app->view)->steps;
         app_search(app, 1);
     }
 }

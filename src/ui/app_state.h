@@ -44,6 +44,7 @@ struct app {
     struct lookup owner;                /* who has the guest data where the person stands */
     struct tour tour;                   /* its problems in the order of the file */
     uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
+    bool stepping;                      /* n and N are for hits of the view in front */
     bool after_g;                       /* the prompt was opened with g, not with : */
     int64_t gg_ms;                      /* when "gg" was typed */
     struct place asked, lit;            /* at `lit` the view shows what tells about `asked`:
@@ -77,6 +78,8 @@ void app_step_problem(struct app *app, int dir);
 
 /* Hands an action to the view in front and carries out what it asks for. */
 void app_view_act(struct app *app, enum action action, const struct act_arg *arg);
+
+void app_view_ended(struct app *app);    /* what it waited for has ended */
 
 /* Searches in the view in front for what was typed last. */
 void app_search(struct app *app, int dir);

@@ -4,8 +4,20 @@
 #ifndef QCHECK_UI_HEX_VIEW_H
 #define QCHECK_UI_HEX_VIEW_H
 
+#include "ui/hex_search.h"
 #include "ui/hexdata.h"
 #include "ui/view.h"
+
+/* A search that goes on; its thread owns all but the first row until the task has ended. */
+struct hex_hunt {
+    bool again, dropped;        /* another was asked for; the person has moved on */
+    struct task *task;          /* NULL: none goes on */
+    const struct image *img;
+    struct needle needle;
+    struct hex_pos from;
+    int dir;
+    struct hex_hit hit;
+};
 
 struct hex_view {
     uint64_t at; /* byte under the cursor; file offset, or offset in `plain` */
@@ -18,6 +30,9 @@ struct hex_view {
     struct hex_stream stream;       /* the compressed cluster shown in `plain` */
     uint8_t *plain;             /* owned; NULL: the file is shown */
     uint64_t file_at;           /* cursor to come back to from `plain` */
+    struct needle needle;       /* what was searched last; len 0: nothing */
+    int dir;
+    struct hex_hunt hunt;
     char fault[200];            /* of the decompression; "": none */
     struct place said;          /* place reported last */
 };

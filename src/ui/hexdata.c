@@ -4,7 +4,6 @@
 
 #include "ui/hexdata.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +12,6 @@
 #include "scan/referrers.h"
 
 #define SECTOR 512
-#define CHUNK (UINT64_C(1) << 20)
-#define NEEDLE_MAX 128
 
 static void reserve(struct hexdata *d, size_t len)
 {
@@ -134,125 +131,4 @@ bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stre
     if (site->place.kind != PLACE_NONE || p->file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "No compressed cluster here");
     return stream_around(ui, p->file_off, out, err);
-}
-
-/* --- search --- */
-
-struct needle { uint8_t bytes[NEEDLE_MAX]; size_t len; };
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool needle_parse(const char *text, struct needle *out, struct error *err)
-{
-    out->len = 0;
-    if (strncmp(text, "hex ", 4) != 0) {
-        out->len = strnlen(text, NEEDLE_MAX);
-        memcpy(out->bytes, text, out->len);
-        return true;
-    }
-    for (const char *p = text + 4; *p;) {
-        if (*p == ' ') {
-            p++;
-            continue;
-        }
-        if (digit(p[0]) < 0 || digit(p[1]) < 0 || out->len == NEEDLE_MAX)
-            return err_set(err, ERR_USAGE, "bytes are typed like this: hex 51 46 49 fb");
-        out->bytes[out->len++] = (uint8_t)(digit(p[0]) * 16 + digit(p[1]));
-        p += 2;
-    }
-    if (out->len == 0)
-        return err_set(err, ERR_USAGE, "bytes are typed like this: hex 51 46 49 fb");
-    return true;
-}
-
-/* First (dir > 0) or last place of the needle that starts in [0, len) of bytes, which are
- * len + needle - 1 long. */
-static bool find_in(const uint8_t *bytes, size_t len, const struct needle *n, int dir,
-                    size_t *out)
-{
-    bool found = false;
-
-    for (size_t at = 0; at < len;) {
-        const uint8_t *hit = memchr(bytes + at, n->bytes[0], len - at);
-
-        if (!hit)
-            break;
-        at = (size_t)(hit - bytes);
-        if (memcmp(hit, n->bytes, n->len) == 0) {
-            *out = at;
-            found = true;
-            if (dir > 0)
-                return true;
-        }
-        at++;
-    }
-    return found;
-}
-
-static bool search_forward(const struct image *img, const struct needle *n,
-                           uint8_t *bytes, uint64_t from, uint64_t *out)
-{
-    uint64_t looked = 0;
-    uint64_t start;
-    uint64_t end;
-    size_t at;
-
-    while (looked < HEX_SEARCH_MAX && source_next_data(img->src, from, &start, &end)) {
-        uint64_t len = u64_min(CHUNK, end - u64_max(from, start));
-
-        from = u64_max(from, start);
-        (void)source_read(img->src, from, bytes, (size_t)len + n->len - 1, NULL);
-        if (find_in(bytes, (size_t)len, n, 1, &at)) {
-            *out = from + at;
-            return true;
-        }
-        from += len;
-        looked += len;
-    }
-    return false;
-}
-
-static bool search_backward(const struct image *img, const struct needle *n,
-                            uint8_t *bytes, uint64_t from, uint64_t *out)
-{
-    uint64_t looked = 0;
-    size_t at;
-
-    while (looked < HEX_SEARCH_MAX && from > 0) {
-        uint64_t len = u64_min(CHUNK, from);
-
-        from -= len;
-        looked += len;
-        (void)source_read(img->src, from, bytes, (size_t)len + n->len - 1, NULL);
-        if (find_in(bytes, (size_t)len, n, -1, &at)) {
-            *out = from + at;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool hex_search(const struct image *img, const char *text, uint64_t from, int dir,
-                uint64_t *out, struct error *err)
-{
-    uint8_t *bytes;
-    struct needle n;
-    bool found;
-
-    if (!needle_parse(text, &n, err))
-        return false;
-    bytes = malloc(CHUNK + NEEDLE_MAX);
-    if (!bytes)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    found = dir > 0 ? search_forward(img, &n, bytes, from + 1, out)
-                    : search_backward(img, &n, bytes, from, out);
-    free(bytes);
-    if (!found)
-        err_set(err, ERR_USAGE, "Not found within %" PRIu64 " MiB: %.100s",
-                HEX_SEARCH_MAX >> 20, text);
-    return found;
 }

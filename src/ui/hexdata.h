@@ -38,11 +38,4 @@ struct hex_stream {
 bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stream *out,
                      struct error *err);
 
-/* The next (dir > 0) or previous place of `text` in the file, from `from` on: characters
- * as they are, or bytes as "hex 51 46 49 fb". Looks at a quarter of a GiB at most and
- * skips holes. False: not found, or *err says what is wrong with the text. */
-#define HEX_SEARCH_MAX (UINT64_C(256) << 20)
-bool hex_search(const struct image *img, const char *text, uint64_t from, int dir,
-                uint64_t *out, struct error *err);
-
 #endif

@@ -127,6 +127,7 @@ struct view_class {
      * the outcome goes into *req as in act(). NULL: this view has no search. */
     void (*search)(void *state, const struct ui *ui, const char *text, int dir,
                    struct request *req);
+    bool steps;             /* n and N step through what it finds, while it is in front */
     const char *sought;     /* examples of what it finds, for the prompt; with search */
     /* The second page of help: what is shown here, why it exists in the format and how it
      * is laid out, with the numbers of this image worked through. Paragraphs separated by
@@ -137,6 +138,9 @@ struct view_class {
      * frame draws now and then, and Esc comes to act() as ACT_STOP. The next prepare()
      * after the end must take the outcome. May be NULL. */
     int (*waiting)(const void *state);
+    /* That work has ended, and the view is in front: takes its outcome, as act(). May be
+     * NULL: prepare() does. */
+    void (*ended)(void *state, const struct ui *ui, struct request *req);
     /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
     void (*status)(const void *state, const struct ui *ui, struct buf *out);
 };

@@ -419,6 +419,7 @@ const struct view_class view_header = {
     .draw = header_draw,
     .act = header_act,
     .search = header_search,
+    .steps = true,
     .sought = "part of a name or of its meaning: refcount",
     .teach = header_teach,
 };

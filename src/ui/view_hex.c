@@ -35,10 +35,21 @@ static void leave_plain(struct hex_view *v)
     v->fault[0] = '\0';
 }
 
+/* The person has moved on: no hit is wanted any more. */
+static void hunt_drop(struct hex_view *v)
+{
+    v->hunt.again = false;
+    v->hunt.dropped = true;
+    if (v->hunt.task)
+        task_cancel(v->hunt.task);
+}
+
 static void hex_destroy(void *state)
 {
     struct hex_view *v = state;
 
+    hunt_drop(v);
+    task_finish(v->hunt.task, NULL);
     free(v->plain);
     hexdata_free(&v->data);
     free(v);
@@ -150,28 +161,18 @@ static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
     request_moved(req, &p);
 }
 
-static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request *req)
+/* Shows v->stream decompressed. */
+static bool open_plain(struct hex_view *v, const struct ui *ui, struct request *req)
 {
+    uint8_t *plain = calloc(1, ui->img->geo.cluster_size);
     struct error err;
-    uint8_t *plain;
 
-    if (v->plain) {
-        leave_plain(v);
-        moved(v, ui, req);
-        return;
-    }
-    if (!stream_of_place(ui, &ui->here, &v->stream, &err)) {
-        request_message(req, "%.250s", err.text);
-        return;
-    }
-    plain = calloc(1, ui->img->geo.cluster_size);
     if (!plain) {
         request_message(req, "out of memory");
-        return;
+        return false;
     }
     v->fault[0] = '\0';
-    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain,
-                            &err)) {
+    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain, &err)) {
         snprintf(v->fault, sizeof v->fault, "%.190s", err.text);
         request_message(req, "%.250s", err.text);
         req->alarm = true;
@@ -179,7 +180,21 @@ static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request
     v->file_at = v->at;
     v->plain = plain;
     v->at = v->top = 0;
-    moved(v, ui, req);
+    return true;
+}
+
+static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct error err;
+
+    if (v->plain) {
+        leave_plain(v);
+        moved(v, ui, req);
+    } else if (!stream_of_place(ui, &ui->here, &v->stream, &err)) {
+        request_message(req, "%.250s", err.text);
+    } else if (open_plain(v, ui, req)) {
+        moved(v, ui, req);
+    }
 }
 
 /* The next field or entry; in data, the next cluster. */
@@ -275,7 +290,12 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         v->at = u64_min(v->at, size_of(v, ui) ? size_of(v, ui) - 1 : 0);
         break;
     case ACT_DECOMPRESS:
+        hunt_drop(v);
         toggle_plain(v, ui, req);
+        return;
+    case ACT_STOP:
+        hunt_drop(v);
+        v->needle.len = 0;
         return;
     case ACT_CLICK:
         click(v, arg);
@@ -285,7 +305,32 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         if (!motion(v, ui, action, arg))
             return;
     }
+    hunt_drop(v);
     moved(v, ui, req);
+}
+
+/* --- search, by text or bytes, on a thread --- */
+
+static bool hunt_work(void *arg, struct task_run *run, struct error *err)
+{
+    struct hex_hunt *h = arg;
+
+    return hex_search(h->img, &h->needle, &h->from, h->dir, run, &h->hit, err);
+}
+
+static void hunt_start(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct hex_hunt *h = &v->hunt;
+    struct error err;
+
+    *h = (struct hex_hunt){ .img = ui->img, .needle = v->needle, .dir = v->dir,
+                            .from = { v->at, false, 0 } };
+    if (v->plain)
+        h->from = (struct hex_pos){ v->stream.host_off, true, v->at };
+    if (!task_start(hunt_work, h, &h->task, &err)) {
+        h->task = NULL;
+        request_message(req, "%.250s", err.text);
+    }
 }
 
 static void hex_find(void *state, const struct ui *ui, const char *text, int dir,
@@ -293,15 +338,68 @@ static void hex_find(void *state, const struct ui *ui, const char *text, int dir
 {
     struct hex_view *v = state;
     struct error err;
-    uint64_t at;
 
-    leave_plain(v);
-    if (hex_search(ui->img, text, v->at, dir, &at, &err)) {
-        v->at = at;
-        moved(v, ui, req);
-    } else {
+    if (!needle_parse(text, &v->needle, &err)) {
         request_message(req, "%.250s", err.text);
+        return;
     }
+    v->dir = dir;
+    if (v->hunt.task) {
+        v->hunt.again = true;
+        task_cancel(v->hunt.task);
+    } else {
+        hunt_start(v, ui, req);
+    }
+}
+
+static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_hit *hit,
+                      struct request *req)
+{
+    if (v->plain && !(hit->pos.in_stream && hit->pos.off == v->stream.host_off))
+        leave_plain(v);
+    if (!hit->pos.in_stream) {
+        v->at = hit->pos.off;
+    } else {
+        if (!v->plain) {
+            v->stream = hit->stream;
+            if (!open_plain(v, ui, req))
+                return;
+            v->file_at = hit->pos.off;
+        }
+        v->at = hit->pos.in;
+    }
+    moved(v, ui, req);
+    request_message(req, "%sn: next hit  N: hit before  Esc: n and N are for problems again",
+                    !hit->wrapped ? "" : v->hunt.dir > 0 ? "From the start of the file again. "
+                                                         : "From the end of the file again. ");
+}
+
+static void hex_ended(void *state, const struct ui *ui, struct request *req)
+{
+    struct hex_view *v = state;
+    struct hex_hunt *h = &v->hunt;
+    struct error err;
+    bool ok = task_finish(h->task, &err);
+
+    h->task = NULL;
+    if (h->again) {
+        hunt_start(v, ui, req);
+    } else if (h->dropped) {
+        request_message(req, "Search stopped");
+    } else if (ok) {
+        go_to_hit(v, ui, &h->hit, req);
+    } else {
+        request_message(req, "%.120s: %.100s%s", err.text, ui->search,
+                        h->hit.left_out ? " (not all compressed clusters were looked into)"
+                                        : "");
+    }
+}
+
+static int hex_waiting(const void *state)
+{
+    const struct hex_view *v = state;
+
+    return v->hunt.task ? task_fd(v->hunt.task) : -1;
 }
 
 static void hex_teach(const void *state, const struct ui *ui, struct buf *out)
@@ -342,6 +440,13 @@ static void hex_status(const void *state, const struct ui *ui, struct buf *out)
     const struct hex_view *v = state;
 
     (void)ui;
+    if (v->hunt.task) {
+        const struct task_run *run = task_progress(v->hunt.task);
+        uint64_t total = run->total >> 10;
+
+        buf_printf(out, "searching %u%% ",
+                   total ? (unsigned)u64_min((run->done >> 10) * 100 / total, 99) : 0);
+    }
     buf_puts(out, v->plain ? "decompressed " : "");
 }
 
@@ -356,6 +461,9 @@ const struct view_class view_hex = {
     .draw = hex_draw,
     .act = hex_act,
     .search = hex_find,
+    .steps = true,
+    .waiting = hex_waiting,
+    .ended = hex_ended,
     .sought = "text, or bytes: hex 51 46 49 fb",
     .teach = hex_teach,
     .status = hex_status,

@@ -348,8 +348,9 @@ static void referrers_act(void *state, const struct ui *ui, enum action action,
         other_cluster(v);
         break;
     case ACT_STOP:
+        if (v->lookup.state == LOOKUP_RUNNING)
+            request_message(req, "Stopped");
         lookup_stop(&v->lookup);
-        request_message(req, "Stopped");
         break;
     case ACT_CLICK:
         in.y -= v->list_y;

@@ -358,6 +358,7 @@ const struct view_class view_tables = {
     .draw = tables_draw,
     .act = tables_act,
     .search = tables_search,
+    .steps = true,
     .sought = "an offset that an entry points to: 0x50000; in lists: a name",
     .teach = tables_teach,
     .status = tables_status,

@@ -118,6 +118,53 @@ static void fewer_records_keep_exact_counts(void **state)
     builder_free(b);
 }
 
+/* A consumer that keeps nothing but sums: problems per kind, and the order of the records. */
+struct summed { uint64_t count[N_PROBLEMS], qemu[N_PROBLEMS], records, order; };
+
+static void sum_up(void *ctx, const struct problem *p)
+{
+    struct summed *s = ctx;
+
+    s->count[p->kind] += p->count;
+    s->qemu[p->kind] += p->qemu_count;
+    s->records++;
+    s->order = s->order * UINT64_C(0x100000001b3)
+               + (p->kind ^ p->place.i << 8 ^ p->place.j << 32 ^ p->found << 16);
+}
+
+static void a_sink_gets_every_record_in_one_order_whatever_is_kept(void **state)
+{
+    (void)state;
+    for (unsigned seed = 20; seed < 26; seed++) {
+        struct builder *b = damaged(seed, false);
+        struct image *img = builder_open(b);
+        struct scan_result *plain = scan_with(img, 3, 2);
+        struct summed first = { .records = 0 };
+
+        for (unsigned threads = 1; threads <= 4; threads += 3) {
+            struct summed got = { .records = 0 };
+            struct problem_sink sink = { sum_up, &got };
+            struct scan_options opt = { .threads = threads, .problems_kept = 2,
+                                        .sink = &sink };
+            struct scan_result *r;
+
+            assert_true(scan_run(img, &opt, NULL, &r, NULL));
+            assert_false(problems_complete(&r->problems));
+            assert_memory_equal(got.count, plain->problems.count, sizeof got.count);
+            assert_memory_equal(got.qemu, plain->problems.qemu_count, sizeof got.qemu);
+            assert_memory_equal(got.count, r->problems.count, sizeof got.count);
+            assert_true(got.records > r->problems.n);
+            if (threads == 1)
+                first = got;
+            assert_true(got.order == first.order);
+            scan_free(r);
+        }
+        scan_free(plain);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 static void cancelled_scan_is_partial(void **state)
 {
     struct builder *b = damaged(5, false);
@@ -541,6 +588,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_change_the_result),
         cmocka_unit_test(fewer_records_keep_exact_counts),
+        cmocka_unit_test(a_sink_gets_every_record_in_one_order_whatever_is_kept),
         cmocka_unit_test(cancelled_scan_is_partial),
         cmocka_unit_test(holes_in_tables_do_not_change_the_result),
         cmocka_unit_test(map_answers_agree_with_each_other),

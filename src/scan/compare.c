@@ -19,13 +19,10 @@ struct compare_pass {
     unsigned n_workers;
     uint64_t first;                 /* position in the map where unit 0 begins */
     uint64_t end;                   /* ... and where the last unit ends */
-    uint64_t unit_chunks, n_units;
-    uint64_t round_units, n_rounds;
-    struct problems *found;         /* one list per unit of a round */
-    _Atomic uint64_t *cursor;       /* one per round */
-    pthread_barrier_t barrier;
-    _Atomic bool failed;
-    bool stop;
+    uint64_t unit_chunks;
+    struct rounds rounds;
+    struct problems *found;         /* one list per unit of a round; NULL where one worker
+                                       does it all: there is a sink */
     bool abandoned;                 /* cancelled: lost clusters are not known */
     _Atomic uint64_t highest, twice;
 };
@@ -179,41 +176,37 @@ static void compare_chunk(struct comparer *c, uint64_t index)
     map_fold(e->map, index);
 }
 
+static bool merge_units(void *ctx, uint64_t first, uint64_t n)
+{
+    struct compare_pass *pass = ctx;
+
+    (void)first;
+    for (uint64_t u = 0; pass->found && u < n; u++)
+        problems_append(&pass->e->res->problems, &pass->found[u]);
+    engine_done(pass->e, n);
+    return true;
+}
+
 static void compare_worker(void *ctx, unsigned number)
 {
     struct compare_pass *pass = ctx;
     struct engine *e = pass->e;
-    struct comparer c = { .pass = pass, .block_index = UINT64_MAX };
-    uint64_t highest = 0;
+    struct comparer c = { .pass = pass, .out = &e->res->problems, .block_index = UINT64_MAX };
+    uint64_t highest = 0, unit, slot;
 
     c.block = malloc((size_t)e->geo->cluster_size);
     if (!c.block)
-        pass->failed = true;
-    for (uint64_t r = 0; r < pass->n_rounds; r++) {
-        uint64_t first = r * pass->round_units;
-        uint64_t n = u64_min(pass->round_units, pass->n_units - first);
+        rounds_fail(&pass->rounds);
+    while (rounds_next(&pass->rounds, number, &unit, &slot)) {
+        uint64_t i = pass->first + unit * pass->unit_chunks;
+        uint64_t end = u64_min(i + pass->unit_chunks, pass->end);
 
-        while (!pass->failed) {
-            uint64_t u = atomic_fetch_add(&pass->cursor[r], 1), end;
-
-            if (u >= n)
-                break;
-            c.out = &pass->found[u];
+        if (pass->found) {
+            c.out = &pass->found[slot];
             problems_init_part(c.out, KEPT_PER_UNIT, &e->res->problems);
-            end = u64_min(pass->first + (first + u + 1) * pass->unit_chunks, pass->end);
-            for (uint64_t i = pass->first + (first + u) * pass->unit_chunks; i < end; i++)
-                compare_chunk(&c, i);
         }
-        pthread_barrier_wait(&pass->barrier);
-        if (number == 0) {
-            for (uint64_t u = 0; u < n && !pass->failed; u++)
-                problems_append(&e->res->problems, &pass->found[u]);
-            engine_done(e, n);
-            pass->stop = pass->failed;
-        }
-        pthread_barrier_wait(&pass->barrier);
-        if (pass->stop)
-            break;
+        for (; i < end; i++)
+            compare_chunk(&c, i);
     }
     free(c.block);
     pass->twice += c.twice;
@@ -269,37 +262,31 @@ static void compare_grown(struct compare_pass *pass)
 static bool compare_range(struct compare_pass *pass, struct error *err)
 {
     struct engine *e = pass->e;
-    bool ok = false, barrier = false;
+    struct rounds *r = &pass->rounds;
+    bool ok;
 
-    pass->n_units = div_up(pass->end - pass->first, pass->unit_chunks);
-    pass->n_rounds = div_up(pass->n_units, pass->round_units);
-    pass->found = calloc((size_t)pass->round_units, sizeof *pass->found);
-    pass->cursor = calloc((size_t)pass->n_rounds + 1, sizeof *pass->cursor);
-    if (!pass->found || !pass->cursor) {
-        err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
+    r->n_units = div_up(pass->end - pass->first, pass->unit_chunks);
+    if (!e->res->problems.sink) {
+        pass->found = calloc((size_t)r->per_round, sizeof *pass->found);
+        if (!pass->found)
+            return err_set(err, ERR_NOMEM, "out of memory");
     }
-    barrier = pthread_barrier_init(&pass->barrier, NULL, pass->n_workers) == 0;
-    if (!barrier) {
-        err_set(err, ERR_NOMEM, "cannot make a barrier");
-        goto out;
+    ok = rounds_init(r, pass->n_workers, err);
+    if (ok) {
+        ok = team_run(pass->n_workers, compare_worker, pass, err)
+             && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
+        rounds_free(r);
     }
-    if (!team_run(pass->n_workers, compare_worker, pass, err))
-        goto out;
-    ok = !pass->failed || err_set(err, ERR_NOMEM, "out of memory");
     if (ok && e->grown && pass->end == e->map->n_chunks && !pass->abandoned)
         compare_grown(pass);
-out:
-    if (barrier)
-        pthread_barrier_destroy(&pass->barrier);
     free(pass->found);
-    free(pass->cursor);
     return ok;
 }
 
 bool pass_compare(struct engine *e, struct error *err)
 {
-    struct compare_pass pass = { .e = e };
+    struct compare_pass pass = { .e = e, .rounds = { .done = merge_units, .ctx = &pass } };
+    bool one = !e->cells->flat || e->res->problems.sink;
     bool ok = true;
 
     if (!map_seal(e->map, err))
@@ -307,8 +294,8 @@ bool pass_compare(struct engine *e, struct error *err)
     /* A unit is a whole number of chunks and of refcount blocks. */
     pass.unit_chunks = e->map->chunk ? 1
         : u64_max(1, e->geo->refblock_entries >> CHUNK_BITS);
-    pass.n_workers = e->cells->flat ? (unsigned)u64_min(e->threads, WORKERS_MAX) : 1;
-    pass.round_units = pass.n_workers * u64_max(4, 16 / pass.unit_chunks);
+    pass.n_workers = one ? 1 : (unsigned)u64_min(e->threads, WORKERS_MAX);
+    pass.rounds.per_round = pass.n_workers * u64_max(4, 16 / pass.unit_chunks);
     engine_phase(e, PHASE_COMPARE, div_up(e->map->n_chunks, pass.unit_chunks));
     unreadable_refcounts(e);
     while (ok && pass.first < e->map->n_chunks) {

@@ -84,7 +84,8 @@ void memory_share_out(struct engine *e, const struct scan_options *opt);
 /* The scan failed: when it was for the limit, says that and what to do. */
 void memory_explain(const struct engine *e, struct error *err);
 
-/* --- progress and cancelling (scan.c) --- */
+/* --- progress and cancelling (phase.c) --- */
+void engine_begin(struct engine *e, struct scan_progress *progress);
 void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total);
 void engine_done(struct engine *e, uint64_t n);
 static inline bool engine_cancelled(const struct engine *e)

@@ -105,6 +105,8 @@ void problems_add(struct problems *list, const struct problem *p)
 {
     list->count[p->kind] += p->count;
     list->qemu_count[p->kind] += p->qemu_count;
+    if (list->sink)
+        list->sink->record(list->sink->ctx, p);
     keep(list, p);
 }
 
@@ -178,6 +180,16 @@ void problems_sort(struct problems *list)
 {
     if (list->n)
         qsort(list->list, list->n, sizeof *list->list, by_kind_and_place);
+}
+
+uint64_t problems_serious(const struct problems *list)
+{
+    uint64_t n = 0;
+
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (problem_info((enum problem_kind)k)->severity != SEV_NOTE)
+            n += list->count[k];
+    return n;
 }
 
 uint64_t problems_of_severity(const struct problems *list, enum severity s)

@@ -76,7 +76,17 @@ struct problem {
     char *note;                 /* owned by the list; extra words, or NULL */
 };
 
+/* Gets every record as it is found, one by one, where a list merges and caps them: for those
+ * who need them all. Called on the thread that runs the scan, in an order that does not
+ * depend on the number of threads. Owners of clusters are not known yet. `p` and its note
+ * are only lent. */
+struct problem_sink {
+    void (*record)(void *ctx, const struct problem *p);
+    void *ctx;
+};
+
 struct problems {
+    const struct problem_sink *sink;    /* borrowed; NULL: none */
     struct problem *list;       /* owned */
     size_t n, cap;
     size_t kept_max;            /* records kept of each kind; more are only counted */
@@ -113,13 +123,22 @@ void problems_append(struct problems *to, struct problems *from);
 void problems_count(struct problems *list, enum problem_kind kind, uint64_t count,
                     uint64_t qemu_count);
 
-/* Can a record of this kind still be kept? If not, problems_count will do. */
+/* Can a record of this kind still be kept? */
 static inline bool problems_room(const struct problems *list, enum problem_kind kind)
 {
     if (list->max && list->n >= list->max && list->kept[kind] >= PROBLEMS_KEPT_ALWAYS)
         return false;
     return list->kept[kind] < list->kept_max;
 }
+
+/* Is a record of this kind of use? If not, problems_count will do. */
+static inline bool problems_wanted(const struct problems *list, enum problem_kind kind)
+{
+    return list->sink || problems_room(list, kind);
+}
+
+/* How many there are of all kinds but notes. */
+uint64_t problems_serious(const struct problems *list);
 
 /* Are all records in the list? */
 bool problems_complete(const struct problems *list);

@@ -7,72 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/limits.h"
 #include "scan/engine.h"
 #include "scan/missing.h"
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-const char *scan_phase_name(enum scan_phase p)
-{
-    static const char *const names[N_PHASES] = {
-        "starting", "reading refcount blocks", "reading L1 tables", "reading L2 tables",
-        "looking at damaged tables", "comparing refcounts", "done",
-    };
-
-    return names[p];
-}
-
-/* Share of the whole scan that has passed when a phase begins, in permille. */
-static const unsigned phase_begins[N_PHASES + 1] = { 0, 0, 120, 180, 780, 860, 1000, 1000 };
-
-/* Several windows of L2 tables go through the same phases again: never backwards. */
-static void overall_reached(struct scan_progress *p, uint64_t permille)
-{
-    uint64_t now_at = atomic_load_explicit(&p->overall, memory_order_relaxed);
-
-    while (now_at < permille
-           && !atomic_compare_exchange_weak_explicit(&p->overall, &now_at, permille,
-                                                     memory_order_relaxed,
-                                                     memory_order_relaxed))
-        ;
-}
-
-void engine_phase(struct engine *e, enum scan_phase phase, uint64_t total)
-{
-    double t = now();
-
-    e->res->stats.seconds[e->phase] += t - e->started;
-    e->started = t;
-    e->phase = phase;
-    if (!e->progress)
-        return;
-    atomic_store(&e->progress->phase, phase);
-    atomic_store(&e->progress->done, 0);
-    atomic_store(&e->progress->total, total);
-    overall_reached(e->progress, phase_begins[phase]);
-}
-
-void engine_done(struct engine *e, uint64_t n)
-{
-    uint64_t done, total, begins = phase_begins[e->phase];
-
-    if (!e->progress)
-        return;
-    done = atomic_fetch_add_explicit(&e->progress->done, n, memory_order_relaxed) + n;
-    total = atomic_load_explicit(&e->progress->total, memory_order_relaxed);
-    if (total)
-        overall_reached(e->progress, begins + (phase_begins[e->phase + 1] - begins)
-                        * u64_min(done, total) / total);
-}
 
 /* QEMU's figures out of ours. */
 static void fill_qemu_counts(struct engine *e)
@@ -129,20 +67,6 @@ static void mark_tables(struct engine *e)
             && problem_info(p->kind)->severity != SEV_NOTE)
             map_mark(e->map, geo_cluster_of(e->geo, p->place.file_off));
     }
-}
-
-static uint64_t preview_shift(uint64_t n_clusters)
-{
-    uint64_t shift = 0;
-
-    while (n_clusters >> shift > PREVIEW_BINS)
-        shift++;
-    return shift;
-}
-
-unsigned scan_preview_shift(const struct image *img)
-{
-    return (unsigned)preview_shift(img->geo.n_clusters);
 }
 
 /* L2 tables, window by window: mostly there is one. */
@@ -210,8 +134,7 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
               struct scan_progress *progress, struct scan_result **out, struct error *err)
 {
     struct refcache refcache = { .img = NULL };
-    struct engine e = { .img = img, .geo = &img->geo, .progress = progress,
-                        .refcache = &refcache };
+    struct engine e = { .img = img, .geo = &img->geo, .refcache = &refcache };
     bool ok = false;
 
     e.res = calloc(1, sizeof *e.res);
@@ -222,8 +145,8 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
     e.threads = scan_threads(img, opt ? opt->threads : 0);
     problems_init(&e.res->problems, opt && opt->problems_kept ? opt->problems_kept
                   : PROBLEMS_KEPT_DEFAULT);
-    e.started = now();
-    e.preview_shift = preview_shift(e.geo->n_clusters);
+    e.res->problems.sink = opt ? opt->sink : NULL;
+    engine_begin(&e, progress);
     e.map = e.res->map = map_new(img, cells_parts(e.geo->n_clusters + 1, e.threads), err);
     if (!e.map || !refcache_init(&refcache, img, err))
         goto out;
@@ -241,8 +164,6 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
     fill_stats(&e);
     problems_sort(&e.res->problems);
     engine_phase(&e, PHASE_DONE, 1);
-    if (progress)
-        atomic_store(&progress->overall, 1000);
     if (l2_list_whole(&e.l2)) {
         e.res->l2 = e.l2.list;
         e.res->n_l2 = e.l2.n;

@@ -39,6 +39,8 @@ struct scan_progress {
 struct scan_options {
     unsigned threads;               /* 0: as many as there are cores */
     size_t problems_kept;           /* 0: PROBLEMS_KEPT_DEFAULT */
+    const struct problem_sink *sink;    /* gets all records; NULL: none. With one, damaged
+                                           tables and refcounts are judged by one thread */
     uint64_t memory_limit;          /* bytes for the whole program; 0: a byte and a
                                        quarter per cluster and MEMORY_BASE */
     bool tightest;                  /* for tests: the least of all that can be done without */

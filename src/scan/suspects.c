@@ -19,14 +19,9 @@
 struct explain_pass {
     struct engine *e;
     uint32_t *suspect;              /* indexes of the tables */
-    size_t n;
-    unsigned n_workers;
-    struct problems *found;         /* one list per table of a round */
-    _Atomic size_t *cursor;         /* one per round */
-    size_t round_tables, n_rounds;
-    pthread_barrier_t barrier;
-    _Atomic bool failed;
-    bool stop;                      /* written by worker 0 between the barriers */
+    struct problems *found;         /* one list per table of a round; NULL where one worker
+                                       does it all: there is a sink */
+    struct rounds rounds;           /* a unit is a table */
 };
 
 struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j)
@@ -54,7 +49,7 @@ static void report(struct problems *out, enum problem_kind kind, const struct en
 {
     uint64_t qemu = problem_info(kind)->qemu == QEMU_OWN ? 0 : walks;
 
-    if (!problems_room(out, kind)) {
+    if (!problems_wanted(out, kind)) {
         problems_count(out, kind, 1, qemu);
     } else {
         struct problem p = {
@@ -79,7 +74,7 @@ static void copied_rule(struct problems *out, const struct engine *e,
         return;
     if (one == (raw >> 63))
         return;
-    if (!one && problems_room(out, PROBLEM_DATA_COPIED))
+    if (!one && problems_wanted(out, PROBLEM_DATA_COPIED))
         refcache_get(e->refcache, geo_cluster_of(e->geo, off), &stored);
     report(out, PROBLEM_DATA_COPIED, e, t, j, raw, off, one ? 1 : stored, walks);
 }
@@ -116,23 +111,15 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
     }
 }
 
-static void merge_round(struct explain_pass *pass, size_t first, size_t n)
+static bool merge_round(void *ctx, uint64_t first, uint64_t n)
 {
-    struct engine *e = pass->e;
+    struct explain_pass *pass = ctx;
 
-    for (size_t k = 0; k < n; k++) {
-        bool any = false;
-
-        for (int kind = 0; kind < N_PROBLEMS; kind++) {
-            if (pass->found[k].count[kind]
-                && problem_info((enum problem_kind)kind)->severity != SEV_NOTE)
-                any = true;
-        }
-        /* Its cluster cannot be marked yet: bit 7 still means "stored refcount 1". */
-        if (any)
-            e->suspect[pass->suspect[first + k]] = SUSPECT_FOUND;
-        problems_append(&e->res->problems, &pass->found[k]);
-    }
+    (void)first;
+    for (uint64_t k = 0; pass->found && k < n; k++)
+        problems_append(&pass->e->res->problems, &pass->found[k]);
+    engine_done(pass->e, n);
+    return !engine_cancelled(pass->e);
 }
 
 static void explain_worker(void *ctx, unsigned number)
@@ -140,76 +127,68 @@ static void explain_worker(void *ctx, unsigned number)
     struct explain_pass *pass = ctx;
     struct engine *e = pass->e;
     struct reader rd = { 0 };
+    uint64_t unit, slot;
 
     if (!reader_init(&rd, e->img, (size_t)e->geo->cluster_size, e->threads))
-        pass->failed = true;
-    for (size_t r = 0; r < pass->n_rounds; r++) {
-        size_t first = r * pass->round_tables;
-        size_t n = (size_t)u64_min(pass->round_tables, pass->n - first);
+        rounds_fail(&pass->rounds);
+    while (rounds_next(&pass->rounds, number, &unit, &slot)) {
+        const struct l2_table *t = &e->l2.list[pass->suspect[unit]];
+        struct problems *out = &e->res->problems;
+        uint64_t before;
 
-        while (!pass->failed) {
-            size_t k = atomic_fetch_add(&pass->cursor[r], 1);
-            const struct l2_table *t;
-
-            if (k >= n)
-                break;
-            t = &e->l2.list[pass->suspect[first + k]];
-            problems_init_part(&pass->found[k], PROBLEMS_KEPT_PER_TABLE, &e->res->problems);
-            reader_fetch(&rd, &t->off, 1);
-            explain_table(e, t, reader_table(&rd, 0), rd.bad[0], &pass->found[k]);
+        if (pass->found) {
+            out = &pass->found[slot];
+            problems_init_part(out, PROBLEMS_KEPT_PER_TABLE, &e->res->problems);
         }
-        pthread_barrier_wait(&pass->barrier);
-        if (number == 0) {
-            if (!pass->failed)
-                merge_round(pass, first, n);
-            engine_done(e, n);
-            pass->stop = pass->failed || engine_cancelled(e);
-        }
-        pthread_barrier_wait(&pass->barrier);
-        if (pass->stop)
-            break;
+        before = problems_serious(out);
+        reader_fetch(&rd, &t->off, 1);
+        explain_table(e, t, reader_table(&rd, 0), rd.bad[0], out);
+        /* Its cluster cannot be marked yet: bit 7 still means "stored refcount 1". */
+        if (problems_serious(out) > before)
+            e->suspect[pass->suspect[unit]] = SUSPECT_FOUND;
     }
     reader_free(&rd);
 }
 
+/* The tables that looked odd; false: no memory. */
+static bool list_suspects(struct explain_pass *pass)
+{
+    struct engine *e = pass->e;
+    size_t n = 0;
+
+    pass->suspect = calloc((size_t)pass->rounds.n_units, sizeof *pass->suspect);
+    if (!pass->suspect)
+        return false;
+    for (size_t i = 0; i < e->l2.n; i++)
+        if (e->suspect[i] != SUSPECT_NO)
+            pass->suspect[n++] = (uint32_t)i;
+    return true;
+}
+
 bool pass_explain(struct engine *e, struct error *err)
 {
-    struct explain_pass pass = { .e = e };
-    bool ok = false, barrier = false;
+    struct explain_pass pass = { .e = e, .rounds = { .done = merge_round, .ctx = &pass } };
+    struct rounds *r = &pass.rounds;
+    unsigned n_workers;
+    bool ok = false;
 
     for (size_t i = 0; i < e->l2.n; i++)
-        pass.n += e->suspect[i] != SUSPECT_NO;
-    engine_phase(e, PHASE_EXPLAIN, pass.n);
-    if (!pass.n)
+        r->n_units += e->suspect[i] != SUSPECT_NO;
+    engine_phase(e, PHASE_EXPLAIN, r->n_units);
+    if (!r->n_units)
         return true;
-    pass.n_workers = (unsigned)u64_min(e->threads, pass.n);
-    pass.round_tables = (size_t)u64_min(pass.n_workers * TABLES_PER_WORKER, ROUND_TABLES_MAX);
-    pass.n_rounds = pass.n / pass.round_tables + (pass.n % pass.round_tables != 0);
-    pass.suspect = calloc(pass.n, sizeof *pass.suspect);
-    pass.found = calloc(pass.round_tables, sizeof *pass.found);
-    pass.cursor = calloc(pass.n_rounds, sizeof *pass.cursor);
-    if (!pass.suspect || !pass.found || !pass.cursor) {
+    n_workers = e->res->problems.sink ? 1 : (unsigned)u64_min(e->threads, r->n_units);
+    r->per_round = u64_min(n_workers * TABLES_PER_WORKER, ROUND_TABLES_MAX);
+    if (!e->res->problems.sink)
+        pass.found = calloc((size_t)r->per_round, sizeof *pass.found);
+    if (!list_suspects(&pass) || (!pass.found && !e->res->problems.sink)) {
         err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
+    } else if (rounds_init(r, n_workers, err)) {
+        ok = team_run(n_workers, explain_worker, &pass, err)
+             && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
+        rounds_free(r);
     }
-    pass.n = 0;
-    for (size_t i = 0; i < e->l2.n; i++) {
-        if (e->suspect[i] != SUSPECT_NO)
-            pass.suspect[pass.n++] = (uint32_t)i;
-    }
-    barrier = pthread_barrier_init(&pass.barrier, NULL, pass.n_workers) == 0;
-    if (!barrier) {
-        err_set(err, ERR_NOMEM, "cannot make a barrier");
-        goto out;
-    }
-    if (!team_run(pass.n_workers, explain_worker, &pass, err))
-        goto out;
-    ok = !pass.failed || err_set(err, ERR_NOMEM, "out of memory");
-out:
-    if (barrier)
-        pthread_barrier_destroy(&pass.barrier);
     free(pass.suspect);
     free(pass.found);
-    free(pass.cursor);
     return ok;
 }

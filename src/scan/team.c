@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/num.h"
 #include "base/thread.h"
 
 struct team {
@@ -87,4 +88,51 @@ unsigned team_size(unsigned wanted)
     if (!wanted)
         wanted = cores();
     return wanted > THREADS_MAX ? THREADS_MAX : wanted;
+}
+
+bool rounds_init(struct rounds *r, unsigned n, struct error *err)
+{
+    r->first = 0;
+    r->cursor = 0;
+    r->stop = r->failed = false;
+    return pthread_barrier_init(&r->barrier, NULL, n) == 0
+           || err_set(err, ERR_NOMEM, "cannot make a barrier");
+}
+
+void rounds_free(struct rounds *r)
+{
+    pthread_barrier_destroy(&r->barrier);
+}
+
+void rounds_fail(struct rounds *r)
+{
+    r->failed = true;
+}
+
+/* Worker 0, between two barriers. */
+static void end_round(struct rounds *r)
+{
+    uint64_t n = u64_min(r->per_round, r->n_units - r->first);
+
+    r->stop = r->failed || !r->done(r->ctx, r->first, n);
+    r->first += n;
+    r->stop |= r->first == r->n_units;
+    r->cursor = 0;
+}
+
+bool rounds_next(struct rounds *r, unsigned worker, uint64_t *unit, uint64_t *slot)
+{
+    while (!r->stop) {
+        if (!r->failed) {
+            *slot = atomic_fetch_add(&r->cursor, 1);
+            *unit = r->first + *slot;
+            if (*slot < r->per_round && *unit < r->n_units)
+                return true;
+        }
+        pthread_barrier_wait(&r->barrier);
+        if (worker == 0)
+            end_round(r);
+        pthread_barrier_wait(&r->barrier);
+    }
+    return false;
 }

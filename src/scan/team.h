@@ -6,6 +6,9 @@
 #define QCHECK_SCAN_TEAM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -17,5 +20,32 @@ bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
 /* As many workers as the machine has cores, at most THREADS_MAX; `wanted` > 0 wins. */
 unsigned team_size(unsigned wanted);
 
+/* Units of work done by a team in rounds: in each, the workers take one unit after the
+ * other; when all of the round are done, one of them goes through what came out, in the
+ * order of the units, while the others wait. So the number of workers never shows. */
+struct rounds {
+    uint64_t n_units, per_round;
+    /* Units [first, first + n) are done; false: no more rounds. On worker 0, which is the
+     * thread that called team_run. Not called when a unit failed. */
+    bool (*done)(void *ctx, uint64_t first, uint64_t n);
+    void *ctx;
+    /* inside */
+    uint64_t first;                 /* of this round */
+    bool stop;
+    _Atomic uint64_t cursor;
+    _Atomic bool failed;
+    pthread_barrier_t barrier;
+};
+
+/* Before team_run, for a team of n; sets all that is inside. */
+bool rounds_init(struct rounds *r, unsigned n, struct error *err);
+void rounds_free(struct rounds *r);
+
+/* The next unit for this worker; *slot: its number within the round. False: that was all.
+ * Every worker must call it until then, also one that failed. */
+bool rounds_next(struct rounds *r, unsigned worker, uint64_t *unit, uint64_t *slot);
+
+/* A worker could not do its work: there are no more units for anybody. */
+void rounds_fail(struct rounds *r);
 
 #endif

@@ -34,7 +34,7 @@ void unreadable_add(struct problems *out, const struct geometry *geo,
     uint64_t first = 0, n = 0;
     char text[160];
 
-    if (!problems_room(out, p.kind)) {
+    if (!problems_wanted(out, p.kind)) {
         problems_count(out, p.kind, 1, 0);
         return;
     }

@@ -43,11 +43,11 @@ static void windows_hold_every_table_once(void **state)
     size_t at = 0, windows = 0;
 
     (void)state;
-    l2_list_init(&all, &geo, 0);
+    l2_list_init(&all, geo.file_len, 0);
     push_all(&all);
     l2_list_close(&all, &geo);
     assert_true(l2_list_whole(&all));
-    l2_list_init(&part, &geo, 16);
+    l2_list_init(&part, geo.file_len, 16);
     for (;;) {
         push_all(&part);
         l2_list_close(&part, &geo);

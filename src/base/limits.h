@@ -33,12 +33,13 @@
 #define PROBLEMS_KEPT_ALWAYS    32          /* ... and of each kind where memory is short */
 #define THREADS_MAX             64
 #define ODD_TABLE_BYTES_MAX     (UINT64_C(256) << 20)   /* of misaligned L2 tables read,
-                                               besides as much as the file is long */
+                                               besides as much as the file really takes */
 #define MEMORY_BASE             (UINT64_C(32) << 20)    /* bytes besides those for clusters */
 #define MEMORY_LIMIT_MIN        (UINT64_C(16) << 20)    /* bytes; no scan takes less */
 #define MEMORY_PROGRAM          (UINT64_C(10) << 20)    /* ... of these the program itself,
                                                and buffers */
 #define PREALLOC_CLUSTERS_MAX   (1u << 25)  /* clusters looked at to tell preallocation */
+#define USAGE_BYTES_MIN         (UINT64_C(64) << 20)    /* besides as much as the file takes: */
 #define USAGE_BYTES_MAX         (UINT64_C(16) << 30)    /* of L2 tables read to tell what
                                                snapshots hold alone */
 #define USAGE_COMPRESSED_MAX    (1u << 19)  /* host clusters of compressed data, for that */

@@ -132,6 +132,38 @@ bool source_all_hole(struct source *src, struct data_memo *memo, uint64_t off, u
     return start >= off && start - off >= len;
 }
 
+bool source_pieces_next(struct source_pieces *p, void *bytes, size_t room,
+                        struct source_piece *out)
+{
+    uint64_t data, stop;
+
+    if (p->at >= p->end)
+        return false;
+    source_next_data_memo(p->src, &p->memo, p->at, &data, &stop);
+    if (data >= p->end) {
+        p->at = p->end;
+        return false;
+    }
+    out->off = data - (data - p->start) % 8;
+    stop = u64_min(stop, p->end);
+    stop = u64_min(p->end, p->start + round_up(stop - p->start, 8));
+    out->len = (size_t)u64_min(room, stop - out->off);
+    p->at = out->off + out->len;
+    source_read_known(p->src, out->off, bytes, out->len, &out->bad);
+    return true;
+}
+
+uint64_t source_next_unit(struct source *src, struct data_memo *memo, uint64_t start,
+                          uint64_t unit, uint64_t i, uint64_t n)
+{
+    uint64_t at, data, stop;
+
+    if (i >= n || !u64_mul(i, unit, &at) || !u64_add(at, start, &at))
+        return n;
+    source_next_data_memo(src, memo, at, &data, &stop);
+    return u64_min(n, (data - start) / unit);
+}
+
 void source_interrupt(struct source *src)
 {
     if (src->ops->interrupt)

@@ -113,6 +113,31 @@ void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t 
 /* Does [off, off+len) lie in a hole, or after the end? */
 bool source_all_hole(struct source *src, struct data_memo *memo, uint64_t off, uint64_t len);
 
+/* A table, or any other span of a source, piece by piece. What lies in a hole is left out, so
+ * that walking a table costs what is stored of it, whatever length a header claims. */
+struct source_pieces {
+    struct source *src;
+    uint64_t start, end;        /* bytes [start, end) */
+    uint64_t at;                /* next byte to look at: `start` at first */
+    struct data_memo memo;      /* all zeros at first; may be kept for the next span */
+};
+
+struct source_piece {
+    uint64_t off;               /* a multiple of 8 bytes after the start of the span */
+    size_t len;                 /* the same, but at the end of the span */
+    struct source_span bad;     /* could not be read: zeros */
+};
+
+/* Reads the next piece, at most `room` bytes (a multiple of 8), to `bytes`. False when there
+ * is nothing left but zeros. */
+bool source_pieces_next(struct source_pieces *p, void *bytes, size_t room,
+                        struct source_piece *out);
+
+/* The first of the units of `unit` bytes counted from `start` that may hold something else
+ * than zeros, from unit i on; n when there is none among the first n. */
+uint64_t source_next_unit(struct source *src, struct data_memo *memo, uint64_t start,
+                          uint64_t unit, uint64_t i, uint64_t n);
+
 /* For ending the program: reads that are under way somewhere else, and all to come, end with
  * an error at once where they could wait for long, as for a server that does not answer.
  * May be called from any thread while others read. */

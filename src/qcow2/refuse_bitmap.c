@@ -18,30 +18,24 @@ static bool entry_invalid(const struct geometry *geo, uint64_t e)
            (off && (e & BITMAP_ENTRY_ALL_ONES || off & (geo->cluster_size - 1)));
 }
 
-/* Looks for a bad entry in the part of the table that lies in the file; zeros past its
- * end are good ones. *budget: bytes that may still be read. */
+/* Looks for a bad entry in what the file holds of the table; zeros, in holes and past its end,
+ * are good ones. *budget: bytes that may still be read. */
 static bool table_invalid(const struct image *img, const struct bitmap *b,
                           uint64_t *budget, uint64_t *index)
 {
     uint8_t bytes[4096];
-    uint64_t size = img->geo.file_size;
+    uint64_t off = b->table_offset, n = image_entries_present(img, off, b->table_size);
+    struct source_pieces pieces = { img->src, off, off + n * 8, off, { 0, 0, 0 } };
+    struct source_piece p;
 
-    for (uint64_t i = 0; i < b->table_size; i += sizeof bytes / 8) {
-        uint64_t off = b->table_offset + i * 8;
-        uint64_t n = u64_min(b->table_size - i, sizeof bytes / 8);
-
-        if (off >= size || *budget < sizeof bytes)
-            return false;
-        *budget -= sizeof bytes;
-        if (!source_read(img->src, off, bytes, (size_t)n * 8, NULL)) {
-            *index = i;
+    while (*budget >= sizeof bytes && source_pieces_next(&pieces, bytes, sizeof bytes, &p)) {
+        *budget -= p.len;
+        *index = (p.off - off) / 8;
+        if (p.bad.len)
             return true;
-        }
-        for (uint64_t k = 0; k < n; k++)
-            if (entry_invalid(&img->geo, be64(bytes + k * 8))) {
-                *index = i + k;
+        for (size_t k = 0; k < p.len; k += 8, ++*index)
+            if (entry_invalid(&img->geo, be64(bytes + k)))
                 return true;
-            }
     }
     return false;
 }

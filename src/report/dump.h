@@ -65,7 +65,18 @@ void dump_line_end(struct dump *d);
 /* Entries that follow could not be read and are zeros: a line that says so. */
 void dump_lost(struct dump *d, const struct error *why);
 
-/* Is this layer asked for? LAYER_ACTIVE or snapshot number + 1. */
+/* Entries [first, end) of a table of 64-bit words at host byte `off`. Those that are not zero
+ * or have a problem go to `row`; the others, unless d->used, run by run to `empty`. Reads what
+ * the file holds of the table, and no hole. */
+struct dump_words {
+    uint64_t off, first, end;
+    void *ctx;
+    void (*row)(struct dump *d, void *ctx, uint64_t i, uint64_t e, struct problem_hits *found);
+    void (*empty)(struct dump *d, void *ctx, uint64_t first, uint64_t n);
+};
+void dump_words(struct dump *d, const struct dump_words *w);
+
+/* Is this layer asked for? table: LAYER_ACTIVE or snapshot number + 1. */
 bool dump_wants_layer(const struct dump *d, uint32_t layer);
 uint32_t dump_layers(const struct dump *d);         /* number of layers there are */
 /* Heading of a layer. */

@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "report/dump.h"
 
@@ -54,7 +53,6 @@ static void judge(const struct geometry *geo, uint64_t e, struct l1_stats *st)
     uint64_t l2 = e & ENTRY_OFFSET_MASK;
 
     st->used += e != 0;
-    st->unused += e == 0;
     st->unaligned += l2 % geo->cluster_size != 0;
     st->invalid += (e & L1_RESERVED_MASK) != 0;
 }
@@ -76,65 +74,59 @@ static void totals(struct dump *d, uint32_t layer, const struct l1_stats *st)
     }
 }
 
-/* Empty entries that follow each other are one line of text. */
-static void empty_run(struct dump *d, uint64_t first, uint64_t n)
+struct l1_dump { uint32_t layer; uint64_t off; struct l1_stats st; };
+
+static void row(struct dump *d, void *ctx, uint64_t i, uint64_t e, struct problem_hits *found)
 {
-    if (d->json || d->used || !n)
-        return;
-    if (n == 1)
-        out_printf(d->out, "  [%" PRIu64 "] empty\n", first);
+    struct l1_dump *l1 = ctx;
+    const struct geometry *geo = &d->img->geo;
+
+    judge(geo, e, &l1->st);
+    if (e & ENTRY_OFFSET_MASK)
+        problem_index_clusters(d->index, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), 1, found);
+    if (d->json)
+        row_json(d, l1->layer, i, l1->off + i * 8, geo_guest_off(geo, i, 0), e, found);
     else
-        out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", first, first + n - 1);
+        row_text(d, i, geo_guest_off(geo, i, 0), e, found);
 }
 
-static void print_layer(struct dump *d, uint32_t layer, uint64_t *entry)
+/* Empty entries that follow each other are one line. */
+static void empty_run(struct dump *d, void *ctx, uint64_t first, uint64_t n)
+{
+    const struct l1_dump *l1 = ctx;
+
+    if (d->json) {
+        dump_line(d, "l1-entry");
+        jw_u64(&d->jw, "layer", l1->layer);
+        jw_u64(&d->jw, "index", first);
+        if (n > 1)
+            jw_u64(&d->jw, "entries", n);
+        jw_u64(&d->jw, "file-offset", l1->off + first * 8);
+        jw_u64(&d->jw, "guest-offset", geo_guest_off(&d->img->geo, first, 0));
+        jw_hex(&d->jw, "raw", 0);
+        dump_line_end(d);
+    } else if (n == 1) {
+        out_printf(d->out, "  [%" PRIu64 "] empty\n", first);
+    } else {
+        out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] empty\n", first, first + n - 1);
+    }
+}
+
+static void print_layer(struct dump *d, uint32_t layer)
 {
     const struct geometry *geo = &d->img->geo;
-    struct l1_stats st = { 0 };
-    uint64_t first, end, empty = 0;
+    struct l1_dump dump = { .layer = layer };
+    struct dump_words w = { .ctx = &dump, .row = row, .empty = empty_run };
     struct layer_l1 l1;
 
     dump_layer_heading(d, layer);
     image_layer_l1(d->img, layer, &l1);
-    end = u64_min(l1.n, div_up(d->to, geo->l2_span));
-    first = u64_min(d->from / geo->l2_span, end);
-    for (uint64_t i = first; i < end && out_ok(d->out); i++) {
-        struct problem_hits found = { .n = 0 };
-        struct error why;
-        uint64_t e;
-
-        if (i >= l1.present) {                     /* zeros, without a line of their own */
-            empty += end - i;
-            st.unused += end - i;
-            break;
-        }
-        if ((i % DUMP_BATCH == 0 || i == first) &&
-            !image_read_l1(d->img, l1.off, i,
-                           (size_t)u64_min(DUMP_BATCH - i % DUMP_BATCH, l1.n - i),
-                           entry + i % DUMP_BATCH, &why)) {
-            empty_run(d, i - empty, empty);
-            empty = 0;
-            dump_lost(d, &why);
-        }
-        e = entry[i % DUMP_BATCH];
-        judge(geo, e, &st);
-        problem_index_bytes(d->index, l1.off + i * 8, 1, &found);
-        if (e & ENTRY_OFFSET_MASK)
-            problem_index_clusters(d->index, geo_cluster_of(geo, e & ENTRY_OFFSET_MASK), 1,
-                                   &found);
-        if (!e && !found.n && (d->used || !d->json)) {
-            empty++;
-            continue;
-        }
-        empty_run(d, i - empty, empty);
-        empty = 0;
-        if (d->json)
-            row_json(d, layer, i, l1.off + i * 8, geo_guest_off(geo, i, 0), e, &found);
-        else
-            row_text(d, i, geo_guest_off(geo, i, 0), e, &found);
-    }
-    empty_run(d, end - empty, empty);
-    totals(d, layer, &st);
+    dump.off = w.off = l1.off;
+    w.end = u64_min(l1.n, div_up(d->to, geo->l2_span));
+    w.first = u64_min(d->from / geo->l2_span, w.end);
+    dump_words(d, &w);
+    dump.st.unused = w.end - w.first - dump.st.used;
+    totals(d, layer, &dump.st);
 }
 
 /* Thousands of snapshots may claim the same bytes as their L1 tables. */
@@ -154,18 +146,15 @@ static bool too_many_rows(const struct dump *d, uint32_t layer, uint64_t *rows)
 
 bool dump_l1(struct dump *d, struct error *err)
 {
-    uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
     uint64_t rows = 0;
 
-    if (!entry)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)err;
     for (uint32_t t = 0; t < dump_layers(d); t++) {
         if (!dump_wants_layer(d, t))
             continue;
         if (t && d->snapshot_rows_max && too_many_rows(d, t, &rows))
             break;
-        print_layer(d, t, entry);
+        print_layer(d, t);
     }
-    free(entry);
     return true;
 }

@@ -230,6 +230,7 @@ static void layer(struct l2_walk *w)
 {
     struct dump *d = w->d;
     const struct geometry *geo = &d->img->geo;
+    struct data_memo memo = { 0, 0, 0 };
     struct error why;
     struct layer_l1 l1;
 
@@ -237,6 +238,11 @@ static void layer(struct l2_walk *w)
     dump_layer_heading(d, w->layer);
     image_layer_l1(d->img, w->layer, &l1);
     for (uint64_t i = 0; i < l1.present && out_ok(d->out); i++) {
+        if (i % DUMP_BATCH == 0)
+            i = source_next_unit(d->img->src, &memo, l1.off, DUMP_BATCH * 8, i / DUMP_BATCH,
+                                 div_up(l1.present, DUMP_BATCH)) * DUMP_BATCH;
+        if (i >= l1.present)
+            break;
         if (i % DUMP_BATCH == 0 &&
             !image_read_l1(d->img, l1.off, i,
                            (size_t)u64_min(DUMP_BATCH, l1.present - i), w->l1, &why))

@@ -167,7 +167,7 @@ static void snapshot_text(struct dump *d, size_t i, const struct usage *u)
 bool dump_snapshots(struct dump *d, struct error *err)
 {
     struct usage use = { 0 };
-    uint64_t bytes_left = USAGE_BYTES_MAX;
+    uint64_t bytes_left = usage_bytes_max(d->img);
 
     for (size_t i = 0; i < d->img->snaps.n && out_ok(d->out); i++) {
         if (d->one_layer && d->layer != i + 1)
@@ -219,24 +219,27 @@ static void bitmap_heading(struct dump *d, size_t i)
     out_puts(d->out, "\n");
 }
 
-static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint64_t e)
+struct bitmap_dump { size_t i; uint64_t off, span; };
+
+static uint64_t bitmap_guest(const struct bitmap_dump *b, uint64_t j)
 {
-    const struct bitmap *b = &d->img->bitmaps.list[i];
-    uint64_t off = e & ENTRY_OFFSET_MASK, at = b->table_offset + j * 8, guest;
+    uint64_t guest;
+
+    return u64_mul(j, b->span, &guest) ? guest : UINT64_MAX;
+}
+
+static void bitmap_row(struct dump *d, void *ctx, uint64_t j, uint64_t e,
+                       struct problem_hits *found)
+{
+    const struct bitmap_dump *b = ctx;
+    uint64_t off = e & ENTRY_OFFSET_MASK, at = b->off + j * 8, guest = bitmap_guest(b, j);
     const char *what = off                         ? "serialized"
                        : e & BITMAP_ENTRY_ALL_ONES ? "all-ones"
                                                    : "all-zeros";
-    struct problem_hits found = { .n = 0 };
 
-    problem_index_bytes(d->index, at, 1, &found);
-    if (!u64_mul(j, span, &guest))
-        guest = UINT64_MAX;
-    if (guest >= d->to || (guest < d->from && d->from - guest >= span) ||
-        (d->used && !e && !found.n))
-        return;
     if (d->json) {
         dump_line(d, "bitmap-entry");
-        jw_u64(&d->jw, "bitmap", i);
+        jw_u64(&d->jw, "bitmap", b->i);
         jw_u64(&d->jw, "index", j);
         jw_u64(&d->jw, "file-offset", at);
         jw_hex(&d->jw, "raw", e);
@@ -246,7 +249,7 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
             jw_u64(&d->jw, "host-offset", off);
             dump_refcount_json(d, off);
         }
-        hits_json(&found, &d->jw);
+        hits_json(found, &d->jw);
         dump_line_end(d);
         return;
     }
@@ -256,8 +259,32 @@ static void bitmap_row(struct dump *d, size_t i, uint64_t j, uint64_t span, uint
         out_printf(d->out, " at 0x%" PRIx64, off);
         dump_refcount_text(d, off);
     }
-    hits_text(&found, d->out);
+    hits_text(found, d->out);
     out_puts(d->out, "\n");
+}
+
+static void bitmap_empty(struct dump *d, void *ctx, uint64_t first, uint64_t n)
+{
+    const struct bitmap_dump *b = ctx;
+
+    if (d->json) {
+        dump_line(d, "bitmap-entry");
+        jw_u64(&d->jw, "bitmap", b->i);
+        jw_u64(&d->jw, "index", first);
+        if (n > 1)
+            jw_u64(&d->jw, "entries", n);
+        jw_u64(&d->jw, "file-offset", b->off + first * 8);
+        jw_hex(&d->jw, "raw", 0);
+        jw_text(&d->jw, "entry", "all-zeros");
+        jw_address(&d->jw, "guest-offset", bitmap_guest(b, first));
+        dump_line_end(d);
+    } else if (n == 1) {
+        out_printf(d->out, "  [%" PRIu64 "] guest 0x%" PRIx64 "  all-zeros\n", first,
+                   bitmap_guest(b, first));
+    } else {
+        out_printf(d->out, "  [%" PRIu64 " - %" PRIu64 "] guest 0x%" PRIx64 "  all-zeros\n",
+                   first, first + n - 1, bitmap_guest(b, first));
+    }
 }
 
 /* Guest bytes that one entry of a bitmap table stands for. */
@@ -269,34 +296,26 @@ static uint64_t bitmap_span(const struct dump *d, const struct bitmap *b)
                                                  : UINT64_C(1) << 63;
 }
 
-static void bitmap_table(struct dump *d, size_t i, uint64_t *entry)
+static void bitmap_table(struct dump *d, size_t i)
 {
     const struct bitmap *b = &d->img->bitmaps.list[i];
     uint64_t max = BITMAP_TABLE_BYTES_MAX >> d->img->geo.cluster_bits;
-    uint64_t n =
-        image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
+    struct bitmap_dump bd = { i, b->table_offset, bitmap_span(d, b) };
+    struct dump_words w = { .off = b->table_offset, .ctx = &bd, .row = bitmap_row,
+                            .empty = bitmap_empty };
 
-    for (uint64_t j = 0; j < n && out_ok(d->out); j++) {
-        struct error why;
-
-        if (j % DUMP_BATCH == 0 &&
-            !image_read_l1(d->img, b->table_offset, j, (size_t)u64_min(DUMP_BATCH, n - j),
-                           entry, &why))
-            dump_lost(d, &why);
-        bitmap_row(d, i, j, bitmap_span(d, b), entry[j % DUMP_BATCH]);
-    }
+    w.end = image_entries_present(d->img, b->table_offset, u64_min(b->table_size, max));
+    w.end = u64_min(w.end, div_up(d->to, bd.span));
+    w.first = u64_min(d->from / bd.span, w.end);
+    dump_words(d, &w);
 }
 
 bool dump_bitmaps(struct dump *d, struct error *err)
 {
-    uint64_t *entry = calloc(DUMP_BATCH, sizeof *entry);
-
-    if (!entry)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)err;
     for (size_t i = 0; i < d->img->bitmaps.n && out_ok(d->out); i++) {
         bitmap_heading(d, i);
-        bitmap_table(d, i, entry);
+        bitmap_table(d, i);
     }
-    free(entry);
     return true;
 }

@@ -161,19 +161,44 @@ static uint64_t skip_missing(const struct dump *d, uint64_t k)
     return i < d->img->reftable_n ? i << d->img->geo.refblock_bits : UINT64_MAX;
 }
 
-/* First cluster after k that may differ from it. After the end of the file all clusters
- * of a refcount block are alike where nothing of the block can be read. */
-static uint64_t alike_until(const struct dump *d, uint64_t k)
+/* First cluster after k whose stored refcount may be another one, for all that is known without
+ * reading: clusters of missing blocks and of blocks past the end of the file are alike, and so
+ * are those whose refcounts lie in a hole. */
+static uint64_t stored_until(const struct dump *d, uint64_t k, struct data_memo *memo)
 {
     const struct geometry *geo = &d->img->geo;
-    uint64_t i = k >> geo->refblock_bits;
-    uint64_t off =
-        i < d->img->reftable_n ? d->img->reftable[i] & REFTABLE_OFFSET_MASK : 0;
+    uint64_t i = k >> geo->refblock_bits, first = i << geo->refblock_bits;
+    uint64_t off, unit, per_unit;
 
-    if (k < map_clusters(d->scan->map) ||
-        (off && off < geo->file_size && !(off & (geo->cluster_size - 1))))
-        return k + 1;
-    return u64_min((i + 1) << geo->refblock_bits, problem_index_next_cluster(d->index, k));
+    if (skip_missing(d, k) != k)
+        return skip_missing(d, k);
+    off = d->img->reftable[i] & REFTABLE_OFFSET_MASK;
+    if (!off || off >= geo->file_size || off & (geo->cluster_size - 1))
+        return first + geo->refblock_entries;
+    unit = u64_max(1, (UINT64_C(1) << geo->refcount_order) / 8);
+    per_unit = u64_max(1, 8 >> geo->refcount_order);
+    off = source_next_unit(d->img->src, memo, off, unit, (k - first) / per_unit,
+                           geo->refblock_entries / per_unit) * per_unit;
+    return u64_max(first + off, k + 1);
+}
+
+/* First cluster after k that may differ from it. *run: what the map told last. */
+static uint64_t alike_until(const struct dump *d, uint64_t k, struct map_run *run,
+                            struct data_memo *memo)
+{
+    const struct geometry *geo = &d->img->geo;
+    uint64_t end = problem_index_next_cluster(d->index, k);
+
+    if (k < map_clusters(d->scan->map)) {
+        if (k - run->first >= run->n && !map_run_at(d->scan->map, k, run))
+            return k + 1;
+        if (run->cell.counted == COUNTED_UNKNOWN)
+            return k + 1;
+        end = u64_min(end, run->first + run->n);
+        if (stored_known(&d->stored, k))
+            return u64_min(end, (k | (geo->refblock_entries - 1)) + 1);
+    }
+    return u64_min(end, stored_until(d, k, memo));
 }
 
 bool dump_refcounts(struct dump *d, struct error *err)
@@ -182,6 +207,8 @@ bool dump_refcounts(struct dump *d, struct error *err)
     uint64_t end = u64_min(div_up(d->to, geo->cluster_size),
                            u64_max(map_clusters(d->scan->map),
                                    d->img->reftable_n << geo->refblock_bits));
+    struct data_memo memo = { 0, 0, 0 };
+    struct map_run cells = { .n = 0 };
     struct ref_run run = { 0 }, next;
 
     (void)err;
@@ -193,7 +220,7 @@ bool dump_refcounts(struct dump *d, struct error *err)
                 break;
         }
         look_at(d, k, &next);
-        next.end = u64_min(alike_until(d, k), end);
+        next.end = u64_min(alike_until(d, k, &cells, &memo), end);
         if (run.first != run.end && run.end == k && same(&run, &next)) {
             run.end = next.end;
         } else {

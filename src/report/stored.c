@@ -85,6 +85,13 @@ static bool known_from_map(const struct stored *s, uint64_t cluster, uint64_t *o
     return true;
 }
 
+bool stored_known(const struct stored *s, uint64_t cluster)
+{
+    uint64_t value;
+
+    return known_from_map(s, cluster, &value);
+}
+
 enum stored_status stored_get(struct stored *s, uint64_t cluster, uint64_t *out)
 {
     const struct geometry *geo = &s->img->geo;

@@ -25,4 +25,8 @@ void stored_free(struct stored *s);
 /* As image_stored_refcount(); STORED_UNREADABLE also when memory runs out. */
 enum stored_status stored_get(struct stored *s, uint64_t cluster, uint64_t *out);
 
+/* Is it known without reading, for all clusters of one refcount block that have the cell of
+ * this one in the map? */
+bool stored_known(const struct stored *s, uint64_t cluster);
+
 #endif

@@ -20,7 +20,7 @@ struct usage_walk {
      * here. */
     struct uses { uint64_t cluster, n; } *compressed;
     size_t n_compressed, cap;
-    struct data_memo memo;
+    struct data_memo memo, l1_memo;         /* of L2 tables, of L1 tables */
     uint64_t *bytes_left;                   /* of L2 tables that may still be read */
     struct error *err;
 };
@@ -33,6 +33,22 @@ static uint64_t counted(const struct usage_walk *w, uint64_t cluster)
         return 0;
     map_get(w->scan->map, cluster, &cell);
     return cell.counted;
+}
+
+/* Of the tables [cluster, cluster + n), those that one reference was counted to. */
+static void count_alone(struct usage_walk *w, uint64_t cluster, uint64_t n)
+{
+    uint64_t end = cluster + n, next;
+    struct map_run run;
+
+    for (; cluster < end && map_run_at(w->scan->map, cluster, &run); cluster = next) {
+        next = u64_min(run.first + run.n, end);
+        if (run.cell.counted == COUNTED_UNKNOWN)
+            for (uint64_t k = cluster; k < next; k++)
+                w->use->alone_tables += counted(w, k) == 1;
+        else if (run.cell.counted == 1)
+            w->use->alone_tables += next - cluster;
+    }
 }
 
 static int by_cluster(const void *a, const void *b)
@@ -189,6 +205,11 @@ static bool all_tables(struct usage_walk *w, uint32_t layer)
             break;
         }
         if (i % L1_BATCH == 0) {
+            i = source_next_unit(w->img->src, &w->l1_memo, l1.off, L1_BATCH * 8, i / L1_BATCH,
+                                 div_up(l1.present, L1_BATCH)) * L1_BATCH;
+            if (i >= l1.present)
+                break;
+            *w->bytes_left -= u64_min(L1_BATCH * 8, *w->bytes_left);
             read_batch(w, l1.off, l1.present, i, w->l1);
             read_batch(w, active.off, active.n, i, w->active_l1);
         }
@@ -203,9 +224,16 @@ static bool all_tables(struct usage_walk *w, uint32_t layer)
         if (!one_table(w, l2_off, w->active_l1[i % L1_BATCH] & ENTRY_OFFSET_MASK))
             return false;
     }
-    for (uint64_t k = 0; k < l1_clusters; k++)
-        w->use->alone_tables += counted(w, geo_cluster_of(geo, l1.off) + k) == 1;
+    count_alone(w, geo_cluster_of(geo, l1.off), l1_clusters);
     return true;
+}
+
+uint64_t usage_bytes_max(const struct image *img)
+{
+    uint64_t max;
+
+    return u64_add(source_get_info(img->src).allocated, USAGE_BYTES_MIN, &max)
+               ? u64_min(max, USAGE_BYTES_MAX) : USAGE_BYTES_MAX;
 }
 
 bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes_left,
@@ -217,6 +245,8 @@ bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes
     bool ok = false;
 
     *out = (struct usage){ 0 };
+    if (!scan->img->snaps.list[i].l1_size)
+        return true;
     w.l1 = calloc(L1_BATCH, sizeof *w.l1);
     w.active_l1 = calloc(L1_BATCH, sizeof *w.active_l1);
     w.entry = calloc(n, sizeof *w.entry);

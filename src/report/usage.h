@@ -21,9 +21,12 @@ struct usage {
     bool partial;               /* too much to look at all of it: the figures are of a part */
 };
 
+/* Bytes of tables worth reading for all snapshots of an image. */
+uint64_t usage_bytes_max(const struct image *img);
+
 /* Walks the tables of snapshot number i (from 0). Clusters that would be freed if it were
  * deleted: alone_data + alone_tables. Thousands of snapshots may share their tables:
- * *bytes_left, USAGE_BYTES_MAX at first, is what of L2 tables may still be read for all of
+ * *bytes_left, usage_bytes_max() at first, is what of L2 tables may still be read for all of
  * them. False on an I/O error or when memory runs out. */
 bool usage_of_snapshot(const struct scan_result *scan, size_t i, uint64_t *bytes_left,
                        struct usage *out, struct error *err);

@@ -9,12 +9,14 @@
 #include "base/limits.h"
 #include "qcow2/names.h"
 
-#define BATCH 4096      /* table entries read at a time */
+#define BATCH 512       /* table entries read at a time */
+#define ZEROS_MAX (1u << 20)
 
 struct viscera_walk {
     struct jw *j;
     const struct image *img;
     uint64_t *entry;            /* BATCH of them */
+    uint64_t zeros_left;        /* entries in holes between others that are still listed */
 };
 
 static void range(struct jw *j, const char *key, uint64_t off, uint64_t size)
@@ -25,17 +27,25 @@ static void range(struct jw *j, const char *key, uint64_t off, uint64_t size)
     jw_close(j);
 }
 
-/* Calls `each` for the n entries of a table of 64-bit words at `off`. */
-static void each_entry(struct viscera_walk *w, uint64_t off, uint64_t n,
+/* Calls `each` for the n entries of a table of 64-bit words at `off`, but for those in holes
+ * after the last one that is stored; with `used_only`, in any hole. */
+static void each_entry(struct viscera_walk *w, uint64_t off, uint64_t n, bool used_only,
                        void (*each)(struct viscera_walk *w, uint64_t value))
 {
-    for (uint64_t first = 0; first < n && out_ok(w->j->out); first += BATCH) {
-        size_t batch = (size_t)u64_min(BATCH, n - first);
+    struct data_memo memo = { 0, 0, 0 };
+    uint64_t first = 0, next;
 
+    while ((next = source_next_unit(w->img->src, &memo, off, 8, first, n)) < n &&
+           out_ok(w->j->out)) {
+        size_t batch = (size_t)u64_min(BATCH, n - next);
+
+        for (; first < next && !used_only && w->zeros_left; first++, w->zeros_left--)
+            each(w, 0);
         /* What cannot be read is left out: the scan has told it. */
-        (void)image_read_l1(w->img, off, first, batch, w->entry, NULL);
+        (void)image_read_l1(w->img, off, next, batch, w->entry, NULL);
         for (size_t i = 0; i < batch; i++)
             each(w, w->entry[i]);
+        first = next + batch;
     }
 }
 
@@ -52,7 +62,7 @@ static void l1_members(struct viscera_walk *w, uint32_t layer)
     image_layer_l1(w->img, layer, &l1);
     range(w->j, "location", l1.off, l1.n * 8);
     jw_array(w->j, "l2-list");
-    each_entry(w, l1.off, l1.present, l2_pointer);
+    each_entry(w, l1.off, l1.present, true, l2_pointer);
     jw_close(w->j);
 }
 
@@ -126,7 +136,7 @@ static void bitmaps(struct viscera_walk *w)
         jw_array(w->j, "table-entries");
         n = u64_min(bm->table_size, BITMAP_TABLE_BYTES_MAX >> w->img->geo.cluster_bits);
         each_entry(w, bm->table_offset,
-                   image_entries_present(w->img, bm->table_offset, n), bitmap_entry);
+                   image_entries_present(w->img, bm->table_offset, n), false, bitmap_entry);
         jw_close(w->j);
         jw_close(w->j);
         jw_close(w->j);
@@ -163,7 +173,7 @@ static void sections(struct viscera_walk *w)
 
 bool viscera_write(struct jw *j, const struct scan_result *scan, struct error *err)
 {
-    struct viscera_walk w = { .j = j, .img = scan->img };
+    struct viscera_walk w = { .j = j, .img = scan->img, .zeros_left = ZEROS_MAX };
 
     w.entry = malloc(BATCH * sizeof *w.entry);
     if (!w.entry)

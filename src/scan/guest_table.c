@@ -33,9 +33,15 @@ static uint64_t l1_entry(struct table_reader *t, uint64_t i)
 /* First L1 index in [from, to) that is in use (or cannot be read); `to` for none. */
 uint64_t guest_table_next(struct table_reader *t, uint64_t from, uint64_t to)
 {
-    for (; from < to && from < t->table.present; from++) {
-        if (l1_entry(t, from) || t->l1_damaged)
-            return from;
+    uint64_t end = u64_min(to, t->table.present);
+
+    while ((from = source_next_unit(t->img->src, &t->l1_memo, t->table.off, 8, from, end)) <
+           end) {
+        uint64_t batch = u64_min(end, (from / L1_CACHED + 1) * L1_CACHED);
+
+        for (; from < batch; from++)
+            if (l1_entry(t, from) || t->l1_damaged)
+                return from;
     }
     return to;
 }

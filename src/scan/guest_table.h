@@ -17,7 +17,7 @@ struct table_reader {
     bool l1_damaged;                /* ... could not be read */
     uint8_t *bytes;
     uint64_t l1_index;              /* UINT64_MAX: none */
-    struct data_memo memo;
+    struct data_memo memo, l1_memo; /* of L2 tables, of the L1 table */
     bool empty;                     /* it lies in a hole: zeros, and not read */
     /* TABLE_DOUBTFUL: read, as QEMU does, but its L1 entry has reserved bits. */
     enum { TABLE_NONE, TABLE_READ, TABLE_DOUBTFUL, TABLE_DAMAGED } state;

@@ -8,7 +8,7 @@
 
 #define WORDS_PER_READ 8192
 
-struct walker { const struct l1_walk *walk; uint8_t *bytes; };
+struct walker { const struct l1_walk *walk; uint8_t *bytes; struct data_memo memo; };
 
 /* Words of the table that begin inside the file; the rest would be zeros. */
 static struct sweep_span l1_span(const struct image *img, size_t layer)
@@ -47,45 +47,39 @@ static bool piece(void *ctx, uint64_t start, uint64_t end, uint32_t n_active,
     struct walker *wk = ctx;
     const struct l1_walk *walk = wk->walk;
     const struct image *img = walk->img;
+    struct source_pieces pieces = { img->src, start, end, start, wk->memo };
+    struct source_piece p;
 
-    for (uint64_t at = start; at < end; ) {
+    while (source_pieces_next(&pieces, wk->bytes, WORDS_PER_READ * 8, &p)) {
         struct l1_word w = { .n_active = n_active, .n_snapshot = n_snapshot };
-        struct source_span bad;
-        uint64_t data, data_end;
-        size_t len;
 
         if (walk->cancel && *walk->cancel)
             return false;
-        if (!source_next_data(img->src, at, &data, &data_end) || data >= end)
-            break;
-        if (data > at)
-            at = data - (data - start) % 8;
-        len = (size_t)u64_min(WORDS_PER_READ * 8, end - at);
-        if (!source_read_known(img->src, at, wk->bytes, len, &bad) && walk->unreadable) {
-            struct place place = place_of(img, first, at + (bad.off - at) / 8 * 8);
+        if (p.bad.len && walk->unreadable) {
+            struct place place = place_of(img, first, p.off + (p.bad.off - p.off) / 8 * 8);
 
-            walk->unreadable(walk->ctx, &place, bad);
+            walk->unreadable(walk->ctx, &place, p.bad);
         }
-        for (size_t k = 0; k < len; k += 8) {
+        for (size_t k = 0; k < p.len; k += 8) {
             w.value = be64(wk->bytes + k);
             if (!w.value)
                 continue;
-            w.at = at + k;
+            w.at = p.off + k;
             w.place = place_of(img, first, w.at);
             if (!walk->word(walk->ctx, &w))
                 return false;
         }
         if (walk->done)
-            walk->done(walk->ctx, len / 8);
-        at += len;
+            walk->done(walk->ctx, p.len / 8);
     }
+    wk->memo = pieces.memo;
     return true;
 }
 
 bool l1_walk_run(const struct l1_walk *walk)
 {
     const struct image *img = walk->img;
-    struct walker wk = { walk, NULL };
+    struct walker wk = { .walk = walk };
     struct sweep_span *span = calloc(img->snaps.n + 1, sizeof *span);
     size_t n = 0;
     bool ok = false;

@@ -107,12 +107,12 @@ static void merge(struct l2_list *l)
     l->n = n;
 }
 
-void l2_list_init(struct l2_list *l, const struct geometry *geo, size_t max)
+void l2_list_init(struct l2_list *l, uint64_t stored, size_t max)
 {
     *l = (struct l2_list){
         .max = max, .upto = UINT64_MAX,
     };
-    if (!u64_add(geo->file_len, ODD_TABLE_BYTES_MAX, &l->odd_left))
+    if (!u64_add(stored, ODD_TABLE_BYTES_MAX, &l->odd_left))
         l->odd_left = UINT64_MAX;
 }
 
@@ -231,6 +231,6 @@ bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *canc
 bool l2_list_first(struct l2_list *l, const struct image *img, size_t max,
                    _Atomic bool *cancel)
 {
-    l2_list_init(l, &img->geo, max);
+    l2_list_init(l, source_get_info(img->src).allocated, max);
     return fill(l, img, cancel);
 }

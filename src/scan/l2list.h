@@ -19,8 +19,9 @@ struct l2_list {
     bool odd_dropped;           /* that was not enough */
 };
 
-/* An empty list, its window at the beginning. max: 4 at least, or 0. */
-void l2_list_init(struct l2_list *l, const struct geometry *geo, size_t max);
+/* An empty list, its window at the beginning. stored: bytes that the file really takes. max: 4
+ * at least, or 0. */
+void l2_list_init(struct l2_list *l, uint64_t stored, size_t max);
 void l2_list_free(struct l2_list *l);
 
 /* Adds a reference to a table. False when memory runs out. */

@@ -76,7 +76,7 @@ void memory_share_out(struct engine *e, const struct scan_options *opt)
     e->res->memory_limit = limit;
     e->recount_bytes = share;
     cells_limit(e->cells, book, share, tightest ? STATES_TIGHTEST : STATES_COUNTED);
-    l2_list_init(&e->l2, e->geo,
+    l2_list_init(&e->l2, source_get_info(e->img->src).allocated,
                  tightest ? TABLES_TIGHTEST : (size_t)(share / sizeof(struct l2_table)));
     if (!tightest && (!opt || !opt->problems_kept || opt->memory_limit))
         e->res->problems.max = (size_t)(share / RECORD_BYTES);

@@ -57,29 +57,33 @@ struct first_pass {
     _Atomic bool failed;
 };
 
+/* Are the bytes that hold entries [j, j + n) of a block zeros? */
+static bool all_zero(const uint8_t *block, uint32_t order, uint64_t j, uint64_t n)
+{
+    const uint8_t *p = block + ((j << order) / 8);
+    size_t len = (size_t)(div_up((j + n) << order, 8) - (j << order) / 8);
+
+    return !len || (!*p && memcmp(p, p + 1, len - 1) == 0);
+}
+
 /* Flags the cells of the clusters whose stored refcount is 1, and says whether the block
- * holds anything but 0 and 1. n: entries that belong to clusters of the file. */
-static enum block_state flag_ones(struct engine *e, uint64_t first, uint64_t n,
-                                  const uint8_t *block)
+ * holds anything but 0 and 1. Entries [from, to) of the block, whose first cluster is
+ * `first`. False when memory runs out. */
+static bool flag_ones(struct engine *e, uint64_t first, uint64_t from, uint64_t to,
+                      const uint8_t *block, uint64_t *others)
 {
     uint32_t order = e->geo->refcount_order;
-    uint64_t others = 0;
 
-    for (uint64_t j = 0; j < n; ) {
+    for (uint64_t j = from, m; j < to; j += m) {
         uint64_t cl = first + j, in_chunk = CHUNK_CELLS - (cl & (CHUNK_CELLS - 1));
-        uint64_t m = u64_min(in_chunk, n - j);
-        uint64_t any = 0;
         uint8_t *cell;
 
-        for (uint64_t k = 0; k < m && !any; k++)
-            any = refblock_get(block, order, j + k);
-        if (!any) {
-            j += m;
+        m = u64_min(in_chunk, to - j);
+        if (all_zero(block, order, j, m))
             continue;
-        }
         cell = cells_chunk_touch(e->cells, cl >> CHUNK_BITS);
         if (!cell)
-            return BLOCK_UNREADABLE;
+            return false;
         cell += cl & (CHUNK_CELLS - 1);
         if (order == 4) {
             const uint8_t *p = block + j * 2;
@@ -88,37 +92,45 @@ static enum block_state flag_ones(struct engine *e, uint64_t first, uint64_t n,
                 uint32_t v = (uint32_t)p[k * 2] << 8 | p[k * 2 + 1];
 
                 cell[k] |= (uint8_t)((v == 1) << 7);
-                others |= v & ~1u;
+                *others |= v & ~1u;
             }
         } else {
             for (uint64_t k = 0; k < m; k++) {
                 uint64_t v = refblock_get(block, order, j + k);
 
                 cell[k] |= (uint8_t)((v == 1) << 7);
-                others |= v & ~UINT64_C(1);
+                *others |= v & ~UINT64_C(1);
             }
         }
-        j += m;
     }
-    return others ? BLOCK_MIXED : BLOCK_SIMPLE;
+    return true;
 }
 
-static void first_block(struct first_pass *fp, uint64_t i, const uint8_t *block, bool read)
+/* Block i, table k of the reader's batch: what lies in holes of the file are zeros. */
+static void first_block(struct first_pass *fp, uint64_t i, const struct reader *rd, size_t k)
 {
     struct engine *e = fp->e;
     const struct geometry *geo = e->geo;
-    uint64_t first = i << geo->refblock_bits;
+    const struct reader_extent *x = reader_extents(rd, k);
+    const uint8_t *block = reader_table(rd, k);
+    uint64_t first = i << geo->refblock_bits, others = 0, beyond = 0;
     uint64_t n = u64_min(geo->refblock_entries, geo->n_clusters - first);
-    uint64_t beyond = 0;
+    bool ok = true;
 
     fp->read++;
-    if (!read) {
+    if (rd->bad[k].len) {
         e->block[i] = BLOCK_UNREADABLE;
         return;
     }
-    e->block[i] = (uint8_t)flag_ones(e, first, n, block);
-    for (uint64_t j = n; j < geo->refblock_entries; j++)
-        beyond += refblock_get(block, geo->refcount_order, j) != 0;
+    for (unsigned m = 0; ok && m < rd->n_extents[k]; m++) {
+        uint64_t from = (uint64_t)x[m].start * 8 >> geo->refcount_order;
+        uint64_t to = (uint64_t)x[m].end * 8 >> geo->refcount_order;
+
+        ok = flag_ones(e, first, from, u64_min(to, n), block, &others);
+        for (uint64_t j = u64_max(from, n); j < to; j++)
+            beyond += refblock_get(block, geo->refcount_order, j) != 0;
+    }
+    e->block[i] = (uint8_t)(!ok ? BLOCK_UNREADABLE : others ? BLOCK_MIXED : BLOCK_SIMPLE);
     if (beyond)
         fp->past_end += beyond;
 }
@@ -137,6 +149,7 @@ static void first_worker(void *ctx, unsigned worker)
         fp->failed = true;
         return;
     }
+    rd.leave_holes = true;
     index = calloc(rd.max, sizeof *index);
     off = calloc(rd.max, sizeof *off);
     if (!index || !off) {
@@ -171,7 +184,7 @@ static void first_worker(void *ctx, unsigned worker)
             }
             reader_fetch(&rd, off, n);
             for (size_t k = 0; k < n; k++)
-                first_block(fp, index[k], reader_table(&rd, k), !rd.bad[k].len);
+                first_block(fp, index[k], &rd, k);
             engine_done(e, n);
             n = 0;
         }

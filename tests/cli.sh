@@ -268,4 +268,21 @@ cksum < $s/leak.qcow2 > before
 status 3 check -x $s/leak.qcow2
 cksum < $s/leak.qcow2 | cmp -s - before || complain "the image was changed"
 
+# --- other files that an image needs ---
+mkdir beside
+cp $s/overlay.qcow2 beside/top.qcow2
+needs() {       # needs STATUS STATE WORDS: with beside/healthy.qcow2 as it is now
+    status $1 check beside/top.qcow2; out_has "$3" "an overlay, base $2"
+    status $1 check --output=json beside/top.qcow2; out_has "\"state\": \"$2\"" "base $2"
+    status 0 info beside/top.qcow2
+    (cd beside && "$QCHECK" check top.qcow2 > ../out 2>&1); got=$?
+    [ $got -eq $1 ] || complain "from its own folder: status $got, not $1 ($2)"
+}
+needs 1 missing 'The backing file is missing'
+ln -s nowhere beside/healthy.qcow2; needs 1 missing 'The backing file is missing'
+rm beside/healthy.qcow2; mkdir beside/healthy.qcow2; needs 1 unfit 'is no image'
+rmdir beside/healthy.qcow2; mkfifo beside/healthy.qcow2; needs 1 unfit 'is no image'
+rm beside/healthy.qcow2; : > beside/healthy.qcow2; needs 1 unfit 'is no image'
+cp $s/healthy.qcow2 beside/healthy.qcow2; needs 0 there '^Clean.$'
+
 exit $bad

@@ -511,6 +511,38 @@ static void unreadable_tables(void **state)
     builder_free(b);
 }
 
+static void files_that_are_not_there(void **state)
+{
+    static const struct { enum side_state state; enum problem_kind kind; int status; } t[] = {
+        { SIDE_MISSING, PROBLEM_SIDE_FILE, 1 }, { SIDE_UNFIT, PROBLEM_SIDE_FILE, 1 },
+        { SIDE_SHORT, PROBLEM_DATA_FILE_SHORT, 0 }, { SIDE_THERE, N_PROBLEMS, 0 },
+        { SIDE_UNKNOWN, N_PROBLEMS, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        struct builder *b = builder_new(BUILDER_DEFAULTS);
+        struct image *img = builder_open(b);
+        struct buf verdict = BUF_INIT;
+        struct scan_result *r;
+
+        img->data_there.state = t[i].state;
+        r = scan_of(img);
+        for (int k = 0; k < N_PROBLEMS; k++)
+            assert_int_equal(r->problems.count[k], k == (int)t[i].kind);
+        if (t[i].kind != N_PROBLEMS)
+            seen[t[i].kind] = 1;
+        assert_int_equal(scan_exit_status(r), t[i].status);
+        scan_verdict(r, &verdict);
+        assert_int_equal(strstr(buf_str(&verdict), "data file") == NULL,
+                         t[i].state == SIDE_THERE);
+        buf_free(&verdict);
+        scan_free(r);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 /* Needs a second process or a file that changes: shown by the end-to-end tests. */
 static void every_kind_was_produced(void **state)
 {
@@ -540,6 +572,7 @@ int main(void)
         cmocka_unit_test(extension_and_bitmap_faults),
         cmocka_unit_test(silent_damage),
         cmocka_unit_test(unreadable_tables),
+        cmocka_unit_test(files_that_are_not_there),
         cmocka_unit_test(every_kind_was_produced),
     };
 

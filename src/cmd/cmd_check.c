@@ -19,6 +19,9 @@ static void tell_incomplete(const char *name, const struct scan_result *scan)
     if (scan->refused.id)
         err_set(&err, ERR_FORMAT, "warning: QEMU would not %s this image: %s",
                 scan->refused.at_check ? "check" : "open", scan->refused.text);
+    else if (scan->problems.count[PROBLEM_SIDE_FILE])
+        err_set(&err, ERR_IO, "warning: a file that the image needs is missing; QEMU would "
+                "not open the image");
     else if (scan_exit_status(scan) == STATUS_FAILED)
         err_set(&err, ERR_IO, "error: parts of the image could not be checked");
     else

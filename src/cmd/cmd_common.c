@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lookout.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 
@@ -82,33 +83,94 @@ void enter_sandbox(const struct settings *s)
         sandbox_enter(NULL);
 }
 
-/* Takes src, whatever comes of it. */
-static bool image_from(const struct settings *s, struct source *src, struct image **out,
-                       struct error *err)
+/* Looks for a file that the image names, by the rules of SECURITY.md: nothing is opened. */
+static struct side_file look_for(struct lookout *l, const char *name, size_t len, bool here)
 {
-    if (image_open(src, &s->image, out, err))
-        return true;
-    source_close(src);
-    return false;
+    struct side_file f = { SIDE_NONE, false, 0 };
+    size_t word = 0;
+
+    if (!name || !len)
+        return f;
+    if (len > 5 && memcmp(name, "file:", 5) == 0) {
+        name += 5;
+        len -= 5;
+    }
+    while (word < len && name[word] != ':' && name[word] != '/')
+        word++;
+    f.state = SIDE_UNKNOWN;
+    if (word < len && name[word] == ':')        /* "json:", "nbd:": not the name of a file */
+        return f;
+    switch (lookout_ask(l, name, len, here, &f.size)) {
+    case SEEN_NOTHING: break;
+    case SEEN_MISSING: f.state = SIDE_MISSING; break;
+    case SEEN_FILE: f.state = SIDE_THERE; break;
+    case SEEN_DEVICE: f = (struct side_file){ SIDE_THERE, true, 0 }; break;
+    case SEEN_UNFIT: f.state = SIDE_UNFIT; break;
+    }
+    return f;
+}
+
+static void look_beside(struct lookout *l, struct image *img)
+{
+    struct side_file *backing = &img->backing_there, *data = &img->data_there;
+
+    *backing = look_for(l, img->backing_file, img->backing_file_len, false);
+    /* QEMU takes the name of a data file as one in the working folder. */
+    if (img->geo.data_file && img->data_file)
+        *data = look_for(l, img->data_file, strlen(img->data_file), false);
+    if (data->state == SIDE_MISSING)
+        *data = look_for(l, img->data_file, strlen(img->data_file), true);
+    if (backing->state == SIDE_THERE && !backing->device && img->backing_format &&
+        strcmp(img->backing_format, "qcow2") == 0 && backing->size < HEADER_V2_LEN)
+        backing->state = SIDE_UNFIT;
+    if (data->state == SIDE_THERE && !data->device && data->size < img->geo.size)
+        data->state = SIDE_SHORT;
+}
+
+/* Takes src, whatever comes of it. */
+static bool image_from(const struct settings *s, struct source *src, struct lookout *l,
+                       struct image **out, struct error *err)
+{
+    bool ok = image_open(src, &s->image, out, err);
+
+    if (ok)
+        look_beside(l, *out);
+    else
+        source_close(src);
+    lookout_end(l);
+    return ok;
+}
+
+static void start_lookout(const char *name, struct lookout *l)
+{
+    *l = (struct lookout)LOOKOUT_NONE;
+    if (!source_name_is_nbd(name))
+        lookout_start(name, l);
 }
 
 bool open_image_only(const struct settings *s, const char *name, struct image **out,
                      struct error *err)
 {
     struct source *src;
+    struct lookout l;
 
-    return source_open(name, &src, err) && image_from(s, src, out, err);
+    if (!source_open(name, &src, err))
+        return false;
+    start_lookout(name, &l);
+    return image_from(s, src, &l, out, err);
 }
 
 bool open_image(const struct settings *s, const char *name, struct image **out,
                 struct error *err)
 {
     struct source *src;
+    struct lookout l;
 
     if (!source_open(name, &src, err))
         return false;
+    start_lookout(name, &l);
     enter_sandbox(s);
-    return image_from(s, src, out, err);
+    return image_from(s, src, &l, out, err);
 }
 
 bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,

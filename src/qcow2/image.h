@@ -27,6 +27,23 @@ struct refusal {
     bool at_check;              /* opens, but the check gives up (snapshot table, ...) */
 };
 
+/* What is known about another file that QEMU opens with the image. */
+enum side_state {
+    SIDE_NONE,                  /* the image names none */
+    SIDE_UNKNOWN,               /* was not looked at */
+    SIDE_THERE,
+    SIDE_MISSING,
+    SIDE_UNFIT,                 /* a directory or something else that is no image; or an
+                                   empty file that should be qcow2 */
+    SIDE_SHORT,                 /* the data file is shorter than the disk */
+};
+
+struct side_file {
+    enum side_state state;
+    bool device;                /* a block device, of unknown size */
+    uint64_t size;              /* bytes of a file that is there */
+};
+
 struct image {
     struct source *src;         /* owned */
     struct header hdr;          /* with values forced and guessed put in */
@@ -49,6 +66,7 @@ struct image {
     struct source_span reftable_bad;    /* I/O error in it (those entries are 0) */
     struct structures structures;       /* owned */
     struct refusal refused;
+    struct side_file backing_there, data_there; /* filled by whoever can look */
 };
 
 /* Takes `src` when it succeeds; on failure the caller still owns it. Fails on I/O errors

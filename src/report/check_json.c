@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "report/guesses.h"
 #include "report/jw.h"
+#include "report/outside.h"
 #include "report/viscera.h"
 #include "scan/missing.h"
 
@@ -216,6 +217,7 @@ static void own_object(struct jw *j, const struct check_json *c)
         jw_close(j);
     }
     missing(j, missing_tables(r));
+    side_files_json(j, r->img);
     guesses_json(&r->img->guesses, j);
     jw_u64(j, "cluster-size", r->img->geo.cluster_size);
     jw_u64(j, "file-size", r->img->geo.file_size);

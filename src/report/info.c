@@ -100,6 +100,19 @@ static void outside_lines(const struct info *info, struct out *out)
     }
 }
 
+static void side_line(const char *what, const struct side_file *f, struct out *out)
+{
+    static const char *const words[] = {
+        [SIDE_UNKNOWN] = "was not looked at",
+        [SIDE_MISSING] = "is missing: QEMU does not open the image without it",
+        [SIDE_UNFIT] = "is no image: QEMU does not open this one with it",
+        [SIDE_SHORT] = "is shorter than the disk",
+    };
+
+    if (f->state != SIDE_NONE && f->state != SIDE_THERE)
+        out_printf(out, "%-16s %s\n", what, words[f->state]);
+}
+
 static void snapshot_lines(const struct info *info, struct out *out)
 {
     char when[32] = "", size[TEXT_NUM];
@@ -214,6 +227,8 @@ void info_text(const struct info *info, struct out *out)
         buf_free(&text);
     }
     outside_lines(info, out);
+    side_line("backing file", &img->backing_there, out);
+    side_line("data file", &img->data_there, out);
     feature_lines(info, out);
     chain_lines(info, out);
     snapshot_lines(info, out);

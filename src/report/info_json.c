@@ -327,6 +327,7 @@ static void own_object(struct jw *j, const struct info *info)
     features(j, img);
     extensions(j, &img->ext);
     outside(j, img);
+    side_files_json(j, img);
     chain(j, info->chain);
     header_fields(j, img);
     jw_close(j);

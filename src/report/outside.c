@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "report/jw.h"
+
 /* Is ".." one of the parts between slashes? */
 static bool has_parent(const char *name, size_t len)
 {
@@ -46,4 +48,40 @@ size_t outside_references(const struct image *img, struct outside out[OUTSIDE_MA
     if (img->data_file && *img->data_file)
         judge(&out[n++], "data file", img->data_file, strlen(img->data_file));
     return n;
+}
+
+const char *side_state_name(enum side_state state)
+{
+    static const char *const name[] = {
+        [SIDE_NONE] = "none",
+        [SIDE_UNKNOWN] = "not-looked-at",
+        [SIDE_THERE] = "there",
+        [SIDE_MISSING] = "missing",
+        [SIDE_UNFIT] = "unfit",
+        [SIDE_SHORT] = "short",
+    };
+
+    return name[state];
+}
+
+static void side_file(struct jw *j, const char *kind, const struct side_file *f)
+{
+    if (f->state == SIDE_NONE)
+        return;
+    jw_object_flat(j, NULL);
+    jw_text(j, "kind", kind);
+    jw_text(j, "state", side_state_name(f->state));
+    if (f->size)
+        jw_u64(j, "size", f->size);
+    jw_close(j);
+}
+
+void side_files_json(struct jw *j, const struct image *img)
+{
+    if (img->backing_there.state == SIDE_NONE && img->data_there.state == SIDE_NONE)
+        return;
+    jw_array(j, "side-files");
+    side_file(j, "backing-file", &img->backing_there);
+    side_file(j, "data-file", &img->data_there);
+    jw_close(j);
 }

@@ -271,6 +271,26 @@ ROW(IMAGE_IN_USE, "image-in-use", WARNING, OWN, FILE, KEPT,
     "snapshot.",
     NULL)
 
+ROW(SIDE_FILE, "side-file-missing", WARNING, OWN, FILE, KEPT,
+    ENTRY,
+    "find the file",
+    "A file that the image needs is missing",
+    "The image names a backing file or a data file that is not there, or is no image.",
+    "QEMU does not open the image. What lies in the other file cannot be read.",
+    "Find the file. If it has moved, tell a copy of the image where it is now: for a "
+    "backing file qemu-img rebase -u -b NEW -F FORMAT. If it is lost, the rest can be "
+    "read without it; what it held cannot.",
+    "Header")
+
+ROW(DATA_FILE_SHORT, "data-file-short", WARNING, OWN, FILE, KEPT,
+    ENTRY,
+    "find the whole file",
+    "The data file is shorter than the disk",
+    "The guest data is in an external file, which ends before the disk does.",
+    "The end of the guest's disk is not in the file and reads as zeros.",
+    "Look for a longer copy of the data file before anything is written.",
+    "Header")
+
 ROW(IMAGE_CHANGED, "image-changed", WARNING, OWN, FILE, KEPT,
     ENTRY,
     "check again later",

@@ -17,6 +17,8 @@ int scan_exit_status(const struct scan_result *r)
 
     if (r->partial)
         return 1;
+    if (r->problems.count[PROBLEM_SIDE_FILE])       /* qemu-img does not come so far */
+        return 1;
     if (r->refused.id || q->check_errors || problems_of_severity(&r->problems, SEV_ERROR))
         return 1;
     if (q->corruptions)
@@ -211,12 +213,40 @@ static void verdict_by_problems(const struct scan_result *r, struct buf *out)
                  ? "Clean by refcounts, but there are warnings." : "Clean.");
 }
 
+static void verdict_on_side_file(const struct scan_result *r, const char *what,
+                                 const struct side_file *f, struct buf *out)
+{
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    switch (f->state) {
+    case SIDE_MISSING:
+        buf_printf(out, " The %s is missing, and QEMU does not open the image without it.",
+                   what);
+        break;
+    case SIDE_UNFIT:
+        buf_printf(out, " The %s is no image, and QEMU does not open this one with it.",
+                   what);
+        break;
+    case SIDE_SHORT:
+        buf_printf(out, " The %s has only %s of the %s of the disk.", what,
+                   text_size(a, f->size), text_size(b, r->img->geo.size));
+        break;
+    case SIDE_UNKNOWN:
+        buf_printf(out, " The %s was not looked at.", what);
+        break;
+    default:
+        break;
+    }
+}
+
 void scan_verdict(const struct scan_result *r, struct buf *out)
 {
     size_t n = guesses_taken(&r->img->guesses);
 
     verdict_by_problems(r, out);
     verdict_on_missing(r, out);
+    verdict_on_side_file(r, "backing file", &r->img->backing_there, out);
+    verdict_on_side_file(r, "data file", &r->img->data_there, out);
     if (n == 1)
         buf_puts(out, " One value of the header was guessed: the rest stands on it.");
     else if (n)

@@ -387,6 +387,27 @@ static void rules_bitmaps(struct engine *e)
     }
 }
 
+/* --- other files --- */
+
+static void rules_side_file(struct engine *e, const char *what, uint64_t field,
+                            const char *name, size_t len, const struct side_file *f)
+{
+    struct buf shown = BUF_INIT;
+
+    if (f->state != SIDE_MISSING && f->state != SIDE_UNFIT && f->state != SIDE_SHORT)
+        return;
+    text_visible(&shown, name, len < 200 ? len : 200);
+    if (f->state == SIDE_SHORT)
+        header_problem(e, PROBLEM_DATA_FILE_SHORT, field, f->size, e->geo->size,
+                       "the %s '%s' has %llu of %llu bytes", what, buf_str(&shown),
+                       (ull)f->size, (ull)e->geo->size);
+    else
+        header_problem(e, PROBLEM_SIDE_FILE, field, 0, 0, "the %s '%s' %s", what,
+                       buf_str(&shown), f->state == SIDE_MISSING ? "is not there"
+                       : "is no file that can be an image");
+    buf_free(&shown);
+}
+
 void pass_rules(struct engine *e)
 {
     struct source_info info = source_get_info(e->img->src);
@@ -400,6 +421,11 @@ void pass_rules(struct engine *e)
     rules_odd(e);
     rules_snapshots(e);
     rules_bitmaps(e);
+    rules_side_file(e, "backing file", 8, e->img->backing_file, e->img->backing_file_len,
+                    &e->img->backing_there);
+    rules_side_file(e, "data file", e->img->ext.data_file ? e->img->ext.data_file->data_off
+                    : 72, e->img->data_file, e->img->data_file ? strlen(e->img->data_file) : 0,
+                    &e->img->data_there);
     pass_unreadable(e);
     if (info.in_use)
         problem_note(&e->res->problems, PROBLEM_IMAGE_IN_USE, &none, 0, 0, NULL);

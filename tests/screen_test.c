@@ -306,6 +306,25 @@ static void n_goes_from_hit_to_hit_until_Esc(void **state)
     free(got);
 }
 
+static void hex_of_a_place_without_bytes_says_where_they_come_from(void **state)
+{
+    char *over = screens("overlay", "wait g type:guest_0xa00 Enter Enter shot:backing");
+    char *zero = screens("snapshots", "wait g type:L2[2][100] Enter Enter shot:zeros j x shot:x "
+                                      "Backspace shot:back");
+    char *cut = screens("truncated", "wait g type:L2[2][1] Enter Enter shot:cut j Backspace "
+                                     "shot:back");
+
+    (void)state;
+    assert_shows(over, "Read from the backing file");
+    assert_shows(strstr(zero, "== zeros"), "Reads as zeros");
+    assert_shows(strstr(zero, "== zeros"), "not in the file");
+    assert_shows(strstr(cut, "== cut"), "past the end of the file");
+    assert_shows(strstr(cut, "== back"), "L2 table of L1[2]");
+    free(cut);
+    free(zero);
+    free(over);
+}
+
 /* From each view to each other, without moving there: x must open the byte that the place
  * line names. The line itself must be about what is lit, which the golden screens show. */
 static void hex_opens_what_is_lit_after_every_change_of_views(void **state)
@@ -499,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_key_that_means_nothing_is_named_until_the_next_key),
         cmocka_unit_test(R_scans_again_after_a_scan_was_stopped),
         cmocka_unit_test(n_goes_from_hit_to_hit_until_Esc),
+        cmocka_unit_test(hex_of_a_place_without_bytes_says_where_they_come_from),
         cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
         cmocka_unit_test(the_place_is_what_a_view_has_lit_on_entry),
         cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),

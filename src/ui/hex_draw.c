@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "ui/hex_view.h"
@@ -37,6 +38,11 @@ static void draw_byte(const struct hex_view *v, const struct area *a, int y, int
 
     if (v->data.state[at] == BYTE_PAST_END)
         return;
+    if (v->data.state[at] == BYTE_COMING) {
+        draw_text(a, y, hex_column(v, i), ROLE_DIM, "\u00b7\u00b7");
+        draw_text(a, y, hex_text_column(v, i), ROLE_DIM, "\u00b7");
+        return;
+    }
     if (v->data.state[at] == BYTE_UNREADABLE) {
         draw_text(a, y, hex_column(v, i), ROLE_SEV + SEV_ERROR, "??");
         draw_text(a, y, hex_text_column(v, i), ROLE_SEV + SEV_ERROR, "?");
@@ -44,6 +50,24 @@ static void draw_byte(const struct hex_view *v, const struct area *a, int y, int
     }
     draw_text(a, y, hex_column(v, i), role, hex);
     draw_text(a, y, hex_text_column(v, i), text[0] == '.' ? ROLE_DIM : ROLE_TEXT, text);
+}
+
+/* Underlines what the last search looked for. */
+static void draw_hits(const struct hex_view *v, const struct area *a)
+{
+    const struct needle *n = &v->needle;
+
+    for (size_t at = 0; n->len > 0 && at + n->len <= v->data.len; at++) {
+        if (memcmp(v->data.bytes + at, n->bytes, n->len) != 0)
+            continue;
+        for (size_t k = at; k < at + n->len && v->data.state[k] == BYTE_OK; k++) {
+            int y = (int)(k / (size_t)v->per_line);
+            int i = (int)(k % (size_t)v->per_line);
+
+            draw_restyle(a, y, hex_column(v, i), 2, ROLE_STRONG, ATTR_UNDERLINE);
+            draw_restyle(a, y, hex_text_column(v, i), 1, ROLE_STRONG, ATTR_UNDERLINE);
+        }
+    }
 }
 
 /* Marks the field under the cursor and the cursor itself. */
@@ -110,8 +134,6 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
         draw_printf(a, y, 1, ROLE_TEXT,
                     "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
                     v->stream.guest_off + v->at, v->at);
-        if (*v->fault)
-            draw_cut(a, y + 1, 1, a->w - 1, ROLE_ALARM, v->fault);
         return;
     }
     if (site->place.kind == PLACE_NONE) {
@@ -153,6 +175,10 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
     struct area lines = area_part(a, head, 0, v->lines, -1);
     char size[TEXT_NUM];
 
+    if (*v->page.title) {
+        hex_page_draw(&v->page, a);
+        return;
+    }
     if (head)
         draw_printf(a, 0, 1, ROLE_HEADING,
                     "decompressed: %s of guest disk from at most %" PRIu64
@@ -167,6 +193,7 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
         for (int i = 0; i < v->per_line && first + (size_t)i < v->data.len; i++)
             draw_byte(v, &lines, y, i, first + (size_t)i);
     }
+    draw_hits(v, &lines);
     draw_marks(v, ui, &lines);
     if (hex_detail_rows(a->h)) {
         struct area below =

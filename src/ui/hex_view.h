@@ -19,7 +19,20 @@ struct hex_hunt {
     struct hex_hit hit;
 };
 
+/* Shown instead of bytes, where there are none. */
+struct hex_page {
+    char title[120];            /* "": bytes are shown */
+    char text[700];             /* paragraphs */
+    bool stream;                /* about the stream of the view: z shows its bytes */
+};
+
+/* False: the place has bytes in the file. Reads two table entries at most. */
+bool hex_page_of(const struct ui *ui, const struct place *p, struct hex_page *out);
+void hex_page_undecodable(const struct hex_stream *s, const char *why, struct hex_page *out);
+void hex_page_draw(const struct hex_page *page, const struct area *a);
+
 struct hex_view {
+    struct hex_page page;
     uint64_t at; /* byte under the cursor; file offset, or offset in `plain` */
     uint64_t top;               /* first byte shown */
     int per_line, lines;
@@ -33,7 +46,6 @@ struct hex_view {
     struct needle needle;       /* what was searched last; len 0: nothing */
     int dir;
     struct hex_hunt hunt;
-    char fault[200];            /* of the decompression; "": none */
     struct place said;          /* place reported last */
 };
 

@@ -4,6 +4,7 @@
 
 #include "ui/hexdata.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,14 +48,15 @@ void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, si
     if (d->len == 0)
         return;
     memset(d->state, BYTE_OK, d->len);
-    if (!source_read(img->src, start, d->bytes, d->len, NULL)) {
-        for (size_t at = 0; at < d->len;) {
-            size_t n = (size_t)u64_min(SECTOR - (start + at) % SECTOR, d->len - at);
+    for (size_t at = 0; at < d->len;) {
+        struct source_req req = { .off = start + at, .dst = d->bytes + at,
+                                  .len = (size_t)u64_min(SECTOR - (start + at) % SECTOR,
+                                                         d->len - at) };
 
-            if (!source_read(img->src, start + at, d->bytes + at, n, NULL))
-                memset(d->state + at, BYTE_UNREADABLE, n);
-            at += n;
-        }
+        source_read_many(img->src, &req, 1);
+        if (req.error)
+            memset(d->state + at, req.error == EAGAIN ? BYTE_COMING : BYTE_UNREADABLE, req.len);
+        at += req.len;
     }
     for (size_t i = 0; i < d->len; i++)
         if (start + i >= img->geo.file_size)

@@ -7,7 +7,7 @@
 
 #include "ui/view.h"
 
-enum byte_state { BYTE_OK, BYTE_UNREADABLE, BYTE_PAST_END };
+enum byte_state { BYTE_OK, BYTE_UNREADABLE, BYTE_PAST_END, BYTE_COMING };
 
 struct hexdata {
     uint64_t start;             /* offset of bytes[0] */

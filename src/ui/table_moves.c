@@ -108,17 +108,14 @@ static void open_cluster(const struct ui *ui, const struct table *t,
     struct place p = { .kind = PLACE_FILE_OFFSET, .file_off = r->target_off,
                        .guest_off = NO_ADDRESS, .layer = t->layer };
 
-    if (r->target_off == NO_ADDRESS) {
-        request_message(req, t->kind == TABLE_L2 && ui->img->geo.data_file && r->used
-                                 ? "The data is in the external data file"
-                                 : "This entry points nowhere");
-    } else if (r->target_off >= ui->img->geo.file_len) {
-        request_message(req, "It points past the end of the file");
-    } else {
-        if (t->kind == TABLE_L2)
-            p.guest_off = geo_guest_off(&ui->img->geo, t->i, r->index);
+    if (t->kind == TABLE_L2)
+        p.guest_off = geo_guest_off(&ui->img->geo, t->i, r->index);
+    if (t->kind == TABLE_L2 && r->target_off == NO_ADDRESS)
+        p.kind = PLACE_GUEST;           /* the hex view says where that is read from */
+    if (r->target_off == NO_ADDRESS && t->kind != TABLE_L2)
+        request_message(req, "This entry points nowhere");
+    else
         request_go(req, &p, VIEW_HEX);
-    }
 }
 
 void table_open_row(const struct ui *ui, const struct table *t, const struct table_row *r,

@@ -32,7 +32,7 @@ static void leave_plain(struct hex_view *v)
         v->at = v->file_at;
     free(v->plain);
     v->plain = NULL;
-    v->fault[0] = '\0';
+    v->page.title[0] = '\0';
 }
 
 /* The person has moved on: no hit is wanted any more. */
@@ -88,11 +88,11 @@ static void hex_show(void *state, const struct ui *ui, const struct place *place
 
     if (place_equal(place, &v->said) && place->file_off == v->said.file_off)
         return;                         /* coming back: keep everything as it was */
+    hunt_drop(v);
     leave_plain(v);
-    if (place->file_off == NO_ADDRESS)
+    if (hex_page_of(ui, place, &v->page))
         return;
-    v->at =
-        u64_min(place->file_off, ui->img->geo.file_size ? ui->img->geo.file_size - 1 : 0);
+    v->at = place->file_off;
     remember_guest(v, ui, place);
 }
 
@@ -100,7 +100,7 @@ static enum lit hex_lit(const void *state, const struct ui *ui, struct place *ou
 {
     const struct hex_view *v = state;
 
-    if (place_equal(&ui->here, &v->said) || ui->here.file_off == v->at || v->plain)
+    if (place_equal(&ui->here, &v->said) || ui->here.file_off == v->at || v->plain || *v->page.title)
         return LIT_HERE;
     *out = (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = v->at,
                            .guest_off = NO_ADDRESS };
@@ -171,11 +171,10 @@ static bool open_plain(struct hex_view *v, const struct ui *ui, struct request *
         request_message(req, "out of memory");
         return false;
     }
-    v->fault[0] = '\0';
     if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain, &err)) {
-        snprintf(v->fault, sizeof v->fault, "%.190s", err.text);
-        request_message(req, "%.250s", err.text);
-        req->alarm = true;
+        free(plain);
+        hex_page_undecodable(&v->stream, err.text, &v->page);
+        return false;
     }
     v->file_at = v->at;
     v->plain = plain;
@@ -187,7 +186,7 @@ static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request
 {
     struct error err;
 
-    if (v->plain) {
+    if (v->plain || v->page.stream) {
         leave_plain(v);
         moved(v, ui, req);
     } else if (!stream_of_place(ui, &ui->here, &v->stream, &err)) {
@@ -277,6 +276,11 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
     struct place to;
     const char *why;
 
+    if (*v->page.title && action != ACT_DECOMPRESS && action != ACT_STOP) {
+        if (action == ACT_OPEN)
+            request_message(req, "There are no bytes here. Backspace: back");
+        return;
+    }
     switch (action) {
     case ACT_OPEN:
         if (!v->plain && site_target(ui->img, &ui->site, &to, &why))
@@ -357,6 +361,7 @@ static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_
 {
     if (v->plain && !(hit->pos.in_stream && hit->pos.off == v->stream.host_off))
         leave_plain(v);
+    v->page.title[0] = '\0';
     if (!hit->pos.in_stream) {
         v->at = hit->pos.off;
     } else {

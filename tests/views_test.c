@@ -16,6 +16,7 @@
 
 #include "support/golden.h"
 #include "support/play.h"
+#include "ui/keys.h"
 
 #define EVERY_SIZE(keys) \
     "wait " keys " wait shot:80x24 size:200x60 wait shot:200x60 size:40x10 shot:40x10 " \
@@ -121,7 +122,7 @@ static void lines_of_the_overview_lead_to_their_places(void **state)
     (void)state;
     assert_shows(shot(got, "guest"), "L1[5] L2[0]");
     assert_shows(shot(got, "kind"),
-                 "Data cluster lies after the end of the file (corruption)");
+                 "What to do: ");
     assert_shows_not(shot(got, "later"), "Corrupt:");
     free(got);
 }
@@ -261,6 +262,26 @@ static void problems_are_filtered_by_severity_text_and_guest_range(void **state)
     free(got);
 }
 
+/* The text of a problem is longer than the screen has room for: it says so and scrolls. */
+static void what_to_do_can_be_read_at_any_size(void **state)
+{
+    char *keys = screens("l2-overwritten", "size:60x16 wait 3 j shot:first Tab End shot:end "
+                                           "Home shot:home Tab shot:places");
+    char *mouse = screens("l2-overwritten", "size:60x16 wait 3 j wheel:30,9,5 shot:end "
+                                            "wheel:-30,9,5 shot:home");
+
+    (void)state;
+    assert_shows(shot(keys, "first"), "\u25bc");
+    assert_shows_not(shot(keys, "first"), "Specification:");
+    assert_shows(shot(keys, "end"), "Specification:");
+    assert_shows_not(shot(keys, "home"), "Specification:");
+    assert_shows(shot(keys, "places"), "1 of ");
+    assert_shows(shot(mouse, "end"), "Specification:");
+    assert_shows_not(shot(mouse, "home"), "Specification:");
+    free(keys);
+    free(mouse);
+}
+
 static void next_problem_is_selected_in_the_list(void **state)
 {
     char *got = screens("many", "wait 3 f f N shot:a N shot:b");
@@ -269,6 +290,80 @@ static void next_problem_is_selected_in_the_list(void **state)
     assert_shows(shot(got, "b"), "114  all kinds");
     assert_shows_not(shot(got, "b"), "only]");      /* the filter would hide it */
     free(got);
+}
+
+static void nothing_in_the_overview_is_cut(void **state)
+{
+    char *got = screens("many", "wait size:80x90 shot:80 size:120x60 shot:120 "
+                                "size:200x60 shot:200");
+
+    (void)state;
+    assert_shows_not(shot(got, "80"), "\u2026");
+    assert_shows_not(shot(got, "120"), "\u2026");
+    assert_shows_not(shot(got, "200"), "\u2026");
+    assert_shows(shot(got, "120"), "COPIED flag of an L1 entry");
+    free(got);
+}
+
+static void map_in_the_overview_leads_to_the_map(void **state)
+{
+    char *got = screens("many", "wait size:200x60 shot:overview click:56,3 shot:map");
+
+    (void)state;
+    assert_shows(shot(got, "overview"), "Map of the file, 1 cell = ");
+    assert_shows(shot(got, "map"), "file by class");
+    free(got);
+}
+
+/* --- hints --- */
+
+/* The screen `name` without the last line, where the hints are. */
+static char *body_of(const char *screens, const char *name)
+{
+    const char *at = shot(screens, name) + strlen(name) + 4;
+    const char *end = strstr(at, "\n== ");
+
+    return strndup(at, end ? (size_t)(end - at) : strlen(at));
+}
+
+/* Every key in the hint line changes what is shown, or says why it does not. */
+static void every_hint_does_something_in_its_view(void **state)
+{
+    static const char *const to[] = {
+        [VIEW_OVERVIEW] = "1", [VIEW_MAP] = "2", [VIEW_PROBLEMS] = "3",
+        [VIEW_TABLES] = "4", [VIEW_HEADER] = "5", [VIEW_HEX] = "6",
+        [VIEW_REFERRERS] = "g type:5c Enter r", [VIEW_HELP] = "?",
+    };
+    static const char *const samples[] = { "healthy", "many" };
+
+    (void)state;
+    for (unsigned view = 0; view < N_VIEWS; view++) {
+        const struct key_row *hint[64];
+        size_t n = key_hints((enum view_id)view, hint, 64);
+
+        for (size_t i = 0; i < n * 2; i++) {
+            const struct key_row *row = hint[i / 2];
+            struct buf script = BUF_INIT;
+            char *got;
+            char *before;
+            char *after;
+
+            if (row->action == ACT_QUIT)
+                continue;
+            buf_printf(&script, "wait %s wait shot:before %.*s wait shot:after", to[view],
+                       (int)strcspn(row->keys, " "), row->keys);
+            got = screens(samples[i % 2], buf_str(&script));
+            before = body_of(got, "before");
+            after = body_of(got, "after");
+            if (strcmp(before, after) == 0)
+                fail_msg("\"%s\" does nothing: %s, on %s\n%s", row->hint,
+                         buf_str(&script), samples[i % 2], after);
+            free(before);
+            free(after);
+            free(got);
+            buf_free(&script);
+        }
+    }
 }
 
 /* --- who points here --- */
@@ -309,7 +404,11 @@ int main(void)
         cmocka_unit_test(map_of_a_running_scan_is_hatched_and_can_be_walked),
         cmocka_unit_test(both_owners_of_a_cluster_are_links),
         cmocka_unit_test(problems_are_filtered_by_severity_text_and_guest_range),
+        cmocka_unit_test(what_to_do_can_be_read_at_any_size),
         cmocka_unit_test(next_problem_is_selected_in_the_list),
+        cmocka_unit_test(nothing_in_the_overview_is_cut),
+        cmocka_unit_test(map_in_the_overview_leads_to_the_map),
+        cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),
     };

@@ -248,10 +248,17 @@ static void take_click(struct app *app, const struct event *ev)
         app_view_act(app, ACT_CLICK, &arg);
 }
 
+static void take_wheel(struct app *app, const struct event *ev)
+{
+    struct area screen = grid_area(&app->grid);
+    struct area body = frame_body(&screen);
+    struct act_arg arg = { ev->y - body.y, ev->x - body.x, abs(ev->count) };
+
+    app_view_act(app, ev->count < 0 ? ACT_SCROLL_UP : ACT_SCROLL_DOWN, &arg);
+}
+
 static void take_event(struct app *app, const struct event *ev)
 {
-    struct act_arg arg = { ev->y, ev->x, abs(ev->count) };
-
     switch (ev->kind) {
     case EVENT_NONE:
     case EVENT_TICK:
@@ -263,7 +270,7 @@ static void take_event(struct app *app, const struct event *ev)
         take_click(app, ev);
         break;
     case EVENT_WHEEL:
-        app_view_act(app, ev->count < 0 ? ACT_SCROLL_UP : ACT_SCROLL_DOWN, &arg);
+        take_wheel(app, ev);
         break;
     case EVENT_RESIZE:
         if (ev->y != app->grid.rows || ev->x != app->grid.cols)

@@ -165,14 +165,16 @@ static struct overview_line *add_share(struct overview *o, const struct ui *ui,
     char size[TEXT_NUM];
     char count[TEXT_NUM];
     char share[TEXT_NUM];
+    char all[TEXT_NUM];
 
     line->part = n;
     line->whole = whole;
     text_percent(share, n, whole);
     if (ui->scan)
-        snprintf(line->text, sizeof line->text, "%10s %12s %7s",
-                 text_size(size, n * ui->img->geo.cluster_size), text_group(count, n),
-                 share);
+        snprintf(line->text, sizeof line->text, "%9s %*s %7s",
+                 text_size(size, n * ui->img->geo.cluster_size),
+                 (int)strlen(text_group(all, ui->img->geo.n_clusters)),
+                 text_group(count, n), share);
     else
         snprintf(line->text, sizeof line->text, "%7s", share);
     return line;

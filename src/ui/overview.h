@@ -20,6 +20,7 @@ enum overview_look {
     LOOK_FACT,              /* label: text */
     LOOK_BAR,               /* letter, label, a bar of part/whole, text */
     LOOK_KIND,              /* a kind of problem: label is the count, text the title */
+    N_LOOKS
 };
 
 enum overview_link { LINK_NONE, LINK_PLACE, LINK_CLASS, LINK_KIND, LINK_VIEW };

@@ -12,7 +12,6 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "inspect/address.h"
-#include "scan/missing.h"
 #include "ui/where.h"
 
 #define WIDE 110 /* columns from which kinds and explanation stand side by side */
@@ -22,37 +21,84 @@ static int at_most(int a, int b)
     return a < b ? a : b;
 }
 
+/* Columns of the largest count in the list of kinds. */
+static int count_columns(const struct problems_view *v)
+{
+    uint64_t all = 0;
+    char n[TEXT_NUM];
+
+    for (int k = 0; k < N_PROBLEMS; k++)
+        all += v->pick.count[k];
+    return (int)strlen(text_group(n, all));
+}
+
+/* Columns that the titles of the listed kinds need, and their ids beside them. */
+static int kinds_columns(const struct problems_view *v, bool ids)
+{
+    size_t w = 0;
+
+    for (uint64_t i = 0; i < v->kinds.n; i++) {
+        const struct problem_info *info;
+
+        if (v->row_kind[i] == N_PROBLEMS)
+            continue;
+        info = problem_info(v->row_kind[i]);
+        w = u64_max(w, strlen(info->title) + (ids ? strlen(info->id) + 2 : 0));
+    }
+    return count_columns(v) + 5 + (int)w + 1;
+}
+
+/* One part at a time; Tab changes. */
+static struct problems_layout layout_one(const struct problems_view *v, struct part_at all)
+{
+    struct problems_layout l = { .titles = false };
+
+    if (v->in_words)
+        l.words = all;
+    else if (v->in_places)
+        l.places = all;
+    else
+        l.kinds = all;
+    return l;
+}
+
+/* Kinds and explanation side by side, places below. */
+static struct problems_layout layout_wide(const struct problems_view *v, int head,
+                                          int rows, int cols)
+{
+    struct problems_layout l = { .titles = true };
+    int room = rows - head;
+    int n = (int)u64_min(v->kinds.n, 1000);
+    int top = at_most(n > 14 ? n : 14, room / 2);
+    int w = kinds_columns(v, kinds_columns(v, true) <= cols / 2);
+
+    w = at_most(w, cols / 2);
+    l.kinds = (struct part_at){ head, 0, top, w };
+    l.words = (struct part_at){ head, w + 2, top, cols - w - 2 };
+    l.places = (struct part_at){ head + top, 0, room - top, cols };
+    return l;
+}
+
 struct problems_layout problems_layout(const struct problems_view *v, int rows, int cols)
 {
-    struct problems_layout l = { .titles = rows >= 10 };
+    struct problems_layout l = { .titles = true };
     int head = rows >= 4; /* the line that says what is listed */
     int room = rows - head;
     int n = (int)u64_min(v->kinds.n, 1000);
+    int top;
+    int words;
 
-    if (rows < 10) {                                /* one at a time; Tab changes */
-        struct part_at all = { head, 0, room, cols };
-
-        if (v->in_places)
-            l.places = all;
-        else
-            l.kinds = all;
-        return l;
-    }
-    if (cols >= WIDE) {
-        int top = at_most(n > 14 ? n : 14, room / 2);
-        int w = cols * 2 / 5;
-
-        l.kinds = (struct part_at){ head, 0, top, w };
-        l.words = (struct part_at){ head, w + 2, top, cols - w - 2 };
-        l.places = (struct part_at){ head + top, 0, room - top, cols };
-    } else {
-        int top = at_most(n, v->in_places ? room / 4 : room / 3);
-        int words = at_most((room - top) * 3 / 5, v->in_places ? 7 : 11);
-
-        l.kinds = (struct part_at){ head, 0, top, cols };
-        l.words = (struct part_at){ head + top, 0, words, cols };
-        l.places = (struct part_at){ head + top + words, 0, room - top - words, cols };
-    }
+    if (rows < 10)
+        return layout_one(v, (struct part_at){ head, 0, room, cols });
+    if (cols >= WIDE)
+        return layout_wide(v, head, rows, cols);
+    top = at_most(n, v->in_words ? 3 : v->in_places ? room / 4 : room / 3);
+    words = at_most((room - top) * 3 / 5, v->in_places ? 7 : 11);
+    if (v->in_words && v->words_n + 1 > words)
+        words = at_most(v->words_n + 1, room - top - 3);
+    l.kinds = (struct part_at){ head, 0, top, cols };
+    l.words = (struct part_at){ head + top, 0, words, cols };
+    l.places = (struct part_at){ head + top + words, 0, room - top - words, cols };
     return l;
 }
 
@@ -100,85 +146,33 @@ static void draw_kind(const struct problems_view *v, const struct area *a, int y
                       uint64_t i)
 {
     enum problem_kind k = v->row_kind[i];
+    bool cursor = !v->in_places && !v->in_words;
+    int numbers = 3 + count_columns(v);
     uint64_t count = 0;
     char n[TEXT_NUM];
-    int x;
 
     if (k == N_PROBLEMS) {
         for (int j = 0; j < N_PROBLEMS; j++)
             count += v->pick.count[j];
-        draw_right(a, y, 14, ROLE_NUMBER, text_group(n, count));
-        draw_text(a, y, 16, ROLE_TEXT, "all kinds");
+        draw_right(a, y, numbers, ROLE_NUMBER, text_group(n, count));
+        draw_text(a, y, numbers + 2, ROLE_TEXT, "all kinds");
     } else {
         const struct problem_info *info = problem_info(k);
 
         draw_text(a, y, 1, ROLE_SEV + info->severity, mark_of(info->severity));
-        draw_right(a, y, 14, ROLE_NUMBER, text_group(n, v->pick.count[k]));
-        x = draw_cut(a, y, 16, a->w - 17, ROLE_TEXT, info->title);
-        if (a->w - x > (int)strlen(info->id) + 3)
+        draw_right(a, y, numbers, ROLE_NUMBER, text_group(n, v->pick.count[k]));
+        draw_cut(a, y, numbers + 2, a->w - numbers - 2, ROLE_TEXT, info->title);
+        if (a->w >= kinds_columns(v, true))
             draw_right(a, y, a->w - 1, ROLE_DIM, info->id);
     }
     if (i == v->kinds.at)
-        draw_restyle(a, y, 0, a->w, N_ROLES, v->in_places ? ATTR_BOLD : ATTR_REVERSE);
+        draw_restyle(a, y, 0, a->w, N_ROLES, cursor ? ATTR_REVERSE : ATTR_BOLD);
 }
 
 static void draw_title(const struct area *a, int y, const char *text, bool focused)
 {
     draw_hline(a, y, 0, a->w);
     draw_cut(a, y, 2, a->w - 4, focused ? ROLE_STRONG : ROLE_DIM, text);
-}
-
-/* A labelled paragraph; returns the line after it. */
-static int paragraph(const struct area *a, int y, const char *label, const char *text)
-{
-    struct buf b = BUF_INIT;
-    struct area rest = area_part(a, y, 0, -1, -1);
-
-    if (y >= a->h || !text || !*text)
-        return y;
-    buf_printf(&b, "%s%s", label, text);
-    y += draw_wrapped(&rest, 0, 0, rest.w, ROLE_TEXT, buf_str(&b), 0);
-    draw_restyle(&rest, 0, 0, (int)strlen(label), ROLE_HEADING, 0);
-    buf_free(&b);
-    return y;
-}
-
-/* What the kind is; with the cursor on a place, what that one is first. */
-static void draw_words(const struct problems_view *v, const struct ui *ui,
-                       const struct area *a, bool title)
-{
-    const struct pick_row *row =
-        v->in_places || v->kind == N_PROBLEMS ? problems_row(v) : NULL;
-    enum problem_kind k = row ? v->scan->problems.list[row->problem].kind : v->kind;
-    const struct problem_info *info;
-    struct area in = area_part(a, title, 1, -1, -2);
-    struct buf advice = BUF_INIT;
-    int y = 0;
-
-    if (k == N_PROBLEMS)
-        return;
-    info = problem_info(k);
-    if (title) {
-        char text[200];
-
-        snprintf(text, sizeof text, " %s (%s) ", info->title,
-                 severity_name(info->severity));
-        draw_title(a, 0, text, true);
-    }
-    if (row) {
-        struct buf b = BUF_INIT;
-
-        problem_text(&v->scan->problems.list[row->problem], ui->img, &b);
-        y = paragraph(&in, y, "", buf_str(&b));
-        buf_free(&b);
-    }
-    if (!v->in_places || in.h > 9)
-        y = paragraph(&in, y, "", info->meaning);
-    y = paragraph(&in, y, "Guest: ", info->effect);
-    problem_advice(k, ui->img, v->scan ? missing_tables(v->scan) : 0, &advice);
-    y = paragraph(&in, y, "What to do: ", buf_str(&advice));
-    buf_free(&advice);
-    paragraph(&in, y, "Specification: ", info->spec);
 }
 
 static void draw_place(const struct problems_view *v, const struct ui *ui,
@@ -211,7 +205,8 @@ static void draw_place(const struct problems_view *v, const struct ui *ui,
         draw_cut(a, y, x, a->w - x, ROLE_DIM, buf_str(&b));
     }
     if (i == v->places.at)
-        draw_restyle(a, y, 0, a->w, N_ROLES, v->in_places ? ATTR_REVERSE : ATTR_BOLD);
+        draw_restyle(a, y, 0, a->w, N_ROLES,
+                     v->in_places && !v->in_words ? ATTR_REVERSE : ATTR_BOLD);
     buf_free(&b);
 }
 
@@ -231,13 +226,13 @@ static void draw_places(const struct problems_view *v, const struct ui *ui,
         else
             snprintf(text, sizeof text, " Places: %s (Enter goes there) ",
                      text_group(n, v->pick.records));
-        draw_title(a, 0, text, v->in_places);
+        draw_title(a, 0, text, v->in_places && !v->in_words);
     }
     for (int y = 0; y < rows.h && v->places.top + (uint64_t)y < v->pick.n; y++)
         draw_place(v, ui, &rows, y, v->places.top + (uint64_t)y);
     if (v->pick.n == 0)
         draw_text(&rows, 0, 1, ROLE_DIM, "nothing passes the filter");
-    if (v->in_places)
+    if (v->in_places && !v->in_words)
         draw_cursor(&rows, (int)(v->places.at - v->places.top), 1);
 }
 
@@ -292,13 +287,13 @@ void problems_view_draw(const struct problems_view *v, const struct ui *ui,
     part = area_of(a, &l.kinds);
     for (int y = 0; y < part.h && v->kinds.top + (uint64_t)y < v->kinds.n; y++)
         draw_kind(v, &part, y, v->kinds.top + (uint64_t)y);
-    if (!v->in_places)
+    if (!v->in_places && !v->in_words)
         draw_cursor(&part, (int)(v->kinds.at - v->kinds.top), 1);
     if (l.words.x)
         draw_vline(a, l.words.y, l.words.x - 1, l.words.h);
     part = area_of(a, &l.words);
     if (part.h)
-        draw_words(v, ui, &part, true);
+        problems_words_draw(v, ui, &part);
     part = area_of(a, &l.places);
     if (part.h)
         draw_places(v, ui, &part, l.titles);

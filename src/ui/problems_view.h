@@ -16,7 +16,10 @@ struct problems_view {
     const struct scan_result *scan;     /* what it was made from; NULL: nothing yet */
     enum problem_kind row_kind[N_PROBLEMS + 1]; /* the list of kinds; N_PROBLEMS: all */
     struct list kinds, places;
-    bool in_places;                     /* which of the two has the cursor */
+    bool in_places;                     /* which of the two has the cursor ... */
+    bool in_words;                      /* ... unless the explanation has it */
+    int words_top, words_n, words_h;    /* of the explanation: first line shown, all
+                                           lines, rows */
     int rows, cols;
 };
 
@@ -29,6 +32,14 @@ struct problems_layout problems_layout(const struct problems_view *v, int rows, 
 /* The row under the cursor of the places; NULL: none. */
 const struct pick_row *problems_row(const struct problems_view *v);
 struct place problems_place(const struct problems_view *v, const struct pick_row *row);
+
+/* problems_words.c: the explanation. The first one after the choice or the size changed:
+ * counts its lines and keeps words_top in range. */
+void problems_words_fit(struct problems_view *v, const struct ui *ui,
+                        const struct part_at *part);
+void problems_words_draw(const struct problems_view *v, const struct ui *ui,
+                         const struct area *a);
+bool problems_words_act(struct problems_view *v, enum action action, int count);
 
 /* problems_draw.c */
 void problems_view_draw(const struct problems_view *v, const struct ui *ui,

@@ -120,7 +120,8 @@ static bool play(struct fake *t, const char *word, const int *wake, int n_wake,
             assert(!"click:Y,X");
     } else if ((arg = argument(word, "wheel"))) {
         out->kind = EVENT_WHEEL;
-        out->count = atoi(arg);
+        if (sscanf(arg, "%d,%d,%d", &out->count, &out->y, &out->x) < 1)
+            assert(!"wheel:N[,Y,X]");
     } else if ((arg = argument(word, "signal"))) {
         out->kind = EVENT_END;
         out->signo = atoi(arg);

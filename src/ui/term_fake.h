@@ -7,7 +7,7 @@
  *   type:TEXT                  every character of TEXT is a key; '_' stands for a blank
  *   size:80x24                 columns x rows, and a resize event
  *   click:Y,X  double:Y,X      mouse
- *   wheel:N                    wheel, lines; negative upwards
+ *   wheel:N or wheel:N,Y,X     wheel, lines; negative upwards
  *   wait                       until the scan has ended
  *   tick                       the time is over (progress is drawn again)
  *   time:MS                    the clock moves on

@@ -93,8 +93,8 @@ void request_go(struct request *req, const struct place *place, enum view_id vie
 void request_message(struct request *req, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Beside the action: where the mouse is (ACT_CLICK: relative to the area of the view;
- * count 2 for a double click), and lines for ACT_SCROLL_*. */
+/* Beside the action: where the mouse is (ACT_CLICK and ACT_SCROLL_*: relative to the area
+ * of the view), count 2 for a double click, lines for ACT_SCROLL_*. */
 struct act_arg { int y, x, count; };
 
 /* How the place under a view's cursor relates to ui->here. */

@@ -149,10 +149,14 @@ static void link_maps(struct map_view *v, const struct ui *ui)
 
 /* --- frame --- */
 
+enum map_style map_style_for(const struct ui *ui)
+{
+    return !ui->colour || ui->ascii ? STYLE_LETTERS : ui->shades ? STYLE_HALF : STYLE_FULL;
+}
+
 static enum map_style style_of(const struct map_view *v, const struct ui *ui)
 {
-    enum map_style plain = !ui->colour || ui->ascii ? STYLE_LETTERS
-                         : ui->shades ? STYLE_HALF : STYLE_FULL;
+    enum map_style plain = map_style_for(ui);
     enum map_style style = v->style_chosen ? v->style : plain;
 
     return style == STYLE_HALF ? plain : style;

@@ -3,40 +3,32 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
-#include "ui/overview.h"
+#include "ui/overview_view.h"
 
 #define TWO_COLUMNS 120         /* screen columns from which sections stand in two */
-#define NONE        SIZE_MAX
-
-struct spot { int column, row; };
-
-struct overview_view {
-    struct overview o;
-    struct spot spot[OVERVIEW_LINES_MAX];
-    size_t at;                  /* line under the cursor: one with a link; NONE */
-    enum overview_section section;      /* ... and what to look for when lines change */
-    enum overview_link link;
-    int which;
-    int top;                    /* rows scrolled away */
-    int rows;                   /* of the longest column */
-    const struct scan_result *made_for;
-    bool made_all;
-    int head, h;                /* rows of the verdict, rows below it */
-    int bar;                    /* row of the bar of the whole file; 0: none */
-    int columns, w;             /* of the screen: 1 or 2, and their width */
-};
+#define MAP_ROWS_MIN 4
 
 static bool overview_create(const struct ui *ui, void **state)
 {
     struct overview_view *v = calloc(1, sizeof *v);
 
-    (void)ui;
-    if (v)
-        v->at = NONE;
+    if (!v)
+        return false;
+    v->at = NO_LINE;
+    pane_init(&v->map, SPACE_FILE, ui);
     *state = v;
-    return v != NULL;
+    return true;
+}
+
+static void overview_destroy(void *state)
+{
+    struct overview_view *v = state;
+
+    pane_free(&v->map);
+    free(v);
 }
 
 static void overview_show(void *state, const struct ui *ui, const struct place *place)
@@ -48,26 +40,59 @@ static void overview_show(void *state, const struct ui *ui, const struct place *
 
 /* --- preparing --- */
 
-static int column_of(const struct overview_view *v, enum overview_section s)
+int overview_column(const struct overview_view *v, enum overview_section s)
 {
     return v->columns == 2 &&
            (s == SECTION_DISK || s == SECTION_IMAGE || s == SECTION_CHECK);
 }
 
+int overview_text_column(const struct overview_view *v, const struct overview_line *line)
+{
+    int label = v->label[overview_column(v, line->section)][line->look];
+
+    return label + (line->look == LOOK_FACT ? 3 : 5);
+}
+
+
+static void measure_labels(struct overview_view *v, const struct area *measure)
+{
+    memset(v->label, 0, sizeof v->label);
+    for (size_t i = 0; i < v->o.n; i++) {
+        const struct overview_line *line = &v->o.line[i];
+        int *label = &v->label[overview_column(v, line->section)][line->look];
+        int w = text_columns(measure, line->label);
+
+        if (w > *label)
+            *label = w < v->w / 3 ? w : v->w / 3;
+    }
+}
+
+static int rows_of(const struct overview_view *v, const struct area *measure,
+                   const struct overview_line *line)
+{
+    int w = v->w - overview_text_column(v, line) - 1;
+
+    if ((line->look != LOOK_FACT && line->look != LOOK_KIND) || w < 8)
+        return 1;
+    return draw_wrapped(measure, 0, 0, w, ROLE_TEXT, line->text, 0);
+}
+
 /* Sections one below the other, in one or two columns, an empty row between. */
-static void place_lines(struct overview_view *v)
+static void place_lines(struct overview_view *v, const struct area *measure)
 {
     int next[2] = { 0, 0 };
     int last[2] = { -1, -1 };
 
+    measure_labels(v, measure);
     for (size_t i = 0; i < v->o.n; i++) {
         enum overview_section s = v->o.line[i].section;
-        int c = column_of(v, s);
+        int c = overview_column(v, s);
 
         if (last[c] >= 0 && last[c] != (int)s)
             next[c]++;
         last[c] = (int)s;
-        v->spot[i] = (struct spot){ c, next[c]++ };
+        v->spot[i] = (struct overview_spot){ c, next[c], rows_of(v, measure, &v->o.line[i]) };
+        next[c] += v->spot[i].h;
     }
     v->rows = next[0] > next[1] ? next[0] : next[1];
 }
@@ -82,20 +107,20 @@ static bool same_line(const struct overview_view *v, const struct overview_line 
  * first line that leads anywhere. */
 static void keep_cursor(struct overview_view *v)
 {
-    size_t first = NONE;
+    size_t first = NO_LINE;
 
     if (v->at < v->o.n && v->link != LINK_NONE && same_line(v, &v->o.line[v->at]))
         return;
-    v->at = NONE;
+    v->at = NO_LINE;
     for (size_t i = 0; i < v->o.n; i++) {
         if (v->o.line[i].link == LINK_NONE)
             continue;
-        if (first == NONE)
+        if (first == NO_LINE)
             first = i;
-        if (v->at == NONE && v->link != LINK_NONE && same_line(v, &v->o.line[i]))
+        if (v->at == NO_LINE && v->link != LINK_NONE && same_line(v, &v->o.line[i]))
             v->at = i;
     }
-    if (v->at == NONE)
+    if (v->at == NO_LINE)
         v->at = first;
 }
 
@@ -109,44 +134,23 @@ static void remember(struct overview_view *v, size_t at)
 
 static void keep_in_sight(struct overview_view *v)
 {
-    int row = v->at == NONE ? 0 : v->spot[v->at].row;
+    int row = v->at == NO_LINE ? 0 : v->spot[v->at].row;
 
     /* The heading above the first line of a section belongs to it. */
-    if (v->at != NONE && v->at > 0 && v->o.line[v->at - 1].look == LOOK_HEADING)
+    if (v->at != NO_LINE && v->at > 0 && v->o.line[v->at - 1].look == LOOK_HEADING)
         row--;
     if (row < v->top)
         v->top = row;
-    if (v->at != NONE && v->spot[v->at].row >= v->top + v->h)
-        v->top = v->spot[v->at].row - v->h + 1;
+    if (v->at != NO_LINE && v->spot[v->at].row + v->spot[v->at].h > v->top + v->h)
+        v->top = v->spot[v->at].row + v->spot[v->at].h - v->h;
     if (v->top > v->rows - v->h)
         v->top = v->rows > v->h ? v->rows - v->h : 0;
 }
 
-static int verdict_rows(const struct overview_view *v, const struct ui *ui, int cols)
+static void lay_out(struct overview_view *v, int rows, int cols, const struct area *measure)
 {
-    struct grid measure;
-    int n = 1;
+    int verdict = draw_wrapped(measure, 0, 0, cols - 2, ROLE_TEXT, v->o.verdict, 0);
 
-    if (grid_init(&measure, 1, 1, ui->ascii)) {
-        struct area a = grid_area(&measure);
-
-        n = draw_wrapped(&a, 0, 0, cols - 2, ROLE_TEXT, v->o.verdict, 0);
-        grid_free(&measure);
-    }
-    return n;
-}
-
-static void overview_prepare(void *state, const struct ui *ui, int rows, int cols)
-{
-    struct overview_view *v = state;
-    bool all = cols >= TWO_COLUMNS;
-    int verdict;
-
-    if (!ui->scan || v->made_for != ui->scan || v->made_all != all)
-        overview_make(&v->o, ui, all);
-    v->made_for = ui->scan;
-    v->made_all = all;
-    verdict = verdict_rows(v, ui, cols);
     if (verdict > rows / 3)
         verdict = rows / 3 > 0 ? rows / 3 : 1;
     v->bar = rows >= verdict + 9 ? verdict : 0;
@@ -154,114 +158,47 @@ static void overview_prepare(void *state, const struct ui *ui, int rows, int col
     v->h = rows - v->head;
     v->columns = cols >= TWO_COLUMNS ? 2 : 1;
     v->w = v->columns == 2 ? (cols - 4) / 2 : cols - 2;
-    place_lines(v);
+    place_lines(v, measure);
+    v->map_h = v->h - v->rows - 2 >= MAP_ROWS_MIN && cols > 2 ? v->h - v->rows - 2 : 0;
+}
+
+/* The map of the whole file, where rows are left below everything else. */
+static void prepare_map(struct overview_view *v, const struct ui *ui, int cols)
+{
+    struct tile_source from = { ui->img, ui->scan, ui->progress, NULL, NULL };
+
+    if (v->map_h == 0)
+        return;
+    if (!ui->scan || v->made_for != ui->scan)
+        v->age++;
+    pane_fit(&v->map, v->map_h, cols - 2, map_style_for(ui), false, ui->shades);
+    pane_make(&v->map, &from, COLOUR_CLASS, (unsigned)v->age);
+}
+
+static void overview_prepare(void *state, const struct ui *ui, int rows, int cols)
+{
+    struct overview_view *v = state;
+    bool all = cols >= TWO_COLUMNS;
+    struct grid scratch;            /* to measure texts: as they will be drawn */
+
+    if (!ui->scan || v->made_for != ui->scan || v->made_all != all)
+        overview_make(&v->o, ui, all);
+    v->made_all = all;
+    if (grid_init(&scratch, 1, 1, ui->ascii)) {
+        struct area measure = grid_area(&scratch);
+
+        lay_out(v, rows, cols, &measure);
+        grid_free(&scratch);
+    }
+    prepare_map(v, ui, cols);
+    v->made_for = ui->scan;
     keep_cursor(v);
     keep_in_sight(v);
 }
 
-/* --- drawing --- */
-
-static void draw_bar_line(const struct area *a, int y, const struct overview_line *line)
+static void draw(const void *state, const struct ui *ui, const struct area *a)
 {
-    int numbers = text_columns(a, line->text);
-    int label = a->w >= 60 ? 20 : 12;
-    int bar = a->w - label - 4 - numbers - 2;
-
-    if (line->letter)
-        draw_cell(a, y, 1, (unsigned char)line->letter, line->role, NO_BACK,
-                  ATTR_REVERSE);
-    if (bar < 4) { /* no room for the bar: the label may have it */
-        draw_cut(a, y, 3, a->w - 3, ROLE_TEXT, line->label);
-        if (a->w > numbers + label)
-            draw_right(a, y, a->w - 1, ROLE_NUMBER, line->text);
-        return;
-    }
-    draw_cut(a, y, 3, label - 1, ROLE_TEXT, line->label);
-    draw_bar(a, y, label + 3, bar, line->part, line->whole, line->role);
-    draw_right(a, y, a->w - 1, ROLE_NUMBER, line->text);
-}
-
-static void draw_line(const struct area *a, int y, const struct overview_line *line)
-{
-    int label = a->w >= 60 ? 17 : 12;
-
-    switch (line->look) {
-    case LOOK_HEADING:
-        draw_text(a, y, 1, ROLE_HEADING, line->label);
-        break;
-    case LOOK_FACT:
-        draw_cut(a, y, 1, label - 2, ROLE_DIM, line->label);
-        draw_cut(a, y, label, a->w - label, line->role, line->text);
-        break;
-    case LOOK_BAR:
-        draw_bar_line(a, y, line);
-        break;
-    case LOOK_KIND:
-        draw_text(a, y, 1, line->role,
-                  line->role <= ROLE_SEV + SEV_ERROR ? "\u25cf" : "\u25cb");
-        draw_right(a, y, 14, ROLE_NUMBER, line->label);
-        draw_cut(a, y, 16, a->w - 16, line->role, line->text);
-        break;
-    }
-}
-
-/* The whole file in one line: a part for each class, as wide as its share. */
-static void draw_shares(const struct overview_view *v, const struct ui *ui,
-                        const struct area *a)
-{
-    uint64_t whole = 0;
-    uint64_t sum = 0;
-    int x = 0;
-
-    for (size_t i = 0; overview_class(i) != N_CLASSES; i++)
-        whole += v->o.share[overview_class(i)];
-    for (size_t i = 0; whole && overview_class(i) != N_CLASSES; i++) {
-        enum cluster_class c = overview_class(i);
-        int end;
-
-        sum += v->o.share[c];
-        end = (int)((double)sum / (double)whole * a->w + 0.5);
-        if (end <= x)
-            continue;
-        draw_fill(a, 0, x, 1, end - x,
-                  ui->colour && !ui->ascii ? CH_FULL
-                                           : (unsigned char)class_info(c)->letter,
-                  ROLE_CLASS + (unsigned)c);
-        draw_cell(a, 0, x, (unsigned char)class_info(c)->letter, ROLE_CLASS + (unsigned)c,
-                  NO_BACK, ATTR_REVERSE);
-        x = end;
-    }
-}
-
-static void overview_draw(const void *state, const struct ui *ui, const struct area *a)
-{
-    const struct overview_view *v = state;
-    struct area head = area_part(a, 0, 1, v->head, -2);
-
-    if (a->w < 3)
-        head = *a;
-    draw_wrapped(&head, 0, 0, head.w, v->o.role, v->o.verdict, 0);
-    if (v->bar) {
-        struct area bar = area_part(&head, v->bar, 0, 1, -1);
-
-        draw_fill(&bar, 0, 0, 1, bar.w, ' ', ROLE_TEXT);
-        draw_shares(v, ui, &bar);
-    }
-    draw_cursor(&head, 0, 0);
-    for (size_t i = 0; i < v->o.n; i++) {
-        struct spot s = v->spot[i];
-        struct area column = area_part(a, v->head, s.column * (v->w + 2), v->h, v->w);
-
-        if (s.row < v->top || s.row >= v->top + v->h)
-            continue;
-        draw_line(&column, s.row - v->top, &v->o.line[i]);
-        if (i == v->at) {
-            draw_restyle(&column, s.row - v->top, 0, column.w, N_ROLES, ATTR_REVERSE);
-            draw_cursor(&column, s.row - v->top, 1);
-        }
-    }
-    if (v->rows > v->top + v->h && v->h > 1)
-        draw_right(a, a->h - 1, a->w, ROLE_DIM, " \u25bc");
+    overview_draw(state, ui, a);
 }
 
 /* --- actions --- */
@@ -270,7 +207,7 @@ static void overview_draw(const void *state, const struct ui *ui, const struct a
  * other. */
 static size_t nearest(const struct overview_view *v, int from_row, int column, int dir)
 {
-    size_t best = NONE;
+    size_t best = NO_LINE;
     int best_away = 0;
 
     for (size_t i = 0; i < v->o.n; i++) {
@@ -280,7 +217,7 @@ static size_t nearest(const struct overview_view *v, int from_row, int column, i
             (dir && away * dir <= 0))
             continue;
         away = abs(away);
-        if (best == NONE || away < best_away) {
+        if (best == NO_LINE || away < best_away) {
             best = i;
             best_away = away;
         }
@@ -292,7 +229,7 @@ static void step(struct overview_view *v, int dir)
 {
     size_t to = nearest(v, v->spot[v->at].row, v->spot[v->at].column, dir);
 
-    if (to != NONE)
+    if (to != NO_LINE)
         remember(v, to);
     else
         v->top += dir;              /* what follows leads nowhere but can be read */
@@ -305,17 +242,17 @@ static void page(struct overview_view *v, int rows)
                         v->spot[v->at].column, 0);
 
     v->top += rows;
-    if (at != NONE)
+    if (at != NO_LINE)
         remember(v, at);
 }
 
 static void sideways(struct overview_view *v, int column)
 {
-    size_t to = NONE;
+    size_t to = NO_LINE;
 
     if (column >= 0 && column < v->columns && column != v->spot[v->at].column)
         to = nearest(v, v->spot[v->at].row, column, 0);
-    if (to != NONE)
+    if (to != NO_LINE)
         remember(v, to);
 }
 
@@ -375,10 +312,22 @@ static void follow(const struct overview_view *v, const struct ui *ui,
 static void click(struct overview_view *v, const struct ui *ui, const struct act_arg *arg,
                   struct request *req)
 {
+    struct act_arg on_map = { arg->y - (v->head + v->h - v->map_h), arg->x - 1, arg->count };
+
+    if (v->map_h && on_map.y >= 0) {
+        struct place place = { .kind = PLACE_CLUSTER, .guest_off = NO_ADDRESS };
+
+        pane_act(&v->map, ACT_CLICK, &on_map);
+        place.i = v->map.at;
+        request_go(req, &place, VIEW_MAP);
+        return;
+    }
     for (size_t i = 0; i < v->o.n; i++) {
         int x = v->spot[i].column * (v->w + 2);
 
-        if (v->spot[i].row - v->top + v->head != arg->y || arg->x < x ||
+        int y = v->spot[i].row - v->top + v->head;
+
+        if (arg->y < y || arg->y >= y + v->spot[i].h || arg->y < v->head || arg->x < x ||
             arg->x >= x + v->w || v->o.line[i].link == LINK_NONE)
             continue;
         remember(v, i);
@@ -393,7 +342,7 @@ static void overview_act(void *state, const struct ui *ui, enum action action,
 {
     struct overview_view *v = state;
 
-    if (v->at == NONE)
+    if (v->at == NO_LINE)
         return;
     switch (action) {
     case ACT_UP: step(v, -1); break;
@@ -470,10 +419,10 @@ const struct view_class view_overview = {
     .name = "Overview",
     .title = "Overview: the verdict, the space, the image",
     .create = overview_create,
-    .destroy = free,
+    .destroy = overview_destroy,
     .show = overview_show,
     .prepare = overview_prepare,
-    .draw = overview_draw,
+    .draw = draw,
     .act = overview_act,
     .teach = overview_teach,
 };

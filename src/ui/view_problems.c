@@ -60,6 +60,7 @@ static void choose_kind(struct problems_view *v, enum problem_kind kind)
 {
     v->kind = kind;
     v->places.at = v->places.top = 0;
+    v->words_top = 0;
     make(v, v->scan);
 }
 
@@ -93,6 +94,8 @@ static void problems_show(void *state, const struct ui *ui, const struct place *
     }
     list_go(&v->places, row);
     v->in_places = true;
+    v->in_words = false;
+    v->words_top = 0;
 }
 
 static void problems_reloaded(void *state, const struct ui *ui)
@@ -129,7 +132,12 @@ static void problems_prepare(void *state, const struct ui *ui, int rows, int col
     v->cols = cols;
     if (ui->scan && v->scan != ui->scan)
         make(v, ui->scan);
+    if (!v->scan)
+        return;
     l = problems_layout(v, rows, cols);
+    problems_words_fit(v, ui, &l.words);
+    l = problems_layout(v, rows, cols); /* it knows now how long the explanation is */
+    problems_words_fit(v, ui, &l.words);
     list_fit(&v->kinds, v->kinds.n, l.kinds.h);
     list_fit(&v->places, v->pick.n, l.places.h - l.titles);
 }
@@ -198,25 +206,81 @@ static void next_severity(struct problems_view *v, struct request *req)
                     s == N_SEVERITIES ? "" : " only");
 }
 
+static bool inside(const struct part_at *part, const struct act_arg *at)
+{
+    return at->y >= part->y && at->y < part->y + part->h && at->x >= part->x &&
+           at->x < part->x + part->w;
+}
+
+/* Gives the cursor to kinds or places. */
+static void focus(struct problems_view *v, bool places)
+{
+    if (places != v->in_places)
+        v->words_top = 0;
+    v->in_places = places;
+    v->in_words = false;
+}
+
 static void click(struct problems_view *v, const struct act_arg *arg, struct request *req)
 {
     struct problems_layout l = problems_layout(v, v->rows, v->cols);
     struct act_arg in = *arg;
 
-    if (arg->y >= l.places.y + l.titles && arg->y < l.places.y + l.places.h) {
+    if (inside(&l.words, arg)) {
+        v->in_words = true;
+    } else if (inside(&l.kinds, arg)) {
+        in.y -= l.kinds.y;
+        focus(v, false);
+        if (list_act(&v->kinds, ACT_CLICK, &in))
+            choose_kind(v, v->row_kind[v->kinds.at]);
+    } else if (inside(&l.places, arg) && arg->y >= l.places.y + l.titles) {
         in.y -= l.places.y + l.titles;
-        v->in_places = true;
+        focus(v, true);
         list_act(&v->places, ACT_CLICK, &in);
         moved(v, req);
         if (arg->count == 2)
             go_there(v, req);
-    } else if (arg->y >= l.kinds.y && arg->y < l.kinds.y + l.kinds.h &&
-               arg->x < l.kinds.x + l.kinds.w) {
-        in.y -= l.kinds.y;
-        v->in_places = false;
-        if (list_act(&v->kinds, ACT_CLICK, &in))
-            choose_kind(v, v->row_kind[v->kinds.at]);
     }
+}
+
+/* The wheel turns what it is over. */
+static void scroll(struct problems_view *v, enum action action, const struct act_arg *arg,
+                   struct request *req)
+{
+    struct problems_layout l = problems_layout(v, v->rows, v->cols);
+
+    if (inside(&l.words, arg)) {
+        problems_words_act(v, action, arg->count);
+    } else if (inside(&l.kinds, arg)) {
+        if (list_act(&v->kinds, action, arg))
+            choose_kind(v, v->row_kind[v->kinds.at]);
+    } else if (list_act(&v->places, action, arg)) {
+        moved(v, req);
+    }
+}
+
+/* Between kinds and places, by way of the explanation where it is longer than its part. */
+static void next_pane(struct problems_view *v)
+{
+    if (!v->in_words && (v->words_n > v->words_h || v->rows < 10))
+        v->in_words = true;
+    else
+        focus(v, !v->in_places);
+}
+
+static void motion(struct problems_view *v, enum action action, const struct act_arg *arg,
+                   struct request *req)
+{
+    size_t problem = problems_row(v) ? problems_row(v)->problem : NO_PROBLEM;
+
+    if (v->in_words)
+        problems_words_act(v, action, arg->count);
+    else if (!v->in_places && list_act(&v->kinds, action, arg))
+        choose_kind(v, v->row_kind[v->kinds.at]);
+    else if (v->in_places && list_act(&v->places, action, arg))
+        moved(v, req);
+    if (problems_row(v) && problems_row(v)->problem != problem && !v->in_words)
+        v->words_top = 0;
 }
 
 static void problems_act(void *state, const struct ui *ui, enum action action,
@@ -229,19 +293,19 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
         return;
     switch (action) {
     case ACT_PANE:
-        v->in_places = !v->in_places;
+        next_pane(v);
         break;
     case ACT_LEFT:
-        v->in_places = false;
+        focus(v, false);
         break;
     case ACT_RIGHT:
-        v->in_places = true;
+        focus(v, true);
         break;
     case ACT_OPEN:
         if (v->in_places)
             go_there(v, req);
         else
-            v->in_places = v->pick.n > 0;
+            focus(v, v->pick.n > 0);
         if (v->in_places && req->kind == REQ_NONE)
             moved(v, req);
         break;
@@ -261,11 +325,11 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
     case ACT_CLICK:
         click(v, arg, req);
         break;
+    case ACT_SCROLL_UP: case ACT_SCROLL_DOWN:
+        scroll(v, action, arg, req);
+        break;
     default:
-        if (v->in_places && list_act(&v->places, action, arg))
-            moved(v, req);
-        else if (!v->in_places && list_act(&v->kinds, action, arg))
-            choose_kind(v, v->row_kind[v->kinds.at]);
+        motion(v, action, arg, req);
     }
 }
 
@@ -283,14 +347,14 @@ static void problems_search(void *state, const struct ui *ui, const char *text, 
     } else if (!filter_parse(text, &f)) {
         request_message(req, "Not a guest range; type guest 1G-2G or guest 1.5G");
     } else if (memcmp(&f, &v->filter, sizeof f) == 0) {
-        v->in_places = true;
+        focus(v, true);
         if (list_act(&v->places, dir > 0 ? ACT_DOWN : ACT_UP,
                      &(struct act_arg){ 0, 0, 1 }))
             moved(v, req);
     } else {
         v->filter = f;
         choose_kind(v, N_PROBLEMS);
-        v->in_places = v->pick.n > 0;
+        focus(v, v->pick.n > 0);
         request_message(req, "%s places; F shows all again",
                         text_group(n, v->pick.records));
         moved(v, req);

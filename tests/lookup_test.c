@@ -37,11 +37,9 @@ static int tear_down(void **state)
 
 static struct lookup_wish wish_for(const struct setting *s, uint64_t off)
 {
-    return (struct lookup_wish){ .img = s->img,
-                                 .first = geo_cluster_of(&s->img->geo, off),
-                                 .n = 1,
-                                 .max = 10,
-                                 .threads = 1 };
+    return (struct lookup_wish){ .what = {
+        .img = s->img, .first = geo_cluster_of(&s->img->geo, off), .n = 1, .max = 10,
+        .threads = 1 } };
 }
 
 static void await(struct lookup *l)

@@ -212,8 +212,10 @@ static void referrers_add_up_to_what_was_counted(void **state)
         uint64_t sum = 0;
 
         map_get(usual->map, cl, &cell);
-        assert_true(referrers_find(img, usual, cl, 1, 1000, 1, NULL, &with, NULL));
-        assert_true(referrers_find(img, tight, cl, 1, 1000, 1, NULL, &without, NULL));
+        assert_true(referrers_find(&(struct referrers_query){ img, usual, cl, 1, 1000, 1 },
+                                   NULL, NULL, &with, NULL));
+        assert_true(referrers_find(&(struct referrers_query){ img, tight, cl, 1, 1000, 1 },
+                                   NULL, NULL, &without, NULL));
         assert_int_equal(with.total, without.total);
         for (size_t i = 0; i < with.n; i++)
             sum += with.list[i].counted ? with.list[i].walks : 0;

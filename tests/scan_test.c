@@ -302,8 +302,10 @@ static void referrers_add_up_to_the_counted_references(void **state)
             uint64_t sum = 0;
 
             map_get(r->map, cl, &cell);
-            assert_true(referrers_find(img, r, cl, 1, 1000, 2, NULL, &with, NULL));
-            assert_true(referrers_find(img, NULL, cl, 1, 1000, 1, NULL, &without, NULL));
+            assert_true(referrers_find(&(struct referrers_query){ img, r, cl, 1, 1000, 2 },
+                                   NULL, NULL, &with, NULL));
+            assert_true(referrers_find(&(struct referrers_query){ img, NULL, cl, 1, 1000, 1 },
+                                   NULL, NULL, &without, NULL));
             assert_int_equal(with.n, without.n);
             for (size_t i = 0; i < with.n; i++) {
                 sum += with.list[i].walks;
@@ -334,7 +336,8 @@ static void referrers_over_the_limit_are_counted(void **state)
     for (uint64_t g = 1; g < 50; g++)
         builder_set_l2(b, g, data, 0);
     img = builder_open(b);
-    assert_true(referrers_find(img, NULL, data >> 12, 1, 4, 2, NULL, &found, NULL));
+    assert_true(referrers_find(&(struct referrers_query){ img, NULL, data >> 12, 1, 4, 2 },
+                                   NULL, NULL, &found, NULL));
     assert_int_equal(found.n, 4);
     assert_int_equal(found.total, 50);
     for (size_t i = 0; i < 4; i++)

@@ -298,7 +298,8 @@ static void the_owner_of_guest_data_is_found(void **state)
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
     ui = ui_of(img, scan);
     assert_true(where_owned(&ui, data >> 12));
-    assert_true(referrers_find(img, scan, data >> 12, 1, 16, 1, NULL, &found, NULL));
+    assert_true(referrers_find(&(struct referrers_query){ img, scan, data >> 12, 1, 16, 1 },
+                                   NULL, NULL, &found, NULL));
     assert_true(where_owner(&found, &owner));
     assert_int_equal(owner.i, 1);
     assert_int_equal(owner.j, 9);

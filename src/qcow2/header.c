@@ -5,6 +5,7 @@
 #include "qcow2/header.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "qcow2/field.h"
 #include "qcow2/spec.h"
@@ -64,4 +65,14 @@ void header_decode(const uint8_t *bytes, size_t len, struct header *out)
             *(uint64_t *)(void *)((char *)out + MEMBERS[i].at) =
                 field_value(t, f, bytes, len);
     }
+}
+
+uint64_t header_value(const struct header *h, const char *name)
+{
+    size_t i = 0, n = sizeof MEMBERS / sizeof MEMBERS[0];
+
+    while (i < n && strcmp(MEMBERS[i].name, name) != 0)
+        i++;
+    assert(i < n);
+    return *(const uint64_t *)(const void *)((const char *)h + MEMBERS[i].at);
 }

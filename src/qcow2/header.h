@@ -41,6 +41,9 @@ struct header {
 void header_decode(const uint8_t *bytes, size_t len, struct header *out);
 
 struct field;
+/* The value of the field of this name, which must be a member. */
+uint64_t header_value(const struct header *h, const char *name);
+
 /* Does this field of the header exist in that version, with that header_length? */
 bool header_has_field(const struct field *f, uint64_t version, uint64_t header_length);
 

@@ -7,6 +7,8 @@
 static bool look_cluster(const struct scan_result *scan, const struct problem_index *index,
                          uint64_t cluster, struct at_cluster *c, struct error *err)
 {
+    struct referrers_query query = { scan->img, scan, cluster, 1, AT_REFERRERS_MAX, 0 };
+
     c->cluster = cluster;
     c->in_file = cluster < map_clusters(scan->map);
     if (c->in_file)
@@ -14,8 +16,7 @@ static bool look_cluster(const struct scan_result *scan, const struct problem_in
     c->stored_known =
         image_stored_refcount(scan->img, cluster, &c->stored) <= STORED_NO_BLOCK;
     problem_index_clusters(index, cluster, 1, &c->found);
-    return referrers_find(scan->img, scan, cluster, 1, AT_REFERRERS_MAX, 0, NULL,
-                          &c->referrers, err);
+    return referrers_find(&query, NULL, NULL, &c->referrers, err);
 }
 
 static bool read_word(const struct image *img, uint64_t off, uint64_t *out,

@@ -55,29 +55,22 @@ static void collect_hit(void *ctx, size_t target, const struct referrer *r)
     out->list[out->n++] = *r;
 }
 
-bool referrers_find(const struct image *img, const struct scan_result *scan,
-                    uint64_t first, uint64_t n, size_t max, unsigned threads,
-                    _Atomic bool *cancel, struct referrers *out, struct error *err)
+bool referrers_find(const struct referrers_query *q, _Atomic bool *cancel,
+                    _Atomic uint64_t *tables_done, struct referrers *out,
+                    struct error *err)
 {
-    return referrers_find_watched(img, scan, first, n, max, threads, cancel, NULL, out,
-                                  err);
-}
-
-bool referrers_find_watched(const struct image *img, const struct scan_result *scan,
-                            uint64_t first, uint64_t n, size_t max, unsigned threads,
-                            _Atomic bool *cancel, _Atomic uint64_t *tables_done,
-                            struct referrers *out, struct error *err)
-{
-    struct ref_target target = { first, n };
+    const struct scan_result *scan = q->scan;
+    struct ref_target target = { q->first, q->n };
     struct referrers found = { NULL, 0, 0 };
-    struct collect c = { .out = &found, .max = max };
+    struct collect c = { .out = &found, .max = q->max };
     struct ref_search search = {
-        .img = img, .target = &target, .n_targets = 1, .threads = threads,
-        .window = L2_WINDOW_SEARCH, .cancel = cancel, .tables_done = tables_done, .hit = collect_hit, .ctx = &c,
+        .img = q->img, .target = &target, .n_targets = 1, .threads = q->threads,
+        .window = L2_WINDOW_SEARCH, .cancel = cancel, .tables_done = tables_done,
+        .hit = collect_hit, .ctx = &c,
     };
     bool ok = false;
 
-    if (n == 0 || first > UINT64_MAX - n) {
+    if (q->n == 0 || q->first > UINT64_MAX - q->n) {
         *out = found;
         return true;
     }

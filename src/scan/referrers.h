@@ -25,17 +25,19 @@ struct referrers {
     uint64_t total;             /* found; more than n when over `max` */
 };
 
-/* Finds references to clusters [first, first+n). A result of a scan makes it fast (its
- * list of L2 tables); NULL works too. `cancel` may be NULL. */
-bool referrers_find(const struct image *img, const struct scan_result *scan, uint64_t first,
-                    uint64_t n, size_t max, unsigned threads, _Atomic bool *cancel,
-                    struct referrers *out, struct error *err);
-/* The same, with the number of L2 tables looked at so far for whoever watches (may be
- * NULL). */
-bool referrers_find_watched(const struct image *img, const struct scan_result *scan,
-                            uint64_t first, uint64_t n, size_t max, unsigned threads,
-                            _Atomic bool *cancel, _Atomic uint64_t *tables_done,
-                            struct referrers *out, struct error *err);
+struct referrers_query {
+    const struct image *img;
+    const struct scan_result *scan;     /* makes it fast (its list of L2 tables); or NULL */
+    uint64_t first, n;                  /* host clusters [first, first + n) */
+    size_t max;                         /* references kept; all are counted */
+    unsigned threads;                   /* 0: one per core */
+};
+
+/* Finds references to clusters. May be NULL: cancel; tables_done, the number of L2 tables
+ * looked at so far. */
+bool referrers_find(const struct referrers_query *q, _Atomic bool *cancel,
+                    _Atomic uint64_t *tables_done, struct referrers *out,
+                    struct error *err);
 void referrers_free(struct referrers *r);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "qcow2/field.h"
 
 typedef unsigned long long ull;
 
@@ -33,6 +34,24 @@ static void header_problem(struct engine *e, enum problem_kind kind, uint64_t fi
     problem_note(&e->res->problems, kind, &place, found, expected, "%s", text);
 }
 
+static void field_problem(struct engine *e, enum problem_kind kind, const char *name,
+                          uint64_t expected, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The value of a header field, by its name, is wrong. */
+static void field_problem(struct engine *e, enum problem_kind kind, const char *name,
+                          uint64_t expected, const char *fmt, ...)
+{
+    char text[384];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    header_problem(e, kind, field_named(field_table("header"), name)->off,
+                   header_value(&e->img->hdr, name), expected, "%s", text);
+}
+
 static void rules_sizes(struct engine *e)
 {
     const struct header *h = &e->img->hdr;
@@ -40,41 +59,41 @@ static void rules_sizes(struct engine *e)
     uint64_t cs = geo->cluster_size;
 
     if (h->version != 2 && h->header_length < HEADER_V3_LEN)
-        header_problem(e, PROBLEM_HEADER_FAULT, 100, h->header_length, HEADER_V3_LEN,
-                       "header_length %llu is less than 104", (ull)h->header_length);
+        field_problem(e, PROBLEM_HEADER_FAULT, "header_length", HEADER_V3_LEN,
+                      "header_length %llu is less than 104", (ull)h->header_length);
     if (h->header_length > cs)
-        header_problem(e, PROBLEM_HEADER_FAULT, 100, h->header_length, cs,
-                       "header_length %llu is more than a cluster", (ull)h->header_length);
+        field_problem(e, PROBLEM_HEADER_FAULT, "header_length", cs,
+                      "header_length %llu is more than a cluster", (ull)h->header_length);
     if (h->refcount_order > REFCOUNT_ORDER_MAX)
-        header_problem(e, PROBLEM_HEADER_FAULT, 96, h->refcount_order, REFCOUNT_ORDER_MAX,
-                       "refcount_order %llu is over 6; read as %u", (ull)h->refcount_order,
-                       geo->refcount_order);
+        field_problem(e, PROBLEM_HEADER_FAULT, "refcount_order", REFCOUNT_ORDER_MAX,
+                      "refcount_order %llu is over 6; read as %u", (ull)h->refcount_order,
+                      geo->refcount_order);
     if (h->refcount_table_clusters > REFTABLE_BYTES_MAX >> geo->cluster_bits)
-        header_problem(e, PROBLEM_HEADER_LIMIT, 56, h->refcount_table_clusters,
-                       REFTABLE_BYTES_MAX >> geo->cluster_bits,
-                       "refcount_table_clusters %llu is over the limit of 8 MiB",
-                       (ull)h->refcount_table_clusters);
+        field_problem(e, PROBLEM_HEADER_LIMIT, "refcount_table_clusters",
+                      REFTABLE_BYTES_MAX >> geo->cluster_bits,
+                      "refcount_table_clusters %llu is over the limit of 8 MiB",
+                      (ull)h->refcount_table_clusters);
     if (h->refcount_table_clusters == 0)
-        header_problem(e, PROBLEM_HEADER_FAULT, 56, 0, 1,
-                       "refcount_table_clusters is 0: there is no refcount table");
+        field_problem(e, PROBLEM_HEADER_FAULT, "refcount_table_clusters", 1,
+                      "refcount_table_clusters is 0: there is no refcount table");
     if (h->refcount_table_offset & (cs - 1) || h->refcount_table_offset >> 63)
-        header_problem(e, PROBLEM_HEADER_FAULT, 48, h->refcount_table_offset, 0,
-                       "refcount_table_offset 0x%llx is not a place for a table",
-                       (ull)h->refcount_table_offset);
+        field_problem(e, PROBLEM_HEADER_FAULT, "refcount_table_offset", 0,
+                      "refcount_table_offset 0x%llx is not a place for a table",
+                      (ull)h->refcount_table_offset);
     if (h->l1_size > L1_ENTRIES_MAX)
-        header_problem(e, PROBLEM_HEADER_LIMIT, 36, h->l1_size, L1_ENTRIES_MAX,
-                       "l1_size %llu is over the limit of 4194304", (ull)h->l1_size);
+        field_problem(e, PROBLEM_HEADER_LIMIT, "l1_size", L1_ENTRIES_MAX,
+                      "l1_size %llu is over the limit of 4194304", (ull)h->l1_size);
     if (h->l1_table_offset & (cs - 1) || h->l1_table_offset >> 63)
-        header_problem(e, PROBLEM_HEADER_FAULT, 40, h->l1_table_offset, 0,
-                       "l1_table_offset 0x%llx is not a place for a table",
-                       (ull)h->l1_table_offset);
+        field_problem(e, PROBLEM_HEADER_FAULT, "l1_table_offset", 0,
+                      "l1_table_offset 0x%llx is not a place for a table",
+                      (ull)h->l1_table_offset);
     if (h->l1_size < geo->l1_needed)
-        header_problem(e, PROBLEM_L1_TOO_SMALL, 36, h->l1_size, geo->l1_needed,
-                       "l1_size is %llu, the disk needs %llu entries", (ull)h->l1_size,
-                       (ull)geo->l1_needed);
+        field_problem(e, PROBLEM_L1_TOO_SMALL, "l1_size", geo->l1_needed,
+                      "l1_size is %llu, the disk needs %llu entries", (ull)h->l1_size,
+                      (ull)geo->l1_needed);
     if (h->size > READ_OFFSET_MAX)
-        header_problem(e, PROBLEM_HEADER_LIMIT, 24, h->size, READ_OFFSET_MAX,
-                       "size %llu is more than can be addressed", (ull)h->size);
+        field_problem(e, PROBLEM_HEADER_LIMIT, "size", READ_OFFSET_MAX,
+                      "size %llu is more than can be addressed", (ull)h->size);
 }
 
 /* Values that the scan did not take from the header, and why. */
@@ -103,41 +122,43 @@ static void rules_features(struct engine *e)
     bool bit3 = h->incompatible_features & INCOMPAT_COMPRESSION;
 
     if (h->incompatible_features & ~INCOMPAT_KNOWN)
-        header_problem(e, PROBLEM_UNKNOWN_FEATURE, 72, h->incompatible_features,
-                       INCOMPAT_KNOWN, "unknown incompatible features 0x%llx",
-                       (ull)(h->incompatible_features & ~INCOMPAT_KNOWN));
+        field_problem(e, PROBLEM_UNKNOWN_FEATURE, "incompatible_features", INCOMPAT_KNOWN,
+                      "unknown incompatible features 0x%llx",
+                      (ull)(h->incompatible_features & ~INCOMPAT_KNOWN));
     if (h->incompatible_features & INCOMPAT_DIRTY)
-        header_problem(e, PROBLEM_DIRTY_BIT, 72, 1, 0, "%s",
-                       h->compatible_features & COMPAT_LAZY_REFCOUNTS
-                       ? "lazy refcounts are on: refcounts may simply not be up to date"
-                       : "the image was not closed properly");
+        field_problem(e, PROBLEM_DIRTY_BIT, "incompatible_features", 0,
+                      "%s",
+                      h->compatible_features & COMPAT_LAZY_REFCOUNTS
+                      ? "lazy refcounts are on: refcounts may simply not be up to date"
+                      : "the image was not closed properly");
     if (h->incompatible_features & INCOMPAT_CORRUPT)
-        header_problem(e, PROBLEM_CORRUPT_BIT, 72, 1, 0, "a program saw damage and said so");
+        field_problem(e, PROBLEM_CORRUPT_BIT, "incompatible_features", 0,
+                      "a program saw damage and said so");
     if (h->compression_type > COMPRESSION_ZSTD)
-        header_problem(e, PROBLEM_HEADER_FAULT, 104, h->compression_type, COMPRESSION_ZSTD,
-                       "compression_type %llu is unknown", (ull)h->compression_type);
+        field_problem(e, PROBLEM_HEADER_FAULT, "compression_type", COMPRESSION_ZSTD,
+                      "compression_type %llu is unknown", (ull)h->compression_type);
     else if (bit3 != (h->compression_type != COMPRESSION_ZLIB))
-        header_problem(e, PROBLEM_HEADER_FAULT, 104, h->compression_type, bit3,
-                       "compression_type %llu and incompatible feature bit 3 (%d) disagree",
-                       (ull)h->compression_type, bit3);
+        field_problem(e, PROBLEM_HEADER_FAULT, "compression_type", bit3,
+                      "compression_type %llu and incompatible feature bit 3 (%d) disagree",
+                      (ull)h->compression_type, bit3);
     if (e->geo->extended_l2 && e->geo->cluster_bits < 14)
-        header_problem(e, PROBLEM_HEADER_FAULT, 20, e->geo->cluster_bits, 14,
-                       "extended L2 entries need clusters of 16 KiB or more");
+        field_problem(e, PROBLEM_HEADER_FAULT, "cluster_bits", 14,
+                      "extended L2 entries need clusters of 16 KiB or more");
     if (h->crypt_method > CRYPT_LUKS)
-        header_problem(e, PROBLEM_HEADER_FAULT, 32, h->crypt_method, CRYPT_LUKS,
-                       "crypt_method %llu is unknown", (ull)h->crypt_method);
+        field_problem(e, PROBLEM_HEADER_FAULT, "crypt_method", CRYPT_LUKS,
+                      "crypt_method %llu is unknown", (ull)h->crypt_method);
     if (h->crypt_method == CRYPT_LUKS && !ext->crypto_at)
-        header_problem(e, PROBLEM_HEADER_FAULT, 32, h->crypt_method, 0,
-                       "encrypted with LUKS, but the encryption header pointer is missing");
+        field_problem(e, PROBLEM_HEADER_FAULT, "crypt_method", 0,
+                      "encrypted with LUKS, but the encryption header pointer is missing");
     if (e->geo->data_file && !ext->data_file)
-        header_problem(e, PROBLEM_HEADER_FAULT, 72, h->incompatible_features, 0,
-                       "guest data is in another file, but its name is missing");
+        field_problem(e, PROBLEM_HEADER_FAULT, "incompatible_features", 0,
+                      "guest data is in another file, but its name is missing");
     if (!e->geo->data_file && (h->autoclear_features & AUTOCLEAR_DATA_FILE_RAW))
-        header_problem(e, PROBLEM_HEADER_FAULT, 88, h->autoclear_features, 0,
-                       "a raw data file is announced, but there is no data file");
+        field_problem(e, PROBLEM_HEADER_FAULT, "autoclear_features", 0,
+                      "a raw data file is announced, but there is no data file");
     if (h->autoclear_features & AUTOCLEAR_BITMAPS && !ext->bitmaps_at)
-        header_problem(e, PROBLEM_HEADER_FAULT, 88, h->autoclear_features, 0,
-                       "bitmaps are announced, but the bitmaps extension is missing");
+        field_problem(e, PROBLEM_HEADER_FAULT, "autoclear_features", 0,
+                      "bitmaps are announced, but the bitmaps extension is missing");
 }
 
 static void rules_odd(struct engine *e)
@@ -146,17 +167,17 @@ static void rules_odd(struct engine *e)
     const struct extensions *ext = &e->img->ext;
 
     if (h->compatible_features & ~COMPAT_LAZY_REFCOUNTS)
-        header_problem(e, PROBLEM_HEADER_ODD, 80, h->compatible_features, 0,
-                       "unknown compatible features 0x%llx",
-                       (ull)(h->compatible_features & ~COMPAT_LAZY_REFCOUNTS));
+        field_problem(e, PROBLEM_HEADER_ODD, "compatible_features", 0,
+                      "unknown compatible features 0x%llx",
+                      (ull)(h->compatible_features & ~COMPAT_LAZY_REFCOUNTS));
     if (h->autoclear_features & ~(AUTOCLEAR_BITMAPS | AUTOCLEAR_DATA_FILE_RAW))
-        header_problem(e, PROBLEM_HEADER_ODD, 88, h->autoclear_features, 0,
-                       "unknown autoclear features 0x%llx",
-                       (ull)(h->autoclear_features
-                             & ~(AUTOCLEAR_BITMAPS | AUTOCLEAR_DATA_FILE_RAW)));
+        field_problem(e, PROBLEM_HEADER_ODD, "autoclear_features", 0,
+                      "unknown autoclear features 0x%llx",
+                      (ull)(h->autoclear_features
+                            & ~(AUTOCLEAR_BITMAPS | AUTOCLEAR_DATA_FILE_RAW)));
     if (h->version != 2 && h->header_length % 8)
-        header_problem(e, PROBLEM_HEADER_ODD, 100, h->header_length, 0,
-                       "header_length %llu is not a multiple of 8", (ull)h->header_length);
+        field_problem(e, PROBLEM_HEADER_ODD, "header_length", 0,
+                      "header_length %llu is not a multiple of 8", (ull)h->header_length);
     if (ext->backing_format && !h->backing_file_offset)
         header_problem(e, PROBLEM_HEADER_ODD, ext->backing_format->data_off - 8, 0, 0,
                        "a backing format, but no backing file");
@@ -171,8 +192,8 @@ static void rules_odd(struct engine *e)
         }
     }
     if (e->geo->size % 512)
-        header_problem(e, PROBLEM_HEADER_ODD, 24, e->geo->size, e->geo->size / 512 * 512,
-                       "size %llu is not a multiple of 512", (ull)e->geo->size);
+        field_problem(e, PROBLEM_HEADER_ODD, "size", e->geo->size / 512 * 512,
+                      "size %llu is not a multiple of 512", (ull)e->geo->size);
 }
 
 static void rules_extensions(struct engine *e)
@@ -206,13 +227,13 @@ static void rules_extensions(struct engine *e)
                        ext->crypto.offset, 0, "encryption header offset 0x%llx is not a "
                        "multiple of the cluster size", (ull)ext->crypto.offset);
     if (h->backing_file_offset > cs)
-        header_problem(e, PROBLEM_HEADER_FAULT, 8, h->backing_file_offset, cs,
-                       "the backing file name lies outside the header cluster");
+        field_problem(e, PROBLEM_HEADER_FAULT, "backing_file_offset", cs,
+                      "the backing file name lies outside the header cluster");
     else if (h->backing_file_offset
              && h->backing_file_size > u64_min(BACKING_NAME_MAX, cs - h->backing_file_offset))
-        header_problem(e, PROBLEM_HEADER_FAULT, 16, h->backing_file_size, BACKING_NAME_MAX,
-                       "the backing file name is too long (%llu bytes)",
-                       (ull)h->backing_file_size);
+        field_problem(e, PROBLEM_HEADER_FAULT, "backing_file_size", BACKING_NAME_MAX,
+                      "the backing file name is too long (%llu bytes)",
+                      (ull)h->backing_file_size);
 }
 
 /* --- snapshots --- */

@@ -303,7 +303,8 @@ static void look_for_owner(struct app *app, uint64_t cluster)
     struct lookup *l = &app->owner;
 
     if (cluster != app->owned) {
-        struct lookup_wish wish = { app->img, ui->scan, cluster, 1, 16, 1, OWNER_REST_MS };
+        struct lookup_wish wish = { { app->img, ui->scan, cluster, 1, 16, 1 },
+                                    OWNER_REST_MS };
 
         ui->owner.kind = PLACE_NONE;
         app->owned = NO_ADDRESS;

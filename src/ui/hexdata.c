@@ -95,11 +95,12 @@ static bool stream_of_guest(const struct image *img, uint32_t layer, uint64_t gu
 static bool stream_around(const struct ui *ui, uint64_t off, struct hex_stream *out,
                           struct error *err)
 {
+    struct referrers_query query = { ui->img, ui->scan, geo_cluster_of(&ui->img->geo, off),
+                                     1, 4096, ui->threads };
     struct referrers r;
     bool found = false;
 
-    if (!referrers_find(ui->img, ui->scan, geo_cluster_of(&ui->img->geo, off), 1, 4096,
-                        ui->threads, NULL, &r, err))
+    if (!referrers_find(&query, NULL, NULL, &r, err))
         return false;
     for (size_t i = 0; i < r.n && !found; i++) {
         const struct referrer *one = &r.list[i];

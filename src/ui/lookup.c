@@ -8,7 +8,8 @@
 
 static bool same(const struct lookup_wish *a, const struct lookup_wish *b)
 {
-    return a->scan == b->scan && a->first == b->first && a->n == b->n;
+    return a->what.scan == b->what.scan && a->what.first == b->what.first
+           && a->what.n == b->what.n;
 }
 
 #define NAP_MS 5
@@ -21,8 +22,7 @@ static bool walk(void *arg, struct task_run *run, struct error *err)
 
     for (unsigned ms = 0; ms < w->rest_ms && !run->cancel; ms += NAP_MS)
         nanosleep(&nap, NULL);
-    return referrers_find_watched(w->img, w->scan, w->first, w->n, w->max, w->threads,
-                                  &run->cancel, &l->tables_done, &l->result, err);
+    return referrers_find(&w->what, &run->cancel, &l->tables_done, &l->result, err);
 }
 
 /* Waits for the walk and takes its outcome where that is still wanted. */

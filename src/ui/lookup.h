@@ -19,11 +19,7 @@ enum lookup_state {
 
 /* What to look for. */
 struct lookup_wish {
-    const struct image *img;
-    const struct scan_result *scan;
-    uint64_t first, n;              /* host clusters */
-    size_t max;                     /* referrers kept */
-    unsigned threads;
+    struct referrers_query what;
     unsigned rest_ms;               /* begin when it has been the wish for so long: wishes
                                        that follow a moving cursor cost nothing then */
 };

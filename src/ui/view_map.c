@@ -123,7 +123,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
     if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
         bool at_once = cost <= LOOKUP_AT_ONCE &&
                        source_get_info(ui->img->src).kind == SOURCE_MEMORY;
-        struct lookup_wish wish = { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1,
+        struct lookup_wish wish = { { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1 },
                                     at_once ? 0 : LOOKUP_REST_MS };
 
         lookup_want(&v->lookup, &wish, at_once);
@@ -137,7 +137,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
         v->hit_valid = guest_lookup(ui->img, LAYER_ACTIVE,
                                     p->at << ui->img->geo.cluster_bits, &v->hit, NULL);
         link_guest(v, ui);
-    } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.first == p->at) {
+    } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.what.first == p->at) {
         link_file(v, ui);
     } else {
         return;

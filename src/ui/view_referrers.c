@@ -105,7 +105,8 @@ static const struct referrer *at_cursor(const struct referrers_view *v)
 static void referrers_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct referrers_view *v = state;
-    struct lookup_wish wish = { ui->img, ui->scan, v->cluster, 1, KEPT, ui->threads, 0 };
+    struct lookup_wish wish = { { ui->img, ui->scan, v->cluster, 1, KEPT, ui->threads },
+                                0 };
     const struct referrer *r;
 
     (void)cols;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "inspect/address.h"
 #include "support/image_builder.h"
 
@@ -129,10 +130,10 @@ static void offsets_are_printed_so_that_they_are_read_again(void **state)
         struct buf text = BUF_INIT, range = BUF_INIT;
 
         buf_puts(&text, "file ");
-        address_offset_text(off, &text);
+        text_offset(&text, off);
         expect(buf_str(&text), (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = off });
         buf_puts(&range, "file ");
-        address_range_text(off, off + 512, &range);
+        text_range(&range, off, off + 512, TEXT_DASH);
         expect(buf_str(&range), (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = off });
         buf_free(&text);
         buf_free(&range);
@@ -153,7 +154,7 @@ static void a_range_is_printed_in_one_form(void **state)
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         struct buf text = BUF_INIT;
 
-        address_range_text(ranges[i].start, ranges[i].end, &text);
+        text_range(&text, ranges[i].start, ranges[i].end, TEXT_DASH);
         assert_string_equal(buf_str(&text), ranges[i].text);
         buf_free(&text);
     }

@@ -18,7 +18,7 @@
 #include "report/guest_list.h"
 #include "report/image_end.h"
 #include "report/outside.h"
-#include "report/prealloc.h"
+#include "inspect/preallocation.h"
 #include "support/image_builder.h"
 
 /* A folder of its own for each test; the test stands in it. */
@@ -321,11 +321,11 @@ static void a_disk_without_gaps_was_preallocated(void **state)
     for (uint64_t g = 0; g < 16; g++)
         builder_map(b, g);
     img = builder_open(b);
-    assert_string_equal(preallocation_mode(img), "full");
+    assert_string_equal(preallocation_name(preallocation_from_tables(img)), "full");
     image_close(img);
     builder_set_l2(b, 15, 0, 0);
     img = builder_open(b);
-    assert_string_equal(preallocation_mode(img), "off");
+    assert_string_equal(preallocation_name(preallocation_from_tables(img)), "off");
     image_close(img);
     builder_free(b);
 }

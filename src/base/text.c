@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -174,6 +175,35 @@ bool text_parse_size(const char *text, uint64_t *out)
     for (const char *d = frac_end; frac && d > frac; d--)
         part = (part + ((uint64_t)(d[-1] - '0') << shift)) / 10;
     return u64_add(whole, part, out);
+}
+
+/* Is this exactly what its text as a size says, without decimals? */
+static bool exact_size(uint64_t off, char text[TEXT_NUM])
+{
+    uint64_t again;
+
+    return text_parse_size(text_size(text, off), &again) && again == off &&
+           !strchr(text, '.');
+}
+
+void text_offset(struct buf *out, uint64_t off)
+{
+    char text[TEXT_NUM];
+
+    if (exact_size(off, text) && (!(off & (off - 1)) || !(off & 0x3fffffff)))
+        buf_puts(out, text);
+    else
+        buf_printf(out, "0x%" PRIx64, off);
+}
+
+void text_range(struct buf *out, uint64_t start, uint64_t end, const char *dash)
+{
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (exact_size(start, a) && exact_size(end, b))
+        buf_printf(out, "%s%s%s", a, dash, b);
+    else
+        buf_printf(out, "0x%" PRIx64 "%s0x%" PRIx64, start, dash, end);
 }
 
 /* Code points that would not be seen, or would act on the text around them. */

@@ -27,6 +27,14 @@ const char *text_percent(char out[TEXT_NUM], uint64_t part, uint64_t whole);
  * "1.5G"). The whole string must be used. False when it is no number or does not fit. */
 bool text_parse_size(const char *text, uint64_t *out);
 
+/* An offset, exactly: as a size where that is a round one ("64 KiB"), else in hex. */
+void text_offset(struct buf *out, uint64_t off);
+/* The bytes [start, end), exactly: "64 KiB - 96 KiB", "0x8000 - 0x8200"; both in the same
+ * form. The dash is of the inspector, or the one of reports, which are ASCII. */
+#define TEXT_DASH   " \u2013 "
+#define ASCII_DASH  " - "
+void text_range(struct buf *out, uint64_t start, uint64_t end, const char *dash);
+
 /* The one way for bytes of an image to reach a screen, a report or a message.
  * Appends `bytes` as valid UTF-8 in which nothing can act on a terminal: control
  * characters, DEL, C1 codes, bidirectional controls, other invisible format characters

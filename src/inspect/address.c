@@ -57,7 +57,7 @@ static bool guest_exists(const struct image *img, const struct place *p, struct 
         (guest_lookup(img, p->layer, p->guest_off, &hit, NULL) && hit.entry.raw))
         return true;
     buf_puts(&shown, "guest ");
-    address_offset_text(p->guest_off, &shown);
+    text_offset(&shown, p->guest_off);
     err_set(err, ERR_USAGE, "%s is past the end of the disk (%s)", buf_str(&shown),
             text_size(text, size));
     buf_free(&shown);
@@ -389,35 +389,4 @@ bool address_parse(const struct image *img, const struct place *here, const char
     ok = !first.failed && parse_one((struct typed){ img, buf_str(&first) }, here, out, &why);
     buf_free(&first);
     return ok;
-}
-
-/* --- printing --- */
-
-/* Is this exactly what its text as a size says, without decimals? */
-static bool exact_size(uint64_t off, char text[TEXT_NUM])
-{
-    uint64_t again;
-
-    return text_parse_size(text_size(text, off), &again) && again == off &&
-           !strchr(text, '.');
-}
-
-void address_offset_text(uint64_t off, struct buf *out)
-{
-    char text[TEXT_NUM];
-
-    if (exact_size(off, text) && (!(off & (off - 1)) || !(off & 0x3fffffff)))
-        buf_puts(out, text);
-    else
-        buf_printf(out, "0x%" PRIx64, off);
-}
-
-void address_range_text(uint64_t start, uint64_t end, struct buf *out)
-{
-    char a[TEXT_NUM], b[TEXT_NUM];
-
-    if (exact_size(start, a) && exact_size(end, b))
-        buf_printf(out, "%s \u2013 %s", a, b);
-    else
-        buf_printf(out, "0x%" PRIx64 " \u2013 0x%" PRIx64, start, end);
 }

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "qcow2/place.h"
 
 /* Reads an address:
@@ -37,11 +36,5 @@
  * at most. */
 bool address_parse(const struct image *img, const struct place *here, const char *text,
                    struct place *out, struct error *err);
-
-/* An offset, exactly: as a size where that is a round one ("64 KiB"), else in hex. */
-void address_offset_text(uint64_t off, struct buf *out);
-
-/* The bytes [start, end): "64 KiB – 96 KiB", "0x8000 – 0x8200"; both in the same form. */
-void address_range_text(uint64_t start, uint64_t end, struct buf *out);
 
 #endif

@@ -13,7 +13,7 @@
 #include "report/guesses.h"
 #include "report/image_end.h"
 #include "qcow2/names.h"
-#include "report/prealloc.h"
+#include "inspect/preallocation.h"
 
 void info_gather(const char *filename, const struct image *img, const struct chain *chain,
                  struct info *out)
@@ -23,7 +23,7 @@ void info_gather(const char *filename, const struct image *img, const struct cha
         .img = img,
         .file = source_get_info(img->src),
         .chain = chain,
-        .preallocation = preallocation_mode(img),
+        .preallocation = preallocation_name(preallocation_from_tables(img)),
         .end = image_end_by_refcounts(img),
     };
 }

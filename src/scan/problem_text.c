@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/text.h"
 #include "scan/class.h"
 #include "scan/map.h"
@@ -139,12 +140,41 @@ static void what_text(const struct problem *p, struct buf *out)
     }
 }
 
+/* Guest bytes, cut to the disk. */
+static bool range_text(const struct image *img, uint64_t start, uint64_t len, const char *sep,
+                       struct buf *out)
+{
+    uint64_t end;
+
+    if (start == NO_ADDRESS || len == 0 || !u64_add(start, len, &end))
+        return false;
+    buf_puts(out, sep);
+    text_range(out, start, start < img->geo.size ? u64_min(end, img->geo.size) : end,
+               ASCII_DASH);
+    return true;
+}
+
+/* Of a cluster with several users, what each of the two that are named has there. */
+static void guest_text(const struct problem *p, const struct image *img, struct buf *out)
+{
+    const struct place *user[] = { &p->owner, &p->other };
+    bool shared = p->kind == PROBLEM_DOUBLE_ALLOCATION || p->kind == PROBLEM_OVERLAP;
+    bool any = false;
+    uint64_t len;
+
+    for (size_t i = 0; shared && i < 2; i++)
+        if (user[i]->kind == PLACE_L2 && u64_mul(p->count, img->geo.cluster_size, &len) &&
+            range_text(img, user[i]->guest_off, len, any ? " and " : ", guest ", out))
+            any = true;
+    if (!any)
+        range_text(img, p->guest_off, p->guest_len, ", guest ", out);
+}
+
 void problem_text(const struct problem *p, const struct image *img, struct buf *out)
 {
     size_t before;
     char a[TEXT_NUM];
 
-    (void)img;
     where_text(p, out);
     buf_puts(out, ": ");
     before = out->len;
@@ -165,8 +195,7 @@ void problem_text(const struct problem *p, const struct image *img, struct buf *
         buf_puts(out, " and ");
         place_text(&p->other, out);
     }
-    if (p->guest_off != NO_ADDRESS && p->guest_len)
-        buf_printf(out, ", guest 0x%llx + %s", (ull)p->guest_off, text_size(a, p->guest_len));
+    guest_text(p, img, out);
 }
 
 void problem_line(const struct problem *p, const struct image *img, struct buf *out)

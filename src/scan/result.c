@@ -5,10 +5,8 @@
 
 #include "scan/scan.h"
 
-#include <stdlib.h>
-
-#include "base/num.h"
 #include "base/text.h"
+#include "scan/damage.h"
 #include "scan/missing.h"
 
 int scan_exit_status(const struct scan_result *r)
@@ -33,81 +31,15 @@ int scan_strict_status(const struct scan_result *r)
     return scan_exit_status(r);
 }
 
-struct guest_range { uint32_t layer; uint64_t start, end; };
-
-static int by_start(const void *a, const void *b)
-{
-    const struct guest_range *x = a, *y = b;
-
-    if (x->layer != y->layer)
-        return x->layer < y->layer ? -1 : 1;
-    return x->start < y->start ? -1 : x->start > y->start;
-}
-
-struct guest_ranges {
-    struct guest_range *list;       /* three per problem at most */
-    size_t n;
-    uint64_t disk;                  /* bytes */
-};
-
-static void add_range(struct guest_ranges *to, uint32_t layer, uint64_t start, uint64_t len)
-{
-    if (start >= to->disk)          /* NO_ADDRESS as well */
-        return;
-    to->list[to->n++] = (struct guest_range){ layer, start,
-                                              start + u64_min(len, to->disk - start) };
-}
-
-/* Of one cluster with two users both have lost it, or will. */
-static void add_user(struct guest_ranges *to, const struct problem *p,
-                     const struct place *user, uint64_t cluster_size, bool active)
-{
-    uint64_t len;
-
-    if ((p->kind == PROBLEM_DOUBLE_ALLOCATION || p->kind == PROBLEM_OVERLAP)
-        && user->kind == PLACE_L2 && (user->layer == LAYER_ACTIVE) == active
-        && u64_mul(p->count, cluster_size, &len))
-        add_range(to, user->layer, user->guest_off, len);
-}
-
-/* Guest bytes that problems concern: of the active layer, or of all that only snapshots
- * hold. Ranges that several problems concern count once. */
 static uint64_t bytes_damaged(const struct scan_result *r, bool active)
 {
-    const struct problems *ps = &r->problems;
-    struct guest_range *range = calloc(ps->n + 1, 3 * sizeof *range);
-    struct guest_ranges all = { range, 0, r->img->geo.size };
-    uint64_t sum = 0, reached = 0;
-    size_t n;
+    struct damage d;
+    uint64_t bytes;
 
-    if (!range)
-        return 0;
-    for (size_t i = 0; i < ps->n; i++) {
-        const struct problem *p = &ps->list[i];
-        uint32_t layer = p->place.kind == PLACE_CLUSTER ? p->owner.layer : p->place.layer;
-
-        add_user(&all, p, &p->owner, r->img->geo.cluster_size, active);
-        add_user(&all, p, &p->other, r->img->geo.cluster_size, active);
-        if (problem_info(p->kind)->loses_data && (layer == LAYER_ACTIVE) == active)
-            add_range(&all, layer, p->guest_off, p->guest_len);
-    }
-    n = all.n;
-    if (n)
-        qsort(range, n, sizeof *range, by_start);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t start = range[i].start;
-
-        if (i && range[i].layer == range[i - 1].layer)
-            start = u64_max(start, reached);
-        else
-            reached = 0;
-        if (range[i].end > start) {
-            sum += range[i].end - start;
-            reached = range[i].end;
-        }
-    }
-    free(range);
-    return sum;
+    damage_find(r, active, &d);
+    bytes = d.bytes;
+    damage_free(&d);
+    return bytes;
 }
 
 uint64_t scan_guest_bytes_damaged(const struct scan_result *r)

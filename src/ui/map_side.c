@@ -8,7 +8,6 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "inspect/address.h"
 #include "ui/where.h"
 
 #define CLASSES_SAID 8
@@ -129,7 +128,7 @@ static void say_referrer(struct sidebar *s, const struct ui *ui, const struct re
     place_text(&r->place, &text);
     if (where_guest(ui, &r->place, &start, &len)) {
         buf_puts(&text, ", guest ");
-        address_offset_text(start, &text);
+        text_offset(&text, start);
     }
     sidebar_add(s, ROLE_TEXT, "\u2190 %s", buf_str(&text));
     buf_free(&text);

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "inspect/address.h"
+#include "inspect/preallocation.h"
 #include "picture/tiles.h"
-#include "ui/where.h"
+#include "scan/damage.h"
 
 /* --- the verdict --- */
 
@@ -73,50 +73,38 @@ static void add_kind(struct overview *o, const struct problems *p, enum problem_
     line->which = (int)k;
 }
 
-/* From the first to the last guest byte that corruptions of the active layer concern. */
-static bool guest_damage(const struct problems *p, uint64_t size, uint64_t *start,
-                         uint64_t *end)
+/* The ranges themselves where they are few, else from where to where they lie. */
+static void say_damage(const struct damage *d, struct buf *out)
 {
-    bool any = false;
+    char n[TEXT_NUM];
 
-    for (size_t i = 0; i < p->n; i++) {
-        const struct problem *one = &p->list[i];
-        uint32_t layer = one->place.kind == PLACE_CLUSTER ? one->owner.layer
-                                                          : one->place.layer;
-
-        if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
-            layer != LAYER_ACTIVE || one->guest_off == NO_ADDRESS ||
-            one->guest_off >= size)
-            continue;
-        *start = any ? u64_min(*start, one->guest_off) : one->guest_off;
-        *end = u64_max(any ? *end : 0,
-                       one->guest_off + u64_min(one->guest_len, size - one->guest_off));
-        any = true;
+    buf_printf(out, "%s cannot be trusted", text_size(n, d->bytes));
+    if (d->n > 2) {
+        buf_printf(out, ": %s ranges in ", text_group(n, d->n));
+        text_range(out, d->list[0].start, d->list[d->n - 1].end, TEXT_DASH);
+        return;
     }
-    return any;
+    for (size_t i = 0; i < d->n; i++) {
+        buf_puts(out, i ? ", " : ": ");
+        text_range(out, d->list[i].start, d->list[i].end, TEXT_DASH);
+    }
 }
 
 static void add_guest_damage(struct overview *o, const struct ui *ui)
 {
-    struct buf b = BUF_INIT;
     struct overview_line *line;
-    uint64_t lost = scan_guest_bytes_damaged(ui->scan);
-    uint64_t start;
-    uint64_t end;
-    char n[TEXT_NUM];
+    struct buf b = BUF_INIT;
+    struct damage d;
 
-    if (!guest_damage(&ui->scan->problems, ui->img->geo.size, &start, &end))
-        return;
-    if (lost)
-        buf_printf(&b, "%s cannot be trusted, ", text_size(n, lost));
-    buf_puts(&b, "between ");
-    address_offset_text(start, &b);
-    buf_puts(&b, " and ");
-    address_offset_text(end, &b);
-    line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
-    line->link = LINK_PLACE;
-    line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = start };
+    damage_find(ui->scan, true, &d);
+    if (d.n) {
+        say_damage(&d, &b);
+        line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
+        line->link = LINK_PLACE;
+        line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = d.list[0].start };
+    }
     buf_free(&b);
+    damage_free(&d);
 }
 
 static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds)
@@ -253,20 +241,6 @@ static void add_space(struct overview *o, const struct ui *ui)
 
 /* --- the guest disk --- */
 
-/* What preallocation leaves behind, as far as it can be told from the outside. */
-static const char *preallocation(const struct ui *ui)
-{
-    const struct layer_stats *a = &ui->scan->stats.active;
-    uint64_t clusters = ui->img->geo.guest_clusters;
-    struct source_info file = source_get_info(ui->img->src);
-
-    if (clusters == 0 || a->compressed || a->normal + a->zero_alloc < clusters)
-        return "off";
-    if (!ui->img->geo.data_file && file.allocated < ui->img->geo.size / 8 * 7)
-        return "metadata (everything mapped, most of it not yet on the disk)";
-    return "full (or the guest has written everywhere)";
-}
-
 static void add_disk(struct overview *o, const struct ui *ui)
 {
     const struct geometry *geo = &ui->img->geo;
@@ -280,7 +254,8 @@ static void add_disk(struct overview *o, const struct ui *ui)
     char c[TEXT_NUM];
     char d[TEXT_NUM];
 
-    overview_add(o, SECTION_DISK, LOOK_HEADING, "Guest disk");
+    overview_add(o, SECTION_DISK, LOOK_HEADING,
+                 ui->scan->partial ? "Guest disk, as far as scanned" : "Guest disk");
     overview_fact(o, SECTION_DISK, "allocated", "%s of %s (%s), %s clusters",
          text_size(a, mapped * geo->cluster_size), text_size(b, geo->size),
          text_percent(c, mapped, geo->guest_clusters), text_group(d, mapped));
@@ -290,7 +265,7 @@ static void add_disk(struct overview *o, const struct ui *ui)
                       "nothing",
                       text_group(a, l->normal), text_group(b, l->compressed),
                       text_group(c, l->zero_alloc), text_group(d, l->zero_plain));
-    overview_fact(o, SECTION_DISK, "preallocation", "%s", preallocation(ui));
+    overview_fact(o, SECTION_DISK, "preallocation", "%s", preallocation_words(preallocation_from_scan(ui->scan)));
     line = overview_fact(o, SECTION_DISK, "fragmentation",
                          "%s: %s of %s steps to the next cluster jump",
                          text_percent(a, st->data_breaks, st->data_steps),
@@ -300,8 +275,9 @@ static void add_disk(struct overview *o, const struct ui *ui)
     overview_fact(o, SECTION_DISK, "largest piece", "%s in one run",
          text_size(a, st->largest_extent * geo->cluster_size));
     overview_fact(o, SECTION_DISK, "end of image",
-                  "0x%" PRIx64 " (%s); the file ends at 0x%" PRIx64, end,
-                  text_size(a, end), geo->file_size);
+                  "%s0x%" PRIx64 " (%s); the file ends at 0x%" PRIx64,
+                  ui->scan->partial ? "not before " : "", end, text_size(a, end),
+                  geo->file_size);
 }
 
 /* --- the check itself --- */

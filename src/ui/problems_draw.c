@@ -11,7 +11,6 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "inspect/address.h"
 #include "ui/where.h"
 
 #define WIDE 110 /* columns from which kinds and explanation stand side by side */
@@ -200,7 +199,7 @@ static void draw_place(const struct problems_view *v, const struct ui *ui,
                  row->part == PICK_OWNER ? "  refers to it" : "  refers to it as well");
         if (where_guest(ui, &place, &start, &len)) {
             buf_puts(&b, ", guest ");
-            address_offset_text(start, &b);
+            text_offset(&b, start);
         }
         draw_cut(a, y, x, a->w - x, ROLE_DIM, buf_str(&b));
     }

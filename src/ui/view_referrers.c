@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "inspect/address.h"
 #include "ui/list.h"
 #include "ui/lookup.h"
 #include "ui/where.h"
@@ -260,7 +259,7 @@ static void draw_row(const struct referrers_view *v, const struct ui *ui,
     buf_reset(&b);
     if (where_guest(ui, &r->place, &start, &len)) {
         buf_puts(&b, "guest ");
-        address_range_text(start, start + len, &b);
+        text_range(&b, start, start + len, TEXT_DASH);
     }
     if (r->walks > 1)
         buf_printf(&b, "%scounts %" PRIu64 " times", b.len ? ", " : "", r->walks);

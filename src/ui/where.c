@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "inspect/address.h"
+#include "base/text.h"
 #include "scan/guest.h"
 #include "scan/referrers.h"
 
@@ -134,7 +134,7 @@ void where_line(const struct ui *ui, int level, struct buf *out)
     }
     if (where_guest(ui, p, &start, &len)) {
         buf_puts(out, STEP "guest ");
-        address_range_text(start, start + len, out);
+        text_range(out, start, start + len, TEXT_DASH);
     }
 }
 

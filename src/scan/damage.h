@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The parts of the guest disk that cannot be trusted, because problems say so. */
+#ifndef QCHECK_SCAN_DAMAGE_H
+#define QCHECK_SCAN_DAMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scan/scan.h"
+
+struct damage_range { uint32_t layer; uint64_t start, end; };   /* guest bytes */
+
+struct damage {
+    struct damage_range *list;      /* owned; by layer and start, none touches the next */
+    size_t n;
+    uint64_t bytes;                 /* all of them together */
+};
+
+/* Of the active layer, or of all that only snapshots hold; as far as records were kept.
+ * Clusters with two users are lost for both. Without memory there is none. Free with
+ * damage_free. */
+void damage_find(const struct scan_result *r, bool active, struct damage *out);
+void damage_free(struct damage *d);
+
+#endif

@@ -297,14 +297,68 @@ static void the_end_is_after_the_last_cluster_with_a_refcount(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct image *img;
-    uint64_t last;
+    uint64_t last, end = 0;
 
     (void)state;
     builder_map(b, 0);
     last = builder_map(b, 1);
     builder_truncate(b, b->len + 10 * 4096);        /* as on a block device */
     img = builder_open(b);
-    assert_int_equal(image_end_by_refcounts(img), last + 4096);
+    assert_true(image_end_by_refcounts(img, &end));
+    assert_int_equal(end, last + 4096);
+    image_close(img);
+    builder_free(b);
+}
+
+/* Every cluster size and width; the end as the scan tells it, or none. */
+static void the_end_is_that_of_the_scan_or_not_told(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 9; bits <= 16; bits += 7) {
+        for (uint32_t order = 0; order <= 6; order++) {
+            struct builder_options o = BUILDER_DEFAULTS;
+            struct scan_result *r = NULL;
+            struct builder *b;
+            struct image *img;
+            uint64_t end = 0;
+
+            o.cluster_bits = bits;
+            o.refcount_order = order;
+            b = builder_new(o);
+            for (uint64_t g = 0; g < 70; g++)
+                builder_map(b, g);
+            img = builder_open(b);
+            assert_true(scan_run(img, NULL, NULL, &r, NULL));
+            assert_true(image_end_by_refcounts(img, &end));
+            assert_int_equal(end, r->qemu.image_end_offset);
+            scan_free(r);
+            image_close(img);
+            builder_poke(b, b->reftable_off, 8, 0);     /* all refcounts are lost */
+            img = builder_open(b);
+            assert_false(image_end_by_refcounts(img, &end));
+            image_close(img);
+            builder_free(b);
+        }
+    }
+}
+
+/* A table of the same block all over, in a file of exabytes, costs one reading of it. */
+static void a_block_named_everywhere_is_read_once(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t block = builder_refblock_off(b, 0), requests, before, bytes, end;
+    struct image *img;
+
+    (void)state;
+    builder_map(b, 0);
+    builder_truncate(b, 64 << 20);
+    for (uint64_t i = 0; i < 512; i++)
+        builder_poke(b, b->reftable_off + i * 8, 8, block);
+    img = builder_open(b);
+    source_counters(img->src, &before, &bytes);
+    assert_true(image_end_by_refcounts(img, &end));
+    source_counters(img->src, &requests, &bytes);
+    assert_true(requests - before <= 3);
     image_close(img);
     builder_free(b);
 }
@@ -351,6 +405,8 @@ int main(void)
         cmocka_unit_test(odd_names_are_judged),
         cmocka_unit_test(an_image_by_itself_refers_to_nothing),
         cmocka_unit_test(the_end_is_after_the_last_cluster_with_a_refcount),
+        cmocka_unit_test(the_end_is_that_of_the_scan_or_not_told),
+        cmocka_unit_test(a_block_named_everywhere_is_read_once),
         cmocka_unit_test(a_disk_without_gaps_was_preallocated),
     };
 

@@ -6,9 +6,12 @@
 
 #include "qcow2/image.h"
 
-/* The byte after the last cluster of the file with a stored refcount other than 0; on a
- * block device that is where the image ends, whatever the size of the device. 0 when
- * there is none. Reads refcount blocks from the last one back. */
-uint64_t image_end_by_refcounts(const struct image *img);
+/* *out: the byte after the last cluster of the file with a stored refcount other than 0; on a
+ * block device that is where the image ends, whatever the size of the device. False when the
+ * refcounts cannot be believed: the image is marked dirty, they do not count the header, or a table that the header
+ * names lies after their end. Only a scan finds the end then.
+ *
+ * Reads each refcount block once at most, from the last one back, and none that is a hole. */
+bool image_end_by_refcounts(const struct image *img, uint64_t *out);
 
 #endif

@@ -24,8 +24,8 @@ void info_gather(const char *filename, const struct image *img, const struct cha
         .file = source_get_info(img->src),
         .chain = chain,
         .preallocation = preallocation_name(preallocation_from_tables(img)),
-        .end = image_end_by_refcounts(img),
     };
+    out->end_known = image_end_by_refcounts(img, &out->end);
 }
 
 static void line(struct out *out, const char *label, const char *text)
@@ -216,7 +216,10 @@ void info_text(const struct info *info, struct out *out)
         line(out, "on disk", "unknown: the server does not tell");
     else
         bytes_line(out, "on disk", info->file.allocated);
-    bytes_line(out, "end of image", info->end);
+    if (info->end_known)
+        bytes_line(out, "end of image", info->end);
+    else
+        line(out, "end of image", "unknown: the refcounts are behind or damaged; qcheck check finds it");
     if (info->file.fs_type)
         line(out, "file system", info->file.fs_type);
     line(out, "lock", info->file.in_use ? "another process may write to it now" :

@@ -19,6 +19,7 @@ struct info {
     const struct chain *chain;      /* the backing files */
     const char *preallocation;      /* "off", "metadata", "full" */
     const struct sandbox *sandbox;  /* what is in force now, to be told; NULL: not asked */
+    bool end_known;                 /* else only a scan finds the end */
     uint64_t end;                   /* byte after the last cluster with a refcount */
 };
 

@@ -312,7 +312,8 @@ static void own_object(struct jw *j, const struct info *info)
         buf_free(&text);
     }
     jw_bool(j, "in-use", info->file.in_use);
-    jw_u64(j, "image-end-offset", info->end);
+    if (info->end_known)
+        jw_u64(j, "image-end-offset", info->end);
     jw_text(j, "preallocation", info->preallocation);
     if (img->refused.id) {
         jw_object(j, "refused");

@@ -154,6 +154,12 @@ static const uint16_t PERMITTED[] = {
 #endif
 };
 
+/* ... and for who writes a file. */
+static const uint16_t WRITING[] = {
+    __NR_pwrite64, __NR_ftruncate, __NR_fallocate, __NR_fsync, __NR_fdatasync,
+    __NR_copy_file_range,
+};
+
 /* What a terminal and a block device are asked for. Not TIOCSTI, which types into the
  * terminal. */
 static const uint32_t IOCTLS[] = {
@@ -205,7 +211,7 @@ static void only_with(struct program *p, uint32_t call, unsigned arg, uint32_t v
     result(p, SECCOMP_RET_ERRNO | EPERM);
 }
 
-static void build(struct program *p)
+static void build(struct program *p, bool writing)
 {
     const uint32_t refuse = SECCOMP_RET_ERRNO | EPERM;
 
@@ -215,6 +221,8 @@ static void build(struct program *p)
     load(p, FIELD(nr));
     for (size_t i = 0; i < N(PERMITTED); i++)
         result_if(p, PERMITTED[i], SECCOMP_RET_ALLOW);
+    for (size_t i = 0; writing && i < N(WRITING); i++)
+        result_if(p, WRITING[i], SECCOMP_RET_ALLOW);
     /* A library that hears ENOSYS makes threads with the older call, whose flags are seen. */
     result_if(p, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
     put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 4);
@@ -258,12 +266,12 @@ static void build(struct program *p)
     result(p, refuse);
 }
 
-static bool seccomp_enter(void)
+static bool seccomp_enter(bool writing)
 {
     struct program p = { .n = 0 };
     struct sock_fprog filter;
 
-    build(&p);
+    build(&p, writing);
     if (p.n == N(p.step))
         return false;
     filter = (struct sock_fprog){ p.n, p.step };
@@ -280,8 +288,9 @@ static bool seccomp_there(void)
 
 #else
 
-static bool seccomp_enter(void)
+static bool seccomp_enter(bool writing)
 {
+    (void)writing;
     return false;
 }
 
@@ -292,7 +301,7 @@ static bool seccomp_there(void)
 
 #endif
 
-void sandbox_enter(struct sandbox *out)
+static void enter(struct sandbox *out, bool writing)
 {
     struct sandbox s = { false, 0, false };
 
@@ -300,10 +309,20 @@ void sandbox_enter(struct sandbox *out)
     s.no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     if (s.no_new_privs) {
         s.landlock = landlock_enter();
-        s.seccomp = seccomp_enter();
+        s.seccomp = seccomp_enter(writing);
     }
     if (out)
         *out = s;
+}
+
+void sandbox_enter(struct sandbox *out)
+{
+    enter(out, false);
+}
+
+void sandbox_enter_writing(struct sandbox *out)
+{
+    enter(out, true);
 }
 
 void sandbox_probe(struct sandbox *out)
@@ -319,6 +338,11 @@ void sandbox_enter(struct sandbox *out)
 {
     if (out)
         sandbox_probe(out);
+}
+
+void sandbox_enter_writing(struct sandbox *out)
+{
+    sandbox_enter(out);
 }
 
 void sandbox_probe(struct sandbox *out)

@@ -28,6 +28,10 @@ struct sandbox {
  * starts later. */
 void sandbox_enter(struct sandbox *out);
 
+/* The same for a command that writes a file of its own, which is open: it may still write to
+ * it, give it a length, punch holes, and sync. */
+void sandbox_enter_writing(struct sandbox *out);
+
 /* What sandbox_enter() could do here, without doing it. */
 void sandbox_probe(struct sandbox *out);
 

@@ -130,6 +130,59 @@ static const struct opt map_opts[] = {
 };
 static const struct opt_group map = { "Map", ROWS(map_opts) };
 
+#define THREADS_ROW \
+    { OPT_THREADS, "threads", ARG_REQUIRED, "N", NULL, \
+      "work with N threads (default: one per processor)" }
+
+static const struct opt read_opts[] = {
+    { OPT_HEX, "hex", ARG_NONE, NULL, NULL,
+      "show bytes in hexadecimal, with the state of each run of them and the fields of "
+      "partition tables and super blocks that begin there; the default on a terminal" },
+};
+static const struct opt_group read_group = { "Read", ROWS(read_opts) };
+
+static const struct opt disk_opts[] = {
+    { OPT_LAYER, "layer", ARG_REQUIRED, "LAYER", NULL,
+      "id or name of a snapshot; vm:SNAPSHOT is its VM state; active (the default) is the "
+      "disk as it is now" },
+    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
+      "open the backing files, and the external data file, that the image names; without "
+      "this nothing that an image names is ever opened, and what lies there is missing" },
+};
+static const struct opt_group disk = { "Disk", ROWS(disk_opts) };
+
+#define PROGRESS_ROW \
+    { OPT_PROGRESS, "progress", ARG_OPTIONAL, "auto|json|none", "auto|json|none", \
+      "progress on standard error: auto (a line when it is a terminal; the default), " \
+      "json (one object per line; also --progress alone), none" }
+
+static const struct opt export_opts[] = {
+    { OPT_FORMAT, "format", ARG_REQUIRED, "FORMAT", "raw|qcow2",
+      "raw (default), or a fresh qcow2 without snapshots" },
+    { OPT_ON_DAMAGE, "on-damage", ARG_REQUIRED, "zero|stop|mark=BYTE", NULL,
+      "where something is lost: write zeros (default), stop, or write this byte" },
+    { OPT_MAP_FILE, "map", ARG_REQUIRED, "FILE", NULL,
+      "keep a map, in the format of GNU ddrescue, of what was had and what is lost" },
+    { OPT_RESUME, "resume", ARG_NONE, NULL, NULL,
+      "go on with an export to raw that was stopped, by its map; lost ranges are tried "
+      "again" },
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL,
+      "replace files that exist, or write to a block device" },
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
+      "text (default) or json: a summary that names each lost range" },
+    PROGRESS_ROW,
+    THREADS_ROW,
+};
+static const struct opt_group export = { "Export", ROWS(export_opts) };
+
+static const struct opt sum_opts[] = {
+    { OPT_RANGES, "ranges", ARG_NONE, NULL, NULL,
+      "print a sum for each GiB of the disk as well" },
+    PROGRESS_ROW,
+    THREADS_ROW,
+};
+static const struct opt_group sum = { "Sum", ROWS(sum_opts) };
+
 static const struct opt at_opts[] = { OUTPUT_ROW };
 static const struct opt_group at = { "At", ROWS(at_opts) };
 
@@ -165,6 +218,25 @@ static const struct command commands[] = {
       "Lists the ranges of the file by class, or the extents of the guest disk as "
       "qemu-img map does.",
       VALUES_FILES, { &map, &image, &scan, &general }, cmd_map },
+    { "read", "[OPTION]... OFFSET [LENGTH] IMAGE", "print bytes of the guest disk",
+      "Reads LENGTH bytes at OFFSET of the disk as the guest sees it, whatever the state of "
+      "the image: to a pipe or file the bytes, to the end of the disk where no length is "
+      "given; to a terminal in hexadecimal. Bytes are those that QEMU gives wherever it "
+      "gives any, zeros elsewhere. Exit status: 0, 1 for a failure, 2 when some of the "
+      "bytes are lost.",
+      NULL, { &read_group, &disk, &image, &general }, cmd_read },
+    { "export", "[OPTION]... IMAGE OUT", "get the guest disk out of an image",
+      "Writes the disk as the guest sees it to OUT, whatever the state of the image. What is "
+      "not stored becomes a hole. With --layer=all, OUT.active is the disk as it is now and "
+      "OUT.snapshot-1 and so on those of the snapshots. Exit status: 0 when all was had, 1 for "
+      "a failure or a stop, 2 when something is lost.",
+      VALUES_FILES, { &export, &disk, &image, &general }, cmd_export },
+    { "sum", "[OPTION]... IMAGE...", "print the SHA-256 of the guest disk",
+      "Sums up the disk as the guest sees it: the sum is that of the raw file which export, or "
+      "qemu-img convert, makes of it. What is lost counts as zeros. With --layer=all, a line for "
+      "the disk as it is now and each snapshot. Exit status: 0, 1 for a failure, 2 when "
+      "something is lost.",
+      VALUES_FILES, { &sum, &disk, &image, &general }, cmd_sum },
     { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
       "Tells for each address what is there: file offset, cluster, guest offset, "
       "owner, refcounts, problems and everything that refers to it. An address is a "
@@ -208,6 +280,11 @@ void version_text(struct buf *out)
     buf_puts(out, "zstd clusters: yes\n");
 #else
     buf_puts(out, "zstd clusters: no\n");
+#endif
+#ifdef HAVE_LIBCRYPTO
+    buf_puts(out, "encryption and sums: yes\n");
+#else
+    buf_puts(out, "encryption and sums: no\n");
 #endif
 #ifdef HAVE_LIBNBD
     buf_puts(out, "nbd:// addresses: yes\n");

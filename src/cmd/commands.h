@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cmd/opt.h"
+#include "disk/export.h"
 #include "qcow2/image.h"
 
 /* Exit status, as qemu-img check; the last one is that of info --untrusted. */
@@ -41,6 +42,14 @@ struct settings {
     const char *theme;          /* NULL: the default */
     bool ascii, no_mouse;
     bool no_sandbox;            /* --no-sandbox */
+    const char *layer;          /* --layer, or NULL: the active one */
+    bool hex;                   /* --hex */
+    bool qcow2;                 /* --format qcow2 */
+    enum damage_action on_damage;   /* --on-damage */
+    uint8_t mark;               /* ... its byte */
+    const char *map_file;       /* --map, or NULL */
+    bool resume, overwrite;     /* --resume, --overwrite */
+    bool ranges;                /* --ranges */
     char **operand;             /* what is left, n_operands words; borrowed from argv */
     int n_operands;
 };
@@ -66,6 +75,9 @@ int cmd_check(const struct command *cmd, int argc, char **argv);
 int cmd_info(const struct command *cmd, int argc, char **argv);
 int cmd_dump(const struct command *cmd, int argc, char **argv);
 int cmd_map(const struct command *cmd, int argc, char **argv);
+int cmd_read(const struct command *cmd, int argc, char **argv);
+int cmd_export(const struct command *cmd, int argc, char **argv);
+int cmd_sum(const struct command *cmd, int argc, char **argv);
 int cmd_at(const struct command *cmd, int argc, char **argv);
 int cmd_explain(const struct command *cmd, int argc, char **argv);
 

@@ -67,6 +67,26 @@ static bool set_refcount_table(struct settings *s, const char *arg, struct error
     return true;
 }
 
+/* zero, stop, or mark=BYTE. */
+static bool set_on_damage(struct settings *s, const char *arg, struct error *err)
+{
+    uint64_t byte;
+
+    if (strcmp(arg, "zero") == 0) {
+        s->on_damage = DAMAGE_ZERO;
+    } else if (strcmp(arg, "stop") == 0) {
+        s->on_damage = DAMAGE_STOP;
+    } else if (strncmp(arg, "mark=", 5) == 0) {
+        if (!number("on-damage=mark", arg + 5, 0, 255, &byte, err))
+            return false;
+        s->on_damage = DAMAGE_MARK;
+        s->mark = (uint8_t)byte;
+    } else {
+        return err_set(err, ERR_USAGE, "--on-damage is zero, stop or mark=BYTE");
+    }
+    return true;
+}
+
 static enum output output_of(const char *arg)
 {
     return strcmp(arg, "json") == 0 ? OUTPUT_JSON
@@ -173,6 +193,29 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
         if (!number("columns", arg, 1, 10000, &n, err))
             return false;
         s->columns = (unsigned)n;
+        return true;
+    case OPT_LAYER:
+        s->layer = arg;
+        return true;
+    case OPT_HEX:
+        s->hex = true;
+        return true;
+    case OPT_FORMAT:
+        s->qcow2 = strcmp(arg, "qcow2") == 0;
+        return true;
+    case OPT_ON_DAMAGE:
+        return set_on_damage(s, arg, err);
+    case OPT_MAP_FILE:
+        s->map_file = arg;
+        return true;
+    case OPT_RESUME:
+        s->resume = true;
+        return true;
+    case OPT_OVERWRITE:
+        s->overwrite = true;
+        return true;
+    case OPT_RANGES:
+        s->ranges = true;
         return true;
     case OPT_THEME:
         s->theme = arg;

@@ -12,7 +12,7 @@
 #define SETS  128
 #define WAYS  4                         /* 8 MiB in all */
 
-struct slot {
+struct meta_slot {
     bool used;
     unsigned depth;
     uint64_t block;                     /* number of the block in its file */
@@ -20,14 +20,14 @@ struct slot {
     struct source_span bad;
 };
 
-struct set {
+struct meta_set {
     pthread_mutex_t lock;
     uint64_t clock;
-    struct slot slot[WAYS];
+    struct meta_slot slot[WAYS];
 };
 
 struct meta {
-    struct set set[SETS];
+    struct meta_set set[SETS];
     uint8_t *bytes;                     /* SETS * WAYS blocks; pages come when touched */
 };
 
@@ -58,10 +58,10 @@ void meta_free(struct meta *m)
 }
 
 /* The slot of this block, filled; the set's lock is held. */
-static struct slot *find(struct set *set, uint8_t *bytes, unsigned depth, struct source *src,
+static struct meta_slot *find(struct meta_set *set, uint8_t *bytes, unsigned depth, struct source *src,
                          uint64_t block, uint8_t **at)
 {
-    struct slot *s = NULL;
+    struct meta_slot *s = NULL;
     unsigned oldest = 0;
 
     for (unsigned i = 0; i < WAYS && !s; i++) {
@@ -72,7 +72,7 @@ static struct slot *find(struct set *set, uint8_t *bytes, unsigned depth, struct
     }
     if (!s) {
         s = &set->slot[oldest];
-        *s = (struct slot){ .used = true, .depth = depth, .block = block };
+        *s = (struct meta_slot){ .used = true, .depth = depth, .block = block };
         source_read_known(src, block * BLOCK, bytes + (size_t)oldest * BLOCK, BLOCK, &s->bad);
     }
     s->stamp = ++set->clock;
@@ -95,8 +95,8 @@ bool meta_read(struct meta *m, unsigned depth, struct source *src, uint64_t off,
         uint64_t block = off / BLOCK, in = off % BLOCK;
         size_t n = (size_t)u64_min(len, BLOCK - in);
         size_t k = (size_t)((block ^ block >> 7 ^ depth * 37u) % SETS);
-        struct set *set = &m->set[k];
-        struct slot *s;
+        struct meta_set *set = &m->set[k];
+        struct meta_slot *s;
         uint8_t *at;
 
         if (off >= source_size(src)) {

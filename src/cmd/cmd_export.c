@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* qcheck export: the guest's disk into a file. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/sandbox.h"
+#include "cmd/disk_open.h"
+#include "cmd/watch.h"
+#include "report/export_report.h"
+
+#define LAYERS_MAX 256                /* exported at once, as each needs open files */
+
+/* One layer on its way out. */
+struct outlet {
+    struct disk_layer layer;
+    struct sink *sink, *map;
+    struct rangemap have;
+    char label[128];
+    struct disk *disk;
+};
+
+struct export_work {
+    struct outlet *o;
+    struct export_options opt;
+    struct export_progress progress;
+    struct export_result result;
+};
+
+/* --- opening what is written to --- */
+
+static bool not_an_input(const struct sink *sink, const char *name,
+                         const struct disk_files *f, struct error *err)
+{
+    bool is = sink_is(sink, name) || (f->chain.data.path && sink_is(sink, f->chain.data.path));
+
+    for (size_t i = 0; i < f->chain.n && !is; i++) {
+        const struct chain_layer *l = &f->chain.layer[i];
+
+        is = (l->path && sink_is(sink, l->path)) ||
+             (l->data.path && sink_is(sink, l->data.path));
+    }
+    return !is || err_set(err, ERR_USAGE, "is the image itself, or in its chain");
+}
+
+static bool open_sink(const struct settings *s, const char *path, const char *name,
+                      const struct disk_files *f, struct sink **out, struct error *err)
+{
+    enum sink_mode mode = s->resume ? SINK_RESUME : s->overwrite ? SINK_OVERWRITE : SINK_NEW;
+
+    if (!sink_open(path, mode, out, err))
+        return false;
+    return not_an_input(*out, name, f, err);
+}
+
+/* "OUT", or with --layer=all "OUT.active", "OUT.snapshot-3". */
+static void out_name(const struct settings *s, const char *base, struct disk_layer layer,
+                     bool all, struct buf *out)
+{
+    (void)s;
+    buf_reset(out);
+    buf_puts(out, base);
+    if (all && layer.layer)
+        buf_printf(out, ".snapshot-%u", layer.layer);
+    else if (all)
+        buf_puts(out, ".active");
+}
+
+static bool open_outlet(const struct settings *s, const char *name, const struct disk_files *f,
+                        bool all, struct outlet *o, struct error *err)
+{
+    struct buf path = BUF_INIT;
+    bool ok;
+
+    out_name(s, s->operand[s->n_operands - 1], o->layer, all, &path);
+    ok = open_sink(s, buf_str(&path), name, f, &o->sink, err);
+    if (ok && s->map_file) {
+        out_name(s, s->map_file, o->layer, all, &path);
+        ok = open_sink(s, buf_str(&path), name, f, &o->map, err);
+    }
+    if (!ok && err->code != ERR_NONE) {
+        char text[sizeof err->text];
+
+        memcpy(text, err->text, sizeof text);
+        snprintf(err->text, sizeof err->text, "%.200s: %.190s", buf_str(&path), text);
+    }
+    buf_free(&path);
+    return ok;
+}
+
+static void close_outlets(struct outlet *o, size_t n)
+{
+    for (size_t i = 0; o && i < n; i++) {
+        disk_close(o[i].disk);
+        sink_close(o[i].sink);
+        sink_close(o[i].map);
+        rangemap_free(&o[i].have);
+    }
+    free(o);
+}
+
+static bool open_outlets(const struct settings *s, const char *name, const struct disk_files *f,
+                         struct outlet **out, size_t *n, struct error *err)
+{
+    bool all = s->layer && strcmp(s->layer, "all") == 0;
+    size_t count = all ? f->img->snaps.n + 1 : 1;
+
+    if (count > LAYERS_MAX)
+        return err_set(err, ERR_LIMIT, "too many snapshots for --layer=all: %zu", count - 1);
+    *out = calloc(count, sizeof **out);
+    *n = count;
+    if (!*out)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct outlet *o = &(*out)[i];
+
+        o->layer = (struct disk_layer){ (uint32_t)i, false };
+        if ((!all && !disk_files_layer(s, f, &o->layer, err)) ||
+            !open_outlet(s, name, f, all, o, err))
+            return false;
+    }
+    return true;
+}
+
+/* --- resuming --- */
+
+/* What a map must belong to: the image as it is now, and the layer. */
+static void label_of(const struct disk_files *f, struct outlet *o)
+{
+    struct source_info info = source_get_info(f->img->src);
+
+    snprintf(o->label, sizeof o->label, "%s%u of an image of %" PRIu64 " bytes, disk %" PRIu64,
+             o->layer.vm_state ? "VM state " : "layer ", o->layer.layer, info.size,
+             disk_size(o->disk));
+}
+
+static bool load_map(struct outlet *o, struct error *err)
+{
+    const size_t most = 128u << 20;
+    char *text = malloc(most + 1);
+    size_t got = 0;
+    bool ok = text ? sink_read_back(o->map, text, most, &got, err)
+                   : err_set(err, ERR_NOMEM, "out of memory");
+
+    if (ok) {
+        text[got] = '\0';
+        ok = rangemap_parse(text, o->label, disk_size(o->disk), &o->have, err);
+    }
+    free(text);
+    return ok;
+}
+
+/* --- running --- */
+
+static bool run(void *arg, struct task_run *task, struct error *err)
+{
+    struct export_work *w = arg;
+
+    (void)task;
+    return export_run(w->o->disk, w->o->sink, &w->opt, &w->progress, &w->result, err);
+}
+
+static void warn_space(const char *name, struct outlet *o, const struct export_work *w)
+{
+    _Atomic bool cancel = false;
+    uint64_t need = export_estimate(o->disk, &w->opt, &cancel), room = sink_free_space(o->sink);
+    struct error err = { .code = ERR_IO };
+
+    if (need <= room)
+        return;
+    snprintf(err.text, sizeof err.text, "warning: up to %" PRIu64 " bytes will be written, "
+             "%" PRIu64 " are free", need, room);
+    message_error(name, &err);
+}
+
+static int export_layer(const struct settings *s, const char *name, struct disk_files *f,
+                        struct outlet *o, struct out *out)
+{
+    struct export_work w = { .o = o, .opt = { .threads = s->threads, .qcow2 = s->qcow2,
+                                       .on_damage = s->on_damage, .mark = s->mark,
+                                       .map = o->map, .label = o->label } };
+    struct watch watch = { .phase = "exporting", .done = &w.progress.done,
+                           .cancel = &w.progress.cancel };
+    struct error err = { .code = ERR_NONE };
+    int status = STATUS_FAILED;
+    bool ok;
+
+    if (!disk_files_disk(f, o->layer, &o->disk, &err)) {
+        message_error(name, &err);
+        return STATUS_FAILED;
+    }
+    label_of(f, o);
+    if (s->resume) {
+        if (!load_map(o, &err)) {
+            message_error(s->map_file, &err);
+            return STATUS_FAILED;
+        }
+        w.opt.have = &o->have;
+    }
+    warn_space(sink_name(o->sink), o, &w);
+    watch.total = disk_size(o->disk);
+    ok = watch_run(s, &watch, run, &w, &err);
+    if (!ok)
+        message_error(sink_name(o->sink), &err);
+    if (s->output == OUTPUT_JSON)
+        export_json(name, sink_name(o->sink), o->layer, s->qcow2, &w.result, out);
+    if (ok && w.result.complete)
+        status = lost_status(w.result.bytes);
+    else if (ok && s->map_file && !s->qcow2)
+        message("stopped; --resume goes on with ", sink_name(o->sink));
+    else if (ok)
+        message("stopped: ", sink_name(o->sink));
+    tell_lost(name, w.result.bytes);
+    if (source_changed(f->img->src, &err)) {
+        message_error(name, &err);
+        status = STATUS_FAILED;
+    }
+    export_result_free(&w.result);
+    disk_close(o->disk);
+    o->disk = NULL;
+    return status;
+}
+
+static int export_image(const struct settings *s, const char *name)
+{
+    struct out out = { stdout, 0 };
+    struct disk_files files = DISK_FILES_INIT;
+    struct outlet *outlet = NULL;
+    struct error err = { .code = ERR_NONE };
+    size_t n = 0;
+    int status = STATUS_FAILED;
+
+    if (!disk_files_open(s, name, &files, &err)) {
+        message_error(name, &err);
+        return finish(&out, status);
+    }
+    if (!open_outlets(s, name, &files, &outlet, &n, &err)) {
+        message("", err.text);
+        goto out;
+    }
+    if (!s->no_sandbox)
+        sandbox_enter_writing(NULL);
+    status = STATUS_CLEAN;
+    for (size_t i = 0; i < n && !watch_stopped(); i++)
+        status = status_worst(status, export_layer(s, name, &files, &outlet[i], &out));
+    if (watch_stopped())
+        status = STATUS_FAILED;
+out:
+    close_outlets(outlet, n);
+    disk_files_close(&files);
+    return finish(&out, status);
+}
+
+int cmd_export(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    struct buf name = BUF_INIT;
+    struct error err;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (s.n_operands != (s.sample ? 1 : 2))
+        return usage_error(cmd, "one image and one file to write, please");
+    if (s.resume && (!s.map_file || s.qcow2 || s.overwrite))
+        return usage_error(cmd, "--resume needs the --map of the export that was stopped, and "
+                                "goes with raw output only, not with --overwrite");
+    if (image_name(&s, 0, &name, &err)) {
+        status = export_image(&s, buf_str(&name));
+    } else {
+        message("", err.text);
+        status = STATUS_FAILED;
+    }
+    buf_free(&name);
+    return status;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "cmd/disk_open.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void tell_fault(const char *name, const char *fault)
+{
+    struct error err = { .code = ERR_IO };
+
+    if (!fault)
+        return;
+    snprintf(err.text, sizeof err.text, "not looked into: %s", fault);
+    message_error(name, &err);
+}
+
+bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
+                     struct error *err)
+{
+    struct disk_files f = DISK_FILES_INIT;
+
+    if (!open_image_only(s, name, &f.img, err))
+        return false;
+    if (!chain_open(name, f.img, s->backing, &f.chain, err)) {
+        image_close(f.img);
+        return false;
+    }
+    tell_guesses(name, f.img);
+    tell_fault(f.img->data_file ? f.img->data_file : name, f.chain.data.fault);
+    for (size_t i = 0; i < f.chain.n; i++) {
+        tell_fault(f.chain.layer[i].name, f.chain.layer[i].fault);
+        tell_fault(f.chain.layer[i].name, f.chain.layer[i].data.fault);
+    }
+    *out = f;
+    return true;
+}
+
+void disk_files_close(struct disk_files *f)
+{
+    chain_close(&f->chain);
+    image_close(f->img);
+    f->img = NULL;
+}
+
+bool disk_files_layer(const struct settings *s, const struct disk_files *f,
+                      struct disk_layer *out, struct error *err)
+{
+    return disk_layer_parse(f->img, s->layer ? s->layer : "active", out, err);
+}
+
+bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct disk **out,
+                     struct error *err)
+{
+    const struct disk_options opt = { .chain = &f->chain };
+
+    return disk_open(f->img, layer, &opt, out, err);
+}
+
+void tell_lost(const char *name, const uint64_t bytes[N_DISK_STATES])
+{
+    static const char *const what[N_DISK_STATES] = {
+        [DISK_ABSENT] = "lie in a file that is not open (--backing opens it)",
+        [DISK_UNREADABLE] = "could not be read from the storage",
+        [DISK_DAMAGED] = "are lost to damage",
+        [DISK_ENCRYPTED] = "are encrypted (--key-file reads them)",
+    };
+    struct error err = { .code = ERR_IO };
+
+    for (int i = 0; i < N_DISK_STATES; i++) {
+        if (!what[i] || !bytes[i])
+            continue;
+        snprintf(err.text, sizeof err.text, "%" PRIu64 " bytes of the disk %s", bytes[i],
+                 what[i]);
+        message_error(name, &err);
+    }
+}
+
+int lost_status(const uint64_t bytes[N_DISK_STATES])
+{
+    for (int i = 0; i < N_DISK_STATES; i++)
+        if (bytes[i] && disk_state_lost((enum disk_state)i))
+            return STATUS_CORRUPT;
+    return STATUS_CLEAN;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* What read, export and sum have in common: from settings to the disk of a layer. */
+#ifndef QCHECK_CMD_DISK_OPEN_H
+#define QCHECK_CMD_DISK_OPEN_H
+
+#include "cmd/cmd_common.h"
+#include "disk/disk.h"
+
+/* An image with what lies below it. */
+struct disk_files {
+    struct image *img;
+    struct chain chain;
+};
+#define DISK_FILES_INIT { NULL, CHAIN_INIT }
+
+/* Opens the image and, with --backing, the files it names; says what of them is missing. Does
+ * not enter the sandbox. */
+bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
+                     struct error *err);
+void disk_files_close(struct disk_files *f);
+
+/* The layer that --layer names (not "all"); the active one without. */
+bool disk_files_layer(const struct settings *s, const struct disk_files *f,
+                      struct disk_layer *out, struct error *err);
+
+/* The disk of that layer; the caller closes it first. */
+bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct disk **out,
+                     struct error *err);
+
+/* Says on standard error how many bytes of each state are lost. */
+void tell_lost(const char *name, const uint64_t bytes[N_DISK_STATES]);
+
+/* Exit status for a disk of which these bytes were had. */
+int lost_status(const uint64_t bytes[N_DISK_STATES]);
+
+#endif

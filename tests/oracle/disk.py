@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+"""Compares the guest's disk as `qcheck` reads it with what QEMU reads, byte by byte: of the
+active layer and each snapshot, on sound images of every kind and on damaged ones.
+
+    disk.py -n 5000 --seed 1            options as those of compare.py
+
+On damaged images QEMU reads with `qemu-img convert --salvage`, which names each sector that it
+cannot read. There qcheck must say that something is lost; everywhere else the bytes must be
+equal. Where QEMU reads and qcheck says damaged, the reason must be one of ODD (HACKING.md tells
+why).
+"""
+
+import json
+import os
+import re
+import sys
+
+import compare
+import make
+
+LOST = re.compile(r"error while reading offset (\d+):")
+BROKEN = re.compile(r"error while reading block status at offset (\d+):")
+
+SIZE_MAX = 32 << 20     # bytes of disk that are compared
+
+# Kinds of damage of which QEMU reads zeros, or something that nobody wrote there.
+ODD = {"data-past-end", "tail-truncated", "l2-table-past-end", "l1-table-past-end",
+       "l1-too-small", "compressed-past-end"}
+
+
+def node(path, mode, data_file):
+    """How qemu-img names the image: arguments."""
+    if mode == "plain":
+        return ["-f", "qcow2", path]
+    if mode == "secret":
+        return [*make.SECRET, "--image-opts",
+                f"driver=qcow2,file.filename={path},encrypt.key-secret=s0"]
+    desc = {"driver": "qcow2", "file": {"driver": "file", "filename": path}, "backing": None}
+    if data_file:
+        desc["data-file"] = {"driver": "file", "filename": data_file}
+    return ["json:" + json.dumps(desc)]
+
+
+def qemu_disk(path, mode, data_file, layer):
+    """(bytes, set of sectors that QEMU cannot read), or None where it does not open."""
+    out = "qemu.raw"
+    args = ["qemu-img", "convert", "--salvage", "-O", "raw", "-m", "1"]
+    if layer:
+        args += ["-l", layer]
+    status, _, err = compare.call([*args, *node(path, mode, data_file), out])
+    err = err.decode(errors="replace")
+    if status != 0:
+        return None
+    lost = {int(m) // 512 for m in LOST.findall(err)}
+    with open(out, "rb") as file:
+        return file.read(), lost
+
+
+def ours(path, mode, layer, key):
+    """(bytes, [lost ranges]) or a text that says what went wrong."""
+    args = ["--layer", layer or "active"]
+    if mode != "alone":
+        args.append("--backing")
+    if mode == "secret":
+        args += ["--key-file", key]
+    status, data, err = compare.qcheck("read", *args, "0", path)
+    err = err.decode(errors="replace")
+    if status not in (0, 2) or "Sanitizer" in err:
+        return f"qcheck read ends with {status}: {err[-500:]}"
+    for name in ("ours.raw", "ours.map"):
+        if os.path.exists(name):
+            os.unlink(name)
+    status, text, err = compare.qcheck("export", *args, "--output", "json", "--map", "ours.map",
+                                       path, "ours.raw")
+    err = err.decode(errors="replace")
+    if status not in (0, 2) or "Sanitizer" in err:
+        return f"qcheck export ends with {status}: {err[-500:]}"
+    told = json.loads(text)
+    with open("ours.raw", "rb") as file:
+        exported = file.read()
+    return data, told, exported
+
+
+def lost_sectors(told):
+    out = {}
+    for r in told["lost"]:
+        for s in range(r["start"] // 512, -(-(r["start"] + r["length"]) // 512)):
+            out[s] = r.get("problem", r["state"])
+    return out
+
+
+def map_lost(size):
+    """Sectors that the map file says are lost; None when it is no map of the disk."""
+    at, out = 0, set()
+    with open("ours.map", encoding="ascii") as file:
+        rows = [line.split() for line in file if not line.startswith("#")]
+    for pos, length, status in rows[1:]:
+        pos, length = int(pos, 16), int(length, 16)
+        if pos != at or status not in "+-":
+            return None
+        if status == "-":
+            out.update(range(pos // 512, -(-(pos + length) // 512)))
+        at += length
+    return out if at == size else None
+
+
+def disk_differences(path, mode, data_file, layer, sound, key):
+    qemu = qemu_disk(path, mode, data_file, layer)
+    mine = ours(path, mode, layer, key)
+    where = f"layer {layer or 'active'}"
+    if isinstance(mine, str):
+        return [f"{where}: {mine}"]
+    data, told, exported = mine
+    lost = lost_sectors(told)
+    found = []
+    if sound and (lost or told["bytes"]["damaged"]):
+        found.append(f"{where}: a sound image has lost ranges: {told['lost'][:3]}")
+    if map_lost(len(data)) != set(lost):
+        found.append(f"{where}: the map file disagrees with the summary")
+    if len(exported) != len(data):
+        found.append(f"{where}: read gives {len(data)} bytes, export {len(exported)}")
+    if sum(told["bytes"].values()) != len(data):
+        found.append(f"{where}: the states do not add up: {told['bytes']} of {len(data)}")
+    for s in range(-(-len(data) // 512)):
+        a, b = data[s * 512:s * 512 + 512], exported[s * 512:s * 512 + 512]
+        if a != b and s not in lost:
+            found.append(f"{where}: read and export differ at {s * 512}")
+            break
+    if qemu is None:
+        return found
+    theirs, unread = qemu
+    # QEMU's disks are of whole sectors, and it gives every snapshot the size of the disk now.
+    if len(theirs) != len(data) // 512 * 512 and not layer:
+        return found + [f"{where}: QEMU has {len(theirs)} bytes, qcheck {len(data)}"]
+    for s in range(min(len(data), len(theirs)) // 512):
+        a, b = theirs[s * 512:s * 512 + 512], data[s * 512:s * 512 + 512]
+        if s in unread:
+            if s not in lost:
+                found.append(f"{where}: QEMU cannot read {s * 512}, qcheck says nothing")
+                break
+        elif a[:len(b)] != b:
+            found.append(f"{where}: bytes differ at {s * 512} ({lost.get(s)})")
+            break
+        elif s in lost and lost[s] not in ODD:
+            found.append(f"{where}: QEMU reads {s * 512}, qcheck says {lost[s]}")
+            break
+    return found
+
+
+class Disks(compare.Comparison):
+    def judge(self, base, path, sound):
+        mode, qemu = compare.qemu_outcome(path, base.mode, base.data_file)
+        mine = compare.Outcome(0, None, "")
+        if not os.path.exists("key"):
+            with open("key", "w", encoding="ascii") as file:
+                file.write("sesame")
+        status, out, _ = compare.call(["qemu-img", "info", "--output=json", "-f", "qcow2", "-U",
+                                       path])
+        layers = [None]
+        if status == 0 and mode != "alone":
+            # By id: QEMU takes a name that is another's id for that.
+            layers += [s["id"] for s in json.loads(out).get("snapshots", [])][:3]
+        found = []
+        if mode == "secret":
+            return mode, qemu, mine, found
+        own = compare.qcheck("info", "--output", "json", path)
+        if own[0] != 0 or json.loads(own[1])["virtual-size"] > SIZE_MAX:
+            return mode, qemu, mine, found
+        for layer in layers:
+            found += disk_differences(path, mode, base.data_file, layer, sound, "key")
+        return mode, qemu, mine, found
+
+
+if __name__ == "__main__":
+    sys.exit(compare.main(Disks, __doc__))

@@ -6,7 +6,6 @@
 
 #include "scan/problem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -116,27 +115,41 @@ static bool placeholder(const struct problem *p, const char *name, const char *f
     return true;
 }
 
+/* The word from *t on that ends with one of `ends`; *t: behind that. */
+static void take_word(const char **t, const char *ends, char *word, size_t size)
+{
+    size_t n = strcspn(*t, ends), kept = n < size ? n : size - 1;
+
+    memcpy(word, *t, kept);
+    word[kept] = '\0';
+    *t += n;
+}
+
 /* Templates hold {found}, {expected} and {host}, as {found:x} in hexadecimal, as
  * {found:size} or as {found:count} for a number that may be unknown; {copied}, {owners},
- * {claimed}, {entry}, and {index}: the number of a snapshot, from 0 as QEMU counts. */
+ * {claimed} and {entry}. What is none of these stands as it is. */
 static void what_text(const struct problem *p, struct buf *out)
 {
     const char *t = problem_info(p->kind)->text;
 
-    while (*t) {
+    for (;;) {
         size_t plain = strcspn(t, "{");
-        char name[16] = "", format[8] = "";
-        int used = 0;
+        char name[16], format[8] = "";
+        const char *end = t + plain;
 
         buf_add(out, t, plain);
-        t += plain;
-        if (sscanf(t, "{%15[a-z]:%7[a-z]}%n", name, format, &used) < 2 || !used)
-            (void)sscanf(t, "{%15[a-z]}%n", name, &used);
-        if (used && placeholder(p, name, format, out)) {
-            t += used;
-        } else if (*t) {                    /* none: stands as it is */
-            buf_putc(out, *t++);
+        if (!*end)
+            break;
+        t = end++;
+        take_word(&end, ":}", name, sizeof name);
+        if (*end == ':') {
+            end++;
+            take_word(&end, "}", format, sizeof format);
         }
+        if (*end == '}' && placeholder(p, name, format, out))
+            t = end + 1;
+        else
+            buf_putc(out, *t++);
     }
 }
 

@@ -249,46 +249,61 @@ static bool bury(struct nbd_queue *q)
     return any;
 }
 
+/* What poll() waits for: the pipe that wakes the thread, and all connections. */
+struct nbd_watch {
+    struct pollfd fd[CONNECTIONS_MAX + 1];
+    struct nbd_conn *owner[CONNECTIONS_MAX + 1];
+    nfds_t n;
+    unsigned in_flight;
+};
+
+static void watch_all(struct nbd_queue *q, struct nbd_watch *w)
+{
+    *w = (struct nbd_watch){ .fd = { { .fd = q->wake[0], .events = POLLIN } }, .n = 1 };
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct nbd_conn *c = &q->conn[i];
+        unsigned wants;
+
+        if (!c->h)
+            continue;
+        wants = q->lib.nbd_aio_get_direction(c->h);
+        w->owner[w->n] = c;
+        w->fd[w->n].fd = q->lib.nbd_aio_get_fd(c->h);
+        w->fd[w->n++].events = (short)((wants & LIBNBD_AIO_DIRECTION_READ ? POLLIN : 0) |
+                                       (wants & LIBNBD_AIO_DIRECTION_WRITE ? POLLOUT : 0));
+        w->in_flight += c->in_flight;
+    }
+}
+
+/* Empties the pipe; false: it is broken. */
+static bool take_wakes(struct nbd_queue *q)
+{
+    char bytes[64];
+
+    return read(q->wake[0], bytes, sizeof bytes) >= 0 || errno == EAGAIN;
+}
+
 static void *queue_thread(void *user)
 {
     struct nbd_queue *q = user;
 
     while (send_queued(q)) {
-        struct pollfd fds[CONNECTIONS_MAX + 1] = { { .fd = q->wake[0], .events = POLLIN } };
-        struct nbd_conn *owner[CONNECTIONS_MAX + 1] = { NULL };
-        nfds_t n = 1;
-        unsigned in_flight = 0;
+        struct nbd_watch w;
 
         if (bury(q))
             continue;                   /* for what could not be sent until now */
         report(q);
-        for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-            struct nbd_conn *c = &q->conn[i];
-            unsigned wants;
-
-            if (!c->h)
-                continue;
-            wants = q->lib.nbd_aio_get_direction(c->h);
-            owner[n] = c;
-            fds[n].fd = q->lib.nbd_aio_get_fd(c->h);
-            fds[n++].events = (short)((wants & LIBNBD_AIO_DIRECTION_READ ? POLLIN : 0) |
-                                      (wants & LIBNBD_AIO_DIRECTION_WRITE ? POLLOUT : 0));
-            in_flight += c->in_flight;
-        }
-        if (poll(fds, n, in_flight ? 1000 : -1) == 0 && too_quiet(q)) {
-            for (nfds_t i = 1; i < n; i++)
-                lose(owner[i], ETIMEDOUT);
+        watch_all(q, &w);
+        if (poll(w.fd, w.n, w.in_flight ? 1000 : -1) == 0 && too_quiet(q)) {
+            for (nfds_t i = 1; i < w.n; i++)
+                lose(w.owner[i], ETIMEDOUT);
             continue;
         }
-        if (fds[0].revents) {
-            char bytes[64];
-
-            if (read(q->wake[0], bytes, sizeof bytes) < 0 && errno != EAGAIN)
-                break;
-        }
-        for (nfds_t i = 1; i < n; i++)
-            if (fds[i].revents)
-                serve(q, owner[i], fds[i].revents);
+        if (w.fd[0].revents && !take_wakes(q))
+            break;
+        for (nfds_t i = 1; i < w.n; i++)
+            if (w.fd[i].revents)
+                serve(q, w.owner[i], w.fd[i].revents);
     }
     return NULL;
 }

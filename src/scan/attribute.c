@@ -142,70 +142,94 @@ static uint32_t tail_owner_bits(const struct engine *e)
     return owners & ~(uint32_t)(OWNER_HEADER | OWNER_COMPRESSED | OWNER_ZERO | OWNER_VMSTATE);
 }
 
+/* The clusters whose owners are sought, sorted and each once. */
+struct owner_targets {
+    struct ref_target *list;        /* owned */
+    struct attributed *found;       /* owned; of each */
+    size_t n;
+};
+
+/* Clusters of the first n_problems records that need owners, and the last one of the file
+ * where its tail matters. */
+static bool list_targets(const struct engine *e, size_t n_problems, bool tail,
+                         struct owner_targets *t, struct error *err)
+{
+    const struct problem *p = e->res->problems.list;
+    size_t n = 0, unique = 0;
+
+    t->list = calloc(n_problems + 1, sizeof *t->list);
+    if (!t->list)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < n_problems; i++)
+        if (wanted(&p[i]))
+            t->list[n++] = (struct ref_target){ p[i].place.i, 1 };
+    if (tail)
+        t->list[n++] = (struct ref_target){ e->geo->n_clusters - 1, 1 };
+    qsort(t->list, n, sizeof *t->list, by_first);
+    for (size_t i = 0; i < n; i++)
+        if (!unique || t->list[unique - 1].first != t->list[i].first)
+            t->list[unique++] = t->list[i];
+    t->n = unique;
+    t->found = calloc(unique + 1, sizeof *t->found);
+    return t->found || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* Fills t->found. A search that was cancelled finds nothing: the scan itself is complete,
+ * only some names are missing. */
+static bool search_targets(struct engine *e, struct owner_targets *t, bool metadata_only,
+                           struct error *err)
+{
+    struct ref_search search = {
+        .img = e->img, .threads = e->threads, .metadata_only = metadata_only,
+        .cancel = e->progress ? &e->progress->cancel : NULL,
+        .target = t->list, .n_targets = t->n, .hit = attribute_hit, .ctx = t->found,
+    };
+    struct error why;
+
+    search_tables_of(e, &search);
+    if (ref_search_run(&search, &why))
+        return true;
+    t->n = 0;
+    return why.code == ERR_CANCELLED || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* What was found for a cluster; NULL: nothing. */
+static const struct attributed *found_for(const struct owner_targets *t, uint64_t cl)
+{
+    struct ref_target key = { cl, 1 };
+    const struct ref_target *at = bsearch(&key, t->list, t->n, sizeof *t->list, by_first);
+
+    return at && t->found[at - t->list].any ? &t->found[at - t->list] : NULL;
+}
+
 bool pass_attribute(struct engine *e, struct error *err)
 {
     struct problems *ps = &e->res->problems;
     uint32_t tail_owners = tail_owner_bits(e);
-    bool tail = tail_owners != 0;
-    size_t n = 0, m = 0, n_problems = ps->n;
-    struct ref_target *target;
-    struct attributed *found = NULL;
-    struct ref_search search = {
-        .img = e->img, .threads = e->threads,
-        .cancel = e->progress ? &e->progress->cancel : NULL, .hit = attribute_hit,
-    };
-    struct error ignored;
-    bool ok = true;
+    size_t n_problems = ps->n, n_wanted = 0;
+    struct owner_targets t = { .n = 0 };
+    bool ok;
 
     for (size_t i = 0; i < n_problems; i++)
-        n += wanted(&ps->list[i]);
-    if (!n && !tail)
+        n_wanted += wanted(&ps->list[i]);
+    if (!n_wanted && !tail_owners)
         return true;
-    target = calloc(n + 1, sizeof *target);
-    if (!target)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    n = 0;
-    for (size_t i = 0; i < n_problems; i++) {
-        if (wanted(&ps->list[i]))
-            target[n++] = (struct ref_target){ ps->list[i].place.i, 1 };
-    }
-    if (tail)
-        target[n++] = (struct ref_target){ e->geo->n_clusters - 1, 1 };
-    search_tables_of(e, &search);
-    qsort(target, n, sizeof *target, by_first);
-    for (size_t i = 0; i < n; i++) {
-        if (!m || target[m - 1].first != target[i].first)
-            target[m++] = target[i];
-    }
-    found = calloc(m, sizeof *found);
-    if (!found) {
-        ok = err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
-    }
-    if (n == (size_t)tail && !(tail_owners & OWNER_DATA))
-        search.metadata_only = true;
-    search.target = target;
-    search.n_targets = m;
-    search.ctx = found;
-    if (!ref_search_run(&search, &ignored)) {
-        /* Cancelled here, the scan itself is complete: only some names are missing. */
-        ok = ignored.code == ERR_CANCELLED || err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
-    }
-    for (size_t i = 0; i < n_problems; i++) {
-        struct ref_target key = { ps->list[i].place.i, 1 };
-        const struct ref_target *at;
+    ok = list_targets(e, n_problems, tail_owners != 0, &t, err)
+         && search_targets(e, &t, !n_wanted && !(tail_owners & OWNER_DATA), err);
+    for (size_t i = 0; ok && i < n_problems; i++) {
+        const struct attributed *a =
+            wanted(&ps->list[i]) ? found_for(&t, ps->list[i].place.i) : NULL;
 
-        if (!wanted(&ps->list[i]))
-            continue;
-        at = bsearch(&key, target, m, sizeof *target, by_first);
-        if (at && found[at - target].any)
-            attribute(e, &ps->list[i], &found[at - target]);
+        if (a)
+            attribute(e, &ps->list[i], a);
     }
-    if (tail && found[m - 1].any && target[m - 1].first == e->geo->n_clusters - 1)
-        truncated_tail(e, &found[m - 1]);
-out:
-    free(target);
-    free(found);
+    if (ok && tail_owners) {
+        const struct attributed *a = found_for(&t, e->geo->n_clusters - 1);
+
+        if (a)
+            truncated_tail(e, a);
+    }
+    free(t.list);
+    free(t.found);
     return ok;
 }

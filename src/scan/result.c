@@ -84,63 +84,71 @@ static void verdict_on_missing(const struct scan_result *r, struct buf *out)
              : " could be read.");
 }
 
-static void verdict_by_problems(const struct scan_result *r, struct buf *out)
+static void verdict_corrupt(const struct scan_result *r, uint64_t bad, struct buf *out)
 {
     static const enum problem_kind refcounts[] = {
         PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
         PROBLEM_REFCOUNT_OVERFLOW,
     };
+    uint64_t refs = of_kinds(&r->problems, refcounts, sizeof refcounts / sizeof *refcounts);
+    uint64_t lost = bytes_damaged(r, true), lost_to_snapshots;
+    char a[TEXT_NUM];
+
+    buf_printf(out, "Corrupt: %s problem%s", text_group(a, bad), bad == 1 ? "" : "s");
+    lost_to_snapshots = lost ? 0 : bytes_damaged(r, false);
+    if (lost)
+        buf_printf(out, "; %s of the guest disk cannot be trusted.", text_size(a, lost));
+    else if (lost_to_snapshots)
+        buf_printf(out, "; the disk can be read, but %s that snapshots hold cannot be "
+                   "trusted.", text_size(a, lost_to_snapshots));
+    else if (refs == bad && r->problems.count[PROBLEM_DIRTY_BIT])
+        buf_puts(out, " with refcounts, which are behind because the image was not closed "
+                 "in order. Guest data is readable; QEMU repairs them when it opens the "
+                 "image for writing.");
+    else if (refs == bad)
+        buf_puts(out, " with refcounts or COPIED flags. Guest data is still readable, but "
+                 "the next write may destroy some.");
+    else
+        buf_puts(out, ", none in the way of guest data.");
+}
+
+static void verdict_leaks(const struct scan_result *r, uint64_t leaks, struct buf *out)
+{
+    uint64_t clusters = r->problems.count[PROBLEM_LEAKED], high = leaks - clusters;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (clusters)
+        buf_printf(out, "Leaks only: %s cluster%s, %s wasted.", text_group(a, clusters),
+                   clusters == 1 ? "" : "s",
+                   text_size(b, clusters * r->img->geo.cluster_size));
+    if (high)
+        buf_printf(out, "%s%s refcount%s too high: such clusters will not be freed.",
+                   clusters ? " " : "Leaks only: ", text_group(a, high),
+                   high == 1 ? " is" : "s are");
+}
+
+static void verdict_by_problems(const struct scan_result *r, struct buf *out)
+{
     const struct problems *ps = &r->problems;
     uint64_t bad = problems_of_severity(ps, SEV_CORRUPTION);
-    uint64_t leaks = problems_of_severity(ps, SEV_LEAK), lost;
-    uint64_t refs = of_kinds(ps, refcounts, sizeof refcounts / sizeof *refcounts);
-    char a[TEXT_NUM], b[TEXT_NUM];
+    uint64_t leaks = problems_of_severity(ps, SEV_LEAK);
+    uint64_t errors = problems_of_severity(ps, SEV_ERROR);
+    char a[TEXT_NUM];
 
     if (r->partial) {
         buf_printf(out, "Not finished: the scan was stopped. %s problem%s found so far.",
                    text_group(a, bad + leaks), bad + leaks == 1 ? "" : "s");
         return;
     }
-    if (problems_of_severity(ps, SEV_ERROR))
+    if (errors)
         buf_puts(out, "Could not be checked completely. ");
-    if (bad) {
-        buf_printf(out, "Corrupt: %s problem%s", text_group(a, bad), bad == 1 ? "" : "s");
-        lost = bytes_damaged(r, true);
-        if (lost)
-            buf_printf(out, "; %s of the guest disk cannot be trusted.", text_size(b, lost));
-        else if ((lost = bytes_damaged(r, false)) != 0)
-            buf_printf(out, "; the disk can be read, but %s that snapshots hold cannot be "
-                       "trusted.", text_size(b, lost));
-        else if (refs == bad && ps->count[PROBLEM_DIRTY_BIT])
-            buf_puts(out, " with refcounts, which are behind because the image was not closed "
-                     "in order. Guest data is readable; QEMU repairs them when it opens the "
-                     "image for writing.");
-        else if (refs == bad)
-            buf_puts(out, " with refcounts or COPIED flags. Guest data is still readable, but "
-                     "the next write may destroy some.");
-        else
-            buf_puts(out, ", none in the way of guest data.");
-        return;
-    }
-    if (leaks && missing_tables(r)) {
+    if (bad)
+        verdict_corrupt(r, bad, out);
+    else if (leaks && missing_tables(r))
         leaks_in_doubt(r, leaks, out);
-        return;
-    }
-    if (leaks) {
-        uint64_t lost_clusters = ps->count[PROBLEM_LEAKED];
-
-        if (lost_clusters)
-            buf_printf(out, "Leaks only: %s cluster%s, %s wasted.",
-                       text_group(a, lost_clusters), lost_clusters == 1 ? "" : "s",
-                       text_size(b, lost_clusters * r->img->geo.cluster_size));
-        if (leaks > lost_clusters)
-            buf_printf(out, "%s%s refcount%s too high: such clusters will not be freed.",
-                       lost_clusters ? " " : "Leaks only: ",
-                       text_group(a, leaks - lost_clusters),
-                       leaks - lost_clusters == 1 ? " is" : "s are");
-        return;
-    }
-    if (!problems_of_severity(ps, SEV_ERROR))
+    else if (leaks)
+        verdict_leaks(r, leaks, out);
+    else if (!errors)
         buf_puts(out, problems_of_severity(ps, SEV_WARNING)
                  ? "Clean by refcounts, but there are warnings." : "Clean.");
 }

@@ -398,45 +398,60 @@ static bool l1_proves(struct guessing *g)
     return proved;
 }
 
+/* What of the first fields of a header is missing. */
+struct lack { bool magic, version, bits, all; };
+
+static struct lack what_lacks(const struct guessing *g)
+{
+    const struct header *file = &g->file;
+    struct lack l = {
+        .magic = g->s.hdr.magic != QCOW2_MAGIC,
+        .version = file->version < 2 && !plausible_qcow2(file) && !g->forced[G_MAGIC],
+        .bits = !g->forced[G_CLUSTER_BITS] && !bits_possible(g->s.hdr.cluster_bits),
+    };
+
+    l.all = (file->magic != QCOW2_MAGIC || impossible(g, file, G_VERSION)) &&
+            (l.bits || (!file->l1_table_offset && !file->refcount_table_offset));
+    return l;
+}
+
+/* Version, magic, cluster_bits and what else shapes the tables. False: it is no qcow2, or
+ * the size of its clusters is not known. */
+static bool guess_first_fields(struct guessing *g, struct error *err)
+{
+    struct lack lack = what_lacks(g);
+    bool no_qcow2 = lack.magic || lack.version, proved = true;
+    struct buf why = BUF_INIT;
+
+    if (no_qcow2 && something_else(g, &why)) {
+        not_qcow2(g, &why, err);
+        buf_free(&why);
+        return false;
+    }
+    guess_version(g);
+    if (lack.magic)
+        guess_take(g, G_MAGIC, QCOW2_MAGIC, "the tables of a qcow2 image are there");
+    if (no_qcow2 || lack.bits || g->s.hdr.refcount_order > REFCOUNT_ORDER_MAX)
+        proved = guess_shape(g, lack.all) || (!lack.bits && l1_proves(g));
+    if (!proved && lack.bits)
+        propose_by_l1(g);
+    if (!proved && no_qcow2)
+        not_qcow2(g, &why, err);
+    buf_free(&why);
+    if (!proved && lack.bits && !no_qcow2)
+        return no_cluster_size(g, err);
+    return proved || !no_qcow2;
+}
+
 bool guess_header(struct source *src, const struct image_options *opt, struct header *hdr,
                   struct guesses *out, struct error *err)
 {
     struct guessing g = { .file = *hdr, .s = { .src = src, .hdr = *hdr,
         .file_size = source_size(src), .reads_left = GUESS_READS_MAX } };
-    bool no_magic, no_version, no_bits, lost, proved;
-    struct buf why = BUF_INIT;
 
     apply_options(&g, opt);
-    no_magic = g.s.hdr.magic != QCOW2_MAGIC;
-    no_version = hdr->version < 2 && !plausible_qcow2(hdr) && !g.forced[G_MAGIC];
-    no_bits = !g.forced[G_CLUSTER_BITS] && !bits_possible(g.s.hdr.cluster_bits);
-    lost = (hdr->magic != QCOW2_MAGIC || impossible(&g, hdr, G_VERSION)) &&
-           (no_bits || (!hdr->l1_table_offset && !hdr->refcount_table_offset));
-    if ((no_magic || no_version) && something_else(&g, &why)) {
-        not_qcow2(&g, &why, err);
-        buf_free(&why);
+    if (!guess_first_fields(&g, err))
         return false;
-    }
-    guess_version(&g);
-    if (no_magic)
-        guess_take(&g, G_MAGIC, QCOW2_MAGIC, "the tables of a qcow2 image are there");
-    if (no_magic || no_version || no_bits ||
-        g.s.hdr.refcount_order > REFCOUNT_ORDER_MAX) {
-        proved = guess_shape(&g, lost) ||
-                 (!no_bits && l1_proves(&g));
-        if (!proved && no_bits)
-            propose_by_l1(&g);
-        if (!proved && (no_magic || no_version)) {
-            not_qcow2(&g, &why, err);
-            buf_free(&why);
-            return false;
-        }
-        if (!proved && no_bits) {
-            buf_free(&why);
-            return no_cluster_size(&g, err);
-        }
-    }
-    buf_free(&why);
     if (seek_geometry(&g.s)) {
         g.refused = any_impossible(&g);
         forced_reftable_length(&g);

@@ -61,7 +61,7 @@ for f in $fields; do
 done
 
 if command -v mandoc >/dev/null; then
-    for page in "$man" "$top_srcdir/man/qcheck-json.5"; do
+    for page in "$man" "$build/man/qcheck-json.5"; do
         mandoc -Tlint -Werror "$page" || complain "mandoc does not like $page"
     done
 fi

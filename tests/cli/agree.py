@@ -44,9 +44,21 @@ def run(*args):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
+def closed(part):
+    """The same schema without room for members that it does not name."""
+    if isinstance(part, list):
+        return [closed(p) for p in part]
+    if not isinstance(part, dict):
+        return part
+    out = {k: closed(v) for k, v in part.items()}
+    if isinstance(out.get("properties"), dict):
+        out.setdefault("additionalProperties", False)
+    return out
+
+
 def schema(name):
     with open(os.path.join(tree, "data", "schema", name + ".schema.json")) as f:
-        return jsonschema.Draft7Validator(json.load(f))
+        return jsonschema.Draft7Validator(closed(json.load(f)))
 
 
 SCHEMAS = {}
@@ -69,7 +81,7 @@ def dump_line_schema(what, value):
     if "dump" not in SCHEMAS:
         with open(os.path.join(tree, "data", "schema", "dump.schema.json")) as f:
             SCHEMAS["dump"] = {
-                line["properties"]["type"]["const"]: jsonschema.Draft7Validator(line)
+                line["properties"]["type"]["const"]: jsonschema.Draft7Validator(closed(line))
                 for line in json.load(f)["oneOf"]}
     if value.get("type") not in SCHEMAS["dump"]:
         complain(what, f"no line type {value.get('type')}")

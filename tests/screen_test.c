@@ -325,6 +325,49 @@ static void hex_of_a_place_without_bytes_says_where_they_come_from(void **state)
     free(over);
 }
 
+static void hints_in_the_last_line_can_be_clicked(void **state)
+{
+    char *got = screens("healthy", "wait 4 shot:hints click:23,2 shot:opened");
+
+    (void)state;
+    assert_shows(strstr(got, "== hints"), "| Enter open");
+    assert_shows(strstr(got, "== opened"), "L2 table of L1[0]");
+    free(got);
+}
+
+static void no_line_of_the_help_is_cut(void **state)
+{
+    (void)state;
+    for (int view = 1; view <= 6; view++) {
+        char script[200];
+        char *got;
+
+        snprintf(script, sizeof script, "wait %d ? shot:a PageDown shot:b PageDown shot:c "
+                 "PageDown shot:d Tab shot:e PageDown shot:f PageDown shot:g", view);
+        got = screens("many", script);
+        for (char *line = strstr(got, "== a"); line; line = strstr(line + 1, "\n|")) {
+            size_t len = strcspn(line + 1, "\n");
+
+            assert_null(memmem(line + 1, len, "\xe2\x80\xa6", 3) &&
+                        !memmem(line + 1, len, "\u203a", 3) ? line : NULL);
+        }
+        free(got);
+    }
+}
+
+static void d_in_the_header_shows_only_sizes_and_offsets_as_sizes(void **state)
+{
+    char *got = screens("healthy", "wait 5 d d shot:sizes");
+
+    (void)state;
+    assert_null(strstr(got, "cluster_bits              9 B"));
+    assert_shows(got, "cluster_bits");
+    for (char *line = got; line; line = strstr(line + 1, "\n|"))
+        if (memmem(line + 1, strcspn(line + 1, "\n"), "cluster_bits", 12))
+            assert_null(memmem(line + 1, strcspn(line + 1, "\n"), " B ", 3));
+    free(got);
+}
+
 /* From each view to each other, without moving there: x must open the byte that the place
  * line names. The line itself must be about what is lit, which the golden screens show. */
 static void hex_opens_what_is_lit_after_every_change_of_views(void **state)
@@ -519,6 +562,9 @@ int main(void)
         cmocka_unit_test(R_scans_again_after_a_scan_was_stopped),
         cmocka_unit_test(n_goes_from_hit_to_hit_until_Esc),
         cmocka_unit_test(hex_of_a_place_without_bytes_says_where_they_come_from),
+        cmocka_unit_test(hints_in_the_last_line_can_be_clicked),
+        cmocka_unit_test(no_line_of_the_help_is_cut),
+        cmocka_unit_test(d_in_the_header_shows_only_sizes_and_offsets_as_sizes),
         cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
         cmocka_unit_test(the_place_is_what_a_view_has_lit_on_entry),
         cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),

@@ -231,6 +231,7 @@ static void take_click(struct app *app, const struct event *ev)
     struct area body = frame_body(&screen);
     struct frame frame = app_frame(app);
     enum view_id tab = frame_tab_at(&frame, &screen, ev->y, ev->x);
+    enum action hint = frame_hint_at(&frame, &screen, ev->y, ev->x);
     int64_t now = app->term->ops->now_ms(app->term);
     struct act_arg arg = { ev->y - body.y, ev->x - body.x, ev->count };
 
@@ -244,6 +245,8 @@ static void take_click(struct app *app, const struct event *ev)
     app->click_x = ev->x;
     if (tab != N_VIEWS && tab != app->view)
         app_show(app, tab);
+    else if (hint != ACT_NONE)
+        act(app, hint, &(struct act_arg){ 0, 0, 1 });
     else if (arg.y >= 0 && arg.y < body.h && arg.x >= 0 && arg.x < body.w)
         app_view_act(app, ACT_CLICK, &arg);
 }

@@ -250,16 +250,18 @@ static int hint_width(const struct key_row *row)
     return (int)(strlen(key) + 1 + strlen(row->hint)) + 2;
 }
 
-/* The most important hints that fit, in the order of the key table. */
-static void draw_hints(enum view_id view, const struct area *line)
+/* The most important hints that fit, in the order of the key table: draws them (line NULL:
+ * does not), and returns the action of the one at column `at`. */
+static enum action hints(enum view_id view, const struct area *line, int w, int at)
 {
     const struct key_row *row[32];
     const struct key_row *before = NULL;
+    enum action hit = ACT_NONE;
     size_t n = key_hints(view, row, sizeof row / sizeof row[0]);
     size_t fit = 0;
     int x = 1;
 
-    for (int used = 0; fit < n && used + hint_width(row[fit]) - 2 < line->w; fit++)
+    for (int used = 0; fit < n && used + hint_width(row[fit]) - 2 < w; fit++)
         used += hint_width(row[fit]);
     for (size_t k = 0; k < fit; k++) {
         const struct key_row *next = NULL;
@@ -270,11 +272,16 @@ static void draw_hints(enum view_id view, const struct area *line)
                 next = row[i];
         if (!next)
             break;
-        key_first(next, key, sizeof key);
-        x = draw_text(line, 0, x, ROLE_KEY, key);
-        x = draw_text(line, 0, x + 1, ROLE_HINT, next->hint) + 2;
+        if (line) {
+            key_first(next, key, sizeof key);
+            draw_text(line, 0, draw_text(line, 0, x, ROLE_KEY, key) + 1, ROLE_HINT, next->hint);
+        }
+        if (at >= x && at < x + hint_width(next) - 2)
+            hit = next->action;
+        x += hint_width(next);
         before = next;
     }
+    return hit;
 }
 
 static void draw_last(const struct frame *f, const struct area *line)
@@ -285,7 +292,7 @@ static void draw_last(const struct frame *f, const struct area *line)
         draw_cut(line, 0, 1, line->w - 1, f->alarm ? ROLE_ALARM : ROLE_MESSAGE,
                  f->message);
     else
-        draw_hints(f->view, line);
+        hints(f->view, line, line->w, -1);
 }
 
 void frame_draw(const struct frame *f, const struct area *screen)
@@ -321,4 +328,11 @@ enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int 
     if (r.tabs && y == r.title)
         tabs(f, NULL, tab_names_fit(f, screen->w), x, &hit);
     return hit;
+}
+
+enum action frame_hint_at(const struct frame *f, const struct area *screen, int y, int x)
+{
+    bool shown = rows_of(screen->h).hints && f->prompt->kind == PROMPT_CLOSED && !*f->message;
+
+    return shown && y == screen->h - 1 ? hints(f->view, NULL, screen->w, x) : ACT_NONE;
 }

@@ -170,6 +170,9 @@ static void raw(const struct header_view *v, const struct part *p, struct buf *o
         buf_printf(out, "%" PRIu64 " bytes", p->len);
     else if (v->numbers == NUMBER_HEX)
         buf_printf(out, "0x%0*" PRIx64, (int)(p->len * 2), p->value);
+    else if (v->numbers == NUMBER_SIZE && p->field->kind != FIELD_BYTES &&
+             p->field->kind != FIELD_OFFSET)
+        buf_printf(out, "%" PRIu64, p->value);  /* a count, a version, a mask: no size */
     else
         number_put(v->numbers, p->value, 0, out);
 }

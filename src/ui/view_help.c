@@ -58,16 +58,15 @@ static bool counts(const struct key_row *row, enum view_id view)
     return false;
 }
 
-/* Draws the keys from line `skip` on (a NULL: only counts the lines). */
+/* Draws the keys from line `skip` on and returns how many lines there are in all. */
 static int draw_keys(const struct ui *ui, const struct area *a, int skip)
 {
+    int keys_w = a->w >= 60 ? 22 : a->w / 3;
     int line = 0;
 
     for (int own = 1; own >= 0; own--) {
-        if (a)
-            draw_text(a, line - skip, 1, ROLE_HEADING,
-                      own ? view_class(ui->front)->title : "Everywhere");
-        line++;
+        draw_text(a, line++ - skip, 1, ROLE_HEADING,
+                  own ? view_class(ui->front)->title : "Everywhere");
         for (size_t i = 0; key_table(i); i++) {
             const struct key_row *row = key_table(i);
             bool special =
@@ -75,11 +74,9 @@ static int draw_keys(const struct ui *ui, const struct area *a, int skip)
 
             if (!counts(row, ui->front) || special != own)
                 continue;
-            if (a) {
-                draw_cut(a, line - skip, 2, 21, ROLE_KEY, row->keys);
-                draw_cut(a, line - skip, 24, a->w - 25, ROLE_TEXT, row->help);
-            }
-            line++;
+            draw_cut(a, line - skip, 2, keys_w - 1, ROLE_KEY, row->keys);
+            line += draw_wrapped(a, line - skip, 2 + keys_w, a->w - keys_w - 3, ROLE_TEXT,
+                                 row->help, 0);
         }
         line++;
     }
@@ -102,7 +99,11 @@ static int draw_paragraphs(const struct area *a, const char *text, int skip)
         if (len == 0) {
             line++;
         } else if (strncmp(text, "  ", 2) == 0) {
-            draw_text(a, line++ - skip, 2, ROLE_NUMBER, buf_str(&one));
+            if (text_columns(a, buf_str(&one)) <= a->w - 2)
+                draw_text(a, line++ - skip, 2, ROLE_NUMBER, buf_str(&one));
+            else
+                line += draw_wrapped(a, line - skip, 4, a->w - 5, ROLE_NUMBER,
+                                     buf_str(&one) + 2, 0);
         } else {
             line += draw_wrapped(a, line - skip, 2, w, ROLE_TEXT, buf_str(&one), 0);
         }
@@ -118,21 +119,19 @@ static void help_prepare(void *state, const struct ui *ui, int rows, int cols)
     struct grid measure;
 
     v->rows = rows > 2 ? rows - 2 : rows;
-    if (v->page == 0) {
-        v->lines = draw_keys(ui, NULL, 0);
-    } else {
+    if (v->page == 1) {
         buf_reset(&v->text);
         if (view_class(ui->front)->teach)
             view_class(ui->front)->teach(ui->front_state, ui, &v->text);
         else
             buf_puts(&v->text, "There is nothing more to say about this view.\n");
-        v->lines = 0;
-        if (grid_init(&measure, 1, cols, ui->ascii)) {
-            struct area a = grid_area(&measure);
+    }
+    v->lines = 0;
+    if (grid_init(&measure, 1, cols, ui->ascii)) {
+        struct area a = grid_area(&measure);
 
-            v->lines = draw_paragraphs(&a, buf_str(&v->text), 0);
-            grid_free(&measure);
-        }
+        v->lines = v->page ? draw_paragraphs(&a, buf_str(&v->text), 0) : draw_keys(ui, &a, 0);
+        grid_free(&measure);
     }
     if (v->skip > v->lines - v->rows)
         v->skip = v->lines > v->rows ? v->lines - v->rows : 0;

@@ -189,6 +189,16 @@ static void zoom_keeps_the_cluster_under_the_cursor(void **state)
     free(got);
 }
 
+static void wheel_zooms_around_the_mouse(void **state)
+{
+    char *got = screens("many", "wait 2 t wait wheel:-3,6,10 shot:in wheel:3,6,10 shot:out");
+
+    (void)state;
+    assert_shows(shot(got, "in"), "1 KiB (2 clusters)");
+    assert_shows(shot(got, "out"), "1.5 KiB (3 clusters)");
+    free(got);
+}
+
 static void cursors_of_both_maps_are_linked(void **state)
 {
     struct play play = { .script = "wait 2 wait g type:9c Enter shot:file t j shot:guest",
@@ -400,6 +410,7 @@ int main(void)
         cmocka_unit_test(search_wraps_round_the_guest_disk),
         cmocka_unit_test(enter_zooms_and_at_one_to_one_opens),
         cmocka_unit_test(zoom_keeps_the_cluster_under_the_cursor),
+        cmocka_unit_test(wheel_zooms_around_the_mouse),
         cmocka_unit_test(cursors_of_both_maps_are_linked),
         cmocka_unit_test(map_of_a_running_scan_is_hatched_and_can_be_walked),
         cmocka_unit_test(both_owners_of_a_cluster_are_links),

@@ -99,15 +99,6 @@ static enum cluster_class main_class(const struct map_hist *h)
     return best;
 }
 
-static uint64_t sum_of(const struct map_hist *h)
-{
-    uint64_t sum = 0;
-
-    for (int c = 0; c < N_CLASSES; c++)
-        sum += h->n[c];
-    return sum;
-}
-
 /* --- file --- */
 
 /* Largest number of references among clusters spread over the tile. */
@@ -132,7 +123,7 @@ static void file_preview_tile(const struct tile_source *from, uint64_t first, ui
     uint64_t whole;
 
     tiles_preview(from->img, from->progress, first, n, &h);
-    whole = sum_of(&h);
+    whole = map_hist_sum(&h);
     if (h.n[CLASS_UNKNOWN] == whole) {
         look_unread(t);
         return;

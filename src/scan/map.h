@@ -37,6 +37,15 @@ struct map_hist {
     uint64_t problems;          /* clusters with a problem mark */
 };
 
+static inline uint64_t map_hist_sum(const struct map_hist *h)
+{
+    uint64_t sum = 0;
+
+    for (int c = 0; c < N_CLASSES; c++)
+        sum += h->n[c];
+    return sum;
+}
+
 uint64_t map_clusters(const struct map *map);       /* clusters of the file */
 void map_get(const struct map *map, uint64_t cluster, struct map_cell *out);
 

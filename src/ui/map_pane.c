@@ -199,8 +199,6 @@ bool pane_act(struct map_pane *p, enum action action, const struct act_arg *arg)
     case ACT_DOWN: return step(p, 1, 0, 1);
     case ACT_LEFT: return step(p, 0, -1, 1);
     case ACT_RIGHT: return step(p, 0, 1, 1);
-    case ACT_SCROLL_UP: return move_by(p, -1, row * (uint64_t)abs(arg->count));
-    case ACT_SCROLL_DOWN: return move_by(p, 1, row * (uint64_t)abs(arg->count));
     case ACT_PAGE_UP: return move_by(p, -1, page > row ? page - row : page);
     case ACT_PAGE_DOWN: return move_by(p, 1, page > row ? page - row : page);
     case ACT_HALF_UP: return move_by(p, -1, u64_max(page / 2, 1));
@@ -261,10 +259,16 @@ static unsigned role_of(const struct tile *t)
     return ROLE_PAINT + t->paint;
 }
 
-/* A problem is seen however little of the tile it takes. */
+/* A problem is seen however little of the tile it takes. Of a ramp the hue is what counts:
+ * it pales less. */
 static unsigned shade_of(const struct map_pane *p, const struct tile *t)
 {
-    return !p->shades || !t || t->problem || t->unread ? 0 : palette_shade(t->eighths);
+    unsigned shade;
+
+    if (!p->shades || !t || t->problem || t->unread)
+        return 0;
+    shade = palette_shade(t->eighths);
+    return t->paint >= PAINT_RAMP ? (shade + 1) / 2 : shade;
 }
 
 static void draw_half(const struct map_pane *p, const struct area *a, int y, int x)
@@ -273,7 +277,7 @@ static void draw_half(const struct map_pane *p, const struct area *a, int y, int
     const struct tile *low = tile_at(p, 2 * y + 1, x);
 
     if (up && up->unread && (!low || low->unread)) {
-        draw_cell(a, y, x, low ? CH_LIGHT : CH_UPPER, role_of(up), NO_BACK, 0);
+        draw_cell(a, y, x, CH_LIGHT, role_of(up), NO_BACK, 0);
     } else if (up) {
         draw_cell(a, y, x, CH_UPPER, role_of(up), low ? role_of(low) : NO_BACK, 0);
         draw_shade(a, y, x, shade_of(p, up), shade_of(p, low));

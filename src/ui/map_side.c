@@ -53,18 +53,27 @@ static size_t largest(const uint64_t *count, size_t n, struct share *out, size_t
     return all;
 }
 
+/* One line of what a cell holds: how many clusters, and their share. */
+static void say_share(struct sidebar *s, unsigned paint, const char *name, uint64_t n,
+                      uint64_t whole)
+{
+    char a[TEXT_NUM];
+    char b[TEXT_NUM];
+
+    sidebar_swatch(s, palette_letter(paint), ROLE_PAINT + paint, "%s %s%s%s",
+                   text_group(a, n), name, n < whole ? ", " : "",
+                   n < whole ? text_percent(b, n, whole) : "");
+}
+
 static void say_classes(struct sidebar *s, const struct map_hist *h)
 {
     struct share share[CLASSES_SAID];
     size_t all = largest(h->n, N_CLASSES, share, CLASSES_SAID);
-    char a[TEXT_NUM];
+    uint64_t whole = map_hist_sum(h);
 
-    for (size_t i = 0; i < all && i < CLASSES_SAID; i++) {
-        const struct class_info *c = class_info((enum cluster_class)share[i].which);
-
-        sidebar_swatch(s, c->letter, ROLE_CLASS + (unsigned)share[i].which, "%s %s",
-                    text_group(a, share[i].n), c->name);
-    }
+    for (size_t i = 0; i < all && i < CLASSES_SAID; i++)
+        say_share(s, PAINT_CLASS + (unsigned)share[i].which,
+                  class_info((enum cluster_class)share[i].which)->name, share[i].n, whole);
     if (all > CLASSES_SAID)
         sidebar_add(s, ROLE_DIM, "  and %zu more classes", all - CLASSES_SAID);
 }
@@ -216,15 +225,13 @@ static void say_guest_classes(struct sidebar *s, const struct guest_hist *h)
 {
     struct share share[N_GUEST_CLASSES];
     size_t all = largest(h->n, N_GUEST_CLASSES, share, N_GUEST_CLASSES);
+    uint64_t whole = guest_hist_sum(h);
     char a[TEXT_NUM];
 
-    for (size_t i = 0; i < all; i++) {
-        const struct guest_class_info *c =
-            guest_class_info((enum guest_class)share[i].which);
-
-        sidebar_swatch(s, c->letter, ROLE_GUEST + (unsigned)share[i].which, "%s %s",
-                    text_group(a, share[i].n), c->name);
-    }
+    for (size_t i = 0; i < all; i++)
+        say_share(s, PAINT_GUEST + (unsigned)share[i].which,
+                  guest_class_info((enum guest_class)share[i].which)->name, share[i].n,
+                  whole);
     if (h->steps)
         sidebar_add(s, h->breaks ? ROLE_TEXT : ROLE_DIM, "%s jumps in %s steps",
                  text_group((char[TEXT_NUM]){ 0 }, h->breaks), text_group(a, h->steps));

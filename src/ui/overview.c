@@ -99,6 +99,8 @@ static void add_guest_damage(struct overview *o, const struct ui *ui)
     damage_find(ui->scan, true, &d);
     if (d.n) {
         say_damage(&d, &b);
+        if (ui->scan->partial)
+            buf_puts(&b, ", so far");
         line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
         line->link = LINK_PLACE;
         line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = d.list[0].start };
@@ -265,7 +267,9 @@ static void add_disk(struct overview *o, const struct ui *ui)
                       "nothing",
                       text_group(a, l->normal), text_group(b, l->compressed),
                       text_group(c, l->zero_alloc), text_group(d, l->zero_plain));
-    overview_fact(o, SECTION_DISK, "preallocation", "%s", preallocation_words(preallocation_from_scan(ui->scan)));
+    if (!ui->scan->partial)
+        overview_fact(o, SECTION_DISK, "preallocation", "%s",
+                      preallocation_words(preallocation_from_scan(ui->scan)));
     line = overview_fact(o, SECTION_DISK, "fragmentation",
                          "%s: %s of %s steps to the next cluster jump",
                          text_percent(a, st->data_breaks, st->data_steps),
@@ -291,13 +295,16 @@ static void add_check(struct overview *o, const struct ui *ui)
     char c[TEXT_NUM];
 
     overview_add(o, SECTION_CHECK, LOOK_HEADING, "Checked");
-    overview_fact(o, SECTION_CHECK, "looked at",
-                  "%s L2 tables, %s refcount blocks, %s clusters",
-                  text_group(a, r->stats.l2_tables), text_group(b, r->stats.refblocks),
-                  text_group(c, ui->img->geo.n_clusters));
+    if (!r->partial)
+        overview_fact(o, SECTION_CHECK, "looked at",
+                      "%s L2 tables, %s refcount blocks, %s clusters",
+                      text_group(a, r->stats.l2_tables),
+                      text_group(b, r->stats.refblocks),
+                      text_group(c, ui->img->geo.n_clusters));
     if (r->partial)
         overview_fact(o, SECTION_CHECK, "not done",
-                      "refcounts were not compared: leaks are not known")
+                      "the scan was stopped, and refcounts were not compared: leaks are not "
+                      "known; R scans again")
             ->role = ROLE_ALARM;
     else if (q->refused)
         overview_fact(o, SECTION_CHECK, "qemu-img check", "would not check this image");

@@ -309,27 +309,53 @@ static void next_colouring(struct map_view *v, const struct ui *ui, struct reque
     (void)ui;
 }
 
-/* Clicks count in the map they hit, and make it the one in front. */
-static void click(struct map_view *v, const struct ui *ui, const struct act_arg *arg,
-                  struct request *req)
+/* The map under the mouse, which becomes the one in front; *in is relative to it. */
+static struct map_pane *pane_under(struct map_view *v, const struct act_arg *arg,
+                                   struct act_arg *in)
 {
     struct map_layout l;
 
     map_layout(v, v->rows, v->cols, &l);
     for (int s = 0; s < N_SPACES; s++) {
-        struct act_arg in = { arg->y - l.y, arg->x - l.x[s], arg->count };
-
-        if (in.y < 0 || in.y >= l.h || in.x < 0 || in.x >= l.w[s])
+        *in = (struct act_arg){ arg->y - l.y, arg->x - l.x[s], arg->count };
+        if (in->y < 0 || in->y >= l.h || in->x < 0 || in->x >= l.w[s])
             continue;
         if ((enum map_space)s != v->focus) {
             v->focus = (enum map_space)s;
             v->linked = false;
         }
-        if (pane_act(&v->pane[s], ACT_CLICK, &in) || arg->count != 2)
-            moved(v, ui, req);
-        else
-            open_tile(v, ui, req);
+        return &v->pane[s];
     }
+    return NULL;
+}
+
+static void click(struct map_view *v, const struct ui *ui, const struct act_arg *arg,
+                  struct request *req)
+{
+    struct act_arg in;
+    struct map_pane *p = pane_under(v, arg, &in);
+
+    if (!p)
+        return;
+    if (pane_act(p, ACT_CLICK, &in) || arg->count != 2)
+        moved(v, ui, req);
+    else
+        open_tile(v, ui, req);
+}
+
+/* The wheel zooms around the mouse. */
+static void wheel(struct map_view *v, const struct ui *ui, enum action action,
+                  const struct act_arg *arg, struct request *req)
+{
+    struct act_arg in;
+    struct map_pane *p = pane_under(v, arg, &in);
+
+    if (!p)
+        return;
+    if (pane_act(p, ACT_CLICK, &in))
+        moved(v, ui, req);
+    pane_zoom(p, action == ACT_SCROLL_UP ? 1 : -1);
+    zoom_message(v, ui, req);
 }
 
 static void map_act(void *state, const struct ui *ui, enum action action,
@@ -377,6 +403,9 @@ static void map_act(void *state, const struct ui *ui, enum action action,
         break;
     case ACT_CLICK:
         click(v, ui, arg, req);
+        break;
+    case ACT_SCROLL_UP: case ACT_SCROLL_DOWN:
+        wheel(v, ui, action, arg, req);
         break;
     default:
         if (pane_act(p, action, arg))

@@ -109,11 +109,32 @@ static void huge_disk_is_cut_into_tiles_that_cover_it(void **state)
     builder_map(s.b, 3);
     builder_poke_field(s.b, "header", 0, "size", UINT64_C(1) << 40);
     scan_it(&s);
-    assert_true(guest_map_cells(s.guest, 0, tiles_fit(UINT64_C(1) << 28, 90), 100, h, NULL));
+    assert_true(guest_map_tiles(s.guest, 0, tiles_fit(UINT64_C(1) << 28, 90), 100, h, NULL));
     for (size_t i = 0; i < 100; i++)
         sum += guest_hist_sum(&h[i]);
     assert_true(sum == guest_map_clusters(s.guest));
     assert_int_equal(h[0].n[GUEST_DATA], 1);
+    drop(&s);
+}
+
+/* Searching narrows cells down: they must be exact. */
+static void cells_are_exact_however_large_they_are(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    uint64_t per = (UINT64_C(1) << 16) + 3;
+    struct guest_hist h[8];
+
+    (void)state;
+    builder_map(s.b, 1000);
+    builder_poke_field(s.b, "header", 0, "size", UINT64_C(1) << 40);
+    scan_it(&s);
+    assert_true(guest_map_cells(s.guest, 999, per, 8, h, NULL));
+    assert_int_equal(h[0].n[GUEST_DATA], 1);
+    assert_true(guest_map_cells(s.guest, 1001, per, 8, h, NULL));
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(h[i].n[GUEST_DATA], 0);
+        assert_int_equal(guest_hist_sum(&h[i]), per);
+    }
     drop(&s);
 }
 
@@ -142,6 +163,7 @@ int main(void)
         cmocka_unit_test(one_used_cluster_of_a_hundred_does_not_fill_a_tile),
         cmocka_unit_test(tiles_of_any_size_cover_each_guest_cluster_once),
         cmocka_unit_test(huge_disk_is_cut_into_tiles_that_cover_it),
+        cmocka_unit_test(cells_are_exact_however_large_they_are),
         cmocka_unit_test(a_leak_is_seen_however_many_clusters_a_tile_has),
     };
 

@@ -241,7 +241,7 @@ static void guest_tiles(const struct tile_source *from, enum map_colouring colou
     for (size_t done = 0; hist && done < n && at < all; done += GUEST_BATCH) {
         size_t k = n - done < GUEST_BATCH ? n - done : GUEST_BATCH;
 
-        if (!guest_map_cells(from->guest, at, per_tile, k, hist, NULL))
+        if (!guest_map_tiles(from->guest, at, per_tile, k, hist, NULL))
             break;
         for (size_t i = 0; i < k && at < all; i++, at += u64_min(per_tile, all - at))
             guest_tile(from, colouring, at, &hist[i], &out[done + i]);

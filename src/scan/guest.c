@@ -250,11 +250,11 @@ static void add_range(const struct guest_map *g, struct table_reader *t, uint64_
     }
 }
 
-bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
-                     size_t n_cells, struct guest_hist *out, struct error *err)
+/* Cells whose edges are moved down to multiples of `grain` clusters. */
+static bool grained_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
+                          size_t n_cells, uint64_t grain, struct guest_hist *out,
+                          struct error *err)
 {
-    uint64_t bin_len = UINT64_C(1) << g->bin_bits;
-    uint64_t grain = n_cells > 1 && per_cell > bin_len ? bin_len : 1;
     uint64_t at = u64_min(first, g->n_clusters) / grain * grain;
     struct table_reader t;
 
@@ -263,8 +263,8 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
     for (size_t i = 0; i < n_cells; i++) {
         uint64_t end;
 
-        first = first < g->n_clusters ? first + u64_min(per_cell, g->n_clusters - first)
-                                      : first;
+        if (first < g->n_clusters)
+            first += u64_min(per_cell, g->n_clusters - first);
         end = first >= g->n_clusters ? g->n_clusters : first / grain * grain;
         memset(&out[i], 0, sizeof out[i]);
         add_range(g, &t, at, end, &out[i]);
@@ -272,4 +272,19 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
     }
     free(t.bytes);
     return true;
+}
+
+bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
+                     size_t n_cells, struct guest_hist *out, struct error *err)
+{
+    return grained_cells(g, first, per_cell, n_cells, 1, out, err);
+}
+
+bool guest_map_tiles(const struct guest_map *g, uint64_t first, uint64_t per_tile,
+                     size_t n_tiles, struct guest_hist *out, struct error *err)
+{
+    uint64_t bin_len = UINT64_C(1) << g->bin_bits;
+
+    return grained_cells(g, first, per_tile, n_tiles, per_tile > bin_len ? bin_len : 1, out,
+                         err);
 }

@@ -61,11 +61,14 @@ bool guest_map_build(const struct scan_result *scan, _Atomic bool *cancel,
 void guest_map_free(struct guest_map *g);
 
 /* Histograms of n_cells neighbouring cells of `per_cell` guest clusters each, starting at
- * guest cluster `first`. Reads tables when cells are finer than the survey (bounded by the
- * clusters on the screen). Of several cells that are coarser each begins and ends at the
- * edge of a part of the survey, at most one part before its own. */
+ * guest cluster `first`. Reads tables when cells are finer than the survey, and at their
+ * edges (bounded by the clusters on the screen). */
 bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cell,
                      size_t n_cells, struct guest_hist *out, struct error *err);
+/* The same for drawing: where cells are coarser than the parts of the survey each begins
+ * and ends at the edge of one, at most a part before its own, so that no table is read. */
+bool guest_map_tiles(const struct guest_map *g, uint64_t first, uint64_t per_tile,
+                     size_t n_tiles, struct guest_hist *out, struct error *err);
 uint64_t guest_map_clusters(const struct guest_map *g);
 
 /* An extent of equal mapping, as `qemu-img map` lists them. */

@@ -16,37 +16,56 @@
 #define SIDE_MIN    72      /* columns from which the explanation stands beside the map */
 #define BOTH_MIN    120     /* ... and from which both maps are shown */
 
+static int legend_rows(const struct map_view *v, int rows, int cols)
+{
+    if (!v->legend || rows < 9)
+        return 0;
+    if (rows < 14 || v->legend_w <= cols)
+        return 1;
+    return v->legend_w <= cols * 2 - 20 ? 2 : 3;
+}
+
+/* Columns of the explanation; 0: it stands below the maps. */
+static int side_columns(int cols)
+{
+    int w = cols / 3;
+
+    if (cols < SIDE_MIN)
+        return 0;
+    if (cols >= BOTH_MIN && cols < 160)
+        return 32;
+    return w > 40 ? 40 : w < 28 ? 28 : w;
+}
+
+/* Both maps share `w` columns, or the one in front has them. */
+static void place_maps(struct map_layout *l, enum map_space front, int w)
+{
+    if (!l->both) {
+        l->w[front] = w;
+        return;
+    }
+    l->w[SPACE_FILE] = (w - 1) / 2;
+    l->x[SPACE_GUEST] = l->w[SPACE_FILE] + 1;
+    l->w[SPACE_GUEST] = w - l->x[SPACE_GUEST];
+}
+
 void map_layout(const struct map_view *v, int rows, int cols, struct map_layout *out)
 {
+    int side = side_columns(cols);
+    int below = side ? 0 : rows >= 14 ? 4 : rows >= 5 ? 1 : 0;
     struct map_layout l = { .both = cols >= BOTH_MIN, .title = rows >= 5 };
-    int below = 0;
-    int maps;
 
-    l.legend_h = !v->legend || rows < 9 ? 0 : rows < 14 ? 1
-               : v->legend_w <= cols ? 1 : v->legend_w <= cols * 2 - 20 ? 2 : 3;
-    if (cols >= SIDE_MIN) {
-        l.side_w = cols / 3 > 40 ? 40 : cols / 3 < 28 ? 28 : cols / 3;
-        if (l.both && cols < 160)
-            l.side_w = 32;
-    } else {
-        below = rows >= 14 ? 4 : rows >= 5 ? 1 : 0;
-    }
+    l.legend_h = legend_rows(v, rows, cols);
     l.y = l.title;
     l.h = rows - l.title - l.legend_h - below;
-    maps = cols - (l.side_w ? l.side_w + 2 : 0);
-    if (l.both) {
-        l.w[SPACE_FILE] = (maps - 1) / 2;
-        l.x[SPACE_GUEST] = l.w[SPACE_FILE] + 1;
-        l.w[SPACE_GUEST] = maps - l.x[SPACE_GUEST];
-    } else {
-        l.w[v->focus] = maps;
-    }
     l.legend_y = l.y + l.h;
-    if (l.side_w) {
-        l.side_x = maps + 2;
+    place_maps(&l, v->focus, side ? cols - side - 2 : cols);
+    if (side) {
+        l.side_x = cols - side;
         l.side_h = rows - l.legend_h;
+        l.side_w = side;
     } else {
-        l.side_y = l.y + l.h + l.legend_h;
+        l.side_y = l.legend_y + l.legend_h;
         l.side_h = below;
         l.side_w = cols;
     }

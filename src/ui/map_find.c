@@ -53,61 +53,80 @@ static bool guest_class_named(const char *text, enum guest_class *out)
     return false;
 }
 
+/* Clusters [first, end) of the guest disk that are searched, from one side. */
+struct hunt {
+    const struct guest_map *g;
+    enum guest_class cls;
+    int dir;
+    uint64_t first, end;
+};
+
 /* Looks through n cells from cluster `first` on, n at most FIND_BATCH; the cell that has
  * the class, or n. */
-static size_t find_cell(const struct guest_map *g, uint64_t first, uint64_t cell,
-                        size_t n, int dir, enum guest_class cls)
+static size_t find_cell(const struct hunt *h, uint64_t first, uint64_t cell, size_t n)
 {
     struct guest_hist hist[FIND_BATCH];
 
-    if (!guest_map_cells(g, first, cell, n, hist, NULL))
+    if (!guest_map_cells(h->g, first, cell, n, hist, NULL))
         return n;
     for (size_t i = 0; i < n; i++) {
-        size_t k = dir > 0 ? i : n - 1 - i;
+        size_t k = h->dir > 0 ? i : n - 1 - i;
 
-        if (hist[k].n[cls])
+        if (hist[k].n[h->cls])
             return k;
     }
     return n;
+}
+
+/* Of n cells of which `looked` have been looked at, how many to take next: the last one of
+ * all may be shorter than the others and goes alone. */
+static size_t next_batch(const struct hunt *h, uint64_t n, uint64_t looked)
+{
+    size_t batch = (size_t)u64_min(n - looked, FIND_BATCH);
+
+    if (h->dir < 0)
+        return looked == 0 ? 1 : batch;
+    return looked + batch == n && batch > 1 ? batch - 1 : batch;
+}
+
+/* Narrows the hunt down to the first cell of that size with the class; false: none. */
+static bool narrow(struct hunt *h, uint64_t cell)
+{
+    uint64_t n = div_up(h->end - h->first, cell);
+    size_t batch;
+
+    for (uint64_t looked = 0; looked < n; looked += batch) {
+        uint64_t at;
+        size_t k;
+
+        batch = next_batch(h, n, looked);
+        at = h->first + (h->dir > 0 ? looked : n - looked - batch) * cell;
+        k = find_cell(h, at, u64_min(cell, h->end - at), batch);
+        if (k < batch) {
+            h->first = at + k * cell;
+            h->end = h->first + u64_min(cell, h->end - h->first);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* First (dir > 0) or last cluster of a class in [first, end): in ever smaller cells. */
 static bool find_guest(const struct guest_map *g, uint64_t first, uint64_t end, int dir,
                        enum guest_class cls, uint64_t *out)
 {
+    struct hunt h = { g, cls, dir, first, end };
     uint64_t cell = 1;
 
     while (div_up(end - first, cell) > FIND_CELLS)
         cell *= 2;
-    for (;;) {
-        uint64_t n = div_up(end - first, cell);
-        uint64_t looked = 0;
-        size_t k = 0;
-        size_t batch = 0;
-
-        for (; looked < n; looked += batch) {
-            uint64_t at;
-
-            /* The last cell may be a short one: it goes alone. */
-            batch = (size_t)u64_min(n - looked, FIND_BATCH);
-            if (dir < 0 ? looked == 0 : looked + batch == n && batch > 1)
-                batch = dir < 0 ? 1 : batch - 1;
-            at = first + (dir > 0 ? looked : n - looked - batch) * cell;
-            k = find_cell(g, at, u64_min(cell, end - at), batch, dir, cls);
-            if (k < batch) {
-                first = at + k * cell;
-                end = first + u64_min(cell, end - first);
-                break;
-            }
-        }
-        if (looked >= n)
-            return false;
+    for (; narrow(&h, cell); cell = cell > FIND_CELLS ? cell / FIND_CELLS : 1) {
         if (cell == 1) {
-            *out = first;
+            *out = h.first;
             return true;
         }
-        cell = cell > FIND_CELLS ? cell / FIND_CELLS : 1;
     }
+    return false;
 }
 
 static bool in_guest(const struct map_view *v, enum guest_class cls, int dir,

@@ -54,6 +54,9 @@
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */
 #define GUESS_CLUSTERS_MAX      131072      /* looked at in one search for a table */
 #define GUESS_BLIND_MAX         32768       /* ... when the cluster size is unknown too */
+#define LUKS_ITERATIONS_MAX     UINT32_C(100000000)     /* of one key slot: some minutes */
+#define LUKS_STRIPES_MAX        65536
+#define KEY_FILE_MAX            65536       /* bytes */
 #define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
                                                header */
 

@@ -148,6 +148,8 @@ static const struct opt disk_opts[] = {
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
       "open the backing files, and the external data file, that the image names; without "
       "this nothing that an image names is ever opened, and what lies there is missing" },
+    { OPT_KEY_FILE, "key-file", ARG_REQUIRED, "FILE", NULL,
+      "the pass phrase of an encrypted image is what this file holds" },
 };
 static const struct opt_group disk = { "Disk", ROWS(disk_opts) };
 

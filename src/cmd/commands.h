@@ -43,6 +43,7 @@ struct settings {
     bool ascii, no_mouse;
     bool no_sandbox;            /* --no-sandbox */
     const char *layer;          /* --layer, or NULL: the active one */
+    const char *key_file;       /* --key-file, or NULL */
     bool hex;                   /* --hex */
     bool qcow2;                 /* --format qcow2 */
     enum damage_action on_damage;   /* --on-damage */

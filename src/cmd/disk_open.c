@@ -6,6 +6,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
 
 static void tell_fault(const char *name, const char *fault)
 {
@@ -17,15 +20,35 @@ static void tell_fault(const char *name, const char *fault)
     message_error(name, &err);
 }
 
+/* All of a key file. */
+static bool read_key(const char *path, struct disk_files *f, struct error *err)
+{
+    struct source *src;
+    bool ok = false;
+
+    if (!source_open_file(path, &src, err))
+        return false;
+    f->key_len = (size_t)u64_min(source_size(src), KEY_FILE_MAX + 1);
+    if (f->key_len > KEY_FILE_MAX) {
+        err_set(err, ERR_LIMIT, "the key file has more than %d bytes", KEY_FILE_MAX);
+    } else {
+        f->key = malloc(f->key_len + 1);
+        ok = f->key ? source_read(src, 0, f->key, f->key_len, err)
+                    : err_set(err, ERR_NOMEM, "out of memory");
+    }
+    source_close(src);
+    return ok;
+}
+
 bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
                      struct error *err)
 {
     struct disk_files f = DISK_FILES_INIT;
 
-    if (!open_image_only(s, name, &f.img, err))
-        return false;
-    if (!chain_open(name, f.img, s->backing, &f.chain, err)) {
-        image_close(f.img);
+    if ((s->key_file && !read_key(s->key_file, &f, err)) ||
+        !open_image_only(s, name, &f.img, err) ||
+        !chain_open(name, f.img, s->backing, &f.chain, err)) {
+        disk_files_close(&f);
         return false;
     }
     tell_guesses(name, f.img);
@@ -42,7 +65,8 @@ void disk_files_close(struct disk_files *f)
 {
     chain_close(&f->chain);
     image_close(f->img);
-    f->img = NULL;
+    free(f->key);
+    *f = (struct disk_files)DISK_FILES_INIT;
 }
 
 bool disk_files_layer(const struct settings *s, const struct disk_files *f,
@@ -54,7 +78,8 @@ bool disk_files_layer(const struct settings *s, const struct disk_files *f,
 bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct disk **out,
                      struct error *err)
 {
-    const struct disk_options opt = { .chain = &f->chain };
+    const struct disk_options opt = { .chain = &f->chain, .key = f->key,
+                                      .key_len = f->key_len };
 
     return disk_open(f->img, layer, &opt, out, err);
 }

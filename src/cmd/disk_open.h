@@ -7,14 +7,16 @@
 #include "cmd/cmd_common.h"
 #include "disk/disk.h"
 
-/* An image with what lies below it. */
+/* An image with what lies below it, and the key. */
 struct disk_files {
     struct image *img;
     struct chain chain;
+    void *key;                  /* owned; contents of --key-file, NULL: none */
+    size_t key_len;
 };
-#define DISK_FILES_INIT { NULL, CHAIN_INIT }
+#define DISK_FILES_INIT { NULL, CHAIN_INIT, NULL, 0 }
 
-/* Opens the image and, with --backing, the files it names; says what of them is missing. Does
+/* Reads the key file, opens the image and, with --backing, the files it names; says what of them is missing. Does
  * not enter the sandbox. */
 bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
                      struct error *err);

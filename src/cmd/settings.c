@@ -197,6 +197,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_LAYER:
         s->layer = arg;
         return true;
+    case OPT_KEY_FILE:
+        s->key_file = arg;
+        return true;
     case OPT_HEX:
         s->hex = true;
         return true;

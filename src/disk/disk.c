@@ -90,6 +90,25 @@ static void add_chain(struct disk *d, const struct chain *chain)
     }
 }
 
+/* Opens what is encrypted of the chain. A final newline of a key file is tried without. */
+static bool open_crypts(struct disk *d, const struct disk_options *opt, struct error *err)
+{
+    const uint8_t *key = opt ? opt->key : NULL;
+
+    for (unsigned i = 0; key && i < d->n; i++) {
+        struct level *lv = &d->level[i];
+
+        if (!lv->img || !lv->img->hdr.crypt_method)
+            continue;
+        if (opt->key_len && key[opt->key_len - 1] == '\n' &&
+            crypt_open(lv->img, key, opt->key_len - 1, &lv->crypt, NULL))
+            continue;
+        if (!crypt_open(lv->img, key, opt->key_len, &lv->crypt, err))
+            return false;
+    }
+    return true;
+}
+
 bool disk_open(const struct image *img, struct disk_layer layer,
                const struct disk_options *opt, struct disk **out, struct error *err)
 {
@@ -112,7 +131,8 @@ bool disk_open(const struct image *img, struct disk_layer layer,
         add_chain(d, chain);
     last = d->level[d->n - 1].img;
     d->absent = last && last->backing_file;
-    if (!meta_new(&d->meta, err) || !packed_new(&d->packed, err)) {
+    if (!meta_new(&d->meta, err) || !packed_new(&d->packed, err) ||
+        !open_crypts(d, opt, err)) {
         disk_close(d);
         return false;
     }
@@ -126,6 +146,8 @@ void disk_close(struct disk *d)
         return;
     meta_free(d->meta);
     packed_free(d->packed);
+    for (unsigned i = 0; i < d->n; i++)
+        crypt_close(d->level[i].crypt);
     free(d->level);
     free(d);
 }

@@ -78,11 +78,14 @@ bool disk_layer_parse(const struct image *img, const char *text, struct disk_lay
 
 struct disk_options {
     const struct chain *chain;  /* of the image, with what of it is open; NULL: nothing */
+    const void *key;            /* pass phrase for encrypted files of the chain; NULL: none */
+    size_t key_len;             /* bytes */
 };
 
 struct disk;
 
-/* Image and chain must outlive the disk. An image without a chain, or with missing files
+/* Fails when a key is given that opens an encrypted file of the chain not. Image and chain must
+ * outlive the disk. An image without a chain, or with missing files
  * in it, can be read as far as it goes. */
 bool disk_open(const struct image *img, struct disk_layer layer,
                const struct disk_options *opt, struct disk **out, struct error *err);

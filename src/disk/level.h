@@ -4,6 +4,7 @@
 #ifndef QCHECK_DISK_LEVEL_H
 #define QCHECK_DISK_LEVEL_H
 
+#include "disk/crypt.h"
 #include "disk/disk.h"
 #include "disk/meta.h"
 #include "disk/packed.h"
@@ -15,7 +16,7 @@ struct level {
     uint64_t l1_off, l1_n;      /* of the layer: host byte, entries */
     uint64_t first;             /* offset in the layer of byte 0 of the disk (VM state) */
     uint64_t size;              /* bytes of the disk; past it the file says nothing */
-    const struct crypt *crypt;  /* opened with a key; NULL: none */
+    struct crypt *crypt;        /* owned; opened with a key, NULL: none */
     bool l1_may_end;            /* an L1 table shorter than the disk is no fault */
 };
 

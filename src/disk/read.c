@@ -53,6 +53,36 @@ static bool add_read(struct disk_spans *spans, const struct todo *j, struct erro
     return ok;
 }
 
+/* Decrypts what was read of a piece. Of a sector that is not read as a whole, all is read
+ * again. */
+static bool decrypt(const struct level *lv, struct todo *j, uint64_t guest_off,
+                    struct error *err)
+{
+    uint8_t sector[CRYPT_SECTOR];
+    uint64_t n;
+
+    for (uint64_t at = 0; at < j->p.len; at += n) {
+        uint64_t host = j->p.host_off + at, in = host % CRYPT_SECTOR, left = j->p.len - at;
+        bool ok;
+
+        if (!in && left >= CRYPT_SECTOR) {
+            n = left - left % CRYPT_SECTOR;
+            ok = crypt_decrypt(lv->crypt, host, guest_off + at, j->dst + at, (size_t)n);
+        } else {
+            n = u64_min(left, CRYPT_SECTOR - in);
+            (void)source_read(lv->data, host - in, sector, sizeof sector, NULL);
+            ok = crypt_decrypt(lv->crypt, host - in, guest_off + at - in, sector, sizeof sector);
+            memcpy(j->dst + at, sector + in, (size_t)n);
+        }
+        if (!ok)
+            return err_set(err, ERR_NOMEM, "libcrypto cannot decrypt");
+    }
+    if (j->bad.len)                     /* zeros were decrypted there */
+        memset(j->dst + (u64_max(j->bad.off, j->p.host_off) - j->p.host_off), 0,
+               (size_t)u64_min(j->bad.len, j->p.len));
+    return true;
+}
+
 /* Pieces [first, n) that lie stored in the same file are read together; returns the end of
  * them. */
 static size_t read_stored(struct disk *d, struct todo *job, size_t first, size_t n)
@@ -99,7 +129,12 @@ static bool read_batch(struct disk *d, struct todo *job, size_t n, struct disk_s
 {
     for (size_t i = 0; i < n;) {
         if (job[i].p.fetch == FETCH_HOST) {
-            i = read_stored(d, job, i, n);
+            size_t end = read_stored(d, job, i, n);
+            const struct level *lv = &d->level[job[i].p.depth];
+
+            for (; i < end; i++)
+                if (lv->crypt && !decrypt(lv, &job[i], job[i].off + lv->first, err))
+                    return false;
             continue;
         }
         if (job[i].p.fetch == FETCH_ZEROS)

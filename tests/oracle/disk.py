@@ -139,6 +139,8 @@ def disk_differences(path, mode, data_file, layer, sound, key):
             if s not in lost:
                 found.append(f"{where}: QEMU cannot read {s * 512}, qcheck says nothing")
                 break
+        elif a[:len(b)] != b and mode == "secret" and lost.get(s) in ODD:
+            pass                # QEMU decrypts zeros from past the end
         elif a[:len(b)] != b:
             found.append(f"{where}: bytes differ at {s * 512} ({lost.get(s)})")
             break
@@ -162,8 +164,6 @@ class Disks(compare.Comparison):
             # By id: QEMU takes a name that is another's id for that.
             layers += [s["id"] for s in json.loads(out).get("snapshots", [])][:3]
         found = []
-        if mode == "secret":
-            return mode, qemu, mine, found
         own = compare.qcheck("info", "--output", "json", path)
         if own[0] != 0 or json.loads(own[1])["virtual-size"] > SIZE_MAX:
             return mode, qemu, mine, found

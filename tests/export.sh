@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+# export, read and sum: what they write, and what they refuse to write to. QEMU and sha256sum
+# say what is right.
+set -u
+for tool in qemu-img qemu-io sha256sum; do
+    command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
+done
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+samples=$(cd "$top_srcdir/data/samples" && pwd)
+cd "$work" || exit 99
+bad=0
+complain() { echo "$*"; bad=1; }
+status() {
+    wanted=$1; shift
+    "$QCHECK" "$@" > out 2> err
+    got=$?
+    [ $got -eq "$wanted" ] || complain "qcheck $*: exit status $got, not $wanted: $(cat err)"
+}
+err_has() { grep -q -- "$1" err || complain "no '$1' on standard error of: $2"; }
+sum_of() { "$QCHECK" sum "$@" 2>/dev/null | cut -d' ' -f1; }
+
+# --- a disk with data, zeros, compressed clusters and a snapshot, over a backing file ---
+qemu-img create -q -f raw base.raw 8M
+qemu-io -f raw -c 'write -P 7 1M 3M' base.raw >/dev/null
+qemu-img create -q -f qcow2 -b base.raw -F raw top.qcow2 9M
+qemu-io -f qcow2 -c 'write -P 1 0 200k' -c 'write -z 2M 128k' -c 'write -c -P 3 3M 64k' \
+    top.qcow2 >/dev/null
+qemu-img snapshot -c before top.qcow2
+qemu-io -f qcow2 -c 'write -P 9 64k 64k' -c 'write -P 5 8M 100k' top.qcow2 >/dev/null
+qemu-img convert -O raw top.qcow2 wanted.raw
+qemu-img convert -l before -O raw top.qcow2 wanted-before.raw
+
+status 0 export --backing top.qcow2 got.raw
+cmp wanted.raw got.raw || complain "export differs from qemu-img convert"
+status 0 export --backing --layer before top.qcow2 before.raw
+cmp wanted-before.raw before.raw || complain "export of a snapshot differs"
+status 0 export --backing --layer all top.qcow2 all
+cmp wanted.raw all.active || complain "--layer=all: OUT.active differs"
+cmp wanted-before.raw all.snapshot-1 || complain "--layer=all: OUT.snapshot-1 differs"
+[ "$(du -k got.raw | cut -f1)" -lt 6000 ] || complain "export is not sparse"
+[ "$(sum_of --backing top.qcow2)" = "$(sha256sum < wanted.raw | cut -d' ' -f1)" ] ||
+    complain "sum differs from sha256sum"
+[ "$(sum_of --backing --layer before top.qcow2)" = \
+    "$(sha256sum < wanted-before.raw | cut -d' ' -f1)" ] || complain "sum of a snapshot differs"
+"$QCHECK" read --backing 1048570 100k top.qcow2 > part
+tail -c +1048571 wanted.raw | head -c 102400 | cmp - part || complain "read differs"
+
+# --- the overlay alone ---
+status 2 export top.qcow2 alone.raw
+err_has 'not open' "export without --backing"
+status 2 sum top.qcow2
+[ "$(sha256sum < alone.raw | cut -d' ' -f1)" = "$(cut -d' ' -f1 out)" ] ||
+    complain "sum of an overlay alone is not that of its export"
+
+# --- qcow2 ---
+status 0 export --backing --format qcow2 top.qcow2 got.qcow2
+qemu-img check -q got.qcow2 || complain "the qcow2 is not clean"
+qemu-img compare -q -f raw -F qcow2 wanted.raw got.qcow2 || complain "the qcow2 differs"
+qemu-img create -q -f qcow2 empty.qcow2 100M
+status 0 export --format qcow2 empty.qcow2 none.qcow2
+qemu-img check -q none.qcow2 || complain "an empty qcow2 is not clean"
+qemu-img compare -q empty.qcow2 none.qcow2 || complain "an empty qcow2 differs"
+
+# --- never over something ---
+status 1 export --backing top.qcow2 got.raw
+err_has overwrite "export over a file"
+cmp wanted.raw got.raw || complain "a refused export has changed the file"
+for target in top.qcow2 base.raw; do
+    cp $target kept
+    status 1 export --backing --overwrite top.qcow2 $target
+    cmp kept $target || complain "$target was written to"
+    ln $target link
+    status 1 export --backing --overwrite top.qcow2 link
+    cmp kept $target || complain "$target was written to by another name"
+    rm link
+done
+status 1 export --backing --overwrite --map top.qcow2 top.qcow2 other.raw
+qemu-img compare -q -f raw -F qcow2 wanted.raw top.qcow2 || complain "the map went into the image"
+status 0 export --backing --overwrite top.qcow2 got.raw
+
+# --- damage ---
+s=$samples/misaligned.qcow2
+qemu-img convert --salvage -O raw $s salvaged.raw 2>/dev/null
+status 2 export --map lost.map $s zeros.raw
+cmp salvaged.raw zeros.raw || complain "what can be had of a damaged image differs"
+grep -q '^0x[0-9A-F]* *0x[0-9A-F]* *-$' lost.map || complain "the map tells of nothing lost"
+status 1 export --on-damage stop $s stopped.raw
+status 2 export --on-damage mark=0xee $s marked.raw
+cmp -l zeros.raw marked.raw | awk '$3 != 356 || $2 != 0 { exit 1 }' ||
+    complain "something else than lost bytes was marked"
+status 2 export --output json --overwrite $s zeros.raw
+grep -q '"problem": "l2-table-misaligned"\|"problem": "data-misaligned"' out ||
+    complain "the summary names no problem"
+status 1 export --on-damage nonsense $s x.raw
+
+# --- resuming: what the map says is done is not read again ---
+status 0 export --backing --map m top.qcow2 whole.raw
+{ sed -n 1,4p m; echo '#'; printf '0x0 0x100000 +\n0x100000 0x800000 ?\n'; } > half
+printf 'XXXX' | dd of=whole.raw conv=notrunc bs=1 seek=500 2>/dev/null
+dd if=/dev/zero of=whole.raw conv=notrunc bs=64k seek=16 count=32 2>/dev/null
+cp half m
+status 0 export --backing --map m --resume top.qcow2 whole.raw
+cmp wanted.raw whole.raw > differs && complain "a range that was done has been read again"
+printf '\001\001\001\001' | dd of=whole.raw conv=notrunc bs=1 seek=500 2>/dev/null
+cmp wanted.raw whole.raw || complain "resuming did not get the rest"
+status 1 export --map m --resume empty.qcow2 whole.raw
+status 1 export --resume top.qcow2 whole.raw
+
+# --- encrypted ---
+if qemu-img create -q --object secret,id=s0,data=sesame -f qcow2 \
+    -o encrypt.format=luks,encrypt.key-secret=s0,encrypt.iter-time=10 luks.qcow2 4M 2>/dev/null
+then
+    qemu-io --object secret,id=s0,data=sesame -c 'write -P 6 1M 1M' --image-opts \
+        driver=qcow2,file.filename=luks.qcow2,encrypt.key-secret=s0 > /dev/null
+    qemu-img convert --object secret,id=s0,data=sesame -O raw --image-opts \
+        driver=qcow2,file.filename=luks.qcow2,encrypt.key-secret=s0 luks.raw
+    printf sesame > key
+    printf wrong > wrong
+    if "$QCHECK" --version | grep -q 'encryption.*: yes'; then
+        status 0 export --key-file key luks.qcow2 luks-got.raw
+        cmp luks.raw luks-got.raw || complain "an encrypted disk differs"
+        "$QCHECK" read --key-file key 1500001 777 luks.qcow2 > part
+        tail -c +1500002 luks.raw | head -c 777 | cmp - part ||
+            complain "bytes within sectors of an encrypted disk differ"
+    fi
+    status 1 export --key-file wrong luks.qcow2 luks-wrong.raw
+    status 2 export luks.qcow2 luks-none.raw
+fi
+exit $bad

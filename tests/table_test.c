@@ -12,8 +12,13 @@
 
 #include "inspect/address.h"
 #include "support/image_builder.h"
-#include "ui/table.h"
+#include "inspect/table.h"
 #include "ui/where.h"
+
+static struct known known_of(const struct image *img, const struct scan_result *scan)
+{
+    return (struct known){ .img = img, .scan = scan };
+}
 
 static struct ui ui_of(const struct image *img, const struct scan_result *scan)
 {
@@ -28,14 +33,14 @@ static void every_place_leads_to_its_row_and_back(void **state)
     };
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct image *img;
-    struct ui ui;
+    struct known known;
 
     (void)state;
     builder_map(b, 3);
     builder_add_snapshot(b, "1", "before");
     builder_add_bitmap(b, "daily", 16, 0);
     img = builder_open(b);
-    ui = ui_of(img, NULL);
+    known = known_of(img, NULL);
     for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++) {
         struct place place;
         struct place again;
@@ -45,7 +50,7 @@ static void every_place_leads_to_its_row_and_back(void **state)
 
         if (!address_parse(img, NULL, typed[i], &place, &err))
             fail_msg("%s: %s", typed[i], err.text);
-        assert_true(table_of_place(&ui, &place, &t, &row));
+        assert_true(table_of_place(&known, &place, &t, &row));
         again = table_place(img, &t, row);
         if (!place_equal(&place, &again) || place.file_off != again.file_off)
             fail_msg("%s does not come back", typed[i]);
@@ -58,7 +63,7 @@ static void a_guest_offset_without_table_leads_to_the_l1_row(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct image *img = builder_open(b);
-    struct ui ui = ui_of(img, NULL);
+    struct known known = known_of(img, NULL);
     struct place p = { .kind = PLACE_GUEST,
                        .guest_off = 3 << 20,
                        .file_off = NO_ADDRESS };
@@ -66,7 +71,7 @@ static void a_guest_offset_without_table_leads_to_the_l1_row(void **state)
     uint64_t row;
 
     (void)state;
-    assert_true(table_of_place(&ui, &p, &t, &row));
+    assert_true(table_of_place(&known, &p, &t, &row));
     assert_int_equal(t.kind, TABLE_L1);
     assert_int_equal(row, 1);
     image_close(img);
@@ -132,7 +137,7 @@ static void a_row_shows_stored_and_counted_refcounts(void **state)
     struct scan_result *scan;
     struct image *img;
     struct table_row row;
-    struct ui ui;
+    struct known known;
     uint64_t data;
     uint64_t index = 3;
 
@@ -142,10 +147,10 @@ static void a_row_shows_stored_and_counted_refcounts(void **state)
     img = builder_open(b);
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
     assert_true(problem_index_new(scan, &found, NULL));
-    ui = ui_of(img, scan);
-    ui.index = found;
+    known = known_of(img, scan);
+    known.index = found;
     table_resolve(img, &t);
-    table_read(&ui, &t, &index, 1, &row);
+    table_read(&known, &t, &index, 1, &row);
     assert_int_equal(row.type, L2_NORMAL);
     assert_int_equal(row.target_off, data);
     assert_int_equal(row.stored, 5);
@@ -163,7 +168,7 @@ static void a_strip_shows_where_an_l2_table_is_full(void **state)
     struct table t = { .kind = TABLE_L1 };
     struct image *img;
     struct table_row row;
-    struct ui ui;
+    struct known known;
     uint64_t index = 0;
 
     (void)state;
@@ -171,9 +176,9 @@ static void a_strip_shows_where_an_l2_table_is_full(void **state)
         builder_map_zero(b, i, false);
     builder_map_zero(b, 511, false);
     img = builder_open(b);
-    ui = ui_of(img, NULL);
+    known = known_of(img, NULL);
     table_resolve(img, &t);
-    table_read(&ui, &t, &index, 1, &row);
+    table_read(&known, &t, &index, 1, &row);
     assert_true(row.has_strip);
     assert_int_equal(row.strip[0], 8);
     for (int i = 1; i < STRIP - 1; i++)
@@ -190,16 +195,16 @@ static void entries_that_cannot_be_read_say_so(void **state)
     struct source *src;
     struct image *img;
     struct table_row row[2];
-    struct ui ui;
+    struct known known;
     const uint64_t index[] = { 0, 1 };
 
     (void)state;
     builder_map(b, 0);
     assert_true(source_open_failing(builder_source(b), b->l1_off, 8, &src, NULL));
     assert_true(image_open(src, NULL, &img, NULL));
-    ui = ui_of(img, NULL);
+    known = known_of(img, NULL);
     table_resolve(img, &t);
-    table_read(&ui, &t, index, 2, row);
+    table_read(&known, &t, index, 2, row);
     assert_true(row[0].unreadable);
     assert_false(row[1].unreadable);
     image_close(img);

@@ -5,7 +5,7 @@
 #define QCHECK_UI_TABLE_DRAW_H
 
 #include "ui/number.h"
-#include "ui/table.h"
+#include "ui/view.h"
 
 struct table_look {
     const struct ui *ui;

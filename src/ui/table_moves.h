@@ -4,7 +4,7 @@
 #ifndef QCHECK_UI_TABLE_MOVES_H
 #define QCHECK_UI_TABLE_MOVES_H
 
-#include "ui/table.h"
+#include "ui/view.h"
 
 /* Each asks for the move in *req, or says there why it cannot be. */
 void table_go(const struct ui *ui, struct table t, uint64_t index, struct request *req);

@@ -7,7 +7,7 @@
 
 #include "ui/list.h"
 #include "ui/number.h"
-#include "ui/table.h"
+#include "ui/view.h"
 
 #define ROWS_MAX 512            /* rows read for one screen */
 

@@ -40,6 +40,7 @@
 #include "base/error.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
+#include "inspect/table.h"
 #include "qcow2/image.h"
 #include "scan/scan.h"
 #include "ui/grid.h"
@@ -67,6 +68,11 @@ struct ui {
     enum view_id front;                     /* view shown last that was not help */
     const void *front_state;                /* its state, for its teach() */
 };
+
+static inline struct known ui_known(const struct ui *ui)
+{
+    return (struct known){ ui->img, ui->scan, ui->index };
+}
 
 /* What act() asks the frame for. */
 enum request_kind {

@@ -109,16 +109,18 @@ static struct place place_here(const struct tables_view *v, const struct ui *ui)
 
 static void tables_show(void *state, const struct ui *ui, const struct place *place)
 {
+    const struct known known = ui_known(ui);
     struct table t;
     uint64_t row;
 
-    if (table_of_place(ui, place, &t, &row))
+    if (table_of_place(&known, place, &t, &row))
         set_table(state, ui, &t, row);
 }
 
 static enum lit tables_lit(const void *state, const struct ui *ui, struct place *out)
 {
     const struct tables_view *v = state;
+    const struct known known = ui_known(ui);
     struct place lit = place_here(v, ui);
     struct table t;
     uint64_t row;
@@ -126,7 +128,7 @@ static enum lit tables_lit(const void *state, const struct ui *ui, struct place 
     if (v->table.off == NO_ADDRESS || v->list.n == 0 || place_equal(&lit, &ui->here))
         return LIT_HERE;
     *out = lit;
-    return table_of_place(ui, &ui->here, &t, &row) && table_same(&t, &v->table) &&
+    return table_of_place(&known, &ui->here, &t, &row) && table_same(&t, &v->table) &&
            row == index_of_row(v, v->list.at) ? LIT_ABOUT : LIT_OTHER;
 }
 
@@ -173,6 +175,7 @@ static void find_problems(struct tables_view *v, const struct ui *ui)
 
 static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
+    const struct known known = ui_known(ui);
     struct tables_view *v = state;
     int h = rows - tables_detail_rows(rows) - tables_head_rows(rows);
     struct table_row *next = calloc(ROWS_MAX, sizeof *next);
@@ -193,7 +196,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
         if (old)
             next[i] = *old;
         else
-            table_read(ui, &v->table, &index, 1, &next[i]);
+            table_read(&known, &v->table, &index, 1, &next[i]);
     }
     v->n_row = (size_t)u64_min((uint64_t)v->list.h, v->list.n - v->list.top);
     free(v->row);

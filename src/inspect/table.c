@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "ui/table.h"
+#include "inspect/table.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -154,15 +154,15 @@ struct place table_place(const struct image *img, const struct table *t, uint64_
     return p;
 }
 
-static void from_guest(const struct ui *ui, const struct place *p, struct table *t,
+static void from_guest(const struct known *k, const struct place *p, struct table *t,
                        uint64_t *row)
 {
-    uint64_t cluster = p->guest_off >> ui->img->geo.cluster_bits;
+    uint64_t cluster = p->guest_off >> k->img->geo.cluster_bits;
 
     *t = (struct table){ .kind = TABLE_L2, .layer = p->layer,
-                         .i = cluster >> ui->img->geo.l2_bits };
-    *row = cluster & (ui->img->geo.l2_entries - 1);
-    table_resolve(ui->img, t);
+                         .i = cluster >> k->img->geo.l2_bits };
+    *row = cluster & (k->img->geo.l2_entries - 1);
+    table_resolve(k->img, t);
     if (t->off == NO_ADDRESS) {
         *row = t->i;
         *t = (struct table){ .kind = TABLE_L1, .layer = p->layer };
@@ -170,20 +170,20 @@ static void from_guest(const struct ui *ui, const struct place *p, struct table 
 }
 
 /* The refcount entry of the cluster a file offset lies in. */
-static void from_cluster(const struct ui *ui, uint64_t cluster, struct table *t,
+static void from_cluster(const struct known *k, uint64_t cluster, struct table *t,
                          uint64_t *row)
 {
     *t = (struct table){ .kind = TABLE_REFBLOCK,
-                         .i = cluster >> ui->img->geo.refblock_bits };
-    *row = cluster & (ui->img->geo.refblock_entries - 1);
-    table_resolve(ui->img, t);
+                         .i = cluster >> k->img->geo.refblock_bits };
+    *row = cluster & (k->img->geo.refblock_entries - 1);
+    table_resolve(k->img, t);
     if (t->off == NO_ADDRESS) {
         *row = t->i;
         *t = (struct table){ .kind = TABLE_REFTABLE };
     }
 }
 
-bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
+bool table_of_place(const struct known *k, const struct place *p, struct table *t,
                     uint64_t *row)
 {
     struct site site;
@@ -218,23 +218,23 @@ bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
         *row = p->j;
         break;
     case PLACE_GUEST:
-        from_guest(ui, p, t, row);
+        from_guest(k, p, t, row);
         break;
     case PLACE_CLUSTER:
-        from_cluster(ui, p->i, t, row);
+        from_cluster(k, p->i, t, row);
         break;
     case PLACE_FILE_OFFSET:
         if (p->file_off == NO_ADDRESS)
             return false;
-        site_at(ui->img, ui->scan, p, p->file_off, &site);
+        site_at(k->img, k->scan, p, p->file_off, &site);
         if (site.place.kind == PLACE_HEADER)
             return false;
         if (site.place.kind != PLACE_NONE && site.place.kind != PLACE_FILE_OFFSET)
-            return table_of_place(ui, &site.place, t, row);
+            return table_of_place(k, &site.place, t, row);
         if (p->guest_off != NO_ADDRESS)
-            from_guest(ui, p, t, row);
+            from_guest(k, p, t, row);
         else
-            from_cluster(ui, geo_cluster_of(&ui->img->geo, p->file_off), t, row);
+            from_cluster(k, geo_cluster_of(&k->img->geo, p->file_off), t, row);
         break;
     default:
         return false;
@@ -242,7 +242,7 @@ bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
     if (t->kind == TABLE_REFTABLE || t->kind == TABLE_REFBLOCK ||
         t->kind == TABLE_SNAPSHOTS || t->kind == TABLE_BITMAPS || t->kind == TABLE_BITMAP)
         t->layer = LAYER_ACTIVE;
-    table_resolve(ui->img, t);
+    table_resolve(k->img, t);
     return true;
 }
 

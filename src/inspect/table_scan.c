@@ -9,7 +9,7 @@
 
 #include "base/num.h"
 #include "qcow2/spec.h"
-#include "ui/table.h"
+#include "inspect/table.h"
 
 #define CHUNK (UINT64_C(1) << 20)       /* bytes read at a time */
 

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The tables of an image as lists of rows: what the tables view shows. A table is never
- * loaded as a whole; rows are read as they are shown. */
-#ifndef QCHECK_UI_TABLE_H
-#define QCHECK_UI_TABLE_H
+/* The tables of an image as lists of rows. A table is never loaded as a whole; rows are
+ * read as they are shown. */
+#ifndef QCHECK_INSPECT_TABLE_H
+#define QCHECK_INSPECT_TABLE_H
 
-#include "ui/view.h"
+#include "inspect/problem_index.h"
+#include "inspect/site.h"
+#include "scan/scan.h"
+
+/* What is known of an image; all borrowed. */
+struct known {
+    const struct image *img;
+    const struct scan_result *scan;         /* NULL: no scan has ended */
+    const struct problem_index *index;      /* of its problems, or NULL */
+};
 
 enum table_kind {
     TABLE_L1, TABLE_L2, TABLE_REFTABLE, TABLE_REFBLOCK, TABLE_SNAPSHOTS, TABLE_BITMAPS,
@@ -49,7 +58,7 @@ struct table_row {
 void table_resolve(const struct image *img, struct table *t);
 
 /* Reads the rows with these indices (rising); bounded by n. */
-void table_read(const struct ui *ui, const struct table *t,
+void table_read(const struct known *k, const struct table *t,
                 const uint64_t *index, size_t n, struct table_row *out);
 
 /* Host byte of entry number `index` (refcounts narrower than a byte: of its byte). */
@@ -77,7 +86,7 @@ bool table_find(const struct image *img, const struct table *t, uint64_t wanted,
 struct place table_place(const struct image *img, const struct table *t, uint64_t index);
 
 /* The table and row that show a place; false when no table does. Reads one entry. */
-bool table_of_place(const struct ui *ui, const struct place *p, struct table *t,
+bool table_of_place(const struct known *k, const struct place *p, struct table *t,
                     uint64_t *row);
 
 /* "L1 table of snapshot 2", "L2 table of L1[3]" */

@@ -7,7 +7,7 @@
 
 #include "base/num.h"
 #include "qcow2/spec.h"
-#include "ui/table.h"
+#include "inspect/table.h"
 
 #define PIECE 4096              /* bytes looked at for one part of a strip */
 
@@ -40,10 +40,10 @@ static void fill_word(const struct image *img, const struct table *t, struct tab
     set_target(r, word & mask, img->geo.cluster_size);
 }
 
-static void fill_refcount(const struct ui *ui, const struct table *t, struct table_row *r,
+static void fill_refcount(const struct known *k, const struct table *t, struct table_row *r,
                           const uint8_t *bytes)
 {
-    const struct geometry *geo = &ui->img->geo;
+    const struct geometry *geo = &k->img->geo;
     uint64_t cluster = (t->i << geo->refblock_bits) + r->index;
     uint64_t in_byte = geo->refcount_bits < 8 ? r->index % (8 / geo->refcount_bits) : 0;
 
@@ -69,9 +69,9 @@ static void fill_listed(const struct image *img, const struct table *t,
     }
 }
 
-static void fill_row(const struct ui *ui, const struct table *t, struct table_row *r)
+static void fill_row(const struct known *k, const struct table *t, struct table_row *r)
 {
-    const struct image *img = ui->img;
+    const struct image *img = k->img;
     uint8_t bytes[16] = { 0 };
     size_t len = t->kind == TABLE_L2 ? img->geo.l2_entry_size
                : t->kind == TABLE_REFBLOCK ? u64_max(img->geo.refcount_bits / 8, 1) : 8;
@@ -85,14 +85,14 @@ static void fill_row(const struct ui *ui, const struct table *t, struct table_ro
     if (t->kind == TABLE_L2)
         fill_l2(img, r, bytes);
     else if (t->kind == TABLE_REFBLOCK)
-        fill_refcount(ui, t, r, bytes);
+        fill_refcount(k, t, r, bytes);
     else
         fill_word(img, t, r, be64(bytes));
 }
 
-static void add_counts(const struct ui *ui, struct table_row *r)
+static void add_counts(const struct known *k, struct table_row *r)
 {
-    const struct geometry *geo = &ui->img->geo;
+    const struct geometry *geo = &k->img->geo;
     struct map_cell cell;
     uint64_t cluster;
 
@@ -102,34 +102,34 @@ static void add_counts(const struct ui *ui, struct table_row *r)
     if (!r->has_counts) {
         r->has_counts = true;
         r->stored_known =
-            image_stored_refcount(ui->img, cluster, &r->stored) != STORED_UNREADABLE;
+            image_stored_refcount(k->img, cluster, &r->stored) != STORED_UNREADABLE;
     }
-    if (ui->scan) {
-        map_get(ui->scan->map, cluster, &cell);
+    if (k->scan) {
+        map_get(k->scan->map, cluster, &cell);
         r->counted = cell.counted;
         r->counted_known = cell.counted != COUNTED_UNKNOWN;
     }
 }
 
 /* Problems of the entry, of the cluster it points to, and of the table it points to. */
-static void add_problems(const struct ui *ui, const struct table *t, struct table_row *r)
+static void add_problems(const struct known *k, const struct table *t, struct table_row *r)
 {
-    uint64_t size = t->kind == TABLE_L2 ? ui->img->geo.l2_entry_size
+    uint64_t size = t->kind == TABLE_L2 ? k->img->geo.l2_entry_size
                     : t->kind == TABLE_REFBLOCK
-                        ? u64_max(ui->img->geo.refcount_bits / 8, 1)
+                        ? u64_max(k->img->geo.refcount_bits / 8, 1)
                         : 8;
     struct problem_hits hits = { .n = 0 };
 
     if (r->off != NO_ADDRESS)
-        problem_index_bytes(ui->index, r->off, size, &hits);
+        problem_index_bytes(k->index, r->off, size, &hits);
     if (r->target_off != NO_ADDRESS && r->target_len != 0) {
-        uint64_t from = geo_cluster_of(&ui->img->geo, r->target_off);
-        uint64_t to = geo_cluster_of(&ui->img->geo, r->target_off + (r->target_len - 1));
+        uint64_t from = geo_cluster_of(&k->img->geo, r->target_off);
+        uint64_t to = geo_cluster_of(&k->img->geo, r->target_off + (r->target_len - 1));
 
         if (t->kind != TABLE_SNAPSHOTS && t->kind != TABLE_BITMAPS)
-            problem_index_clusters(ui->index, from, to - from + 1, &hits);
+            problem_index_clusters(k->index, from, to - from + 1, &hits);
         if (t->kind != TABLE_L2 && t->kind != TABLE_REFBLOCK && t->kind != TABLE_BITMAP)
-            problem_index_bytes(ui->index, r->target_off, r->target_len, &hits);
+            problem_index_bytes(k->index, r->target_off, r->target_len, &hits);
     }
     r->problems = hits.n;
     r->problem = hits.gravest;
@@ -178,41 +178,41 @@ static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
     source_read_many(img->src, req, STRIP);
 }
 
-static void fill_strip(const struct ui *ui, const struct table *t, struct table_row *r,
+static void fill_strip(const struct known *k, const struct table *t, struct table_row *r,
                        uint8_t *bytes)
 {
-    uint64_t part = ui->img->geo.cluster_size / STRIP;
+    uint64_t part = k->img->geo.cluster_size / STRIP;
     uint64_t len = u64_min(part, PIECE);
 
-    read_pieces(ui->img, r->target_off, bytes, part, len);
+    read_pieces(k->img, r->target_off, bytes, part, len);
     for (size_t i = 0; i < STRIP; i++) {
         uint64_t all = 0;
-        uint64_t used = used_in(ui->img, t, bytes + i * len, len, &all);
+        uint64_t used = used_in(k->img, t, bytes + i * len, len, &all);
         struct problem_hits hits = { .n = 0 };
 
         r->strip[i] = share(used, all);
-        problem_index_bytes(ui->index, r->target_off + i * part, part, &hits);
+        problem_index_bytes(k->index, r->target_off + i * part, part, &hits);
         r->strip_bad[i] = hits.n > 0;
     }
     r->has_strip = true;
 }
 
-void table_read(const struct ui *ui, const struct table *t,
+void table_read(const struct known *k, const struct table *t,
                 const uint64_t *index, size_t n, struct table_row *out)
 {
     uint8_t *pieces = malloc((size_t)STRIP * PIECE); /* without it: rows without strips */
 
-    for (size_t k = 0; k < n; k++) {
-        struct table_row *r = &out[k];
+    for (size_t row = 0; row < n; row++) {
+        struct table_row *r = &out[row];
 
-        *r = (struct table_row){ .index = index[k], .target_off = NO_ADDRESS };
-        r->off = table_place(ui->img, t, index[k]).file_off;
-        fill_row(ui, t, r);
-        add_counts(ui, r);
-        add_problems(ui, t, r);
+        *r = (struct table_row){ .index = index[row], .target_off = NO_ADDRESS };
+        r->off = table_place(k->img, t, index[row]).file_off;
+        fill_row(k, t, r);
+        add_counts(k, r);
+        add_problems(k, t, r);
         if ((t->kind == TABLE_L1 || t->kind == TABLE_REFTABLE) && pieces &&
-            r->target_off != NO_ADDRESS && r->target_off < ui->img->geo.file_len)
-            fill_strip(ui, t, r, pieces);
+            r->target_off != NO_ADDRESS && r->target_off < k->img->geo.file_len)
+            fill_strip(k, t, r, pieces);
     }
     free(pieces);
 }

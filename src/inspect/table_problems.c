@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "base/num.h"
-#include "ui/table.h"
+#include "inspect/table.h"
 
 struct entry_span { uint64_t first, last; };
 

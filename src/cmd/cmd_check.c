@@ -42,9 +42,10 @@ static bool wants_json(const struct settings *s)
 }
 
 static bool write_json(const struct settings *s, const char *name,
-                       const struct scan_result *scan, struct out *out, struct error *err)
+                       const struct insight *insight, struct out *out, struct error *err)
 {
-    struct check_json c = { name, scan, s->metadata, s->stats, status_of(s, scan) };
+    const struct scan_result *scan = insight->scan;
+    struct check_json c = { name, scan, insight, s->metadata, s->stats, status_of(s, scan) };
 
     if (!wants_json(s))
         return true;
@@ -59,15 +60,20 @@ static int check_one(const struct settings *s, const char *name, struct out *out
 {
     struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
                               .name = name, .stats = s->stats };
+    struct chain chain = CHAIN_INIT;
+    struct insight_options look = { name, s->backing ? &chain : NULL, s->deep, NULL };
     struct image *img = NULL;
     struct scan_result *scan = NULL;
+    struct insight *insight = NULL;
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!open_image(s, name, &img, &err) || !scan_image(s, img, &scan, &err))
+    if (!open_image_and_chain(s, name, &img, &chain, &err) ||
+        !scan_image(s, img, &scan, &err) || !insight_find(scan, &look, &insight, &err))
         goto failed;
     report.status = status_of(s, scan);
-    if (s->output == OUTPUT_JSON ? !write_json(s, name, scan, out, &err)
+    report.insight = insight;
+    if (s->output == OUTPUT_JSON ? !write_json(s, name, insight, out, &err)
                                  : !classic_report(&report, scan, &err))
         goto failed;
     status = report.status;
@@ -78,7 +84,9 @@ failed:
     if (s->streams & STREAM_BIT(FATAL))
         message_error(name, &err);
 out:
+    insight_free(insight);
     scan_free(scan);
+    chain_close(&chain);
     image_close(img);
     return status;
 }

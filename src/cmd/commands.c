@@ -69,6 +69,11 @@ static const struct opt classic_opts[] = {
 };
 static const struct opt_group classic = { "Classic report", ROWS(classic_opts) };
 
+#define BACKING_ROW \
+    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
+      "open the backing files that the image names; without this nothing that an image " \
+      "names is ever opened" }
+
 static const struct opt check_opts[] = {
     OUTPUT_ROW,
     { 'M', "metadata", ARG_NONE, NULL, NULL,
@@ -80,6 +85,9 @@ static const struct opt check_opts[] = {
       "tell what the scan took: time, reads, memory" },
     { OPT_STRICT, "strict", ARG_NONE, NULL, NULL,
       "exit with status 2 for corruption that qemu-img check does not find as well" },
+    { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
+      "look at the content of everything when causes are sought, not only here and there" },
+    BACKING_ROW,
 };
 static const struct opt_group check = { "Check", ROWS(check_opts) };
 
@@ -90,11 +98,6 @@ static const struct opt browse_opts[] = {
     { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
 };
 static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
-
-#define BACKING_ROW \
-    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
-      "open the backing files that the image names; without this nothing that an image " \
-      "names is ever opened" }
 
 static const struct opt info_opts[] = {
     OUTPUT_ROW,

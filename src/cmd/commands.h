@@ -30,6 +30,7 @@ struct settings {
     enum progress progress;
     bool stats;
     bool strict;
+    bool deep;                  /* --deep */
     bool classic;               /* an option of the classic report was used */
     uint32_t streams;           /* of the classic report */
     enum output output;

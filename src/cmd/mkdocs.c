@@ -12,6 +12,7 @@
 
 #include "cmd/commands.h"
 #include "report/streams.h"
+#include "insight/cause.h"
 #include "scan/class.h"
 #include "scan/guest.h"
 #include "qcow2/field.h"
@@ -128,6 +129,22 @@ static void man_problems(void)
     }
 }
 
+static void man_causes(void)
+{
+    for (int k = 0; k < N_CAUSES; k++) {
+        const struct cause_info *c = cause_info((enum cause_kind)k);
+
+        fputs(".TP\n.B ", stdout);
+        roff_line(c->id);
+        printf("(%s) ", cause_weight_name(c->weight));
+        roff(c->title);
+        puts(".");
+        roff_line(c->happened);
+        roff_line(c->told);
+        roff_line(c->next);
+    }
+}
+
 static void man_classes(void)
 {
     for (int k = 0; k < N_CLASSES; k++) {
@@ -178,7 +195,7 @@ static bool man(const char *template)
 {
     static const struct { const char *mark; void (*write)(void); } marks[] = {
         { "@OPTIONS@\n", man_options }, { "@FILTERS@\n", man_filters },
-        { "@KEYS@\n", man_keys }, { "@PROBLEMS@\n", man_problems },
+        { "@KEYS@\n", man_keys }, { "@PROBLEMS@\n", man_problems }, { "@CAUSES@\n", man_causes },
         { "@CLASSES@\n", man_classes }, { "@FIELDS@\n", man_fields },
     };
     FILE *f = fopen(template, "r");
@@ -223,6 +240,8 @@ static void problem_ids(const char *separator)
 {
     for (int k = 0; k < N_PROBLEMS; k++)
         printf("%s%s", k ? separator : "", problem_info((enum problem_kind)k)->id);
+    for (int k = 0; k < N_CAUSES; k++)
+        printf("%s%s", separator, cause_info((enum cause_kind)k)->id);
 }
 
 static void command_names(void)

@@ -5,6 +5,7 @@
 #include "report/check_json.h"
 
 #include "base/buf.h"
+#include "report/causes.h"
 #include "report/guesses.h"
 #include "report/jw.h"
 #include "report/outside.h"
@@ -201,13 +202,12 @@ static void missing(struct jw *j, unsigned tables)
 static void own_object(struct jw *j, const struct check_json *c)
 {
     const struct scan_result *r = c->scan;
-    struct buf verdict = BUF_INIT;
 
     jw_object(j, "qcheck");
     jw_u64(j, "schema-version", JSON_SCHEMA_VERSION);
     jw_bool(j, "partial", r->partial);
-    scan_verdict(r, &verdict);
-    text_of_buf(j, "verdict", &verdict);
+    if (c->insight)
+        causes_json(c->insight, j);
     jw_u64(j, "exit-status", (uint64_t)c->status);
     if (r->refused.id) {
         jw_object(j, "refused");

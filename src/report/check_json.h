@@ -6,6 +6,7 @@
 #ifndef QCHECK_REPORT_CHECK_JSON_H
 #define QCHECK_REPORT_CHECK_JSON_H
 
+#include "insight/cause.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -14,6 +15,7 @@
 struct check_json {
     const char *filename;           /* as the person gave it */
     const struct scan_result *scan;
+    const struct insight *insight;  /* of this scan; NULL: no verdict, no causes */
     bool metadata;                  /* add `viscera` */
     bool stats;                     /* add what the scan took */
     int status;                     /* with which the program will exit */

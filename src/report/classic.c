@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/causes.h"
 #include "report/dump.h"
 #include "report/ranges.h"
 #include "report/sections.h"
@@ -266,7 +267,6 @@ static void cluster_counts(struct report *r)
 static void last_words(struct report *r)
 {
     const struct scan_result *scan = r->scan;
-    struct buf verdict = BUF_INIT;
     char limit[TEXT_NUM];
     uint64_t n = 0;
 
@@ -284,12 +284,11 @@ static void last_words(struct report *r)
              "counts are exact\n");
     say(r->c, STREAM_SUMMARY, "\nqcheck: %s%" PRIu64 " problem%s\n", n ? "" : "OK, ", n,
         n == 1 ? "" : "s");
-    scan_verdict(scan, &verdict);
-    say(r->c, STREAM_SUMMARY, "%s\n", buf_str(&verdict));
+    if (r->c->insight)
+        say(r->c, STREAM_SUMMARY, "%s\n", r->c->insight->verdict.text);
     if (scan_strict_status(scan) != r->c->status)
         say(r->c, STREAM_SUMMARY, "Exit status %d, as of qemu-img check; with --strict it "
             "is %d.\n", r->c->status, scan_strict_status(scan));
-    buf_free(&verdict);
 }
 
 /* Values that are not those of the file: all that follows stands on them. */
@@ -335,6 +334,8 @@ bool classic_report(struct classic *c, const struct scan_result *scan, struct er
         return false;
     first_words(&r);
     header_values(&r);
+    if (c->insight && on(c, STREAM_SUMMARY))
+        causes_text(c->insight, c->out);
     ok = true;
     for (int s = 0; ok && s < N_REPORT_SECTIONS; s++)
         ok = section(&r, (enum section)s);

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "insight/cause.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -15,6 +16,7 @@ struct classic {
     struct out *out;        /* borrowed */
     struct out err;         /* for the streams that go to standard error */
     const char *name;       /* of the image, as the person gave it */
+    const struct insight *insight;      /* borrowed: the verdict and the causes; NULL: neither */
     bool stats;             /* end with what the scan took */
     int status;             /* with which the program will exit */
 };

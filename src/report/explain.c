@@ -5,11 +5,32 @@
 #include "report/explain.h"
 
 #include "base/buf.h"
+#include "report/causes.h"
 #include "report/jw.h"
 #include "report/wrap.h"
 #include "scan/missing.h"
 
 #define WIDTH 80
+
+static void list_causes(struct out *out)
+{
+    static const char *const about[N_CAUSE_WEIGHTS] = {
+        [CAUSE_LOSES] = "Causes of lost data",
+        [CAUSE_DANGER] = "Causes of danger: writing destroys, or QEMU refuses",
+        [CAUSE_LEAD] = "Leads: nothing is proved",
+        [CAUSE_HARMLESS] = "Causes that cost nothing",
+    };
+
+    for (int w = 0; w < N_CAUSE_WEIGHTS; w++) {
+        out_printf(out, "\n%s\n", about[w]);
+        for (int k = 0; k < N_CAUSES; k++) {
+            const struct cause_info *c = cause_info((enum cause_kind)k);
+
+            if ((int)c->weight == w)
+                out_printf(out, "  %-30s %s\n", c->id, c->title);
+        }
+    }
+}
 
 void explain_list(struct out *out)
 {
@@ -30,6 +51,7 @@ void explain_list(struct out *out)
                 out_printf(out, "  %-30s %s\n", p->id, p->title);
         }
     }
+    list_causes(out);
     out_puts(out, "\nqcheck explain ID tells more about one of them.\n");
 }
 
@@ -64,7 +86,8 @@ void explain_kind(enum problem_kind kind, struct out *out)
         out_printf(out, "\n  Specification: section \"%s\"\n", p->spec);
 }
 
-void explain_json(const enum problem_kind *kind, size_t n, struct out *out)
+void explain_json(const enum problem_kind *kind, size_t n, const enum cause_kind *cause,
+                  size_t n_causes, struct out *out)
 {
     static const char *const qemu[] = {
         [QEMU_OWN] = "none", [QEMU_CORRUPTION] = "corruptions", [QEMU_LEAK] = "leaks",
@@ -91,5 +114,7 @@ void explain_json(const enum problem_kind *kind, size_t n, struct out *out)
             jw_text(&j, "specification", p->spec);
         jw_close(&j);
     }
+    for (size_t i = 0; i < n_causes; i++)
+        causes_explain_json(cause[i], &j);
     jw_close(&j);
 }

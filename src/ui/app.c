@@ -449,11 +449,12 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
-    session_close(&app->session);
     lookup_free(&app->owner);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);
+    /* Tasks of views read the scan until they are joined. */
+    session_close(&app->session);
     source_close(app->nowait);
     tour_free(&app->tour);
     history_free(&app->back);

@@ -210,7 +210,8 @@ def findings(text):
         own.pop(key, None)
     # both add up what the records say
     own.pop("guest-bytes-damaged")
-    own["verdict"] = own["verdict"].split(";")[0].split(",")[0]
+    for key in ("verdict", "causes", "explained", "unexplained"):
+        own.pop(key)
     return report, short
 
 

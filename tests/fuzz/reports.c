@@ -176,9 +176,14 @@ void report_check(const struct scan_result *scan, struct sink *s)
 {
     struct classic classic = { .streams = (UINT32_C(1) << N_STREAMS) - 1, .out = &s->out,
                                .name = NAME, .stats = true };
-    struct check_json json = { NAME, scan, true, true, scan_strict_status(scan) };
+    struct check_json json = { NAME, scan, NULL, true, true, scan_strict_status(scan) };
+    struct insight_options look = { .name = NAME, .deep = scan->img->geo.file_size % 2 };
+    struct insight *insight;
     bool ok;
 
+    if (!insight_find(scan, &look, &insight, NULL))
+        return;
+    classic.insight = json.insight = insight;
     sink_open(s);
     classic.err = s->out;
     ok = classic_report(&classic, scan, NULL);
@@ -186,6 +191,7 @@ void report_check(const struct scan_result *scan, struct sink *s)
     sink_open(s);
     ok = check_json_write(&json, &s->out, NULL);
     sink_close(s, FORM_JSON, ok);
+    insight_free(insight);
 }
 
 void report_tables(const struct scan_result *scan, bool json, struct sink *s)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Files that the image cannot do without: backing file and external data file. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+#include "scan/guest.h"
+
+#define EXTENTS_MAX 100000
+
+/* Guest bytes that are not in this file. */
+static uint64_t from_below(const struct work *w)
+{
+    const struct layer_stats *a = &w->scan->stats.active;
+    uint64_t here = a->normal + a->zero_plain + a->zero_alloc + a->compressed, bytes;
+
+    if (here >= w->geo->guest_clusters)
+        return 0;
+    return u64_mul(w->geo->guest_clusters - here, w->geo->cluster_size, &bytes)
+           ? u64_min(bytes, w->geo->size) : w->geo->size;
+}
+
+static void names_of(const struct work *w, struct buf *base, struct buf *data)
+{
+    if (w->img->backing_file)
+        text_visible(base, w->img->backing_file, w->img->backing_file_len < 200
+                                                 ? w->img->backing_file_len : 200);
+    if (w->img->data_file)
+        text_visible(data, w->img->data_file, strnlen(w->img->data_file, 200));
+}
+
+/* What the guest would read from below. */
+static void ranges_below(const struct work *w, struct guest_spans *out)
+{
+    struct guest_walk *walk;
+    struct guest_extent x;
+    unsigned n = 0;
+
+    if (!guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL))
+        return;
+    while (n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL))
+        if (!x.mapped)
+            spans_add(out, x.start, x.length, w->geo->size);
+    guest_walk_free(walk);
+}
+
+static void base_missing(struct work *w, const char *base, uint64_t bytes, const char *where,
+                         const char *what)
+{
+    struct place place = work_header_place(8);
+    struct cause *c = cause_add(w, CAUSE_OF_BASE_MISSING, CONFIDENCE_CERTAIN);
+    char size[TEXT_NUM], share[TEXT_NUM];
+
+    cause_evidence(c, &place, "%s", base);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_SIDE_FILE);
+    if (c)
+        ranges_below(w, &c->risk);
+    cause_text(w, c, "The backing file %s: %s of the guest disk (%s) are read from '%s'. QEMU "
+               "does not open the image without it.", what, text_size(size, bytes),
+               text_percent(share, bytes, w->geo->size), base);
+    cause_step(w, c, "Put the base back to where it is looked for (%s), unchanged since this "
+               "image was made", where);
+    cause_step(w, c, "If it lies somewhere else now, tell a copy of the overlay: qemu-img "
+               "rebase -u -b NEW_PLACE -F %s %s",
+               w->img->backing_format ? w->img->backing_format : "FORMAT", buf_str(&w->copy));
+    cause_step(w, c, "What this file itself holds can be read without the base: qemu-img "
+               "rebase -u -b '' %s, then qemu-img convert -O raw %s %s.raw (the rest is "
+               "zeros)", buf_str(&w->copy), buf_str(&w->copy), buf_str(&w->copy));
+}
+
+/* By what was seen of its name and kind, or of the chain where it was opened. */
+static void base_seen(struct work *w, const char *base, uint64_t bytes)
+{
+    const struct chain *chain = w->opt->chain;
+    struct buf fault = BUF_INIT;
+
+    if (w->img->backing_there.state == SIDE_MISSING) {
+        base_missing(w, base, bytes, base, "is missing");
+        return;
+    }
+    if (w->img->backing_there.state == SIDE_UNFIT) {
+        base_missing(w, base, bytes, base, "is no image");
+        return;
+    }
+    for (size_t i = 0; chain && i < chain->n; i++) {
+        const struct chain_layer *l = &chain->layer[i];
+
+        if (!l->fault || (!l->path && !l->format))
+            continue;
+        buf_printf(&fault, "cannot be used (%s)", l->fault);
+        base_missing(w, base, bytes, l->path ? l->path : base, buf_str(&fault));
+        break;
+    }
+    buf_free(&fault);
+}
+
+static void base_format(struct work *w, const char *base)
+{
+    struct place place = work_header_place(8);
+    struct cause *c = cause_add(w, CAUSE_OF_BASE_FORMAT, CONFIDENCE_CERTAIN);
+
+    cause_evidence(c, &place, "no backing format extension");
+    cause_text(w, c, "The format of the backing file '%s' is not named: libvirt refuses such an "
+               "image, and newer versions of QEMU guess or warn.", base);
+    cause_step(w, c, "Find out what the base is (qemu-img info), and name it: qemu-img rebase "
+               "-u -b '%s' -F FORMAT %s", base, buf_str(&w->copy));
+}
+
+static void not_seen(struct work *w, const char *base, const char *data, uint64_t bytes)
+{
+    struct place place = work_header_place(*data ? 72 : 8);
+    char size[TEXT_NUM], share[TEXT_NUM];
+    struct cause *c;
+
+    if (!*data && (!*base || !bytes))
+        return;
+    c = cause_add(w, CAUSE_OF_BASE_NOT_SEEN, CONFIDENCE_CERTAIN);
+    if (*data) {
+        cause_evidence(c, &place, "external data file");
+        cause_text(w, c, "All guest data lies in another file, '%s', which was not looked at: "
+                   "whether it is there, and long enough, is not known.", data);
+    } else {
+        cause_evidence(c, &place, "backing file");
+        cause_text(w, c, "%s of the guest disk (%s) are read from '%s', which was not looked "
+                   "at: whether it is there, and unchanged, is not known.",
+                   text_size(size, bytes), text_percent(share, bytes, w->geo->size), base);
+    }
+    cause_step(w, c, "Look at the files that the image names as well, if you trust it: qcheck "
+               "info --backing %s", buf_str(&w->name));
+}
+
+static void data_file(struct work *w, const char *name)
+{
+    const struct side_file *f = &w->img->data_there;
+    struct place place = work_header_place(72);
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (f->state == SIDE_THERE || f->state == SIDE_UNKNOWN || f->state == SIDE_NONE)
+        return;
+    c = cause_add(w, CAUSE_OF_DATA_FILE, CONFIDENCE_CERTAIN);
+    cause_evidence(c, &place, "%s", name);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_SIDE_FILE, PROBLEM_DATA_FILE_SHORT);
+    if (f->state != SIDE_SHORT) {
+        if (c)
+            spans_add(&c->lost, 0, w->geo->size, w->geo->size);
+        cause_text(w, c, "The data file %s: all guest data lies in '%s', and this file holds "
+                   "nothing but its mapping.", f->state == SIDE_MISSING ? "is missing"
+                   : "is no image", name);
+        cause_step(w, c, "Put the data file back to where it is looked for (%s)", name);
+        return;
+    }
+    if (c)
+        spans_add(&c->lost, f->size, w->geo->size - f->size, w->geo->size);
+    cause_text(w, c, "The data file is too short: '%s' has %s, the disk %s. What lies behind is "
+               "missing.", name, text_size(a, f->size), text_size(b, w->geo->size));
+    cause_step(w, c, "Look for a longer copy of the data file; if what is missing was never "
+               "written, make a copy of it longer: truncate -s %llu DATA_FILE",
+               (unsigned long long)w->geo->size);
+}
+
+static bool unknown(const struct side_file *f)
+{
+    return f->state == SIDE_UNKNOWN || f->state == SIDE_NONE;
+}
+
+void causes_chain(struct work *w)
+{
+    struct buf base = BUF_INIT, data = BUF_INIT;
+    uint64_t bytes = from_below(w);
+
+    names_of(w, &base, &data);
+    if (w->geo->data_file && !data.len)
+        buf_puts(&data, "(not named)");
+    if (!w->geo->data_file)
+        buf_reset(&data);
+    if (base.len)
+        base_seen(w, buf_str(&base), bytes);
+    if (data.len)
+        data_file(w, buf_str(&data));
+    not_seen(w, base.len && unknown(&w->img->backing_there) && !(w->opt->chain &&
+                w->opt->chain->n && w->opt->chain->layer[0].format) ? buf_str(&base) : "",
+             data.len && unknown(&w->img->data_there) ? buf_str(&data) : "", bytes);
+    if (base.len && !w->img->backing_format)
+        base_format(w, buf_str(&base));
+    buf_free(&base);
+    buf_free(&data);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The file as a whole: used by somebody else, unreadable in parts, shorter than it was. */
+#include "config.h"
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+
+#define FAR_TIMES 64        /* an offset so many times past the end is no lost tail */
+
+static void in_use(struct work *w)
+{
+    struct cause *c;
+
+    if (!work_count(w, PROBLEM_IMAGE_IN_USE) && !work_count(w, PROBLEM_IMAGE_CHANGED))
+        return;
+    c = cause_add(w, CAUSE_OF_IN_USE, CONFIDENCE_CERTAIN);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_IMAGE_IN_USE, PROBLEM_IMAGE_CHANGED);
+    cause_text(w, c, "Another program %s while it was scanned: what is found may be nothing "
+               "but a moment between two writes.",
+               work_count(w, PROBLEM_IMAGE_CHANGED) ? "changed the image"
+                                                    : "had the image open for writing");
+    cause_step(w, c, "End the program that has the image open (a running virtual machine?), "
+               "then check again: qcheck check %s", buf_str(&w->name));
+}
+
+static void unreadable(struct work *w)
+{
+    struct cause *c;
+    char size[TEXT_NUM];
+    uint64_t bytes = 0;
+
+    if (!work_count(w, PROBLEM_UNREADABLE))
+        return;
+    c = cause_add(w, CAUSE_OF_UNREADABLE, CONFIDENCE_CERTAIN);
+    for (size_t i = 0; c && i < w->ps->n; i++)
+        if (w->ps->list[i].kind == PROBLEM_UNREADABLE)
+            u64_add(bytes, w->ps->list[i].found, &bytes);
+    CLAIM(w, c, NULL, NULL, CLAIM_LOST, PROBLEM_UNREADABLE, PROBLEM_REFCOUNT_UNREADABLE);
+    cause_text(w, c, "The storage fails: %s of tables cannot be read. What they map is not "
+               "known.", text_size(size, bytes));
+    cause_step(w, c, "Rescue the file to healthy storage first: ddrescue %s %s %s.map",
+               buf_str(&w->name), buf_str(&w->copy), buf_str(&w->copy));
+    cause_step(w, c, "Then check the copy: qcheck check %s", buf_str(&w->copy));
+}
+
+/* --- the end is missing --- */
+
+static bool near_end(const struct work *w, uint64_t off)
+{
+    return off != NO_ADDRESS && off / FAR_TIMES <= w->geo->file_size;
+}
+
+static bool points_near(const struct work *w, const struct problem *p, const void *ctx)
+{
+    (void)ctx;
+    switch (p->kind) {
+    case PROBLEM_TAIL_TRUNCATED: case PROBLEM_SNAPTABLE_PAST_END:
+    case PROBLEM_BITMAP_PAST_END: case PROBLEM_CRYPTO_PAST_END:
+        return true;
+    case PROBLEM_L1_PAST_END: case PROBLEM_REFTABLE_PAST_END:
+        return near_end(w, p->found);
+    default:
+        return near_end(w, p->host_off);
+    }
+}
+
+struct tail { uint64_t n, first, end; };
+
+static struct tail tail_of(const struct work *w)
+{
+    struct tail t = { 0, UINT64_MAX, 0 };
+
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+        uint64_t end;
+
+        switch (p->kind) {
+        case PROBLEM_DATA_PAST_END: case PROBLEM_COMPRESSED_PAST_END:
+        case PROBLEM_L2_PAST_END: case PROBLEM_REFBLOCK_PAST_END:
+        case PROBLEM_STREAM_PAST_END:
+            break;
+        default:
+            continue;
+        }
+        if (w->out->claim[i] || !near_end(w, p->host_off))
+            continue;
+        t.n += p->count;
+        t.first = u64_min(t.first, p->host_off);
+        if (u64_add(p->host_off, u64_min(p->count, UINT32_MAX) * w->geo->cluster_size, &end) &&
+            p->kind != PROBLEM_STREAM_PAST_END)
+            t.end = u64_max(t.end, end);
+    }
+    return t;
+}
+
+static bool end_is_missing(const struct work *w, const struct tail *t)
+{
+    uint64_t size = w->geo->file_size;
+
+    if (work_count(w, PROBLEM_TAIL_TRUNCATED))
+        return true;
+    if (!t->n)
+        return false;
+    /* References go on where the file ends, or refcounts do. */
+    return work_count(w, PROBLEM_REFCOUNT_PAST_END) ||
+           (t->n >= 3 && t->first <= size + 64 * w->geo->cluster_size);
+}
+
+static void cut_short(struct work *w)
+{
+    struct tail t = tail_of(w);
+    uint64_t used = w->scan->stats.highest_used, end, missing;
+    bool older, tables = work_count(w, PROBLEM_L2_PAST_END) > 0;
+    struct cause *c;
+    char size[TEXT_NUM];
+
+    if (!end_is_missing(w, &t))
+        return;
+    /* Tables that name clusters which the refcounts do not know are newer than these. */
+    older = t.n && work_count(w, PROBLEM_REFCOUNT_ZERO) &&
+            !work_count(w, PROBLEM_REFBLOCK_PAST_END) &&
+            !work_count(w, PROBLEM_REFTABLE_PAST_END) &&
+            !(w->img->hdr.compatible_features & COMPAT_LAZY_REFCOUNTS);
+    c = cause_add(w, older ? CAUSE_OF_COPIED_RUNNING : CAUSE_OF_CUT_SHORT,
+                  older || !(work_count(w, PROBLEM_TAIL_TRUNCATED) ||
+                             work_count(w, PROBLEM_REFCOUNT_PAST_END))
+                  ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
+    CLAIM(w, c, points_near, NULL, CLAIM_LOST, PROBLEM_DATA_PAST_END, PROBLEM_L2_PAST_END,
+          PROBLEM_L1_PAST_END, PROBLEM_COMPRESSED_PAST_END, PROBLEM_REFTABLE_PAST_END,
+          PROBLEM_REFBLOCK_PAST_END, PROBLEM_SNAPTABLE_PAST_END, PROBLEM_BITMAP_PAST_END,
+          PROBLEM_CRYPTO_PAST_END, PROBLEM_TAIL_TRUNCATED, PROBLEM_STREAM_PAST_END,
+          PROBLEM_REFCOUNT_PAST_END);
+    if (tables || (c && w->ps->count[PROBLEM_TAIL_TRUNCATED] && w->leaked.clusters))
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (older)
+        CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW,
+              PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
+    end = t.end;
+    if (used < UINT64_MAX >> w->geo->cluster_bits &&
+        near_end(w, used << w->geo->cluster_bits))
+        end = u64_max(end, (used + 1) << w->geo->cluster_bits);
+    missing = end > w->geo->file_size ? end - w->geo->file_size : 0;
+    if (older)
+        cause_text(w, c, "The file was copied while it was written to: its tables name "
+                   "clusters that are not in it, and refcounts older than these. At least "
+                   "%s are missing at the end.", text_size(size, missing));
+    else
+        cause_text(w, c, "The file was cut short: at least %s are missing at the end%s.",
+                   text_size(size, missing),
+                   tables || work_count(w, PROBLEM_TAIL_TRUNCATED) == 0 ? ""
+                   : ", and what lies across the end is cut");
+    cause_step(w, c, "Look for a longer copy of the file (at least %llu bytes): fetch it "
+               "again, or copy it again %s", (unsigned long long)(w->geo->file_size + missing),
+               older ? "after the machine is shut down" : "to storage that has room");
+    cause_step(w, c, "If there is none, read out what is left, on a copy: qemu-img convert "
+               "-O raw %s %s.raw (it stops at ranges that cannot be read)",
+               buf_str(&w->copy), buf_str(&w->copy));
+}
+
+void causes_file(struct work *w)
+{
+    in_use(w);
+    unreadable(w);
+    cut_short(w);
+}

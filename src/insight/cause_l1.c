@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The active L1 table: overwritten, or empty while its tables still lie in the file. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+#include "scan/missing.h"
+
+#define SEARCH_MAX 4096             /* clusters looked at for a lost table */
+
+static bool in_l1(const struct work *w, const struct problem *p, const void *ctx)
+{
+    (void)w;
+    (void)ctx;
+    return p->place.kind == PLACE_L1 && p->place.layer == LAYER_ACTIVE;
+}
+
+/* Looks at clusters of one class for tables of a kind; the best by entries that lead to
+ * tables. Returns how many were found; *best: the first. */
+static uint64_t tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
+                             uint64_t *best)
+{
+    uint64_t found = 0, cl = 0;
+    struct map_cell cell;
+    bool any;
+
+    if (!w->scan->stats.class_clusters[cls])
+        return 0;
+    work_cell(w, 0, &cell);
+    any = cell.cls == cls || map_find(w->scan->map, 0, 1, cls, &cl);
+    for (unsigned n = 0; any && (n < SEARCH_MAX || w->opt->deep); n++) {
+        struct content c;
+
+        if (!work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)))
+            break;
+        if (content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
+            c.kind == kind) {
+            if (!found)
+                *best = cl;
+            found++;
+        }
+        any = map_find(w->scan->map, cl, 1, cls, &cl);
+    }
+    return found;
+}
+
+/* An older L1 table in space that nobody owns. */
+static bool old_l1(struct work *w, uint64_t *cl)
+{
+    return tables_among(w, CLASS_LEAKED, CONTENT_L1, cl) ||
+           tables_among(w, CLASS_VACANT, CONTENT_L1, cl);
+}
+
+/* Entries of the L1 table at this cluster, up to the last in use. */
+static uint64_t l1_entries_at(struct work *w, uint64_t cl)
+{
+    uint64_t n = w->geo->cluster_size / 8, last = 0;
+
+    if (!source_read(w->img->src, cl << w->geo->cluster_bits, w->scratch,
+                     (size_t)w->geo->cluster_size, NULL))
+        return 0;
+    for (uint64_t i = 0; i < n; i++)
+        if (be64(w->scratch + i * 8))
+            last = i + 1;
+    return last;
+}
+
+static void overwritten(struct work *w)
+{
+    uint64_t bad = 0, used = w->scan->stats.active.l1_used, cl, overlaps = 0;
+    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits;
+    struct place place;
+    struct content content;
+    struct map_cell cell;
+    struct cause *c;
+    bool resized, old;
+
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (!w->out->claim[i] && in_l1(w, p, NULL) &&
+            (p->kind == PROBLEM_L1_RESERVED || p->kind == PROBLEM_L2_MISALIGNED ||
+             p->kind == PROBLEM_L2_PAST_END))
+            bad += p->count;
+        overlaps += p->kind == PROBLEM_OVERLAP;
+    }
+    if (bad < 4 || bad * 4 < used)
+        return;
+    work_cell(w, l1_cl, &cell);
+    if (!content_at(w->img, l1_cl << w->geo->cluster_bits, w->scratch, &content) ||
+        content.kind == CONTENT_L1)
+        return;
+    resized = (cell.owners & OWNER_L1_ACTIVE) && (cell.owners & (OWNER_DATA | OWNER_COMPRESSED));
+    old = old_l1(w, &cl);
+    resized |= old && overlaps;
+    c = cause_add(w, resized ? CAUSE_OF_LIVE_RESIZE : CAUSE_OF_L1_OVERWRITTEN,
+                  resized && old ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
+    place = work_cluster_place(w, l1_cl);
+    cause_evidence(c, &place, "the L1 table holds %s", content_info(content.kind)->name);
+    if (old) {
+        place = work_cluster_place(w, cl);
+        cause_evidence(c, &place, "an older L1 table");
+    }
+    /* Whatever such a table leads to is no table either: all that follows comes of it. */
+    CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L1_RESERVED, PROBLEM_L2_MISALIGNED,
+          PROBLEM_L2_PAST_END, PROBLEM_L2_RESERVED, PROBLEM_DATA_PAST_END,
+          PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED, PROBLEM_COMPRESSED_PAST_END,
+          PROBLEM_COMPRESSED_COPIED, PROBLEM_OVERLAP, PROBLEM_REFCOUNT_LOW,
+          PROBLEM_REFCOUNT_ZERO, PROBLEM_LEAKED, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
+          PROBLEM_DOUBLE_ALLOCATION, PROBLEM_PAST_DISK_END, PROBLEM_V2_ZERO_FLAG,
+          PROBLEM_STREAM_PAST_END, PROBLEM_HEADER_PROPOSED);
+    if (resized)
+        cause_text(w, c, "Two programs wrote to the image: it was resized while another had it "
+                   "open. %s lie over the L1 table%s.",
+                   content.kind == CONTENT_BYTES ? "Data of the guest"
+                                                 : "Other contents",
+                   old ? "; the table as it was before is still in the file" : "");
+    else
+        cause_text(w, c, "The L1 table was overwritten: %s stands in its place, and %llu of "
+                   "%llu entries are impossible%s.", content_info(content.kind)->name,
+                   (unsigned long long)bad, (unsigned long long)used,
+                   old ? "; an older one is still in the file" : "");
+    if (old) {
+        uint64_t n = l1_entries_at(w, cl);
+
+        if (resized && c)
+            spans_free(&c->lost);
+        cause_step(w, c, "Look at the disk through the older L1 table: qcheck check "
+                   "--l1-offset=0x%llx --l1-size=%llu %s",
+                   (unsigned long long)(cl << w->geo->cluster_bits), (unsigned long long)n,
+                   buf_str(&w->name));
+        cause_step(w, c, "If few problems are left, write this offset and number of entries "
+                   "into the header of a copy (bytes 40 and 36)");
+    } else {
+        if (c)
+            spans_add(&c->lost, 0, w->geo->size, w->geo->size);
+        cause_step(w, c, "Restore a backup; if there is none, the L2 tables that are left can "
+                   "be found by their content: qcheck check --deep %s", buf_str(&w->name));
+    }
+}
+
+/* Zeros in the L1 table, and tables in space that nobody owns. */
+static void vanished(struct work *w)
+{
+    const struct layer_stats *a = &w->scan->stats.active;
+    enum cluster_class where = CLASS_LEAKED;
+    uint64_t cl = 0, n = 0, missing = w->geo->l1_needed - u64_min(w->geo->l1_needed, a->l1_used);
+    struct cause *c;
+    struct place place;
+    char size[TEXT_NUM];
+
+    /* Tables of snapshots that cannot be read have no owner either. */
+    if ((missing_tables(w->scan) & ~(1u << MISSING_ACTIVE_L1 | 1u << MISSING_L2)) ||
+        !missing || cause_found(w, CAUSE_OF_L1_POINTER) ||
+        cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
+        return;
+    if (w->leaked.clusters > 1)
+        n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl);
+    if (!n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] && !w->img->snaps.n) {
+        where = CLASS_VACANT;
+        n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl);
+    }
+    /* One table that leads to what is mapped elsewhere is left over from copying it. */
+    if (!n || (where == CLASS_LEAKED && w->leaked.clusters < 4 * n && a->l1_used) ||
+        (where == CLASS_LEAKED && w->leaked.clusters < 2))
+        return;
+    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED,
+                  a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
+    place = (struct place){ .kind = PLACE_L1, .i = 0, .file_off = NO_ADDRESS,
+                            .guest_off = NO_ADDRESS };
+    place_complete(w->img, &place);
+    cause_evidence(c, &place, "%llu of %llu entries are in use",
+                   (unsigned long long)a->l1_used, (unsigned long long)w->geo->l1_needed);
+    place = work_cluster_place(w, cl);
+    cause_evidence(c, &place, "an L2 table that nobody refers to");
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "The mapping has vanished: the L1 table is %s, yet %llu L2 table%s that "
+               "nobody refers to %s in the file, with %s of clusters that have no owner.",
+               a->l1_used ? "empty in part" : "empty", (unsigned long long)n,
+               n == 1 ? "" : "s", n == 1 ? "is" : "are",
+               text_size(size, w->scan->stats.class_clusters[where] * w->geo->cluster_size));
+    if (c && !a->l1_used)
+        spans_add(&c->lost, 0, w->geo->size, w->geo->size);
+    else if (c)
+        for (uint64_t i = 0; i < w->geo->l1_needed && i < L1_ENTRIES_MAX; i++) {
+            uint64_t e = 0;
+
+            if (image_read_l1(w->img, w->img->hdr.l1_table_offset, i, 1, &e, NULL) && !e)
+                spans_add(&c->lost, i * w->geo->l2_span, w->geo->l2_span, w->geo->size);
+            if (i > 65536)
+                break;
+        }
+    cause_step(w, c, "Do not open the file for writing: what is not mapped counts as free, or "
+               "is freed by a repair, and would be overwritten");
+    cause_step(w, c, "See the tables that are left: qcheck %s, Enter on the evidence",
+               buf_str(&w->name));
+}
+
+void causes_l1(struct work *w)
+{
+    overwritten(w);
+    vanished(w);
+}

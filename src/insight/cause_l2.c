@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* L2 tables that are none any more: overwritten, wiped, or zeroed page by page. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+
+#define PAGE 4096
+#define BAD_MAX 4096            /* tables looked into */
+
+/* --- tables in which something is wrong --- */
+
+static bool entry_kind(enum problem_kind k)
+{
+    switch (k) {
+    case PROBLEM_L2_RESERVED: case PROBLEM_DATA_MISALIGNED: case PROBLEM_ZERO_MISALIGNED:
+    case PROBLEM_DATA_PAST_END: case PROBLEM_COMPRESSED_PAST_END:
+    case PROBLEM_COMPRESSED_COPIED: case PROBLEM_COMPRESSED_DATA_FILE:
+    case PROBLEM_COMPRESSED_SUBCLUSTERS: case PROBLEM_SUBCLUSTER_CONFLICT:
+    case PROBLEM_SUBCLUSTER_UNALLOCATED: case PROBLEM_V2_ZERO_FLAG:
+    case PROBLEM_EXTENDED_ZERO_FLAG: case PROBLEM_STREAM_PAST_END:
+    case PROBLEM_DATA_COPIED: case PROBLEM_DATA_FILE_OFFSET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int by_table(const void *a, const void *b)
+{
+    const struct bad_table *x = a, *y = b;
+
+    return x->at->off < y->at->off ? -1 : x->at->off > y->at->off;
+}
+
+static struct bad_table *bad_of(const struct work *w, const struct problem *p)
+{
+    const struct l2_table *t = p->place.kind == PLACE_L2
+                               ? work_table_at(w, p->place.file_off) : NULL;
+    struct bad_table key = { .at = t };
+
+    return t && w->n_bad ? bsearch(&key, w->bad, w->n_bad, sizeof key, by_table) : NULL;
+}
+
+/* Entries of the table in w->scratch: what they could be. */
+static void count_entries(const struct work *w, struct bad_table *b, size_t *first_bad)
+{
+    const struct geometry *geo = w->geo;
+    size_t n = (size_t)(geo->cluster_size / geo->l2_entry_size);
+
+    *first_bad = SIZE_MAX;
+    for (size_t j = 0; j < n; j++) {
+        struct l2_entry e;
+        bool past;
+
+        l2_decode(geo, w->scratch + j * geo->l2_entry_size, &e);
+        if (!e.raw && !e.bitmap)
+            continue;
+        b->used++;
+        past = l2_entry_has_host(&e) && e.host_off >= geo->file_size &&
+               e.host_off / 64 <= geo->file_size;
+        if (!l2_entry_invalid(geo, &e) &&
+            (!l2_entry_has_host(&e) || past || e.host_off < geo->file_size) &&
+            (e.type == L2_COMPRESSED || e.type == L2_UNALLOCATED || e.type == L2_ZERO_PLAIN ||
+             !(e.host_off & (geo->cluster_size - 1)))) {
+            b->fit++;
+            b->past += past;
+        } else {
+            b->bad++;
+            if (*first_bad == SIZE_MAX)
+                *first_bad = j;
+        }
+    }
+}
+
+static void look_into(struct work *w, struct bad_table *b)
+{
+    struct content_context ctx = { w->geo, w->img->src };
+    size_t first, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
+
+    if (!work_reads(w, w->geo->cluster_size) ||
+        !source_read(w->img->src, b->at->off, w->scratch, (size_t)w->geo->cluster_size, NULL))
+        return;
+    count_entries(w, b, &first);
+    if (first == SIZE_MAX)
+        return;
+    content_look(&ctx, w->scratch, len, &b->content);
+    /* A flipped bit or two are no other content; a page of nonsense is. */
+    b->foreign = b->content.kind != CONTENT_L2 && b->bad * 4 >= b->used && b->bad >= 2;
+    if (!b->foreign && b->bad >= 16 && first * w->geo->l2_entry_size < len) {
+        at = first * w->geo->l2_entry_size / PAGE * PAGE;
+        content_look(&ctx, w->scratch + at, len - at < PAGE ? len - at : PAGE, &b->content);
+        b->foreign = b->content.kind != CONTENT_L2;
+    }
+}
+
+static void list_bad(struct work *w)
+{
+    size_t n = 0, cap = 0;
+
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+        const struct l2_table *t;
+
+        if (w->out->claim[i] || !entry_kind(p->kind) || p->place.kind != PLACE_L2)
+            continue;
+        t = work_table_at(w, p->place.file_off);
+        if (!t)
+            continue;
+        for (size_t k = n; k > 0 && k + 8 > n; k--)     /* records come table by table */
+            if (w->bad[k - 1].at == t) {
+                w->bad[k - 1].problems += p->count;
+                t = NULL;
+                break;
+            }
+        if (!t || n == BAD_MAX * 4)
+            continue;
+        if (n == cap) {
+            struct bad_table *list = realloc(w->bad, (cap = cap ? cap * 2 : 64) * sizeof *list);
+
+            if (!list) {
+                w->failed = true;
+                break;
+            }
+            w->bad = list;
+        }
+        w->bad[n++] = (struct bad_table){ .at = t, .problems = p->count };
+    }
+    if (n)
+        qsort(w->bad, n, sizeof *w->bad, by_table);
+    for (size_t i = 0; i < n; i++) {                    /* each once */
+        if (w->n_bad && w->bad[w->n_bad - 1].at == w->bad[i].at)
+            w->bad[w->n_bad - 1].problems += w->bad[i].problems;
+        else
+            w->bad[w->n_bad++] = w->bad[i];
+    }
+    for (size_t i = 0; i < w->n_bad && i < BAD_MAX; i++)
+        look_into(w, &w->bad[i]);
+}
+
+/* --- overwritten --- */
+
+static bool is_refcounts(const struct bad_table *b)
+{
+    return b->foreign && b->content.kind == CONTENT_REFBLOCK;
+}
+
+static bool in_refcounts(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const struct bad_table *b = bad_of(w, p);
+
+    (void)ctx;
+    return b && is_refcounts(b);
+}
+
+static bool in_foreign(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const struct bad_table *b = bad_of(w, p);
+
+    (void)ctx;
+    return b && b->foreign && !is_refcounts(b);
+}
+
+/* A cluster of which the problem is owned by a table that is none. */
+static bool through_foreign(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const bool *refcounts = ctx;
+    struct problem at = { .place = p->owner };
+    const struct bad_table *b;
+
+    if (p->place.kind != PLACE_CLUSTER)
+        return false;
+    b = bad_of(w, &at);
+    if ((!b || !b->foreign) && p->other.kind == PLACE_L2) {
+        at.place = p->other;
+        b = bad_of(w, &at);
+    }
+    return b && b->foreign && is_refcounts(b) == *refcounts;
+}
+
+static void table_lost(struct work *w, struct cause *c, const struct l2_table *t)
+{
+    if (c && t->n_active)
+        spans_add(&c->lost, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
+                  w->geo->size);
+}
+
+/* Leaks are the data of tables that are gone, as far as there can be so much of it. */
+static uint64_t claim_leaks(struct work *w, struct cause *c, uint64_t tables)
+{
+    if (!w->leaked.clusters || w->leaked.clusters / w->geo->l2_entries > tables)
+        return 0;
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    return w->leaked.clusters;
+}
+
+static void overwritten(struct work *w, bool refcounts)
+{
+    uint64_t n = 0, leaks;
+    struct cause *c = NULL;
+    const struct content *what = NULL;
+    struct buf words = BUF_INIT;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    for (size_t i = 0; i < w->n_bad; i++) {
+        const struct bad_table *t = &w->bad[i];
+        struct place place = work_l1_place(w, t->at);
+
+        if (!t->foreign || is_refcounts(t) != refcounts)
+            continue;
+        if (!n++) {
+            c = cause_add(w, refcounts ? CAUSE_OF_L2_REFCOUNTS : CAUSE_OF_L2_OVERWRITTEN,
+                          refcounts || t->content.score >= 700 ? CONFIDENCE_CERTAIN
+                                                                : CONFIDENCE_LIKELY);
+            what = &t->content;
+        }
+        cause_evidence(c, &place, "the table at 0x%llx holds %s%s%s%s",
+                       (unsigned long long)t->at->off, content_info(t->content.kind)->name,
+                       t->content.detail[0] ? " (" : "", t->content.detail,
+                       t->content.detail[0] ? ")" : "");
+        table_lost(w, c, t->at);
+    }
+    if (!n)
+        return;
+    content_text(what, &words);
+    CLAIM(w, c, refcounts ? in_refcounts : in_foreign, NULL, CLAIM_ONLY, PROBLEM_L2_RESERVED,
+          PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED, PROBLEM_DATA_PAST_END,
+          PROBLEM_COMPRESSED_PAST_END, PROBLEM_COMPRESSED_COPIED, PROBLEM_DATA_COPIED,
+          PROBLEM_COMPRESSED_DATA_FILE, PROBLEM_COMPRESSED_SUBCLUSTERS,
+          PROBLEM_SUBCLUSTER_CONFLICT, PROBLEM_SUBCLUSTER_UNALLOCATED, PROBLEM_V2_ZERO_FLAG,
+          PROBLEM_EXTENDED_ZERO_FLAG, PROBLEM_STREAM_PAST_END, PROBLEM_DATA_FILE_OFFSET,
+          PROBLEM_PAST_DISK_END);
+    CLAIM(w, c, through_foreign, &refcounts, CLAIM_RISK, PROBLEM_OVERLAP,
+          PROBLEM_DOUBLE_ALLOCATION, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_ZERO,
+          PROBLEM_REFCOUNT_OVERFLOW);
+    leaks = claim_leaks(w, c, n);
+    if (c)
+        spans_settle(&c->lost);
+    cause_text(w, c, "%llu L2 table%s overwritten: %s stand%s where the mapping of %s of the "
+               "guest disk was%s%s%s.", (unsigned long long)n, n == 1 ? " was" : "s were",
+               n == 1 ? buf_str(&words) : refcounts ? "refcounts" : "other contents",
+               n == 1 ? "s" : refcounts ? "" : "", text_size(a, c ? spans_bytes(&c->lost) : 0),
+               leaks ? "; " : "", leaks ? text_group(b, leaks) : "",
+               leaks ? " clusters without an owner are the data" : "");
+    cause_step(w, c, "Look for a backup or an older copy of the file: the mapping of these "
+               "ranges is in no other place of this one");
+    cause_step(w, c, "The clusters that have no owner hold the data of these ranges: keep "
+               "them. Whatever repairs leaks would free them");
+    buf_free(&words);
+}
+
+/* --- wiped --- */
+
+#define TABLES_READ_MAX 16384
+
+struct wiped {
+    uint64_t tables, pages;     /* all zeros; pages of zeros amid used ones */
+    const struct l2_table *table[EVIDENCE_MAX];
+    struct place page[EVIDENCE_MAX];
+    struct guest_spans lost_tables, lost_pages;
+};
+
+static size_t used_in_page(const struct work *w, size_t page)
+{
+    size_t step = w->geo->l2_entry_size, n = 0;
+
+    for (size_t at = page * PAGE; at < (page + 1) * PAGE; at += step)
+        n += be64(w->scratch + at) != 0;
+    return n * 100 / (PAGE / step);
+}
+
+static void look_at_pages(struct work *w, const struct l2_table *t, struct wiped *z)
+{
+    size_t pages = (size_t)(w->geo->cluster_size / PAGE), per = PAGE / w->geo->l2_entry_size;
+
+    for (size_t k = 0; k < pages; k++) {
+        struct place place;
+
+        if (used_in_page(w, k))
+            continue;
+        if ((k > 0 && used_in_page(w, k - 1) < 90) ||
+            (k + 1 < pages && used_in_page(w, k + 1) < 90) || pages < 2)
+            continue;
+        place = work_l2_place(w, t, k * per);
+        if (z->pages < EVIDENCE_MAX)
+            z->page[z->pages] = place;
+        z->pages++;
+        spans_add(&z->lost_pages, place.guest_off, per * w->geo->cluster_size, w->geo->size);
+    }
+}
+
+static void look_for_zeros(struct work *w, struct wiped *z)
+{
+    size_t len = (size_t)w->geo->cluster_size;
+
+    for (size_t i = 0; i < w->scan->n_l2 && i < TABLES_READ_MAX; i++) {
+        const struct l2_table *t = &w->scan->l2[i];
+
+        if (!t->n_active || t->off + len > w->geo->file_size)
+            continue;
+        if (!work_reads(w, len))
+            break;
+        if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
+            continue;
+        if (!content_all_zero(w->scratch, len)) {
+            look_at_pages(w, t, z);
+            continue;
+        }
+        if (z->tables < EVIDENCE_MAX)
+            z->table[z->tables] = t;
+        z->tables++;
+        spans_add(&z->lost_tables, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
+                  w->geo->size);
+    }
+    spans_settle(&z->lost_tables);
+    spans_settle(&z->lost_pages);
+}
+
+static void wiped(struct work *w, const struct wiped *z)
+{
+    uint64_t fit = z->tables * w->geo->l2_entries;
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    /* Zeros alone are a discard of everything; then there are no leaks. */
+    if (!z->tables || w->leaked.clusters < 2 || w->leaked.clusters > fit ||
+        w->leaked.data * 2 < w->leaked.n)
+        return;
+    c = cause_add(w, CAUSE_OF_L2_WIPED, w->leaked.clusters >= 16 ? CONFIDENCE_LIKELY
+                                                                 : CONFIDENCE_POSSIBLE);
+    for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
+        struct place place = work_l1_place(w, z->table[i]);
+
+        cause_evidence(c, &place, "the L2 table at 0x%llx is all zeros",
+                       (unsigned long long)z->table[i]->off);
+    }
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (c)
+        spans_add_all(&c->lost, &z->lost_tables);
+    cause_text(w, c, "%llu L2 table%s wiped: %s, and %s clusters without an owner fit in the "
+               "range of %s of the guest disk that %s mapped.",
+               (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
+               z->tables == 1 ? "it is all zeros" : "they are all zeros",
+               text_group(a, w->leaked.clusters),
+               text_size(b, spans_bytes(&z->lost_tables)), z->tables == 1 ? "it" : "they");
+    cause_step(w, c, "Do not open the file for writing, and do not repair it: both free the "
+               "clusters that have no owner, and these are the only copy of the data");
+    cause_step(w, c, "Look for a backup or an older copy of the file");
+}
+
+static void zeroed_pages(struct work *w, const struct wiped *z)
+{
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (!z->pages || w->leaked.clusters < 8)
+        return;
+    c = cause_add(w, CAUSE_OF_L2_PAGES, CONFIDENCE_LIKELY);
+    for (size_t i = 0; i < z->pages && i < EVIDENCE_MAX; i++)
+        cause_evidence(c, &z->page[i], "4 KiB of zeros amid entries in use");
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (c)
+        spans_add_all(&c->lost, &z->lost_pages);
+    cause_text(w, c, "%llu page%s of 4 KiB of L2 tables %s zeros amid entries in use, as after "
+               "a power cut; %s clusters without an owner are the data of %s of the guest "
+               "disk.", (unsigned long long)z->pages, z->pages == 1 ? "" : "s",
+               z->pages == 1 ? "is" : "are", text_group(a, w->leaked.clusters),
+               text_size(b, spans_bytes(&z->lost_pages)));
+    cause_step(w, c, "Do not open the file for writing, and do not repair it: both free the "
+               "clusters that have no owner, and these are the only copy of the data");
+}
+
+void causes_l2(struct work *w)
+{
+    struct wiped z = { 0 };
+
+    if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
+        return;
+    list_bad(w);
+    if (w->leaked.clusters)
+        look_for_zeros(w, &z);
+    /* Leaks go to the first that can have them. */
+    overwritten(w, true);
+    overwritten(w, false);
+    wiped(w, &z);
+    zeroed_pages(w, &z);
+    spans_free(&z.lost_tables);
+    spans_free(&z.lost_pages);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Refcounts and COPIED flags that do not fit a mapping which is in order. */
+#include "config.h"
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+
+static const enum problem_kind REFCOUNTS[] = {
+    PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_OVERFLOW,
+    PROBLEM_REFCOUNT_HIGH, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED, N_PROBLEMS,
+};
+
+static uint64_t unclaimed(const struct work *w, enum problem_kind k)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->ps->n; i++)
+        n += w->ps->list[i].kind == k && !w->out->claim[i] ? w->ps->list[i].count : 0;
+    return n;
+}
+
+static uint64_t used_clusters(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (int k = 0; k < N_CLASSES; k++)
+        if (k != CLASS_VACANT && k != CLASS_LEAKED && k != CLASS_BEYOND)
+            n += w->scan->stats.class_clusters[k];
+    return n;
+}
+
+static bool is_metadata(const struct work *w, const struct problem *p, const void *ctx)
+{
+    struct map_cell cell;
+
+    (void)ctx;
+    if (p->place.kind != PLACE_CLUSTER)
+        return false;
+    work_cell(w, p->place.i, &cell);
+    return class_info(cell.cls)->metadata;
+}
+
+/* --- lost: the table or blocks of it --- */
+
+static void lost(struct work *w)
+{
+    uint64_t zero = unclaimed(w, PROBLEM_REFCOUNT_ZERO), used = used_clusters(w);
+    uint64_t table = unclaimed(w, PROBLEM_REFTABLE_PAST_END) +
+                     unclaimed(w, PROBLEM_REFBLOCK_PAST_END) +
+                     unclaimed(w, PROBLEM_REFBLOCK_MISALIGNED) +
+                     unclaimed(w, PROBLEM_REFTABLE_RESERVED) +
+                     unclaimed(w, PROBLEM_REFBLOCK_SHARED) +
+                     unclaimed(w, PROBLEM_REFCOUNT_UNREADABLE);
+    bool dirty = w->img->hdr.incompatible_features & INCOMPAT_DIRTY;
+    struct place place;
+    struct cause *c;
+    uint64_t stored;
+
+    if (!table && (dirty || zero < 8 || zero * 4 < used))
+        return;
+    c = cause_add(w, CAUSE_OF_REFCOUNTS_LOST, table ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
+    if (image_stored_refcount(w->img, 0, &stored) != STORED_OK) {
+        place = (struct place){ .kind = PLACE_REFTABLE, .i = 0, .guest_off = NO_ADDRESS,
+                                .file_off = w->img->hdr.refcount_table_offset };
+        cause_evidence(c, &place, "no refcount block describes the first clusters");
+    }
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_REFTABLE_PAST_END, PROBLEM_REFBLOCK_PAST_END,
+          PROBLEM_REFBLOCK_MISALIGNED, PROBLEM_REFTABLE_RESERVED, PROBLEM_REFBLOCK_SHARED,
+          PROBLEM_REFCOUNT_UNREADABLE, PROBLEM_REFCOUNT_PAST_END, PROBLEM_OVERLAP);
+    cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_RISK);
+    if (c && w->leaked.clusters <= zero + table)
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "Refcounts are lost: %s. The mapping is in order and the guest's data can "
+               "be read, but every write would take clusters in use for free ones.",
+               table ? "the refcount table or blocks of it were damaged"
+                     : "whole ranges that are in use count as free");
+    cause_step(w, c, "Do not open the file for writing");
+}
+
+/* --- one table that counts as free --- */
+
+static void armed(struct work *w)
+{
+    uint64_t n = 0, tail = w->geo->n_clusters - w->geo->n_clusters / 16 - 1;
+    const struct problem *first = NULL;
+    struct place place;
+    struct cause *c;
+    bool no_space;
+
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (p->kind != PROBLEM_REFCOUNT_ZERO || w->out->claim[i] || !is_metadata(w, p, NULL))
+            continue;
+        n += p->count;
+        if (!first)
+            first = p;
+    }
+    if (!n || (w->img->hdr.incompatible_features & INCOMPAT_DIRTY))
+        return;
+    /* What was allocated last is armed, and some of it never got an owner. */
+    no_space = first->place.i >= tail && w->leaked.clusters &&
+               w->leaked.n && w->leaked.list[w->leaked.n - 1].cluster >= tail;
+    place = first->place;
+    c = cause_add(w, no_space ? CAUSE_OF_NO_SPACE : CAUSE_OF_ARMED_TABLE,
+                  no_space ? CONFIDENCE_POSSIBLE : CONFIDENCE_CERTAIN);
+    CLAIM(w, c, is_metadata, NULL, CLAIM_RISK, PROBLEM_REFCOUNT_ZERO);
+    cause_claim(w, c, (const enum problem_kind[]){ PROBLEM_L2_COPIED, N_PROBLEMS }, NULL, NULL,
+                CLAIM_RISK);
+    if (no_space)
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "%llu live table%s ha%s refcount 0 (the first is cluster %llu)%s: the next "
+               "write may take it for free space, and the whole range that it maps is lost.",
+               (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "ve",
+               (unsigned long long)place.i,
+               no_space ? ", and clusters at the end have no owner, as after a full disk" : "");
+    cause_step(w, c, "Do not start the guest, nor open the file for writing");
+}
+
+/* --- behind, and just wrong --- */
+
+static void behind(struct work *w)
+{
+    bool dirty = w->img->hdr.incompatible_features & INCOMPAT_DIRTY;
+    struct cause *c;
+    uint64_t n = 0;
+    char a[TEXT_NUM];
+
+    if (!dirty)
+        return;
+    c = cause_add(w, CAUSE_OF_REFCOUNTS_BEHIND, CONFIDENCE_CERTAIN);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_DIRTY_BIT);
+    n += cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_ONLY);
+    /* What has a refcount and no owner was allocated and not yet mapped. */
+    if (w->leaked.clusters && w->leaked.l2 + w->leaked.l1 == 0)
+        n += CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "The image was not closed in order (dirty bit)%s%s%s: QEMU counts anew when "
+               "it opens it for writing.", n ? "; " : "", n ? text_group(a, n) : "",
+               n == 1 ? " refcount is behind, as is usual with lazy refcounts"
+               : n ? " refcounts are behind, as is usual with lazy refcounts" : "");
+}
+
+static void wrong(struct work *w)
+{
+    uint64_t zero = unclaimed(w, PROBLEM_REFCOUNT_ZERO);
+    uint64_t low = unclaimed(w, PROBLEM_REFCOUNT_LOW) +
+                   unclaimed(w, PROBLEM_REFCOUNT_OVERFLOW);
+    struct cause *c;
+    char a[TEXT_NUM];
+
+    if (!zero && !low)
+        return;
+    c = cause_add(w, CAUSE_OF_REFCOUNTS_WRONG, CONFIDENCE_LIKELY);
+    cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_RISK);
+    cause_text(w, c, "%s cluster%s in use ha%s a refcount that is too low, in a mapping that is "
+               "in order: the guest's data can be read, but the next write may destroy some.",
+               text_group(a, zero + low), zero + low == 1 ? "" : "s",
+               zero + low == 1 ? "s" : "ve");
+    cause_step(w, c, "Do not start the guest on it before the refcounts are counted anew");
+}
+
+static void flags(struct work *w)
+{
+    uint64_t n = unclaimed(w, PROBLEM_L2_COPIED) + unclaimed(w, PROBLEM_DATA_COPIED);
+    struct cause *c;
+    char a[TEXT_NUM];
+
+    if (!n)
+        return;
+    c = cause_add(w, CAUSE_OF_COPIED_FLAGS, n >= 64 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+    CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED);
+    cause_text(w, c, "%s COPIED flag%s not fit the refcounts, which are right: %s.",
+               text_group(a, n), n == 1 ? " does" : "s do",
+               n >= 64 ? "a program other than QEMU wrote the image and does not keep them"
+                       : "the entries were changed without them");
+}
+
+void causes_refcounts(struct work *w)
+{
+    lost(w);
+    armed(w);
+    behind(w);
+    wrong(w);
+    flags(w);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Clusters with two users that may not share them. */
+#include "config.h"
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+#include "scan/guest.h"
+
+#define METADATA (OWNER_HEADER | OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_L2 | \
+                  OWNER_REFTABLE | OWNER_REFBLOCK | OWNER_SNAPTABLE | OWNER_BITMAP_DIR | \
+                  OWNER_BITMAP_TABLE | OWNER_CRYPTO)
+#define RUN_OF_TWO_WRITERS 8    /* clusters: so many in a row do not come of one flipped bit */
+
+/* --- a table that something else was written over, or will be --- */
+
+static bool on_metadata(const struct work *w, const struct problem *p, const void *ctx)
+{
+    (void)w;
+    (void)ctx;
+    return (p->owners & METADATA) != 0;
+}
+
+/* Refcounts of a cluster that an earlier claim is about. */
+static bool same_cluster(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const uint16_t *mine = ctx;
+
+    if (p->place.kind != PLACE_CLUSTER)
+        return false;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *q = &w->ps->list[i];
+
+        if (w->out->claim[i] == *mine && q->place.kind == PLACE_CLUSTER &&
+            q->place.i <= p->place.i && p->place.i + p->count <= q->place.i + q->count)
+            return true;
+    }
+    return false;
+}
+
+static void claim_refcounts_of(struct work *w, struct cause *c)
+{
+    uint16_t mine = c ? (uint16_t)(c - w->out->list + 1) : 0;
+
+    CLAIM(w, c, same_cluster, &mine, CLAIM_ONLY, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_ZERO,
+          PROBLEM_REFCOUNT_OVERFLOW, PROBLEM_REFCOUNT_HIGH);
+}
+
+/* COPIED flags of entries that lead to a cluster of this cause. */
+static bool leads_there(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const uint16_t *mine = ctx;
+    uint64_t cl = p->host_off >> w->geo->cluster_bits;
+
+    if (p->host_off == NO_ADDRESS)
+        return false;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *q = &w->ps->list[i];
+
+        if (w->out->claim[i] == *mine && q->place.kind == PLACE_CLUSTER &&
+            cl >= q->place.i && cl - q->place.i < q->count)
+            return true;
+    }
+    return false;
+}
+
+static void claim_flags_of(struct work *w, struct cause *c)
+{
+    uint16_t mine = c ? (uint16_t)(c - w->out->list + 1) : 0;
+
+    CLAIM(w, c, leads_there, &mine, CLAIM_ONLY, PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
+}
+
+static void table_reused(struct work *w)
+{
+    struct cause *c;
+    uint64_t n = 0, leaks = w->leaked.clusters;
+    uint32_t owners = 0;
+
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (!w->out->claim[i] && w->ps->list[i].kind == PROBLEM_OVERLAP &&
+            (w->ps->list[i].owners & METADATA)) {
+            n += w->ps->list[i].count;
+            owners |= w->ps->list[i].owners;
+        }
+    if (!n)
+        return;
+    c = cause_add(w, CAUSE_OF_TABLE_REUSED, CONFIDENCE_CERTAIN);
+    CLAIM(w, c, on_metadata, NULL, CLAIM_LOST, PROBLEM_OVERLAP);
+    claim_refcounts_of(w, c);
+    claim_flags_of(w, c);
+    if (leaks && leaks <= n)
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "%llu cluster%s used as a table (%s) and for something else at the same "
+               "time: each write to one destroys the other.", (unsigned long long)n,
+               n == 1 ? " is" : "s are",
+               owners & OWNER_L1_ACTIVE ? "L1" : owners & OWNER_L2 ? "L2"
+               : owners & (OWNER_REFTABLE | OWNER_REFBLOCK) ? "refcounts" : "metadata");
+    cause_step(w, c, "Do not start the guest, nor open the file for writing: the next write "
+               "may overwrite the table");
+    cause_step(w, c, "Look at the cluster: whether it holds a table or data tells which of "
+               "the two is right (qcheck %s, Enter on the evidence)", buf_str(&w->name));
+}
+
+/* --- guest data twice --- */
+
+/* Does the neighbour entry of this user lead to the neighbour cluster? Then the user has
+ * its place in a run, and is the likelier one. */
+static bool in_a_run(const struct work *w, const struct place *user, uint64_t cl)
+{
+    uint64_t cs = w->geo->cluster_size;
+    struct guest_hit hit;
+
+    if (user->kind != PLACE_L2 || user->guest_off == NO_ADDRESS)
+        return false;
+    if (user->guest_off >= cs && cl > 0 &&
+        guest_lookup(w->img, user->layer, user->guest_off - cs, &hit, NULL) &&
+        hit.host_off == (cl - 1) * cs)
+        return true;
+    return guest_lookup(w->img, user->layer, user->guest_off + cs, &hit, NULL) &&
+           hit.host_off == (cl + 1) * cs;
+}
+
+static void both_users(struct work *w, struct cause *c, const struct problem *p)
+{
+    char a[TEXT_NUM];
+    bool first = in_a_run(w, &p->owner, p->place.i), second = in_a_run(w, &p->other, p->place.i);
+
+    if (p->owner.guest_off == NO_ADDRESS || p->other.guest_off == NO_ADDRESS)
+        return;
+    cause_evidence(c, &p->place, "guest 0x%llx and guest 0x%llx, %s each%s",
+                   (unsigned long long)p->owner.guest_off,
+                   (unsigned long long)p->other.guest_off,
+                   text_size(a, u64_min(p->count, UINT32_MAX) * w->geo->cluster_size),
+                   first == second ? "" : first ? "; the first is likelier, it continues a run"
+                   : "; the second is likelier, it continues a run");
+}
+
+static void twice(struct work *w)
+{
+    uint64_t n = 0, longest = 0, tail = w->geo->n_clusters - w->geo->n_clusters / 4;
+    uint64_t near_tail = 0, leaks = w->leaked.clusters;
+    struct cause *c;
+    bool two;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (w->out->claim[i] ||
+            (p->kind != PROBLEM_DOUBLE_ALLOCATION && p->kind != PROBLEM_OVERLAP))
+            continue;
+        n += p->count;
+        longest = u64_max(longest, p->count);
+        near_tail += p->place.i >= tail ? p->count : 0;
+    }
+    if (!n)
+        return;
+    /* Two programs take the same clusters off the end, one after the other. */
+    two = longest >= RUN_OF_TWO_WRITERS || (n >= 2 && near_tail * 10 >= n * 9);
+    c = cause_add(w, two ? CAUSE_OF_TWO_WRITERS : CAUSE_OF_TWICE_USED,
+                  two ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
+    for (size_t i = 0; c && i < w->ps->n && c->n_evidence < EVIDENCE_MAX; i++)
+        if (!w->out->claim[i] && (w->ps->list[i].kind == PROBLEM_DOUBLE_ALLOCATION ||
+                                  w->ps->list[i].kind == PROBLEM_OVERLAP))
+            both_users(w, c, &w->ps->list[i]);
+    CLAIM(w, c, NULL, NULL, CLAIM_LOST, PROBLEM_DOUBLE_ALLOCATION, PROBLEM_OVERLAP);
+    claim_refcounts_of(w, c);
+    claim_flags_of(w, c);
+    if (leaks && leaks <= n * 2)
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (c)
+        spans_settle(&c->lost);
+    cause_text(w, c, "%s%s cluster%s used by two guest ranges at once (%s of the guest disk): "
+               "one of each pair has the data of the other.",
+               two ? "Two programs wrote to the image at the same time, or one without its "
+                     "locks: " : "",
+               text_group(a, n), n == 1 ? " is" : "s are",
+               text_size(b, c ? spans_bytes(&c->lost) : 0));
+    cause_step(w, c, "Do not start the guest: each write to one of the ranges destroys the "
+               "other. A repair (on a copy or not) decides nothing, it only raises refcounts");
+    cause_step(w, c, "See whose the content is: both guest ranges of each cluster stand with the "
+               "evidence (qcheck check --output json %s)", buf_str(&w->name));
+}
+
+void causes_sharing(struct work *w)
+{
+    table_reused(w);
+    twice(w);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Space: holes under what is mapped, clusters without an owner, bytes after the image. */
+#include "config.h"
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+
+#define HOLES_MAX 65536         /* runs of mapped clusters looked at */
+
+/* --- holes of the host file under mapped data --- */
+
+struct holes {
+    uint64_t data, holes;       /* clusters: mapped, and of them without a byte on the host */
+    uint64_t first, first_n;    /* the longest run */
+};
+
+static void look_for_holes(struct work *w, struct holes *h)
+{
+    uint64_t from = 0, runs = 0, cs = w->geo->cluster_size;
+    struct map_run run;
+
+    while (runs < HOLES_MAX && map_run_at(w->scan->map, from, &run)) {
+        uint64_t at = run.first, end = run.first + run.n;
+
+        from = end;
+        if (run.cell.cls != CLASS_DATA && run.cell.cls != CLASS_DATA_SHARED)
+            continue;
+        h->data += run.n;
+        while (at < end && runs++ < HOLES_MAX) {
+            uint64_t start, stop, hole;
+
+            if (!source_next_data(w->img->src, at * cs, &start, &stop))
+                start = stop = end * cs;
+            hole = u64_min(start / cs, end);        /* whole clusters before the data */
+            if (hole > at) {
+                h->holes += hole - at;
+                if (hole - at > h->first_n) {
+                    h->first = at;
+                    h->first_n = hole - at;
+                }
+            }
+            at = u64_max(div_up(u64_min(stop, end * cs), cs), at + 1);
+        }
+    }
+}
+
+static void host_holes(struct work *w)
+{
+    struct source_info info = source_get_info(w->img->src);
+    struct holes h = { 0 };
+    struct place place;
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    /* A file without holes has none to look for. */
+    if (info.allocated >= info.size || info.kind != SOURCE_FILE)
+        return;
+    look_for_holes(w, &h);
+    /* Preallocated: most was never written. */
+    if (!h.holes || h.holes * 2 > h.data ||
+        h.holes * w->geo->cluster_size > info.size - info.allocated)
+        return;
+    c = cause_add(w, CAUSE_OF_HOST_HOLES, CONFIDENCE_POSSIBLE);
+    place = work_cluster_place(w, h.first);
+    cause_evidence(c, &place, "%llu clusters without a byte on the host",
+                   (unsigned long long)h.first_n);
+    cause_text(w, c, "%s of the %s that the tables map are holes in the host file and read as "
+               "zeros: zeros of the guest in a sparse copy, preallocation, or data that a copy "
+               "or a crash has lost.", text_size(a, h.holes * w->geo->cluster_size),
+               text_size(b, h.data * w->geo->cluster_size));
+    cause_step(w, c, "If the guest misses data there, compare with an older copy: qcheck %s, "
+               "Enter on the evidence, then 'r' names the guest ranges", buf_str(&w->name));
+}
+
+/* --- what has no owner --- */
+
+static void what_it_holds(const struct samples *s, struct buf *out)
+{
+    if (!s->n)
+        return;
+    buf_printf(out, " Of %zu looked at ", s->n);
+    if (s->data)
+        buf_printf(out, "%zu hold data", s->data);
+    if (s->empty)
+        buf_printf(out, "%s%zu zeros", s->data ? ", " : "", s->empty);
+    if (s->l2 + s->l1 + s->other_tables)
+        buf_printf(out, "%s%zu old tables", s->data + s->empty ? ", " : "",
+                   s->l2 + s->l1 + s->other_tables);
+    buf_putc(out, '.');
+}
+
+static uint64_t unclaimed_leaks(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (!w->out->claim[i] && (w->ps->list[i].kind == PROBLEM_LEAKED ||
+                                  w->ps->list[i].kind == PROBLEM_REFCOUNT_HIGH))
+            n += w->ps->list[i].count;
+    return n;
+}
+
+static void left_overs(struct work *w)
+{
+    struct buf holds = BUF_INIT;
+    struct cause *c;
+    uint64_t n = unclaimed_leaks(w), leaked = 0;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (!n)
+        return;
+    what_it_holds(&w->leaked, &holds);
+    c = cause_add(w, CAUSE_OF_LEFT_OVERS, w->leaked.data * 2 > w->leaked.n
+                                           ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY);
+    for (size_t i = 0; i < w->leaked.n && i < EVIDENCE_MAX / 2; i++) {
+        struct place place = work_cluster_place(w, w->leaked.list[i].cluster);
+
+        cause_evidence(c, &place, "%s", content_info(w->leaked.list[i].content.kind)->name);
+    }
+    leaked = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_REFCOUNT_HIGH);
+    if (leaked)
+        cause_text(w, c, "%s cluster%s (%s) %s a refcount and no owner: taken for a write that was "
+                   "interrupted, or left behind by one.%s", text_group(a, leaked),
+                   leaked == 1 ? "" : "s", text_size(b, leaked * w->geo->cluster_size),
+                   leaked == 1 ? "has" : "have", buf_str(&holds));
+    else
+        cause_text(w, c, "%s refcount%s too high: these clusters will not be freed when their last "
+                   "user is gone.", text_group(a, n), n == 1 ? " is" : "s are");
+    buf_free(&holds);
+}
+
+/* --- after the end of the image --- */
+
+static void tail(struct work *w)
+{
+    uint64_t end = w->scan->stats.highest_used + 1, n = w->geo->n_clusters, held = 0;
+    struct place place;
+    struct content content = { .kind = CONTENT_ZERO };
+    struct cause *c;
+    bool dirty = w->img->hdr.incompatible_features & INCOMPAT_DIRTY;
+    char size[TEXT_NUM];
+
+    if (end >= n || end == 0)
+        return;
+    for (unsigned k = 0; k < 16; k++) {
+        uint64_t cl = end + (n - end) / 16 * k;
+        struct content got;
+
+        if (!work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)) ||
+            !content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &got) ||
+            content_info(got.kind)->group == CONTENT_IS_EMPTY)
+            continue;
+        if (!held++) {
+            content = got;
+            place = work_cluster_place(w, cl);
+        }
+        if (n - end < 16)
+            break;
+    }
+    if (!held)
+        return;
+    dirty = dirty || !w->scan->stats.active.l1_used;
+    c = cause_add(w, dirty ? CAUSE_OF_UNFLUSHED : CAUSE_OF_OLD_TAIL, CONFIDENCE_POSSIBLE);
+    cause_evidence(c, &place, "%s", content_info(content.kind)->name);
+    cause_text(w, c, "%s lie after the end of the image and hold something (%s first), which "
+               "nothing maps: %s.", text_size(size, (n - end) << w->geo->cluster_bits),
+               content_info(content.kind)->name,
+               dirty ? "data whose tables were not written before a crash, perhaps"
+                     : "something older that was there before, or space that was freed");
+    if (dirty)
+        cause_step(w, c, "Do not open the file for writing before you know what lies there: it "
+                   "would be overwritten");
+}
+
+static void bloated(struct work *w)
+{
+    uint64_t vacant = w->scan->stats.class_clusters[CLASS_VACANT], live = 0;
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    for (int k = 0; k < N_CLASSES; k++)
+        if (class_info((enum cluster_class)k)->guest)
+            live += w->scan->stats.class_clusters[k];
+    if (w->ps->n || vacant << w->geo->cluster_bits < UINT64_C(1) << 20 || vacant < live / 2)
+        return;
+    c = cause_add(w, CAUSE_OF_BLOATED, CONFIDENCE_CERTAIN);
+    cause_text(w, c, "%s of the file are free space between what is in use (%s).",
+               text_size(a, vacant << w->geo->cluster_bits),
+               text_size(b, live << w->geo->cluster_bits));
+    cause_step(w, c, "To make the file smaller while no guest runs: qemu-img convert -O qcow2 "
+               "%s NEW.qcow2 (snapshots are not copied)", buf_str(&w->name));
+}
+
+/* --- zeros as data: only where everything may be read --- */
+
+static void zeros_stored(struct work *w)
+{
+    uint64_t from = 0, zeros = 0, first = 0, data = 0;
+    struct map_run run;
+    struct place place;
+    struct cause *c;
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (!w->opt->deep)
+        return;
+    while (map_run_at(w->scan->map, from, &run)) {
+        from = run.first + run.n;
+        if (run.cell.cls != CLASS_DATA && run.cell.cls != CLASS_DATA_SHARED &&
+            run.cell.cls != CLASS_DATA_SNAPSHOT)
+            continue;
+        for (uint64_t cl = run.first; cl < from; cl++) {
+            if (w->opt->cancel && atomic_load(w->opt->cancel))
+                return;
+            data++;
+            if (!source_read(w->img->src, cl << w->geo->cluster_bits, w->scratch,
+                             (size_t)w->geo->cluster_size, NULL) ||
+                !content_all_zero(w->scratch, (size_t)w->geo->cluster_size))
+                continue;
+            if (!zeros++)
+                first = cl;
+        }
+    }
+    if (!zeros)
+        return;
+    c = cause_add(w, CAUSE_OF_ZEROS_STORED, CONFIDENCE_CERTAIN);
+    place = work_cluster_place(w, first);
+    cause_evidence(c, &place, "zeros");
+    cause_text(w, c, "%s of the %s of guest data are zeros: space that convert or a discard in "
+               "the guest would give back.", text_size(a, zeros << w->geo->cluster_bits),
+               text_size(b, data << w->geo->cluster_bits));
+    cause_step(w, c, "To get it back while no guest runs: qemu-img convert -O qcow2 %s "
+               "NEW.qcow2 (snapshots are not copied)", buf_str(&w->name));
+}
+
+void causes_space(struct work *w)
+{
+    host_holes(w);
+    left_overs(w);
+    tail(w);
+    bloated(w);
+    zeros_stored(w);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Inside of the search for causes: what the families share. */
+#ifndef QCHECK_INSIGHT_CAUSE_WORK_H
+#define QCHECK_INSIGHT_CAUSE_WORK_H
+
+#include "insight/cause.h"
+#include "insight/content.h"
+
+#define LEAK_SAMPLES 64
+
+/* An L2 table in which entries are wrong. */
+struct bad_table {
+    const struct l2_table *at;
+    uint64_t problems;          /* recorded in it */
+    size_t used, fit, past;     /* entries: in use, possible, possible but past the end */
+    size_t bad;                 /* ... impossible */
+    struct content content;     /* of the part that is wrong */
+    bool foreign;               /* overwritten, as a whole or a page of it */
+};
+
+struct sample {
+    uint64_t cluster;
+    struct content content;
+};
+
+/* Clusters of one class, looked at here and there. */
+struct samples {
+    uint64_t clusters;          /* of the class, in the whole file */
+    struct sample list[LEAK_SAMPLES];
+    size_t n, l2, l1, other_tables, data, empty;    /* looked at, and what they hold */
+};
+
+struct work {
+    const struct insight_options *opt;
+    const struct image *img;
+    const struct geometry *geo;
+    const struct scan_result *scan;
+    const struct problems *ps;
+    struct insight *out;
+    uint8_t *scratch;           /* room for a cluster */
+    uint64_t bytes_left;        /* to read */
+    bool failed;                /* memory ran out */
+    struct bad_table *bad;      /* sorted by offset of the table */
+    size_t n_bad;
+    struct samples leaked, vacant;
+    struct buf name;            /* of the image, quoted for a shell */
+    struct buf copy;            /* of the copy to work on, quoted */
+};
+
+/* --- making a cause --- */
+
+/* Adds a cause; NULL when memory ran out (then everything below does nothing). Valid until
+ * the next is added. */
+struct cause *cause_add(struct work *w, enum cause_kind kind, enum confidence c);
+struct cause *cause_found(const struct work *w, enum cause_kind kind);  /* NULL: not */
+
+void cause_text(struct work *w, struct cause *c, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void cause_step(struct work *w, struct cause *c, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What claiming says about the guest ranges of the records. */
+enum claim_as { CLAIM_LOST, CLAIM_RISK, CLAIM_ONLY };
+
+typedef bool claim_match(const struct work *w, const struct problem *p, const void *ctx);
+
+/* Gives the cause all records of these kinds (a list that N_PROBLEMS ends) that nobody has
+ * claimed and `match` (NULL: all) accepts. Returns the number of problems. */
+uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *kinds,
+                     claim_match *match, const void *ctx, enum claim_as as);
+#define CLAIM(w, c, match, ctx, as, ...) \
+    cause_claim(w, c, (const enum problem_kind[]){ __VA_ARGS__, N_PROBLEMS }, match, ctx, as)
+
+/* --- looking --- */
+
+/* Takes n bytes of what may be read; false when they are not left. */
+bool work_reads(struct work *w, uint64_t n);
+
+uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
+/* Kinds that tell that a guest reads wrong data or none. */
+bool problem_loses_data(enum problem_kind k);
+
+struct place work_l2_place(const struct work *w, const struct l2_table *t, uint64_t j);
+struct place work_l1_place(const struct work *w, const struct l2_table *t);
+struct place work_cluster_place(const struct work *w, uint64_t cluster);
+struct place work_header_place(uint64_t off);
+
+/* The table of the scan's list that host byte `off` lies in; NULL: none. */
+const struct l2_table *work_table_at(const struct work *w, uint64_t off);
+
+/* The cell of a cluster; of one past the end of the file an empty one. */
+void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
+
+/* Looks at up to LEAK_SAMPLES clusters of a class, spread over the file. */
+void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
+
+/* --- the families, in the order in which they claim --- */
+void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
+void causes_header(struct work *w);         /* cause_header.c */
+void causes_l1(struct work *w);             /* cause_l1.c */
+void causes_l2(struct work *w);             /* cause_l2.c */
+void causes_entries(struct work *w);        /* cause_entries.c: single entries */
+void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, zeros */
+void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
+void causes_sharing(struct work *w);        /* cause_sharing.c: two users of a cluster */
+void causes_refcounts(struct work *w);      /* cause_refcounts.c */
+void causes_lists(struct work *w);          /* cause_lists.c: snapshots, bitmaps */
+void causes_space(struct work *w);          /* cause_space.c: holes, left-overs, tails */
+
+/* Makes out->verdict of what was found. */
+bool verdict_make(struct work *w);
+
+#endif

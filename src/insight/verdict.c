@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* One answer for the whole image. Advice comes from here and from nowhere else: a kind of
+ * problem knows nothing of the others. While a table is missing, cut, unreadable, or empty
+ * beside clusters that fit it, or a file below is missing, nothing is called harmless and
+ * no repair is named. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+#include "scan/missing.h"
+
+const char *answer_name(enum verdict_answer a)
+{
+    static const char *const name[] = { "no", "perhaps", "yes" };
+
+    return name[a];
+}
+
+static bool has(const struct work *w, enum cause_kind kind)
+{
+    return cause_found(w, kind) != NULL;
+}
+
+/* --- what is known of the whole --- */
+
+static bool unexplained(const struct work *w, enum severity s)
+{
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (problem_info((enum problem_kind)k)->severity == s &&
+            insight_unexplained(w->out, (enum problem_kind)k))
+            return true;
+    return false;
+}
+
+static bool table_missing(const struct work *w)
+{
+    static const enum problem_kind kinds[] = {
+        PROBLEM_L1_PAST_END, PROBLEM_L2_PAST_END, PROBLEM_UNREADABLE, PROBLEM_L1_RESERVED,
+        PROBLEM_L2_MISALIGNED, PROBLEM_TAIL_TRUNCATED, PROBLEM_SNAPTABLE_PAST_END,
+        PROBLEM_SNAPTABLE_FAULT, PROBLEM_SNAPSHOT_L1_MISALIGNED, PROBLEM_SNAPSHOT_L1_TOO_LARGE,
+        PROBLEM_SNAPSHOT_INCOMPLETE, PROBLEM_HEADER_REPLACED, PROBLEM_HEADER_PROPOSED,
+        PROBLEM_L1_TOO_SMALL, PROBLEM_BITMAP_DIR_FAULT, PROBLEM_SNAPSHOT_L1_SMALL,
+        PROBLEM_DATA_PAST_END, PROBLEM_COMPRESSED_PAST_END,
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (w->ps->count[kinds[i]])
+            return true;
+    return false;
+}
+
+/* Guest ranges of records that nobody claimed. */
+static void own_spans(struct work *w, struct verdict *v)
+{
+    for (size_t i = 0; i < w->out->n; i++) {
+        spans_add_all(&v->lost, &w->out->list[i].lost);
+        spans_add_all(&v->risk, &w->out->list[i].risk);
+    }
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (!w->out->claim[i] && problem_info(p->kind)->loses_data &&
+            p->place.layer == LAYER_ACTIVE && p->guest_off != NO_ADDRESS)
+            spans_add(&v->lost, p->guest_off, p->guest_len, w->geo->size);
+    }
+    spans_settle(&v->lost);
+    spans_settle(&v->risk);
+    spans_subtract(&v->risk, &v->lost);
+}
+
+static bool unclaimed_loss(const struct work *w)
+{
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (problem_info((enum problem_kind)k)->loses_data &&
+            problem_info((enum problem_kind)k)->severity != SEV_NOTE &&
+            insight_unexplained(w->out, (enum problem_kind)k))
+            return true;
+    return false;
+}
+
+/* Warnings about bitmaps are no danger to the guest's data. */
+static bool only_warnings(const struct cause *c)
+{
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (c->explains[k] && problem_info((enum problem_kind)k)->severity < SEV_WARNING)
+            return false;
+    return true;
+}
+
+static enum cause_weight weight_of(const struct cause *c)
+{
+    if (c->kind == CAUSE_OF_BITMAPS && only_warnings(c))
+        return CAUSE_LEAD;
+    return cause_info(c->kind)->weight;
+}
+
+static void answer(struct work *w, struct verdict *v)
+{
+    bool loses = false, perhaps = false, danger = false;
+    bool refused = w->scan->refused.id && !w->scan->refused.at_check;
+
+    for (size_t i = 0; i < w->out->n; i++) {
+        const struct cause *c = &w->out->list[i];
+        bool sure = c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;
+
+        if (weight_of(c) == CAUSE_LOSES) {
+            loses |= sure;
+            perhaps |= !sure;
+        }
+        danger |= weight_of(c) == CAUSE_DANGER;
+        v->incomplete |= weight_of(c) == CAUSE_LOSES;
+    }
+    v->incomplete |= table_missing(w) || missing_tables(w->scan) || w->scan->partial || refused ||
+                     (w->out->short_of_reads && w->leaked.clusters > LEAK_SAMPLES) ||
+                     problems_of_severity(w->ps, SEV_ERROR) > 0;
+    loses |= unclaimed_loss(w) || v->lost.n;
+    v->data_lost = loses ? ANSWER_YES
+                   : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) ||
+                     (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
+    danger |= unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR) ||
+              w->scan->partial || v->incomplete;
+    v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
+                   : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED)
+                   ? ANSWER_PERHAPS : ANSWER_YES;
+    v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || has(w, CAUSE_OF_DATA_FILE)
+                  ? ANSWER_NO
+                  : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
+                    has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
+}
+
+/* --- in words --- */
+
+static void stopped(const struct work *w, struct buf *out)
+{
+    uint64_t n = problems_of_severity(w->ps, SEV_CORRUPTION) +
+                 problems_of_severity(w->ps, SEV_LEAK);
+    char a[TEXT_NUM];
+
+    buf_printf(out, "Not finished: the scan was stopped. %s problem%s found so far.",
+               text_group(a, n), n == 1 ? "" : "s");
+}
+
+static void lost_words(const struct verdict *v, struct buf *out)
+{
+    uint64_t lost = spans_bytes(&v->lost), risk = spans_bytes(&v->risk);
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (lost)
+        buf_printf(out, "Data is lost: %s of the guest disk cannot be read, or cannot be "
+                   "trusted", text_size(a, lost));
+    else if (v->data_lost == ANSWER_YES)
+        buf_puts(out, "Data is lost, of snapshots or in a range that is not known");
+    else
+        buf_puts(out, "Data may be lost");
+    if (risk && v->data_lost == ANSWER_PERHAPS && !lost)
+        buf_printf(out, ": as the image stands, %s of the guest disk cannot be read, or cannot "
+                   "be trusted", text_size(b, risk));
+    else if (risk)
+        buf_printf(out, "; %s%s in danger", text_size(b, risk),
+                   lost ? " more are" : " of the guest disk are");
+    buf_puts(out, ". Do not start a guest on this file, and do not write to it.");
+}
+
+static void clean_words(const struct work *w, struct buf *out)
+{
+    const struct cause *below = cause_found(w, CAUSE_OF_BASE_NOT_SEEN);
+    bool warned = problems_of_severity(w->ps, SEV_WARNING) > 0;
+
+    if (below)
+        buf_printf(out, "%s %s", warned ? "Clean by refcounts, but there are warnings."
+                                        : "Clean, as far as this file goes.", below->text);
+    else
+        buf_puts(out, warned ? "Clean by refcounts, but there are warnings." : "Clean.");
+    if (has(w, CAUSE_OF_UNFLUSHED))
+        buf_puts(out, " Data that nothing maps lies after its end.");
+}
+
+static void leak_words(const struct work *w, struct buf *out)
+{
+    uint64_t lost = w->ps->count[PROBLEM_LEAKED], high = w->ps->count[PROBLEM_REFCOUNT_HIGH];
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    if (lost)
+        buf_printf(out, "Leaks only: %s cluster%s, %s wasted.", text_group(a, lost),
+                   lost == 1 ? "" : "s", text_size(b, lost * w->geo->cluster_size));
+    if (high)
+        buf_printf(out, "%s%s refcount%s too high: such clusters will not be freed.",
+                   lost ? " " : "Leaks only: ", text_group(a, high),
+                   high == 1 ? " is" : "s are");
+}
+
+static void words(struct work *w, struct verdict *v, struct buf *out)
+{
+    bool bad = problems_of_severity(w->ps, SEV_CORRUPTION) > 0;
+    bool leaks = problems_of_severity(w->ps, SEV_LEAK) > 0;
+    size_t guessed = guesses_taken(&w->img->guesses);
+
+    if (w->scan->partial)
+        stopped(w, out);
+    else if (v->data_lost != ANSWER_NO &&
+             (v->data_lost == ANSWER_YES || v->may_write == ANSWER_NO))
+        lost_words(v, out);
+    else if (bad && v->may_write == ANSWER_YES)
+        buf_puts(out, "Corrupt by refcounts, which are behind because the image was not closed "
+                 "in order. No guest data is lost; QEMU counts anew when it opens the image "
+                 "for writing.");
+    else if (v->may_write == ANSWER_NO)
+        buf_printf(out, "%s: no guest data is known to be lost, but %s.",
+                   bad ? "Corrupt" : "In danger",
+                   w->scan->refused.id && !w->scan->refused.at_check
+                   ? "QEMU does not open the image" : has(w, CAUSE_OF_IN_USE)
+                   ? "another program has the image open"
+                   : "the next write may destroy some. Do not start a guest on this file");
+    else if (leaks)
+        leak_words(w, out);
+    else
+        clean_words(w, out);
+    if (problems_of_severity(w->ps, SEV_ERROR))
+        buf_puts(out, " Not all of it could be checked.");
+    if (guessed == 1)
+        buf_puts(out, " One value of the header was guessed: the rest stands on it.");
+    else if (guessed)
+        buf_printf(out, " %zu values of the header were guessed: the rest stands on them.",
+                   guessed);
+}
+
+/* --- what to do --- */
+
+static void step(struct work *w, struct verdict *v, const char *text)
+{
+    char **list;
+
+    for (size_t i = 0; i < v->n_steps; i++)
+        if (!strcmp(v->step[i], text))
+            return;
+    list = realloc(v->step, (v->n_steps + 1) * sizeof *list);
+    if (!list) {
+        w->failed = true;
+        return;
+    }
+    v->step = list;
+    list[v->n_steps] = strdup(text);
+    w->failed |= !list[v->n_steps];
+    v->n_steps += list[v->n_steps] != NULL;
+}
+
+static void stepf(struct work *w, struct verdict *v, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void stepf(struct work *w, struct verdict *v, const char *fmt, ...)
+{
+    char line[1200];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    step(w, v, line);
+}
+
+static void copy_first(struct work *w, struct verdict *v)
+{
+    struct source_info info = source_get_info(w->img->src);
+
+    step(w, v, "Shut down every machine that uses the image, and start none on it");
+    if (info.kind == SOURCE_NBD)
+        stepf(w, v, "Copy it before anything else: nbdcopy %s %s", buf_str(&w->name),
+              buf_str(&w->copy));
+    else
+        stepf(w, v, "Copy it before anything else: cp --reflink=auto --sparse=always %s %s",
+              buf_str(&w->name), buf_str(&w->copy));
+}
+
+/* May refcounts be counted anew by qemu-img, on a copy? */
+static bool repairable(const struct work *w, const struct verdict *v)
+{
+    return !v->incomplete && !w->scan->refused.id && v->data_lost == ANSWER_NO &&
+           !has(w, CAUSE_OF_IN_USE) && !has(w, CAUSE_OF_FEATURE) &&
+           !has(w, CAUSE_OF_UNFLUSHED) && !w->img->guesses.n;
+}
+
+static void repair(struct work *w, struct verdict *v, bool bad)
+{
+    if (!repairable(w, v))
+        return;
+    if (has(w, CAUSE_OF_SNAPSHOTS_AND_BITMAP)) {
+        stepf(w, v, "Do not let qemu-img repair it: that would delete the snapshots. Read out "
+              "the disk and each snapshot instead (qemu-img convert -l SNAPSHOT -O qcow2 %s "
+              "NEW.qcow2)", buf_str(&w->name));
+        return;
+    }
+    if (bad) {
+        stepf(w, v, "Count the refcounts anew, on the copy: qemu-img check -r all %s",
+              buf_str(&w->copy));
+        stepf(w, v, "Check the copy: qcheck check %s", buf_str(&w->copy));
+    } else {
+        stepf(w, v, "You may leave it as it is. To get the space back while no guest runs, on a "
+              "copy (cp --reflink=auto --sparse=always %s %s): qemu-img check -r leaks %s",
+              buf_str(&w->name), buf_str(&w->copy), buf_str(&w->copy));
+    }
+}
+
+static void steps(struct work *w, struct verdict *v)
+{
+    bool bad = problems_of_severity(w->ps, SEV_CORRUPTION) > 0;
+    bool leaks = problems_of_severity(w->ps, SEV_LEAK) > 0;
+
+    if (w->scan->partial) {
+        stepf(w, v, "Scan it to the end: qcheck check %s", buf_str(&w->name));
+        return;
+    }
+    if (has(w, CAUSE_OF_IN_USE)) {
+        const struct cause *c = cause_found(w, CAUSE_OF_IN_USE);
+
+        for (size_t i = 0; i < c->n_steps; i++)
+            step(w, v, c->step[i]);
+    }
+    if (v->may_write == ANSWER_NO && !has(w, CAUSE_OF_IN_USE))
+        copy_first(w, v);
+    for (size_t i = 0; i < w->out->n; i++)
+        for (size_t k = 0; k < w->out->list[i].n_steps; k++)
+            step(w, v, w->out->list[i].step[k]);
+    if (bad && v->may_write != ANSWER_YES)
+        repair(w, v, true);
+    else if (leaks && !bad)
+        repair(w, v, false);
+    if (unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR))
+        stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key p",
+              buf_str(&w->name));
+    if (bad && v->may_write == ANSWER_YES)
+        step(w, v, "Nothing needs to be done: QEMU counts the refcounts anew when a guest is "
+                   "started");
+}
+
+bool verdict_make(struct work *w)
+{
+    struct verdict *v = &w->out->verdict;
+    struct buf text = BUF_INIT;
+
+    own_spans(w, v);
+    answer(w, v);
+    words(w, v, &text);
+    v->text = strdup(buf_str(&text));
+    buf_free(&text);
+    steps(w, v);
+    return v->text != NULL;
+}

@@ -14,8 +14,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +123,79 @@ static int can_signal_others(const struct sandbox *s, int fd)
     return kill(getppid(), 0) == 0;
 }
 
+/* The number of the first thing that should not have worked, else 0. */
+static int can_do_harm(const struct sandbox *s, int fd)
+{
+    struct stat st;
+    int ends[2];
+
+    (void)s;
+    if (syscall(SYS_tkill, getppid(), 0) == 0 || syscall(SYS_tgkill, getppid(), getppid(), 0) == 0)
+        return 1;
+    if (kill(0, 0) == 0 || kill(-1, 0) == 0)
+        return 2;
+    if (pipe(ends) || fcntl(ends[0], F_SETOWN, getppid()) == 0)
+        return 3;
+    if (fcntl(ends[0], F_SETSIG, SIGKILL) == 0 || fcntl(ends[0], F_SETFL, O_ASYNC) == 0)
+        return 4;
+    if (fcntl(fd, F_OFD_SETLK, &(struct flock){ .l_type = F_RDLCK }) == 0 ||
+        fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_RDLCK }) == 0 ||
+        flock(fd, LOCK_SH | LOCK_NB) == 0)
+        return 5;
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+        return 6;
+    if (stat("/etc/passwd", &st) == 0 || lstat("/etc/passwd", &st) == 0 ||
+        access("/etc/passwd", F_OK) == 0 || fstatat(AT_FDCWD, "..", &st, 0) == 0)
+        return 7;
+    return 0;
+}
+
+/* In the first stage, and then in the second: the number of the first thing that is wrong. */
+static int stages(const struct sandbox *unused, int fd)
+{
+    int file = open("/etc/passwd", O_RDONLY);
+    struct stat st;
+
+    (void)unused;
+    (void)fd;
+    if (file < 0 || stat("/etc/passwd", &st))
+        return 1;
+    if (open("/tmp/qcheck-sandbox-test", O_WRONLY | O_CREAT, 0600) >= 0 ||
+        open("/dev/null", O_RDWR) >= 0)
+        return 2;
+    if (can_connect(NULL, 0) || can_fork(NULL, 0) || can_signal_others(NULL, 0))
+        return 3;
+    if (!sandbox_enter(NULL))
+        return 4;
+    if (can_open(NULL, 0) || stat("/etc/passwd", &st) == 0)
+        return 5;
+    return 0;
+}
+
+static int end_by(int signo)
+{
+    signal(signo, SIG_DFL);
+    raise(signo);
+    return 0;
+}
+
+static int end_by_raise(const struct sandbox *s, int fd)
+{
+    (void)s;
+    (void)fd;
+    return end_by(SIGTERM);
+}
+
+/* raise() as other C libraries have it. */
+static int end_by_tkill(const struct sandbox *s, int fd)
+{
+    (void)s;
+    (void)fd;
+    signal(SIGSEGV, SIG_DFL);
+    syscall(SYS_tkill, syscall(SYS_gettid), SIGSEGV);
+    return 0;
+}
+
 static struct sandbox probed;
 
 static int same_as_probed(const struct sandbox *s, int fd)
@@ -176,6 +252,39 @@ static void no_program_can_be_started(void **state)
     }
 }
 
+static void others_are_neither_signalled_nor_locked_nor_looked_at(void **state)
+{
+    (void)state;
+    if (there(true))
+        assert_int_equal(inside(can_do_harm, image), 0);
+}
+
+static void before_the_last_stage_files_can_be_read_and_nothing_else(void **state)
+{
+    int status;
+    pid_t child;
+
+    (void)state;
+    if (!there(true))
+        return;
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        sandbox_enter_reading(NULL);
+        _exit(stages(NULL, image));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_signal_to_itself_ends_the_process(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(end_by_raise, image), -1);
+    assert_int_equal(inside(end_by_tkill, image), -1);
+}
+
 static void the_probe_tells_what_entering_does(void **state)
 {
     (void)state;
@@ -204,6 +313,9 @@ int main(void)
         cmocka_unit_test(nothing_can_be_opened),
         cmocka_unit_test(nobody_can_be_called),
         cmocka_unit_test(no_program_can_be_started),
+        cmocka_unit_test(others_are_neither_signalled_nor_locked_nor_looked_at),
+        cmocka_unit_test(before_the_last_stage_files_can_be_read_and_nothing_else),
+        cmocka_unit_test(a_signal_to_itself_ends_the_process),
         cmocka_unit_test(the_probe_tells_what_entering_does),
         cmocka_unit_test(a_sandbox_can_be_put_into_words),
     };

@@ -49,8 +49,10 @@
 #endif
 
 struct ruleset {
-    uint64_t files, net;
+    uint64_t files, net, scoped;
 };
+
+enum stage { STAGE_READING, STAGE_WRITING, STAGE_CLOSED };
 
 static int landlock_version(void)
 {
@@ -59,11 +61,13 @@ static int landlock_version(void)
     return n > 0 ? (int)n : 0;
 }
 
-/* Forbids every access that this version of the interface can forbid. */
-static int landlock_enter(void)
+/* Forbids every access that this version of the interface can forbid; at first not to read
+ * files and folders. */
+static int landlock_enter(enum stage stage)
 {
     int version = landlock_version();
-    struct ruleset rules = { 0, 0 };
+    struct ruleset rules = { 0, 0, 0 };
+    size_t size = sizeof rules.files;
     long fd;
     bool ok;
 
@@ -78,8 +82,15 @@ static int landlock_enter(void)
         rules.net = 3;                          /* bind and connect TCP ports */
     if (version >= 5)
         rules.files |= UINT64_C(1) << 15;       /* ioctl on devices opened later */
-    fd = syscall(__NR_landlock_create_ruleset, &rules,
-                 version >= 4 ? sizeof rules : sizeof rules.files, 0);
+    if (stage == STAGE_READING)
+        rules.files &= ~(UINT64_C(1) << 2 | UINT64_C(1) << 3);
+    if (version >= 4)
+        size = offsetof(struct ruleset, scoped);
+    if (version >= 6) {
+        rules.scoped = 3;                       /* abstract sockets, signals */
+        size = sizeof rules;
+    }
+    fd = syscall(__NR_landlock_create_ruleset, &rules, size, 0);
     if (fd < 0)
         return 0;
     ok = syscall(__NR_landlock_restrict_self, (int)fd, 0) == 0;
@@ -95,11 +106,8 @@ static int landlock_enter(void)
  * memory, threads, time, waiting, signals to come. */
 static const uint16_t PERMITTED[] = {
     __NR_read, __NR_pread64, __NR_preadv, __NR_readv, __NR_write, __NR_writev, __NR_lseek,
-    __NR_close, __NR_fstat, __NR_fadvise64, __NR_fcntl, __NR_dup, __NR_dup3, __NR_pipe2,
-    __NR_eventfd2, __NR_statx, __NR_fstatfs,
-#ifdef __NR_newfstatat
-    __NR_newfstatat,
-#endif
+    __NR_close, __NR_fstat, __NR_fadvise64, __NR_dup, __NR_dup3, __NR_pipe2,
+    __NR_eventfd2, __NR_fstatfs,
     __NR_mmap, __NR_munmap, __NR_mremap, __NR_mprotect, __NR_madvise, __NR_brk,
     __NR_mincore, __NR_membarrier,
     __NR_futex, __NR_set_robust_list, __NR_get_robust_list, __NR_rseq, __NR_set_tid_address,
@@ -128,15 +136,6 @@ static const uint16_t PERMITTED[] = {
 #ifdef __NR_dup2
     __NR_dup2,
 #endif
-#ifdef __NR_stat
-    __NR_stat,
-#endif
-#ifdef __NR_lstat
-    __NR_lstat,
-#endif
-#ifdef __NR_access
-    __NR_access,
-#endif
 #ifdef __NR_alarm
     __NR_alarm,
 #endif
@@ -160,11 +159,39 @@ static const uint16_t WRITING[] = {
     __NR_copy_file_range,
 };
 
+/* As long as files may be opened to be read: what answers for a path, and entering the second
+ * stage. */
+static const uint16_t PERMITTED_READING[] = {
+    __NR_statx, __NR_readlinkat, __NR_faccessat, __NR_getdents64, __NR_getcwd, __NR_statfs,
+    __NR_seccomp, __NR_landlock_create_ruleset, __NR_landlock_restrict_self,
+#ifdef __NR_faccessat2
+    __NR_faccessat2,
+#endif
+#ifdef __NR_newfstatat
+    __NR_newfstatat,
+#endif
+#ifdef __NR_stat
+    __NR_stat,
+#endif
+#ifdef __NR_lstat
+    __NR_lstat,
+#endif
+#ifdef __NR_access
+    __NR_access,
+#endif
+#ifdef __NR_readlink
+    __NR_readlink,
+#endif
+};
+
+/* No locks, no leases, and no signals to whoever F_SETOWN names. */
+static const uint32_t FCNTLS[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL };
+
 /* What a terminal and a block device are asked for. Not TIOCSTI, which types into the
  * terminal. */
 static const uint32_t IOCTLS[] = {
     TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TCSBRK, TCXONC, TIOCGWINSZ, TIOCGPGRP,
-    TIOCSPGRP, TIOCOUTQ, FIONREAD, BLKGETSIZE64, BLKSSZGET,
+    TIOCOUTQ, FIONREAD, BLKGETSIZE64, BLKSSZGET,
     0x802c542a, 0x402c542b, 0x402c542c, 0x402c542d,     /* TCGETS2 and TCSETS2, W, F */
 };
 
@@ -174,7 +201,7 @@ static const uint32_t IOCTLS[] = {
 #define ARG_HIGH(n) (ARG_LOW(n) + 4)
 
 struct program {
-    struct sock_filter step[320];
+    struct sock_filter step[480];
     unsigned short n;
 };
 
@@ -211,7 +238,49 @@ static void only_with(struct program *p, uint32_t call, unsigned arg, uint32_t v
     result(p, SECCOMP_RET_ERRNO | EPERM);
 }
 
-static void build(struct program *p, bool writing)
+/* For one system call: refused when argument `arg` has one of these bits. */
+static void only_without(struct program *p, uint32_t call, unsigned arg, uint32_t bits)
+{
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4);
+    load(p, ARG_LOW(arg));
+    put(p, BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0);
+    result(p, SECCOMP_RET_ALLOW);
+    result(p, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static void reading(struct program *p)
+{
+    for (size_t i = 0; i < N(PERMITTED_READING); i++)
+        result_if(p, PERMITTED_READING[i], SECCOMP_RET_ALLOW);
+    only_without(p, __NR_openat, 2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC);
+#ifdef __NR_open
+    only_without(p, __NR_open, 1, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC);
+#endif
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_prctl, 0, 3);
+    load(p, ARG_LOW(0));
+    result_if(p, PR_SET_NO_NEW_PRIVS, SECCOMP_RET_ALLOW);
+    load(p, FIELD(nr));
+}
+
+/* Of fcntl, what FCNTLS has, and F_SETFL without O_ASYNC. */
+static void fcntls(struct program *p, enum stage stage)
+{
+    uint8_t length = (uint8_t)(2 * N(FCNTLS) + 2 * (stage == STAGE_READING) + 6);
+
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_fcntl, 0, length);
+    load(p, ARG_LOW(1));
+    for (size_t i = 0; i < N(FCNTLS); i++)
+        result_if(p, FCNTLS[i], SECCOMP_RET_ALLOW);
+    if (stage == STAGE_READING)         /* is an image in use? */
+        result_if(p, F_OFD_GETLK, SECCOMP_RET_ALLOW);
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 3);
+    load(p, ARG_LOW(2));
+    put(p, BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 1, 0);
+    result(p, SECCOMP_RET_ALLOW);
+    result(p, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static void build(struct program *p, enum stage stage)
 {
     const uint32_t refuse = SECCOMP_RET_ERRNO | EPERM;
 
@@ -221,8 +290,11 @@ static void build(struct program *p, bool writing)
     load(p, FIELD(nr));
     for (size_t i = 0; i < N(PERMITTED); i++)
         result_if(p, PERMITTED[i], SECCOMP_RET_ALLOW);
-    for (size_t i = 0; writing && i < N(WRITING); i++)
+    for (size_t i = 0; stage == STAGE_WRITING && i < N(WRITING); i++)
         result_if(p, WRITING[i], SECCOMP_RET_ALLOW);
+    if (stage == STAGE_READING)
+        reading(p);
+    fcntls(p, stage);
     /* A library that hears ENOSYS makes threads with the older call, whose flags are seen. */
     result_if(p, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
     put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 4);
@@ -230,14 +302,11 @@ static void build(struct program *p, bool writing)
     put(p, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
     result(p, SECCOMP_RET_ALLOW);
     result(p, refuse);
-    /* Signals to itself and its own group (suspend, abort), limits only asked for. */
+    /* Signals to itself (suspend, abort; raise() of some libraries is tkill), limits only
+     * asked for. */
     only_with(p, __NR_tgkill, 0, (uint32_t)getpid());
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_kill, 0, 5);
-    load(p, ARG_LOW(0));
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 0, 1);
-    result(p, SECCOMP_RET_ALLOW);
-    result(p, refuse);
+    only_with(p, __NR_tkill, 0, (uint32_t)getpid());
+    only_with(p, __NR_kill, 0, (uint32_t)getpid());
     put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_prlimit64, 0, 6);
     load(p, ARG_LOW(2));
     put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
@@ -266,12 +335,12 @@ static void build(struct program *p, bool writing)
     result(p, refuse);
 }
 
-static bool seccomp_enter(bool writing)
+static bool seccomp_enter(enum stage stage)
 {
     struct program p = { .n = 0 };
     struct sock_fprog filter;
 
-    build(&p, writing);
+    build(&p, stage);
     if (p.n == N(p.step))
         return false;
     filter = (struct sock_fprog){ p.n, p.step };
@@ -288,9 +357,9 @@ static bool seccomp_there(void)
 
 #else
 
-static bool seccomp_enter(bool writing)
+static bool seccomp_enter(enum stage stage)
 {
-    (void)writing;
+    (void)stage;
     return false;
 }
 
@@ -301,28 +370,34 @@ static bool seccomp_there(void)
 
 #endif
 
-static void enter(struct sandbox *out, bool writing)
+static bool enter(enum stage stage, struct sandbox *out)
 {
     struct sandbox s = { false, 0, false };
 
     tzset();                            /* reads a file, the first time */
     s.no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     if (s.no_new_privs) {
-        s.landlock = landlock_enter();
-        s.seccomp = seccomp_enter(writing);
+        s.landlock = landlock_enter(stage);
+        s.seccomp = seccomp_enter(stage);
     }
     if (out)
         *out = s;
+    return s.landlock || s.seccomp;
 }
 
-void sandbox_enter(struct sandbox *out)
+bool sandbox_enter_reading(struct sandbox *out)
 {
-    enter(out, false);
+    return enter(STAGE_READING, out);
 }
 
-void sandbox_enter_writing(struct sandbox *out)
+bool sandbox_enter(struct sandbox *out)
 {
-    enter(out, true);
+    return enter(STAGE_CLOSED, out);
+}
+
+bool sandbox_enter_writing(struct sandbox *out)
+{
+    return enter(STAGE_WRITING, out);
 }
 
 void sandbox_probe(struct sandbox *out)
@@ -334,15 +409,21 @@ void sandbox_probe(struct sandbox *out)
 
 #else
 
-void sandbox_enter(struct sandbox *out)
+bool sandbox_enter_reading(struct sandbox *out)
+{
+    return sandbox_enter(out);
+}
+
+bool sandbox_enter(struct sandbox *out)
 {
     if (out)
         sandbox_probe(out);
+    return true;
 }
 
-void sandbox_enter_writing(struct sandbox *out)
+bool sandbox_enter_writing(struct sandbox *out)
 {
-    sandbox_enter(out);
+    return sandbox_enter(out);
 }
 
 void sandbox_probe(struct sandbox *out)

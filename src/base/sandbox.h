@@ -25,12 +25,21 @@ struct sandbox {
 
 /* Enters, for good. Whatever the kernel lacks is left out; *out (may be NULL) says what is
  * in force. For all threads, save that Landlock holds for the calling one and those it
- * starts later. */
-void sandbox_enter(struct sandbox *out);
+ * starts later. False: the kernel has neither Landlock nor seccomp for us, which people
+ * should hear. True where this program has no sandbox at all (not Linux, or sanitizers).
+ *
+ * Inside, no signal reaches another process, nothing is locked, and no path is answered for:
+ * of open files and of this process itself only. */
+bool sandbox_enter(struct sandbox *out);
+
+/* The first of two stages, before the first byte of an image is parsed where more must be
+ * opened after that: backing files that it names, the description of the terminal. As
+ * sandbox_enter(), but files may still be opened for reading, and paths are answered for. */
+bool sandbox_enter_reading(struct sandbox *out);
 
 /* The same for a command that writes a file of its own, which is open: it may still write to
  * it, give it a length, punch holes, and sync. */
-void sandbox_enter_writing(struct sandbox *out);
+bool sandbox_enter_writing(struct sandbox *out);
 
 /* What sandbox_enter() could do here, without doing it. */
 void sandbox_probe(struct sandbox *out);

@@ -13,6 +13,7 @@
 #ifdef __linux__
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #endif
 
@@ -113,13 +114,25 @@ static bool current_size(int fd, const struct stat *st, uint64_t *out)
     return true;
 }
 
+/* fstat() of some C libraries asks for a path relative to the file, which the sandbox does not
+ * tell from other paths. */
+static int stat_open(int fd, struct stat *out)
+{
+#if defined __linux__ && defined SYS_fstat && defined __LP64__ && \
+    (defined __x86_64__ || defined __aarch64__ || defined __riscv)
+    return (int)syscall(SYS_fstat, fd, out);
+#else
+    return fstat(fd, out);
+#endif
+}
+
 static bool file_changed(struct source *src, struct error *why)
 {
     const struct file *f = (const struct file *)src;
     struct stat st;
     uint64_t size;
 
-    if (fstat(f->fd, &st) != 0 || !current_size(f->fd, &st, &size)) {
+    if (stat_open(f->fd, &st) != 0 || !current_size(f->fd, &st, &size)) {
         err_set_sys(why, errno, "the file can no longer be looked at");
         return true;
     }

@@ -38,7 +38,7 @@ static int inspect(const struct settings *s)
         theme_by_name(s->theme, &opt.theme);
     if (!image_name(s, 0, &name, &err))
         message("", err.text);
-    else if (!open_image_only(s, buf_str(&name), &img, &err) ||
+    else if (!open_image_reading(s, buf_str(&name), &img, &err) ||
              !ui_run(img, &opt, &end, &err))
         message_error(buf_str(&name), &err);
     else
@@ -49,7 +49,7 @@ static int inspect(const struct settings *s)
     if (end.signo) {
         /* The terminal is whole again: now end as the signal wants it. */
         signal(end.signo, SIG_DFL);
-        raise(end.signo);
+        kill(getpid(), end.signo);
     }
     if (end.reading)
         _exit(status);

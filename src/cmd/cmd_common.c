@@ -79,8 +79,8 @@ int finish(struct out *out, int status)
 
 void enter_sandbox(const struct settings *s)
 {
-    if (!s->no_sandbox)
-        sandbox_enter(NULL);
+    if (!s->no_sandbox && !sandbox_enter(NULL))
+        message("warning: no sandbox: the kernel offers neither Landlock nor seccomp", "");
 }
 
 /* Looks for a file that the image names, by the rules of SECURITY.md: nothing is opened. */
@@ -148,8 +148,8 @@ static void start_lookout(const char *name, struct lookout *l)
         lookout_start(name, l);
 }
 
-bool open_image_only(const struct settings *s, const char *name, struct image **out,
-                     struct error *err)
+static bool open_in(bool reading, const struct settings *s, const char *name,
+                    struct image **out, struct error *err)
 {
     struct source *src;
     struct lookout l;
@@ -157,7 +157,21 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
     if (!source_open(name, &src, err))
         return false;
     start_lookout(name, &l);
+    if (reading && !s->no_sandbox)
+        sandbox_enter_reading(NULL);
     return image_from(s, src, &l, out, err);
+}
+
+bool open_image_only(const struct settings *s, const char *name, struct image **out,
+                     struct error *err)
+{
+    return open_in(false, s, name, out, err);
+}
+
+bool open_image_reading(const struct settings *s, const char *name, struct image **out,
+                        struct error *err)
+{
+    return open_in(true, s, name, out, err);
 }
 
 bool open_image(const struct settings *s, const char *name, struct image **out,
@@ -178,7 +192,7 @@ bool open_image_and_chain(const struct settings *s, const char *name, struct ima
 {
     if (!s->backing)
         return open_image(s, name, out, err) && chain_open(name, *out, false, chain, err);
-    if (!open_image_only(s, name, out, err) || !chain_open(name, *out, true, chain, err))
+    if (!open_image_reading(s, name, out, err) || !chain_open(name, *out, true, chain, err))
         return false;
     enter_sandbox(s);
     return true;

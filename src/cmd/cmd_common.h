@@ -32,6 +32,10 @@ bool open_image(const struct settings *s, const char *name, struct image **out,
 /* The same without the sandbox: the caller enters it when all is open that it needs. */
 bool open_image_only(const struct settings *s, const char *name, struct image **out,
                      struct error *err);
+/* The same in its first stage: files can be opened for reading until the caller enters it for
+ * good, nothing else. */
+bool open_image_reading(const struct settings *s, const char *name, struct image **out,
+                        struct error *err);
 void enter_sandbox(const struct settings *s);
 
 /* The image and, where --backing asks for it, the chain of files below it; then the

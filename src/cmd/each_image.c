@@ -23,10 +23,10 @@ static int in_child(const struct settings *s, const char *name, image_fn *one,
     fflush(NULL);
     child = fork();
     if (child < 0) {
-        struct settings open = *s;
-
-        open.no_sandbox = true;         /* the next image must still be opened */
-        return one(&open, name, out);
+        /* Here the sandbox would keep the next image from being opened: not without it. */
+        err_set_sys(&err, errno, "cannot start a process for this image");
+        message_error(name, &err);
+        return STATUS_FAILED;
     }
     if (child == 0)
         exit(finish(out, one(s, name, out)));

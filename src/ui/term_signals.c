@@ -82,7 +82,7 @@ static void give_terminal_back(void)
 static void on_crash(int signo)
 {
     give_terminal_back();
-    raise(signo);                       /* the handler is reset: this one kills */
+    kill(getpid(), signo);              /* the handler is reset: this one kills */
 }
 
 /* The main thread has not listened: it waits for storage that does not answer. */
@@ -94,7 +94,7 @@ static void on_alarm(int signo)
     (void)signo;
     give_terminal_back();
     sigaction(end, &dfl, NULL);
-    raise(end);
+    kill(getpid(), end);
 }
 
 static void flagged_set(sigset_t *set)

@@ -148,7 +148,7 @@ static void a_sound_image_is_not_guessed_about(void **state)
             img = opened(b);
             assert_int_equal(img->guesses.n, 0);
             source_counters(img->src, &after, &bytes);
-            assert_in_range(after, before, before + 16);
+            assert_true(after >= before && after <= before + 16);
             image_close(img);
             builder_free(b);
         }
@@ -220,7 +220,7 @@ static void work_is_bounded(void **state)
             source_counters(img->src, &requests, &read);
             image_close(img);
         }
-        assert_in_range(requests, 1, GUESS_READS_MAX + 1000);
+        assert_true(requests >= 1 && requests <= GUESS_READS_MAX + 1000);
         /* once without a header, once with one that knows only its cluster size */
         memcpy(bytes, "QFI\xfb\0\0\0\3", 8);
         bytes[23] = 9;

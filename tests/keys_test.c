@@ -59,8 +59,8 @@ static void no_key_means_two_things_in_one_view(void **state)
         for (uint32_t code = 1; code <= KEYCODE_F12; code++) {
             if (code == 0x80)
                 code = KEYCODE_UP;
-            assert_in_range(rows_with((enum view_id)view, code, false), 0, 1);
-            assert_in_range(rows_with((enum view_id)view, code, true), 0, 1);
+            assert_true(rows_with((enum view_id)view, code, false) <= 1);
+            assert_true(rows_with((enum view_id)view, code, true) <= 1);
         }
     }
 }

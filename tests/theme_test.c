@@ -44,8 +44,8 @@ static void eight_colours_are_never_exceeded(void **state)
         for (unsigned role = 0; role < N_ROLES; role++) {
             struct style s = theme_style((enum theme_id)t, DEPTH_8, role);
 
-            assert_in_range(s.fg + 1, 0, 8);
-            assert_in_range(s.bg + 1, 0, 8);
+            assert_true(s.fg >= -1 && s.fg < 8);
+            assert_true(s.bg >= -1 && s.bg < 8);
         }
 }
 
@@ -87,7 +87,7 @@ static uint32_t rgb_of(int colour)
 
     if (colour & COLOUR_RGB)
         return i & 0xffffff;
-    assert_in_range(colour, 16, 255);       /* nobody knows what the others look like */
+    assert_true(colour >= 16 && colour <= 255);       /* nobody knows what the others look like */
     if (i >= 232)
         return (8 + (i - 232) * 10) * 0x10101;
     i -= 16;

@@ -17,6 +17,17 @@
 
 typedef unsigned long long ull;
 
+static struct place header_place(uint64_t byte)
+{
+    return (struct place){ PLACE_HEADER, 0, byte, 0, byte, NO_ADDRESS };
+}
+
+/* Byte of the header where the field of this name starts. */
+static uint64_t field_off(const char *name)
+{
+    return field_named(field_table("header"), name)->off;
+}
+
 static void header_problem(struct engine *e, enum problem_kind kind, uint64_t field,
                            uint64_t found, uint64_t expected, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
@@ -24,7 +35,7 @@ static void header_problem(struct engine *e, enum problem_kind kind, uint64_t fi
 static void header_problem(struct engine *e, enum problem_kind kind, uint64_t field,
                            uint64_t found, uint64_t expected, const char *fmt, ...)
 {
-    struct place place = { PLACE_HEADER, 0, field, 0, field, NO_ADDRESS };
+    struct place place = header_place(field);
     char text[384];
     va_list ap;
 
@@ -48,8 +59,8 @@ static void field_problem(struct engine *e, enum problem_kind kind, const char *
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    header_problem(e, kind, field_named(field_table("header"), name)->off,
-                   header_value(&e->img->hdr, name), expected, "%s", text);
+    header_problem(e, kind, field_off(name), header_value(&e->img->hdr, name), expected,
+                   "%s", text);
 }
 
 static void rules_sizes(struct engine *e)
@@ -319,8 +330,8 @@ static void rules_snapshot_table(struct engine *e)
     case SNAPSHOTS_UNREADABLE: why = "an entry cannot be read"; break;
     }
     if (s->end == SNAPSHOTS_TOO_MANY || s->end == SNAPSHOTS_BAD_OFFSET)
-        place = (struct place){ PLACE_HEADER, 0, s->end == SNAPSHOTS_TOO_MANY ? 60 : 64, 0,
-                                s->end == SNAPSHOTS_TOO_MANY ? 60 : 64, NO_ADDRESS };
+        place = header_place(field_off(s->end == SNAPSHOTS_TOO_MANY ? "nb_snapshots"
+                                       : "snapshots_offset"));
     if (why && place.kind == PLACE_SNAPSHOT)
         problem_note(&e->res->problems, PROBLEM_SNAPTABLE_FAULT, &place, s->announced, s->n,
                      "%s (entry %zu in QEMU's messages)", why, s->fault);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* The full scan: follows every reference, counts, compares, judges. A plain function; the
- * inspector runs it on a thread (scan/job.h). */
+ * inspector runs it as a task (base/task.h). */
 #ifndef QCHECK_SCAN_SCAN_H
 #define QCHECK_SCAN_SCAN_H
 

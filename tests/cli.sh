@@ -268,6 +268,21 @@ cksum < $s/leak.qcow2 > before
 status 3 check -x $s/leak.qcow2
 cksum < $s/leak.qcow2 | cmp -s - before || complain "the image was changed"
 
+# --- something before an image, or over its header ---
+for n in 512 1024 65536 1048576; do
+    { head -c $n /dev/zero | tr '\0' x; cat $s/leak.qcow2; } > shifted
+    status 1 check shifted
+    err_has "header of a qcow2 image lies at byte $n.*--offset=$n " "$n bytes before an image"
+    status 3 check --offset=$n shifted
+    status 0 info --offset=$n shifted
+done
+status 1 check --offset=99999999 shifted; err_has 'after the end' "--offset past the end"
+cp $s/leak.qcow2 over
+{ head -c 510 /dev/zero; printf '\125\252'; } | dd of=over conv=notrunc status=none
+status 1 check over; err_has 'written over its header' "a boot sector over the header"
+out_has '^leaked ' "a boot sector over the header"
+printf '#!/bin/sh\n#V2.0 Format\n' > cloop; status 1 check cloop; err_has cloop "a cloop image"
+
 # --- other files that an image needs ---
 mkdir beside
 cp $s/overlay.qcow2 beside/top.qcow2
@@ -283,6 +298,13 @@ ln -s nowhere beside/healthy.qcow2; needs 1 missing 'The backing file is missing
 rm beside/healthy.qcow2; mkdir beside/healthy.qcow2; needs 1 unfit 'is no image'
 rmdir beside/healthy.qcow2; mkfifo beside/healthy.qcow2; needs 1 unfit 'is no image'
 rm beside/healthy.qcow2; : > beside/healthy.qcow2; needs 1 unfit 'is no image'
+status 0 map --space guest --output=json beside/top.qcow2
+out_has '"present": false, "zero": false, .*"unknown": true' "map without the base"
+status 0 map --space guest beside/top.qcow2; out_has 'backing file that was not read' "map without the base"
 cp $s/healthy.qcow2 beside/healthy.qcow2; needs 0 there '^Clean.$'
+status 0 map --space guest --output=json beside/top.qcow2
+out_has '"unknown": true' "map that does not open the base"
+status 0 map --space guest --backing --output=json beside/top.qcow2
+out_lacks unknown "map with the base"
 
 exit $bad

@@ -49,6 +49,24 @@ static void each_field_destroyed_alone_is_found_again(void **state)
     }
 }
 
+static void a_stray_entry_of_the_refcount_table_does_not_stop_it(void **state)
+{
+    static const uint64_t stray[] = { 3, 0x1001, UINT64_MAX, UINT64_C(1) << 40 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof stray / sizeof stray[0]; i++) {
+        struct builder *b = usual();
+        struct image *img;
+
+        set(b, "cluster_bits", 200);
+        builder_poke(b, b->reftable_off + 8 * (1 + i * 9), 8, stray[i]);
+        img = opened(b);
+        assert_guess(img, "cluster_bits", GUESS_TAKEN, 12, "");
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 static void every_width_of_refcounts_is_told(void **state)
 {
     (void)state;
@@ -229,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field_destroyed_alone_is_found_again),
+        cmocka_unit_test(a_stray_entry_of_the_refcount_table_does_not_stop_it),
         cmocka_unit_test(every_width_of_refcounts_is_told),
         cmocka_unit_test(a_damaged_version_2_is_not_read_as_version_3),
         cmocka_unit_test(the_size_of_the_disk_is_at_least_what_is_mapped),

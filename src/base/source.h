@@ -80,6 +80,10 @@ bool source_open_memory(const void *bytes, size_t len, const char *name,
 bool source_open_failing(struct source *inner, uint64_t bad_off, uint64_t bad_len,
                          struct source **out, struct error *err);
 
+/* The bytes of `inner` (takes it on success) from byte `off` on. */
+bool source_open_window(struct source *inner, uint64_t off, struct source **out,
+                        struct error *err);
+
 void source_close(struct source *src);      /* accepts NULL */
 
 struct source_info source_get_info(struct source *src);

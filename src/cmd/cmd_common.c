@@ -141,6 +141,20 @@ static bool image_from(const struct settings *s, struct source *src, struct look
     return ok;
 }
 
+static bool open_source(const struct settings *s, const char *name, struct source **out,
+                        struct error *err)
+{
+    struct source *whole;
+
+    if (!source_open(name, &whole, err))
+        return false;
+    *out = whole;
+    if (!s->offset || source_open_window(whole, s->offset, out, err))
+        return true;
+    source_close(whole);
+    return false;
+}
+
 static void start_lookout(const char *name, struct lookout *l)
 {
     *l = (struct lookout)LOOKOUT_NONE;
@@ -154,7 +168,7 @@ static bool open_in(bool reading, const struct settings *s, const char *name,
     struct source *src;
     struct lookout l;
 
-    if (!source_open(name, &src, err))
+    if (!open_source(s, name, &src, err))
         return false;
     start_lookout(name, &l);
     if (reading && !s->no_sandbox)
@@ -180,7 +194,7 @@ bool open_image(const struct settings *s, const char *name, struct image **out,
     struct source *src;
     struct lookout l;
 
-    if (!source_open(name, &src, err))
+    if (!open_source(s, name, &src, err))
         return false;
     start_lookout(name, &l);
     enter_sandbox(s);

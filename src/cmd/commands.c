@@ -32,6 +32,9 @@ static const struct opt image_opts[] = {
       "take this place, and size, of the refcount table" },
     { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
       "go on although the file does not begin with the magic of qcow2" },
+    { OPT_OFFSET, "offset", ARG_REQUIRED, "BYTES", NULL,
+      "read the image from this byte of the file on, as where something was put before it; "
+      "all places count from there" },
     { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
       "keep access to files and the network once the image is open, for debuggers" },
 };

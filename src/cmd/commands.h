@@ -31,6 +31,7 @@ struct settings {
     bool stats;
     bool strict;
     bool deep;                  /* --deep */
+    uint64_t offset;
     bool classic;               /* an option of the classic report was used */
     uint32_t streams;           /* of the classic report */
     enum output output;

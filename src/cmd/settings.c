@@ -136,6 +136,8 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
         return number("l1-size", arg, 0, L1_ENTRIES_MAX, &s->image.l1_size, err);
     case OPT_REFCOUNT_TABLE:
         return set_refcount_table(s, arg, err);
+    case OPT_OFFSET:
+        return number("offset", arg, 0, INT64_MAX, &s->offset, err);
     case OPT_FORCE:
         s->image.force_magic = true;
         return true;

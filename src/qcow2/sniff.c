@@ -6,10 +6,13 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "qcow2/spec.h"
 
-#define HEAD 4096
+#define HEAD   4096
+#define SECTOR 512
 
 enum advice { CONVERT, UNPACK, RAW, OTHER };
 
@@ -46,6 +49,9 @@ static const struct signature SIGNATURES[] = {
     SIG(0, "WithoutFreeSpace", "a Parallels image", CONVERT),
     SIG(0, "WithouFreSpacExt", "a Parallels image", CONVERT),
     SIG(0, "Bochs Virtual HD Image", "a Bochs image", CONVERT),
+    SIG(0, "#!/bin/sh\n#V2.0 Format\n", "a cloop image (compressed loop)", CONVERT),
+    SIG(0, "<!DOCTYPE", "a web page (HTML or XML), not an image", OTHER),
+    SIG(0, "<html", "a web page (HTML), not an image", OTHER),
     SIG_END(512, "koly", "a DMG image (Apple)", CONVERT),
     SIG(0, "\x1f\x8b", "compressed with gzip", UNPACK),
     SIG(0, "\xfd" "7zXZ\0", "compressed with xz", UNPACK),
@@ -107,10 +113,11 @@ static void describe_head(const uint8_t *head, size_t len, struct buf *out)
     for (size_t i = 0; i < len && i < 8; i++)
         buf_printf(out, " %02x", head[i]);
     buf_puts(out, " instead of 51 46 49 fb. If it was a qcow2 image its header is "
-                  "destroyed; the program can be told to go on without the magic");
+                  "destroyed: --force goes on without the magic, --cluster-size, "
+                  "--refcount-table and --l1-offset say where the tables lie");
 }
 
-bool sniff_describe(struct source *src, struct buf *out)
+enum sniff sniff_describe(struct source *src, struct buf *out)
 {
     uint8_t head[HEAD];
     uint64_t size = source_size(src);
@@ -119,27 +126,59 @@ bool sniff_describe(struct source *src, struct buf *out)
 
     if (!size) {
         buf_puts(out, "it is empty");
-        return false;
+        return SNIFF_OTHER;
     }
     if (!source_read(src, 0, head, sizeof head, NULL)) {
         buf_puts(out, "its beginning cannot be read");
-        return false;
+        return SNIFF_OTHER;
     }
     for (size_t i = 0; i < sizeof SIGNATURES / sizeof SIGNATURES[0]; i++)
         if (matches(src, &SIGNATURES[i], head, got)) {
             buf_printf(out, "it is %s%s", SIGNATURES[i].what,
                        ADVICE[SIGNATURES[i].advice]);
-            return false;
+            return SIGNATURES[i].advice == RAW ? SNIFF_RAW : SNIFF_OTHER;
         }
     if (size < 72) {
         buf_printf(out, "it has only %llu byte%s, and the shortest header has 72",
                    (unsigned long long)size, size == 1 ? "" : "s");
-        return false;
+        return SNIFF_OTHER;
     }
     if (all_zero(head, got))
         buf_printf(out, "its first %s are zeros: a raw disk never written to, or an "
                    "image whose header was wiped", text_size(text, got));
     else
         describe_head(head, got, out);
-    return true;
+    return SNIFF_UNKNOWN;
+}
+
+/* An offset in a header at byte `at`: does a table lie in the file there? */
+static bool table_fits(const uint8_t *field, uint64_t at, uint64_t size)
+{
+    uint64_t off = be_load(field, 8);
+
+    return off && !(off & (SECTOR - 1)) && off < size - at;
+}
+
+bool sniff_find_header(struct source *src, uint64_t *off)
+{
+    uint8_t page[65536];
+    uint64_t size = source_size(src), end = u64_min(size, SNIFF_SEARCH + SECTOR);
+
+    for (uint64_t at = 0; at < end; at += sizeof page) {
+        if (!source_read(src, at, page, sizeof page, NULL))
+            continue;
+        for (size_t i = 0; i < sizeof page; i += SECTOR) {
+            uint64_t version = be_load(page + i + 4, 4), bits = be_load(page + i + 20, 4);
+
+            if (at + i && at + i <= SNIFF_SEARCH && be_load(page + i, 4) == QCOW2_MAGIC &&
+                (version == 2 || version == 3) && bits >= CLUSTER_BITS_MIN &&
+                bits <= CLUSTER_BITS_MAX &&
+                table_fits(page + i + 40, at + i, size) &&      /* L1 table */
+                table_fits(page + i + 48, at + i, size)) {      /* refcount table */
+                *off = at + i;
+                return true;
+            }
+        }
+    }
+    return false;
 }

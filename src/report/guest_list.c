@@ -92,6 +92,9 @@ static bool look(struct layer *layer, unsigned n, uint64_t pos, uint64_t disk,
             from_qcow2(l, pos, x);
         } else if (l->raw) {
             from_raw(l, pos, x);
+        } else {
+            x->zero = false;
+            x->unknown = true;
         }
         x->depth = k;
         limit = u64_min(limit, pos + x->length);
@@ -105,7 +108,7 @@ static bool look(struct layer *layer, unsigned n, uint64_t pos, uint64_t disk,
 static bool continues(const struct mapped_extent *a, const struct mapped_extent *b)
 {
     if (a->depth != b->depth || a->present != b->present || a->zero != b->zero ||
-        a->data != b->data || a->compressed != b->compressed || a->damaged != b->damaged)
+        a->data != b->data || a->unknown != b->unknown || a->compressed != b->compressed || a->damaged != b->damaged)
         return false;
     if (a->offset == NO_ADDRESS || b->offset == NO_ADDRESS)
         return a->offset == b->offset;

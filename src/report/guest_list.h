@@ -12,6 +12,7 @@ struct mapped_extent {
     uint64_t start, length;     /* guest bytes */
     unsigned depth;             /* 0: this image, 1: its backing file, ... */
     bool present, zero, data, compressed;
+    bool unknown;               /* in a backing file that was not read */
     bool damaged;               /* QEMU would fail to read it */
     uint64_t offset;            /* in the file of that layer; NO_ADDRESS: none */
 };

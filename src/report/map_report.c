@@ -70,6 +70,8 @@ static bool guest_extent(void *data, const struct mapped_extent *x)
         jw_bool(&l->jw, "data", x->data);
         jw_bool(&l->jw, "compressed", x->compressed);
         jw_address(&l->jw, "offset", x->offset);
+        if (x->unknown)
+            jw_bool(&l->jw, "unknown", true);
         if (x->damaged)
             jw_bool(&l->jw, "damaged", true);
         jw_close(&l->jw);
@@ -82,7 +84,8 @@ static bool guest_extent(void *data, const struct mapped_extent *x)
         out_printf(l->out, "%-14s  ", "-");
     out_printf(l->out, "%5u  %s%s\n", x->depth,
                x->compressed ? "compressed" : x->data ? "data"
-               : x->present ? "zeros" : "unallocated", x->damaged ? "  ! damaged" : "");
+               : x->present ? "zeros" : x->unknown ? "in a backing file that was not read"
+               : "unallocated", x->damaged ? "  ! damaged" : "");
     return out_ok(l->out);
 }
 

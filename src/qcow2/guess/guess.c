@@ -339,7 +339,15 @@ static bool not_qcow2(const struct guessing *g, struct buf *why, struct error *e
 {
     struct source_info info = source_get_info(g->s.src);
     struct buf name = BUF_INIT;
+    uint64_t at = 0;
 
+    if (g->file.magic != QCOW2_MAGIC && sniff_find_header(g->s.src, &at)) {
+        if (g->unknown)
+            buf_reset(why);
+        buf_printf(why, "%she header of a qcow2 image lies at byte %llu, after something that "
+                   "does not belong to it: --offset=%llu reads the image from there",
+                   why->len ? ". T" : "t", (ull)at, (ull)at);
+    }
     if (plausible_qcow2(&g->file) && !impossible(g, &g->file, G_VERSION))
         buf_puts(why, ". The rest of the header looks like one (try --force), but no "
                       "table that it names proves it");
@@ -357,20 +365,27 @@ static bool no_cluster_size(const struct guessing *g, struct error *err)
     guess_advice(g, &advice);
     err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
             "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
-            "and no refcount table tells the size. Give the cluster size to go on; 64 "
-            "KiB is usual%s", (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
-            advice.len ? buf_str(&advice) : " (try --cluster-size=64k)");
+            "and no refcount table tells the size. Give the cluster size to go on%s",
+            (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
+            advice.len ? buf_str(&advice) : "; 64 KiB is usual (try --cluster-size=64k)");
     buf_free(&advice);
     return false;
 }
 
 /* Is the file, without the magic or a version, something else? Then *why says what. */
-static bool something_else(const struct guessing *g, struct buf *why)
+static bool something_else(struct guessing *g, struct buf *why)
 {
     const struct header *h = &g->file;
+    uint64_t at;
 
-    if (h->magic != QCOW2_MAGIC)
-        return !sniff_describe(g->s.src, why);
+    if (h->magic != QCOW2_MAGIC) {
+        enum sniff what = sniff_describe(g->s.src, why);
+
+        g->overwritten = what == SNIFF_RAW;
+        g->unknown = what == SNIFF_UNKNOWN;
+        /* A whole header somewhere else tells more than tables that seem to fit. */
+        return what == SNIFF_OTHER || sniff_find_header(g->s.src, &at);
+    }
     if (h->version == 1)
         buf_puts(why, "it is an image of the older format qcow (version 1); 'qemu-img "
                       "convert -O qcow2' makes a qcow2 image of it");
@@ -396,6 +411,15 @@ static bool l1_proves(struct guessing *g)
              l1_convinces(&found);
     g->s.no_refcounts = false;
     return proved;
+}
+
+/* A stray entry of the refcount table stands in the way only where nothing else fits. */
+static bool shape_found(struct guessing *g, bool lost)
+{
+    if (guess_shape(g, lost))
+        return true;
+    g->s.lenient = true;
+    return guess_shape(g, lost);
 }
 
 /* What of the first fields of a header is missing. */
@@ -430,9 +454,11 @@ static bool guess_first_fields(struct guessing *g, struct error *err)
     }
     guess_version(g);
     if (lack.magic)
-        guess_take(g, G_MAGIC, QCOW2_MAGIC, "the tables of a qcow2 image are there");
+        guess_take(g, G_MAGIC, QCOW2_MAGIC, "the tables of a qcow2 image are there%s",
+                   g->overwritten ? "; a raw disk or a partition table was written over its "
+                   "header" : "");
     if (no_qcow2 || lack.bits || g->s.hdr.refcount_order > REFCOUNT_ORDER_MAX)
-        proved = guess_shape(g, lack.all) || (!lack.bits && l1_proves(g));
+        proved = shape_found(g, lack.all) || (!lack.bits && l1_proves(g));
     if (!proved && lack.bits)
         propose_by_l1(g);
     if (!proved && no_qcow2)

@@ -18,6 +18,11 @@ static bool possible(const struct seek *s, uint64_t entry)
     return entry && !(entry & (s->geo.cluster_size - 1)) && entry < s->file_size;
 }
 
+static size_t strays_allowed(const struct seek *s)
+{
+    return s->lenient ? 1 : 0;
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -30,13 +35,16 @@ static int by_value(const void *a, const void *b)
 static bool entries_fit(struct seek *s, uint64_t off, size_t n, uint64_t *entry,
                         struct reftable_found *out, uint64_t *sample, size_t *n_sample)
 {
-    size_t used = 0;
+    size_t used = 0, bad = 0;
 
     for (size_t i = 0; i < n; i++) {
         if (!entry[i])
             continue;
-        if (!possible(s, entry[i]) || entry[i] == off)
-            return false;
+        if (!possible(s, entry[i]) || entry[i] == off) {
+            if (++bad > strays_allowed(s))
+                return false;
+            continue;
+        }
         entry[used++] = entry[i];
     }
     *n_sample = used < BLOCKS_TRIED ? used : BLOCKS_TRIED;
@@ -178,13 +186,14 @@ static bool try_cluster(struct seek *s, uint64_t off, const uint8_t *bytes, size
                         void *data)
 {
     struct reftable_job *job = data;
+    size_t bad = 0;
 
     if (!possible(s, be64(bytes)))
         return false;
     for (size_t i = 8; i + 8 <= len; i += 8) {
         uint64_t entry = be64(bytes + i);
 
-        if (entry && !possible(s, entry))
+        if (entry && !possible(s, entry) && ++bad > strays_allowed(s))
             return false;
     }
     for (size_t i = 0; job->orders[i] <= REFCOUNT_ORDER_MAX && !job->found; i++) {

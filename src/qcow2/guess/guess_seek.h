@@ -16,6 +16,7 @@ struct seek {
     struct header hdr;                  /* values on trial, the sound ones among them */
     struct geometry geo;                /* that follow from them: seek_geometry */
     uint64_t reads_left;                /* of all the guessing, 4 KiB and less each */
+    bool lenient;                       /* a refcount table may have a stray entry */
     bool no_refcounts;                  /* no refcount table is known: do without */
 };
 

@@ -36,6 +36,8 @@ struct guessing {
     struct seek s;                      /* s.hdr: the values that go on */
     struct header file;                 /* as decoded from the file */
     bool forced[N_GUESS_FIELDS];
+    bool unknown;                       /* nobody knows as what the file begins */
+    bool overwritten;                   /* the file begins as something else does */
     bool refused;                       /* QEMU opens no image with these values */
     struct guess guess[N_GUESS_FIELDS]; /* field NULL: none */
     struct guess ext[EXT_FIXES_MAX];    /* by rising offset, the first n_ext */

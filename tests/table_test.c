@@ -102,29 +102,48 @@ static void used_entries_are_found_and_no_others(void **state)
     builder_free(b);
 }
 
-static void search_finds_what_points_to_an_offset_and_wraps(void **state)
+static void hit(const struct image *img, struct table_quest *s, int dir, uint64_t table,
+                uint64_t index, bool wrapped)
+{
+    struct task_run run = { 0 };
+
+    s->dir = dir;
+    assert_true(table_find(img, s, &run, NULL));
+    assert_int_equal(s->table.i, table);
+    assert_int_equal(s->index, index);
+    assert_int_equal(s->wrapped, wrapped);
+}
+
+static void search_finds_what_points_to_an_offset_in_all_tables_and_wraps(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
-    struct table t = { .kind = TABLE_L2 };
+    struct table_quest s = { .table = { .kind = TABLE_L2 } };
+    struct task_run run = { 0 };
     struct image *img;
+    struct error err;
     uint64_t data;
-    uint64_t at = 0;
 
     (void)state;
     builder_map(b, 1);
     data = builder_map(b, 40);
     builder_set_l2(b, 90, data, 0);
+    builder_map(b, 512 + 7);
+    builder_set_l2(b, 512 + 7, data, 0);
     img = builder_open(b);
-    table_resolve(img, &t);
-    assert_true(table_find(img, &t, data + 5, 1, &at));
-    assert_int_equal(at, 40);
-    assert_true(table_find(img, &t, data + 5, 1, &at));
-    assert_int_equal(at, 90);
-    assert_true(table_find(img, &t, data + 5, 1, &at));
-    assert_int_equal(at, 40);
-    assert_true(table_find(img, &t, data + 5, -1, &at));
-    assert_int_equal(at, 90);
-    assert_false(table_find(img, &t, 0x7ffffff000, 1, &at));
+    table_resolve(img, &s.table);
+    s.wanted = data + 5;
+    hit(img, &s, 1, 0, 40, false);
+    hit(img, &s, 1, 0, 90, false);
+    hit(img, &s, 1, 1, 7, false);
+    hit(img, &s, 1, 0, 40, true);
+    hit(img, &s, -1, 1, 7, true);
+    hit(img, &s, -1, 0, 90, false);
+    hit(img, &s, -1, 0, 40, false);
+    s.wanted = 0x7ffffff000;
+    assert_false(table_find(img, &s, &run, &err));
+    run.cancel = true;
+    assert_false(table_find(img, &s, &run, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
     image_close(img);
     builder_free(b);
 }
@@ -322,7 +341,7 @@ int main(void)
         cmocka_unit_test(every_place_leads_to_its_row_and_back),
         cmocka_unit_test(a_guest_offset_without_table_leads_to_the_l1_row),
         cmocka_unit_test(used_entries_are_found_and_no_others),
-        cmocka_unit_test(search_finds_what_points_to_an_offset_and_wraps),
+        cmocka_unit_test(search_finds_what_points_to_an_offset_in_all_tables_and_wraps),
         cmocka_unit_test(a_row_shows_stored_and_counted_refcounts),
         cmocka_unit_test(a_strip_shows_where_an_l2_table_is_full),
         cmocka_unit_test(entries_that_cannot_be_read_say_so),

@@ -5,6 +5,7 @@
 #ifndef QCHECK_INSPECT_TABLE_H
 #define QCHECK_INSPECT_TABLE_H
 
+#include "base/task.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
 #include "scan/scan.h"
@@ -76,11 +77,18 @@ bool table_problem_rows(const struct image *img, const struct table *t,
 bool table_used(const struct image *img, const struct table *t, uint32_t **out, size_t *n,
                 struct error *err);
 
-/* The next (dir > 0) or previous entry, wrapping round, that points to the cluster or the
- * compressed data in which host byte `wanted` lies. *index: from where, and the outcome.
- * Reads the whole table, at most TABLE_FILTER_MAX entries of it. */
-bool table_find(const struct image *img, const struct table *t, uint64_t wanted, int dir,
-                uint64_t *index);
+/* Looks for the next (dir > 0) or previous entry, from entry `index` of `table` on, that points
+ * to the cluster or the compressed data in which host byte `wanted` lies: in this table, and
+ * then in the others of its sort (L2 tables of the layer, bitmap tables), once round. Found:
+ * table and index are those of the entry. Progress in tables. */
+struct table_quest {
+    struct table table;
+    uint64_t index, wanted;
+    int dir;
+    bool wrapped;               /* it went on from the other end */
+};
+bool table_find(const struct image *img, struct table_quest *s, struct task_run *run,
+                struct error *err);
 
 /* The place of entry number `index`, completed as far as the table itself tells. */
 struct place table_place(const struct image *img, const struct table *t, uint64_t index);

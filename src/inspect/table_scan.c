@@ -19,7 +19,7 @@ typedef void entry_fn(void *arg, const struct image *img, const struct table *t,
                       uint64_t index, const uint8_t *bytes, uint64_t in_chunk);
 
 static bool each_entry(const struct image *img, const struct table *t, entry_fn *fn,
-                       void *arg, struct error *err)
+                       void *arg, const struct task_run *run, struct error *err)
 {
     uint64_t size = t->kind == TABLE_REFBLOCK ? 0 : table_entry_size(img, t);
     uint64_t per_chunk = size ? CHUNK / size : CHUNK * 8 / img->geo.refcount_bits;
@@ -29,12 +29,15 @@ static bool each_entry(const struct image *img, const struct table *t, entry_fn 
 
     if (!bytes)
         err_set(err, ERR_NOMEM, "out of memory");
-    for (uint64_t first = 0; ok && first < n; first += per_chunk) {
+    for (uint64_t first = 0; ok && first < n && !(run && run->cancel); first += per_chunk) {
         uint64_t off = table_entry_off(img, t, first);
 
         if (off == NO_ADDRESS || off >= img->geo.file_len)
             break;                              /* the rest is not in the file: zeros */
-        ok = source_read(img->src, off, bytes, CHUNK, err);
+        ok = source_read(img->src, off, bytes,
+                         (size_t)u64_min(CHUNK, size ? (n - first) * size
+                                                     : ((n - first) * img->geo.refcount_bits + 7) / 8),
+                         err);
         for (uint64_t k = 0; ok && k < per_chunk && first + k < n; k++)
             fn(arg, img, t, first + k, bytes + k * size, k);
     }
@@ -69,7 +72,7 @@ bool table_used(const struct image *img, const struct table *t, uint32_t **out, 
     used.list = calloc((size_t)t->n + 1, sizeof *used.list);
     if (!used.list)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (!each_entry(img, t, collect_used, &used, err)) {
+    if (!each_entry(img, t, collect_used, &used, NULL, err)) {
         free(used.list);
         return false;
     }
@@ -126,16 +129,62 @@ static void collect_wanted(void *arg, const struct image *img, const struct tabl
     }
 }
 
-bool table_find(const struct image *img, const struct table *t, uint64_t wanted, int dir,
-                uint64_t *index)
+/* In one table: after (before) entry `from`, or from its start (end) where that is NULL. */
+static bool find_in_table(const struct image *img, const struct table *t, uint64_t wanted,
+                          int dir, const uint64_t *from, struct task_run *run, uint64_t *index)
 {
-    struct wanted w = { .off = wanted, .from = *index };
+    struct wanted w = { .off = wanted, .from = from ? *from : 0 };
 
-    if (!each_entry(img, t, collect_wanted, &w, NULL) || !w.any)
+    if (!each_entry(img, t, collect_wanted, &w, run, NULL) || !w.any ||
+        (from && !(dir > 0 ? w.any_after : w.any_before)))
         return false;
-    if (dir > 0)
-        *index = w.any_after ? w.after : w.first;
-    else
-        *index = w.any_before ? w.before : w.last;
+    *index = from ? (dir > 0 ? w.after : w.before) : dir > 0 ? w.first : w.last;
     return true;
+}
+
+/* The tables of the same sort, in their order: L2 tables of a layer, refcount blocks,
+ * bitmap tables. *n is 1 for a table that has no like. */
+static struct table like(const struct image *img, const struct table *t, uint64_t i,
+                         uint64_t *n)
+{
+    struct table parent = { .kind = TABLE_L1, .layer = t->layer };
+    struct table one = *t;
+
+    *n = 1;
+    if (t->kind == TABLE_BITMAP) {
+        *n = img->bitmaps.n;
+    } else if (t->kind == TABLE_L2) {
+        table_resolve(img, &parent);
+        *n = parent.off == NO_ADDRESS ? 1 : image_entries_present(img, parent.off, parent.n);
+    }
+    if (*n > 1) {
+        one.i = i % *n;
+        table_resolve(img, &one);
+    }
+    return one;
+}
+
+bool table_find(const struct image *img, struct table_quest *s, struct task_run *run,
+                struct error *err)
+{
+    uint64_t n, start;
+
+    like(img, &s->table, s->table.i, &n);
+    start = n > 1 ? s->table.i : 0;
+    run->total = n;
+    for (uint64_t k = 0; k <= n && !run->cancel; k++) {
+        uint64_t i = s->dir > 0 ? start + k : start + n - k % n;
+        struct table t = like(img, &s->table, i, &n);
+
+        run->done = k;
+        s->wrapped = k == n || (n > 1 && (s->dir > 0 ? i >= n : k > start));
+        if (t.off != NO_ADDRESS &&
+            find_in_table(img, &t, s->wanted, s->dir, k == 0 ? &s->index : NULL, run,
+                          &s->index)) {
+            s->table = t;
+            return true;
+        }
+    }
+    return run->cancel ? err_set(err, ERR_CANCELLED, "Search stopped")
+                       : err_set(err, ERR_USAGE, "No entry of these tables points to");
 }

@@ -11,7 +11,16 @@
 
 #define ROWS_MAX 512            /* rows read for one screen */
 
+/* A search that goes on; its thread owns `s` until the task has ended. */
+struct table_hunt {
+    struct task *task;          /* NULL: none goes on */
+    bool dropped;               /* the person has moved on */
+    const struct image *img;
+    struct table_quest s;
+};
+
 struct tables_view {
+    struct table_hunt hunt;
     struct table table;
     struct list list;           /* of shown rows: all, or those in `used` */
     bool hide_unused;

@@ -374,9 +374,9 @@ static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_
         v->at = hit->pos.in;
     }
     moved(v, ui, req);
-    request_message(req, "%sn: next hit  N: hit before  Esc: n and N are for problems again",
-                    !hit->wrapped ? "" : v->hunt.dir > 0 ? "From the start of the file again. "
-                                                         : "From the end of the file again. ");
+    request_message(req, "%sn, N: next hit, hit before  Esc: n and N mean problems",
+                    !hit->wrapped ? "" : v->hunt.dir > 0 ? "Round to the start. "
+                                                         : "Round to the end. ");
 }
 
 static void hex_ended(void *state, const struct ui *ui, struct request *req)

@@ -31,10 +31,20 @@ static bool tables_create(const struct ui *ui, void **state)
     return true;
 }
 
+/* The person has moved on. */
+static void hunt_drop(struct tables_view *v)
+{
+    v->hunt.dropped = true;
+    if (v->hunt.task)
+        task_cancel(v->hunt.task);
+}
+
 static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
+    hunt_drop(v);
+    task_finish(v->hunt.task, NULL);
     free(v->used);
     free(v->row);
     free(v);
@@ -234,6 +244,8 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
     struct place place;
     int head = v->list.h > 1 ? 2 : 0;
 
+    if (action != ACT_NUMBERS && action != ACT_HIDE_UNUSED)
+        hunt_drop(v);
     switch (action) {
     case ACT_OPEN: case ACT_RIGHT:
         table_open_row(ui, &v->table, row_at(v), req);
@@ -303,31 +315,76 @@ static bool find_listed(const struct tables_view *v, const struct ui *ui,
     return false;
 }
 
+static bool hunt_work(void *arg, struct task_run *run, struct error *err)
+{
+    struct table_hunt *h = arg;
+
+    return table_find(h->img, &h->s, run, err);
+}
+
+static void go_to_entry(struct tables_view *v, const struct ui *ui, const struct table *t,
+                        uint64_t index, struct request *req)
+{
+    struct place place;
+
+    set_table(v, ui, t, index);
+    place = place_here(v, ui);
+    request_moved(req, &place);
+}
+
 static void tables_search(void *state, const struct ui *ui, const char *text, int dir,
                           struct request *req)
 {
     struct tables_view *v = state;
+    struct table_hunt *h = &v->hunt;
     uint64_t index = index_of_row(v, v->list.at);
     uint64_t wanted;
-    struct place place;
-    bool found;
+    struct error err;
 
-    if (tables_is_list(v)) {
-        found = find_listed(v, ui, text, dir, &index);
+    if (h->task) {
+        request_message(req, "A search goes on. Esc stops it");
+    } else if (tables_is_list(v)) {
+        if (find_listed(v, ui, text, dir, &index))
+            go_to_entry(v, ui, &v->table, index, req);
+        else
+            request_message(req, "No name here has this in it: %s", text);
     } else if (text_parse_size(text, &wanted)) {
-        found = table_find(ui->img, &v->table, wanted, dir, &index);
+        *h = (struct table_hunt){ .img = ui->img, .s = { .table = v->table, .index = index,
+                                                         .wanted = wanted, .dir = dir } };
+        if (!task_start(hunt_work, h, &h->task, &err)) {
+            h->task = NULL;
+            request_message(req, "%.250s", err.text);
+        }
     } else {
-        request_message(
-            req, "Search here for an offset that an entry points to, like 0x50000");
-        return;
+        request_message(req, "Search here for an offset that an entry points to, like 0x50000");
     }
-    if (!found) {
-        request_message(req, "Not in this table: %s", text);
-        return;
+}
+
+static void tables_ended(void *state, const struct ui *ui, struct request *req)
+{
+    struct tables_view *v = state;
+    struct table_hunt *h = &v->hunt;
+    struct error err;
+    bool ok = task_finish(h->task, &err);
+
+    h->task = NULL;
+    if (h->dropped) {
+        request_message(req, "Search stopped");
+    } else if (!ok) {
+        request_message(req, "%.200s: 0x%" PRIx64, err.text, h->s.wanted);
+    } else {
+        go_to_entry(v, ui, &h->s.table, h->s.index, req);
+        request_message(req, "%sn, N: next hit, hit before  Esc: n and N mean problems",
+                        !h->s.wrapped ? "" : h->s.dir > 0 ? "Round to the first table. "
+                                                          : "Round to the last table. ");
     }
-    list_go(&v->list, row_of_index(v, index));
-    place = place_here(v, ui);
-    request_moved(req, &place);
+}
+
+static int tables_waiting(const void *state)
+{
+    const struct tables_view *v = state;
+
+    return v->hunt.task ? task_fd(v->hunt.task) : -1;
 }
 
 static void tables_status(const void *state, const struct ui *ui, struct buf *out)
@@ -337,7 +394,12 @@ static void tables_status(const void *state, const struct ui *ui, struct buf *ou
     char b[TEXT_NUM];
 
     (void)ui;
-    if (v->list.n)
+    if (v->hunt.task) {
+        const struct task_run *run = task_progress(v->hunt.task);
+
+        buf_printf(out, "searching table %s of %s ", text_group(a, run->done + 1),
+                   text_group(b, run->total));
+    } else if (v->list.n)
         buf_printf(out, "%s of %s ", text_group(a, v->list.at + 1),
                    text_group(b, v->list.n));
 }
@@ -361,6 +423,8 @@ const struct view_class view_tables = {
     .draw = tables_draw,
     .act = tables_act,
     .search = tables_search,
+    .waiting = tables_waiting,
+    .ended = tables_ended,
     .steps = true,
     .sought = "an offset that an entry points to: 0x50000; in lists: a name",
     .teach = tables_teach,

@@ -14,11 +14,13 @@ BENCHFLAGS="--quick" and the like are passed on.
 """
 import argparse
 import os
+import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from inspector import Inspector
 
@@ -259,6 +261,44 @@ class Bench:
         show(title, seconds(median), '-', '-', '-', '-', seconds(limit), '-', '-',
              'yes' if median <= limit else 'NO', '-')
 
+    def timed(self, *argv):
+        """Seconds that a program and its output's way to the disk take."""
+        began = time.monotonic()
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(['sync', argv[-1]], check=True)
+        return time.monotonic() - began
+
+    def exports(self):
+        """Getting the disk out, against qemu-img convert; both synced."""
+        if self.args.no_qemu or not shutil.which('qemu-img'):
+            return
+        mib = 512 if self.args.quick else 8192
+        raw, out = os.path.join(self.dir, 'data.raw'), os.path.join(self.dir, 'out.raw')
+        words = [os.urandom(6).hex() for _ in range(4000)]
+        with open(raw, 'w', encoding='ascii') as f:
+            for _ in range(mib):
+                f.write(' '.join(random.choices(words, k=90000)).ljust(1 << 20)[:1 << 20])
+        for name, limit, options in (('plain', 1, []), ('zlib', 1.5, ['-c']),
+                                     ('zstd', 1.5, ['-c', '-o', 'compression_type=zstd'])):
+            image = os.path.join(self.dir, 'export.qcow2')
+            subprocess.run(['qemu-img', 'convert', '-O', 'qcow2', *options, raw, image],
+                           check=True)
+            ours, theirs = [], []
+            for _ in range(self.args.runs):
+                for times, argv in ((theirs, ['qemu-img', 'convert', '-O', 'raw', image, out]),
+                                    (ours, [self.args.qcheck, 'export', image, out])):
+                    if os.path.exists(out):
+                        os.unlink(out)
+                    times.append(self.timed(*argv))
+            ratio = statistics.median(q / o for q, o in zip(theirs, ours))
+            self.missed += ratio < limit
+            show('export, %d MiB %s' % (mib, name), seconds(statistics.median(ours)),
+                 seconds(statistics.median(theirs)), 'qemu-img', '%.2f' % ratio, '-',
+                 '%.2f' % limit, '-', '-', 'yes' if ratio >= limit else 'NO', '-')
+            os.unlink(image)
+        os.unlink(raw)
+        os.unlink(out)
+
     def all(self):
         print('%s, %d threads, median of %d rounds' %
               (self.version(), self.args.threads, self.args.runs))
@@ -271,6 +311,8 @@ class Bench:
                 continue
             if row.quick or not self.args.quick:
                 self.row(row)
+        if not self.args.only or 'export'.startswith(self.args.only):
+            self.exports()
         if not self.args.only or 'inspector'.startswith(self.args.only):
             self.inspector()
         if not self.args.only:

@@ -156,7 +156,7 @@ static const uint16_t PERMITTED[] = {
 /* ... and for who writes a file. */
 static const uint16_t WRITING[] = {
     __NR_pwrite64, __NR_ftruncate, __NR_fallocate, __NR_fsync, __NR_fdatasync,
-    __NR_copy_file_range,
+    __NR_sync_file_range,
 };
 
 /* As long as files may be opened to be read: what answers for a path, and entering the second

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -153,7 +154,7 @@ static int can_do_harm(const struct sandbox *s, int fd)
 /* In the first stage, and then in the second: the number of the first thing that is wrong. */
 static int stages(const struct sandbox *unused, int fd)
 {
-    int file = open("/etc/passwd", O_RDONLY);
+    int file = open("/etc/passwd", O_RDONLY), waiting;
     struct stat st;
 
     (void)unused;
@@ -163,6 +164,10 @@ static int stages(const struct sandbox *unused, int fd)
     if (open("/tmp/qcheck-sandbox-test", O_WRONLY | O_CREAT, 0600) >= 0 ||
         open("/dev/null", O_RDWR) >= 0)
         return 2;
+    /* A device that is opened now, as the inspector does with its terminal, can be asked. */
+    file = open("/dev/ptmx", O_RDONLY | O_NOCTTY);
+    if (file >= 0 && ioctl(file, FIONREAD, &waiting) != 0)
+        return 6;
     if (can_connect(NULL, 0) || can_fork(NULL, 0) || can_signal_others(NULL, 0))
         return 3;
     if (!sandbox_enter(NULL))

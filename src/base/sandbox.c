@@ -83,7 +83,8 @@ static int landlock_enter(enum stage stage)
     if (version >= 5)
         rules.files |= UINT64_C(1) << 15;       /* ioctl on devices opened later */
     if (stage == STAGE_READING)
-        rules.files &= ~(UINT64_C(1) << 2 | UINT64_C(1) << 3);
+        /* ... nor to ask the terminal, which the inspector opens once more. */
+        rules.files &= ~(UINT64_C(1) << 2 | UINT64_C(1) << 3 | UINT64_C(1) << 15);
     if (version >= 4)
         size = offsetof(struct ruleset, scoped);
     if (version >= 6) {

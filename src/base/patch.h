@@ -60,4 +60,14 @@ bool patches_touch(const struct patches *p, uint64_t off, uint64_t len);
 bool source_open_patched(struct source *inner, const struct patches *patches,
                          struct source **out, struct error *err);
 
+/* The same where PATCH_COPY copies from another source, borrowed as well. */
+bool source_open_patched_from(struct source *inner, struct source *from,
+                              const struct patches *patches, struct source **out,
+                              struct error *err);
+
+/* The same that owns what it stands on: takes `inner` and, leaving an empty list, the patches
+ * when it succeeds. */
+bool source_wrap_patched(struct source *inner, struct patches *patches, struct source **out,
+                         struct error *err);
+
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/source_backend.h"
 
 #define ZEROS (1u << 16)                /* bytes written at a time where there are no holes */
 
@@ -212,4 +213,98 @@ uint64_t sink_free_space(const struct sink *s)
         !u64_mul((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &bytes))
         return UINT64_MAX;
     return bytes;
+}
+
+/* --- the locks of QEMU (block/file-posix.c: a byte for each permission used, from 100 on, and
+ * one for each that is not shared, from 200 on) --- */
+
+#ifdef F_OFD_SETLK
+static bool lock_bytes(int fd, int command, short type, off_t first, struct flock *out)
+{
+    *out = (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = first,
+                           .l_len = 4 };
+    return fcntl(fd, command, out) == 0;
+}
+
+bool sink_lock_image(struct sink *s, struct error *err)
+{
+    static const off_t base[] = { 100, 200 };
+    struct flock lock;
+
+    for (int i = 0; i < 2; i++)
+        if (!lock_bytes(s->fd, F_OFD_SETLK, F_RDLCK, base[i], &lock))
+            return err_set_sys(err, errno, "cannot be locked");
+    for (int i = 0; i < 2; i++) {
+        if (!lock_bytes(s->fd, F_OFD_GETLK, F_WRLCK, base[i], &lock))
+            return err_set_sys(err, errno, "cannot look for locks");
+        if (lock.l_type != F_UNLCK)
+            return err_set(err, ERR_USAGE, "is in use by another process; shut down the "
+                           "virtual machine first");
+    }
+    return true;
+}
+#else
+bool sink_lock_image(struct sink *s, struct error *err)
+{
+    (void)s;
+    return err_set(err, ERR_USAGE, "cannot be locked: this system has no locks of open files");
+}
+#endif
+
+/* --- reading what was written --- */
+
+struct written {
+    struct source base;
+    int fd;                             /* borrowed */
+};
+
+static void written_close(struct source *src)
+{
+    source_free_base(src);
+}
+
+static void written_info(struct source *src, struct source_info *out)
+{
+    out->kind = SOURCE_FILE;
+    out->allocated = src->size;
+    out->batch_bytes = 1u << 20;
+    out->batch_reqs = 64;
+}
+
+static ssize_t written_readv(struct source *src, const struct iovec *iov, int n, uint64_t off)
+{
+    ssize_t got = preadv(((struct written *)src)->fd, iov, n, (off_t)off);
+
+    return got < 0 ? -errno : got;
+}
+
+static void written_read_many(struct source *src, struct source_req *req, size_t n)
+{
+    source_read_gathered(src, written_readv, req, n);
+}
+
+static const struct source_ops WRITTEN_OPS = {
+    .close = written_close,
+    .info = written_info,
+    .read_many = written_read_many,
+};
+
+bool sink_open_source(struct sink *s, struct source **out, struct error *err)
+{
+    struct written *w = calloc(1, sizeof *w);
+    off_t end = lseek(s->fd, 0, SEEK_END);
+
+    if (!w)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (end < 0) {
+        free(w);
+        return err_set_sys(err, errno, "cannot find its length");
+    }
+    if (!source_init_base(&w->base, &WRITTEN_OPS, s->name, (uint64_t)end, err)) {
+        free(w);
+        return false;
+    }
+    w->fd = s->fd;
+    *out = &w->base;
+    return true;
 }

@@ -51,6 +51,15 @@ bool sink_replace(struct sink *s, const void *bytes, size_t len, struct error *e
 /* Reads what is there, at most `len` bytes from the start; *got says how many. */
 bool sink_read_back(struct sink *s, void *bytes, size_t len, size_t *got, struct error *err);
 
+/* Takes the locks that QEMU takes on an image it writes to and shares with nobody (bytes 100
+ * to 103 and 200 to 203), until the sink is closed. False when another process, a running
+ * virtual machine for one, has the image open. */
+bool sink_lock_image(struct sink *s, struct error *err);
+
+/* What is there now, to be read. Borrows the sink; its length is that of this moment. */
+struct source;
+bool sink_open_source(struct sink *s, struct source **out, struct error *err);
+
 /* What has been written survives a loss of power from here on. */
 bool sink_sync(struct sink *s, struct error *err);
 

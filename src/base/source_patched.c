@@ -13,11 +13,20 @@
 struct patched {
     struct source base;
     struct source *inner;               /* borrowed */
+    struct source *from;                /* borrowed: what is copied from */
     const struct patches *patches;      /* borrowed, flattened */
+    struct patches own;                 /* with `owner`: these are `patches` */
+    bool owner;                         /* of inner as well */
 };
 
 static void patched_close(struct source *src)
 {
+    struct patched *p = (struct patched *)src;
+
+    if (p->owner) {
+        source_close(p->inner);
+        patches_free(&p->own);
+    }
     source_free_base(src);
 }
 
@@ -58,7 +67,7 @@ static void piece_add(struct pieces *p, size_t owner, uint64_t off, uint8_t *dst
 }
 
 static void cut_request(const struct patched *src, const struct source_req *r, size_t index,
-                        struct pieces *pieces)
+                        struct pieces *pieces, struct pieces *copied)
 {
     const struct patches *p = src->patches;
     size_t i = patches_from(p, r->off), done = 0;
@@ -77,7 +86,7 @@ static void cut_request(const struct patched *src, const struct source_req *r, s
 
             len = (size_t)u64_min(len, patch->len - skip);
             if (patch->kind == PATCH_COPY)
-                piece_add(pieces, index, patch->at + skip, r->dst + done, len);
+                piece_add(copied, index, patch->at + skip, r->dst + done, len);
             else if (patch->kind == PATCH_BYTES)
                 memcpy(r->dst + done, buf_str(&p->bytes) + patch->at + skip, len);
             else
@@ -88,23 +97,17 @@ static void cut_request(const struct patched *src, const struct source_req *r, s
     }
 }
 
-static void patched_read_many(struct source *src, struct source_req *req, size_t n)
+/* Reads the pieces and lets their requests know what failed. */
+static void read_pieces(struct source *src, struct source *from, struct pieces *pieces,
+                        struct source_req *req)
 {
-    struct patched *p = (struct patched *)src;
-    struct pieces pieces = { 0 };
-
-    for (size_t i = 0; i < n; i++)
-        cut_request(p, &req[i], i, &pieces);
-    if (pieces.failed) {
-        for (size_t i = 0; i < n; i++)
-            source_req_lost(&req[i], 0, req[i].got, ENOMEM);
-    } else if (pieces.n) {
-        source_read_many(p->inner, pieces.req, pieces.n);
-        source_count(src, pieces.n, 0);
-    }
-    for (size_t i = 0; !pieces.failed && i < pieces.n; i++) {
-        const struct source_req *piece = &pieces.req[i];
-        struct source_req *r = &req[pieces.owner[i]];
+    if (!pieces->n)
+        return;
+    source_read_many(from, pieces->req, pieces->n);
+    source_count(src, pieces->n, 0);
+    for (size_t i = 0; i < pieces->n; i++) {
+        const struct source_req *piece = &pieces->req[i];
+        struct source_req *r = &req[pieces->owner[i]];
 
         if (piece->error)
             source_req_lost(r, (size_t)(piece->dst - r->dst + (piece->bad.off - piece->off)),
@@ -112,8 +115,30 @@ static void patched_read_many(struct source *src, struct source_req *req, size_t
         else
             source_count(src, 0, piece->got);
     }
-    free(pieces.req);
-    free(pieces.owner);
+}
+
+static void pieces_free(struct pieces *p)
+{
+    free(p->req);
+    free(p->owner);
+}
+
+static void patched_read_many(struct source *src, struct source_req *req, size_t n)
+{
+    struct patched *p = (struct patched *)src;
+    struct pieces plain = { 0 }, copied = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        cut_request(p, &req[i], i, &plain, &copied);
+    if (plain.failed || copied.failed) {
+        for (size_t i = 0; i < n; i++)
+            source_req_lost(&req[i], 0, req[i].got, ENOMEM);
+    } else {
+        read_pieces(src, p->inner, &plain, req);
+        read_pieces(src, p->from, &copied, req);
+    }
+    pieces_free(&plain);
+    pieces_free(&copied);
 }
 
 static void patched_advise(struct source *src, uint64_t off, uint64_t len)
@@ -176,8 +201,9 @@ static uint64_t length_after(uint64_t length, const struct patches *p)
     return length;
 }
 
-bool source_open_patched(struct source *inner, const struct patches *patches,
-                         struct source **out, struct error *err)
+bool source_open_patched_from(struct source *inner, struct source *from,
+                              const struct patches *patches, struct source **out,
+                              struct error *err)
 {
     struct patched *p = calloc(1, sizeof *p);
 
@@ -189,7 +215,29 @@ bool source_open_patched(struct source *inner, const struct patches *patches,
         return false;
     }
     p->inner = inner;
+    p->from = from;
     p->patches = patches;
     *out = &p->base;
+    return true;
+}
+
+bool source_open_patched(struct source *inner, const struct patches *patches,
+                         struct source **out, struct error *err)
+{
+    return source_open_patched_from(inner, inner, patches, out, err);
+}
+
+bool source_wrap_patched(struct source *inner, struct patches *patches, struct source **out,
+                         struct error *err)
+{
+    struct patched *p;
+
+    if (!source_open_patched(inner, patches, out, err))
+        return false;
+    p = (struct patched *)*out;
+    p->own = *patches;
+    p->patches = &p->own;
+    p->owner = true;
+    *patches = (struct patches){ 0 };
     return true;
 }

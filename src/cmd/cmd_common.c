@@ -11,7 +11,9 @@
 
 #include "base/lookout.h"
 #include "base/sandbox.h"
+#include "base/patch.h"
 #include "base/text.h"
+#include "plan/plan.h"
 
 #define SAMPLE_SUFFIX ".qcow2"
 
@@ -127,20 +129,6 @@ static void look_beside(struct lookout *l, struct image *img)
         data->state = SIDE_SHORT;
 }
 
-/* Takes src, whatever comes of it. */
-static bool image_from(const struct settings *s, struct source *src, struct lookout *l,
-                       struct image **out, struct error *err)
-{
-    bool ok = image_open(src, &s->image, out, err);
-
-    if (ok)
-        look_beside(l, *out);
-    else
-        source_close(src);
-    lookout_end(l);
-    return ok;
-}
-
 static bool open_source(const struct settings *s, const char *name, struct source **out,
                         struct error *err)
 {
@@ -155,6 +143,53 @@ static bool open_source(const struct settings *s, const char *name, struct sourc
     return false;
 }
 
+/* What is opened before the sandbox closes, and parsed behind it. */
+struct opened { struct source *src, *plan; };
+
+static bool open_files(const struct settings *s, const char *name, struct opened *o,
+                       struct error *err)
+{
+    *o = (struct opened){ NULL, NULL };
+    if (s->plan_file && !source_open_file(s->plan_file, &o->plan, err))
+        return false;
+    if (open_source(s, name, &o->src, err))
+        return true;
+    source_close(o->plan);
+    return false;
+}
+
+/* Lays the plan, if there is one, over the image. Ends the plan's source. */
+static bool lay_plan(struct opened *o, struct error *err)
+{
+    struct plan plan = { 0 };
+    struct patches patches = { 0 };
+    bool ok;
+
+    if (!o->plan)
+        return true;
+    ok = plan_read(o->plan, &plan, err) && plan_matches(&plan, o->src, err)
+        && plan_patches(&plan, &patches, err)
+        && source_wrap_patched(o->src, &patches, &o->src, err);
+    patches_free(&patches);
+    plan_free(&plan);
+    source_close(o->plan);
+    return ok;
+}
+
+/* Takes what is opened, whatever comes of it. */
+static bool image_from(const struct settings *s, struct opened *o, struct lookout *l,
+                       struct image **out, struct error *err)
+{
+    bool ok = lay_plan(o, err) && image_open(o->src, &s->image, out, err);
+
+    if (ok)
+        look_beside(l, *out);
+    else
+        source_close(o->src);
+    lookout_end(l);
+    return ok;
+}
+
 static void start_lookout(const char *name, struct lookout *l)
 {
     *l = (struct lookout)LOOKOUT_NONE;
@@ -165,15 +200,15 @@ static void start_lookout(const char *name, struct lookout *l)
 static bool open_in(bool reading, const struct settings *s, const char *name,
                     struct image **out, struct error *err)
 {
-    struct source *src;
+    struct opened o;
     struct lookout l;
 
-    if (!open_source(s, name, &src, err))
+    if (!open_files(s, name, &o, err))
         return false;
     start_lookout(name, &l);
     if (reading && !s->no_sandbox)
         sandbox_enter_reading(NULL);
-    return image_from(s, src, &l, out, err);
+    return image_from(s, &o, &l, out, err);
 }
 
 bool open_image_only(const struct settings *s, const char *name, struct image **out,
@@ -191,14 +226,14 @@ bool open_image_reading(const struct settings *s, const char *name, struct image
 bool open_image(const struct settings *s, const char *name, struct image **out,
                 struct error *err)
 {
-    struct source *src;
+    struct opened o;
     struct lookout l;
 
-    if (!open_source(s, name, &src, err))
+    if (!open_files(s, name, &o, err))
         return false;
     start_lookout(name, &l);
     enter_sandbox(s);
-    return image_from(s, src, &l, out, err);
+    return image_from(s, &o, &l, out, err);
 }
 
 bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,

@@ -30,6 +30,8 @@ static const struct opt image_opts[] = {
       "take this number of entries of the active L1 table" },
     { OPT_REFCOUNT_TABLE, "refcount-table", ARG_REQUIRED, "OFFSET[,CLUSTERS]", NULL,
       "take this place, and size, of the refcount table" },
+    { OPT_PLAN, "plan", ARG_REQUIRED, "FILE", VALUES_FILES,
+      "look at the image as it would be under this plan (qcheck plan)" },
     { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
       "go on although the file does not begin with the magic of qcow2" },
     { OPT_OFFSET, "offset", ARG_REQUIRED, "BYTES", NULL,
@@ -194,6 +196,35 @@ static const struct opt_group sum = { "Sum", ROWS(sum_opts) };
 static const struct opt at_opts[] = { OUTPUT_ROW };
 static const struct opt_group at = { "At", ROWS(at_opts) };
 
+static const struct opt plan_opts[] = {
+    { 'o', "plan-file", ARG_REQUIRED, "FILE", NULL, "write the plan to FILE (JSON)" },
+    { OPT_ACCEPT_LOSS, "accept-loss", ARG_NONE, NULL, NULL,
+      "let steps give up guest data where nothing else helps; each loss is named" },
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
+};
+static const struct opt_group plan = { "Plan", ROWS(plan_opts) };
+
+#define UNDO_ROW(help) { OPT_UNDO, "undo", ARG_REQUIRED, "FILE", NULL, help }
+
+static const struct opt apply_opts[] = {
+    { OPT_APPLY_OUTPUT, "output", ARG_REQUIRED, "NEW", NULL,
+      "write the image as it would be to NEW and leave IMAGE alone" },
+    { OPT_IN_PLACE, "in-place", ARG_NONE, NULL, NULL,
+      "change IMAGE itself; needs --undo" },
+    UNDO_ROW("with --in-place: keep all bytes that are replaced in FILE, before the first is "
+             "written"),
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace NEW when it exists" },
+    { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
+      "keep access to other files while it works, for debuggers" },
+};
+static const struct opt_group apply = { "Apply", ROWS(apply_opts) };
+
+static const struct opt undo_opts[] = {
+    { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
+      "keep access to other files while it works, for debuggers" },
+};
+static const struct opt_group undo = { "Undo", ROWS(undo_opts) };
+
 static const struct opt explain_opts[] = { OUTPUT_ROW };
 static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
 
@@ -253,6 +284,21 @@ static const struct command commands[] = {
       "\"header 40\", end, or any that this program prints (\"refcount block 0 entry 7\"). "
       "The exit status is 1 when one of them is not in the image.",
       NULL, { &at, &image, &scan, &general }, cmd_at },
+    { "plan", "GOAL... [OPTION]... IMAGE", "plan changes and see what comes of them",
+      "Plans what each GOAL asks for, in their order, and says what every step does, mends "
+      "and costs. Goals: refcounts (raise those that are too low, replace blocks and tables "
+      "that are lost), copied (flags that do not fit the refcounts), leaks (free what nobody "
+      "uses). Nothing is written but the plan.",
+      "refcounts|copied|leaks", { &plan, &image, &scan, &general }, cmd_plan },
+    { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
+      "Writes the image as a plan has it, as a new file or into the image itself. An image "
+      "that a plan was not made for, or that is in use, is refused. With --in-place the "
+      "bytes that are replaced are kept in a file first; stopped anywhere, the same command "
+      "again completes the work, and undo takes it back.",
+      VALUES_FILES, { &apply, &general }, cmd_apply },
+    { "undo", "FILE IMAGE", "take back what apply did in place",
+      "Puts back the bytes that apply kept in FILE, whether it had ended or was stopped.",
+      VALUES_FILES, { &undo, &general }, cmd_undo },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "
       "Without an id, lists all of them.",
@@ -311,7 +357,8 @@ void commands_help(struct buf *out)
 
     buf_puts(out, "Usage: qcheck [OPTION]... IMAGE\n"
                   "       qcheck COMMAND [OPTION]... IMAGE...\n\n"
-                  "Inspects and checks qcow2 disk images. Never writes to them.\n\n"
+                  "Inspects, checks and mends qcow2 disk images. Only apply and undo\n"
+                  "write to them.\n\n"
                   "Commands:\n");
     for (unsigned i = 0; (c = command_at(i)); i++)
         buf_printf(out, "  %-10s %s\n", c->name, c->summary);

@@ -52,6 +52,10 @@ struct settings {
     uint8_t mark;               /* ... its byte */
     const char *map_file;       /* --map, or NULL */
     bool resume, overwrite;     /* --resume, --overwrite */
+    bool accept_loss, in_place; /* --accept-loss, --in-place */
+    const char *plan_file;      /* --plan: laid over the image, or NULL */
+    const char *plan_output;    /* -o of plan, or NULL */
+    const char *apply_output, *undo_file;       /* of apply, or NULL */
     bool ranges;                /* --ranges */
     char **operand;             /* what is left, n_operands words; borrowed from argv */
     int n_operands;
@@ -82,6 +86,9 @@ int cmd_read(const struct command *cmd, int argc, char **argv);
 int cmd_export(const struct command *cmd, int argc, char **argv);
 int cmd_sum(const struct command *cmd, int argc, char **argv);
 int cmd_at(const struct command *cmd, int argc, char **argv);
+int cmd_plan(const struct command *cmd, int argc, char **argv);
+int cmd_apply(const struct command *cmd, int argc, char **argv);
+int cmd_undo(const struct command *cmd, int argc, char **argv);
 int cmd_explain(const struct command *cmd, int argc, char **argv);
 
 #endif

@@ -219,6 +219,24 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_RESUME:
         s->resume = true;
         return true;
+    case OPT_ACCEPT_LOSS:
+        s->accept_loss = true;
+        return true;
+    case OPT_IN_PLACE:
+        s->in_place = true;
+        return true;
+    case OPT_APPLY_OUTPUT:
+        s->apply_output = arg;
+        return true;
+    case OPT_UNDO:
+        s->undo_file = arg;
+        return true;
+    case 'o':
+        s->plan_output = arg;
+        return true;
+    case OPT_PLAN:
+        s->plan_file = arg;
+        return true;
     case OPT_OVERWRITE:
         s->overwrite = true;
         return true;

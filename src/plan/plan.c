@@ -10,21 +10,9 @@
 #include "base/num.h"
 
 static const struct plan_goal goals[] = {
-    { "header", "header fields that were guessed or are wrong" },
-    { "flags", "dirty, corrupt and lazy refcounts, by name" },
-    { "backing", "the name and format of the backing file" },
-    { "set", "any field, entry or byte, by hand" },
-    { "entries", "pointers that lead nowhere" },
-    { "reused", "clusters that belong to two places" },
-    { "snapshots", "go back to a snapshot, or delete some" },
-    { "bitmaps", "drop or disable persistent bitmaps" },
-    { "discard", "give back clusters of zeros" },
-    { "resize", "a larger or smaller guest disk" },
-    { "compact", "move data into free space and cut the file" },
     { "refcounts", "refcounts that are too low, missing or unreadable" },
-    { "copied", "COPIED flags that do not fit the refcounts" },
     { "leaks", "clusters that nobody uses" },
-    { "repair", "all that the findings call for, in the right order" },
+    { "copied", "COPIED flags that do not fit the refcounts" },
 };
 
 const struct plan_goal *plan_goal_at(size_t i)

@@ -59,8 +59,8 @@ bool plan_covered(const struct plan *p, struct error *err);
 
 /* The file form: JSON, see data/schema/plan.schema.json. Reading trusts nothing: ranges are
  * checked, sizes are bounded, unknown goals and kinds are refused. */
-bool plan_write(const struct plan *p, int fd, struct error *err);
-bool plan_read(int fd, struct plan *out, struct error *err);
+bool plan_write(const struct plan *p, struct buf *out, struct error *err);
+bool plan_read(struct source *file, struct plan *out, struct error *err);
 
 /* Goals, in the order in which steps are best taken; NULL past the last. */
 struct plan_goal { const char *name, *summary; };

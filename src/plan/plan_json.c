@@ -10,7 +10,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/num.h"
 
@@ -174,7 +173,13 @@ static json_t *write_image(const struct plan *p)
     return o;
 }
 
-bool plan_write(const struct plan *p, int fd, struct error *err)
+static int into_buf(const char *text, size_t len, void *data)
+{
+    buf_add(data, text, len);
+    return ((struct buf *)data)->failed ? -1 : 0;
+}
+
+bool plan_write(const struct plan *p, struct buf *out, struct error *err)
 {
     json_t *steps = json_array();
     json_t *all = json_pack("{s:i, s:o, s:o}", "qcheck-plan", FORM, "image", write_image(p),
@@ -183,12 +188,10 @@ bool plan_write(const struct plan *p, int fd, struct error *err)
 
     for (size_t i = 0; ok && i < p->n; i++)
         ok = json_array_append_new(steps, write_step(&p->step[i])) == 0;
-    if (!ok)
-        err_set(err, ERR_NOMEM, "out of memory");
-    else if (json_dumpfd(all, fd, JSON_INDENT(1)) != 0 || write(fd, "\n", 1) != 1)
-        ok = err_set(err, ERR_IO, "cannot write the plan");
+    ok = ok && json_dump_callback(all, into_buf, out, JSON_INDENT(1)) == 0;
+    buf_putc(out, '\n');
     json_decref(all);
-    return ok;
+    return (ok && !out->failed) || err_set(err, ERR_NOMEM, "out of memory");
 }
 
 /* --- reading --- */
@@ -377,33 +380,33 @@ static bool read_image(struct reading *r, const json_t *o, struct plan *p)
     return true;
 }
 
-struct plan_input { int fd; uint64_t got; };
+struct plan_input { struct source *src; uint64_t at; };
 
 static size_t load_some(void *buffer, size_t len, void *data)
 {
     struct plan_input *from = data;
-    ssize_t n;
 
-    if (from->got > FILE_MAX)
+    len = (size_t)u64_min(len, source_size(from->src) - from->at);
+    if (!source_read(from->src, from->at, buffer, len, NULL))
         return (size_t)-1;
-    n = read(from->fd, buffer, len);
-    if (n < 0)
-        return (size_t)-1;
-    from->got += (uint64_t)n;
-    return (size_t)n;
+    from->at += len;
+    return len;
 }
 
-bool plan_read(int fd, struct plan *out, struct error *err)
+bool plan_read(struct source *file, struct plan *out, struct error *err)
 {
-    struct plan_input from = { fd, 0 };
+    struct plan_input from = { file, 0 };
     struct reading r = { .err = err };
     struct plan p = { 0 };
     json_error_t where;
-    json_t *all = json_load_callback(load_some, &from, JSON_REJECT_DUPLICATES, &where);
-    const json_t *steps = json_object_get(all, "steps");
+    json_t *all, *steps;
     uint64_t form;
     bool ok = false;
 
+    if (source_size(file) > FILE_MAX)
+        return err_set(err, ERR_LIMIT, "not a plan: longer than 1 GiB");
+    all = json_load_callback(load_some, &from, JSON_REJECT_DUPLICATES, &where);
+    steps = json_object_get(all, "steps");
     if (!all) {
         err_set(err, ERR_FORMAT, "not a plan: line %d: %s", where.line, where.text);
     } else if (!get_number(all, "qcheck-plan", &form) || !json_is_array(steps)) {

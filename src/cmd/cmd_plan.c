@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* qcheck plan: what could be done to an image, and what would come of it. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sandbox.h"
+#include "base/sink.h"
+#include "cmd/cmd_common.h"
+#include "plan/planner.h"
+#include "report/plan_report.h"
+
+static bool asked_for(const struct settings *s, const char *goal)
+{
+    for (int i = 0; i + 1 < s->n_operands; i++)
+        if (strcmp(s->operand[i], goal) == 0)
+            return true;
+    return false;
+}
+
+/* Goals are taken in the order of their table, in which each finds what it rests on. */
+static bool make_plan(const struct settings *s, const struct image *img, struct plan *plan,
+                      struct trial **t, struct error *err)
+{
+    const struct planner_options opt = { .accept_loss = s->accept_loss };
+    const struct trial_options how = {
+        .image = s->image,
+        .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
+    };
+
+    if (!trial_open(img->src, &how, NULL, t, err))
+        return false;
+    for (size_t i = 0; plan_goal_at(i); i++)
+        if (asked_for(s, plan_goal_at(i)->name)
+            && !planner_run(plan, *t, plan_goal_at(i)->name, &opt, err))
+            return false;
+    return plan_fingerprint(plan, img->src, err);
+}
+
+static bool save_plan(const struct plan *plan, struct sink *sink, struct error *err)
+{
+    struct buf text = BUF_INIT;
+    bool ok = plan_write(plan, &text, err)
+        && sink_replace(sink, text.data, text.len, err) && sink_sync(sink, err);
+
+    buf_free(&text);
+    return ok;
+}
+
+static int plan_image(const struct settings *s, const char *name)
+{
+    struct out out = { stdout, 0 };
+    struct image *img = NULL;
+    struct trial *t = NULL;
+    struct sink *sink = NULL;
+    struct plan plan = { 0 };
+    struct error err;
+    int status = STATUS_FAILED;
+
+    if (s->plan_output
+        && !sink_open(s->plan_output, s->overwrite ? SINK_OVERWRITE : SINK_NEW, &sink, &err)) {
+        message_error(s->plan_output, &err);
+        return finish(&out, status);
+    }
+    if (!open_image_only(s, name, &img, &err)) {
+        message_error(name, &err);
+        goto out;
+    }
+    if (!s->no_sandbox)
+        sandbox_enter_writing(NULL);
+    if (!make_plan(s, img, &plan, &t, &err)) {
+        message_error(name, &err);
+        goto out;
+    }
+    plan.image = strdup(name);
+    if (sink && !save_plan(&plan, sink, &err)) {
+        message_error(s->plan_output, &err);
+        goto out;
+    }
+    plan_report(&plan, img, t, s->plan_output, &out);
+    status = STATUS_CLEAN;
+out:
+    plan_free(&plan);
+    trial_close(t);
+    image_close(img);
+    sink_close(sink);
+    return finish(&out, status);
+}
+
+int cmd_plan(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (s.n_operands < 2)
+        return usage_error(cmd, "which goal, and which image?");
+    for (int i = 0; i + 1 < s.n_operands; i++)
+        if (!plan_goal_named(s.operand[i]))
+            return usage_error(cmd, "there is no such goal");
+    if (s.plan_file)
+        return usage_error(cmd, "a plan is made for an image as it is, not for one under "
+                                "--plan");
+    return plan_image(&s, s.operand[s.n_operands - 1]);
+}

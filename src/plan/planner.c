@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/planner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "plan/copied.h"
+#include "plan/refcounts.h"
+
+const char *planner_counts_doubtful(const struct trial *t)
+{
+    const uint64_t *count = t->scan->problems.count;
+
+    if (t->scan->partial)
+        return "the scan was stopped";
+    if (t->scan->refused.id && t->scan->refused.at_check)
+        return "a table is missing, so not all references are known";
+    if (count[PROBLEM_UNREADABLE])
+        return "parts of the image cannot be read, so not all references are known";
+    if (count[PROBLEM_L2_PAST_END] || count[PROBLEM_L1_PAST_END] || count[PROBLEM_L2_MISALIGNED]
+        || count[PROBLEM_SNAPTABLE_FAULT] || count[PROBLEM_SNAPSHOT_L1_MISALIGNED]
+        || count[PROBLEM_SNAPSHOT_L1_TOO_LARGE] || count[PROBLEM_SNAPTABLE_PAST_END]
+        || count[PROBLEM_BITMAP_DIR_FAULT])
+        return "a table is lost or cut off, and what it refers to may look free";
+    return NULL;
+}
+
+static bool set_text(char **out, struct buf *text, struct error *err)
+{
+    *out = buf_take(text);
+    return *out || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static void describe_table(const struct refcounts_outcome *o, struct buf *text)
+{
+    char n[TEXT_NUM];
+
+    if (o->new_table)
+        buf_puts(text, ", in a new refcount table");
+    if (o->new_blocks)
+        buf_printf(text, ", with %s new refcount block%s", text_group(n, o->new_blocks),
+                   o->new_blocks == 1 ? "" : "s");
+}
+
+bool planner_refcounts(struct trial *t, const struct planner_options *opt,
+                       struct plan_step *step, struct error *err)
+{
+    struct refcounts_outcome o;
+    struct buf text = BUF_INIT;
+    char n[TEXT_NUM];
+
+    (void)opt;
+    if (!refcounts_plan(t, REFCOUNTS_RAISE, &step->patches, &o, err))
+        return false;
+    buf_printf(&text, "Raise %s refcount%s to the number of references found",
+               text_group(n, o.raised), o.raised == 1 ? "" : "s");
+    describe_table(&o, &text);
+    buf_puts(&text, ".");
+    if (!set_text(&step->title, &text, err))
+        return false;
+    if (o.too_wide) {
+        buf_printf(&text, "%s clusters have more references than refcounts of this width can "
+                   "tell; they keep the largest.", text_group(n, o.too_wide));
+        return set_text(&step->cost, &text, err);
+    }
+    return true;
+}
+
+bool planner_leaks(struct trial *t, const struct planner_options *opt,
+                   struct plan_step *step, struct error *err)
+{
+    const char *doubt = planner_counts_doubtful(t);
+    struct refcounts_outcome o;
+    struct buf text = BUF_INIT;
+    char n[TEXT_NUM];
+
+    if (doubt && !opt->accept_loss)
+        return err_set(err, ERR_USAGE, "leaks are not freed: %s; what looks leaked may be the "
+                       "only copy of guest data (--accept-loss frees it all the same)", doubt);
+    if (!refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step->patches, &o, err))
+        return false;
+    buf_printf(&text, "Free what nobody uses: %s refcount%s become the number of references "
+               "found", text_group(n, o.lowered + o.raised),
+               o.lowered + o.raised == 1 ? "" : "s");
+    describe_table(&o, &text);
+    buf_puts(&text, ".");
+    if (!set_text(&step->title, &text, err))
+        return false;
+    buf_puts(&text, "The contents of leaked clusters can be overwritten from then on.");
+    return set_text(&step->cost, &text, err);
+}
+
+bool planner_copied(struct trial *t, const struct planner_options *opt,
+                    struct plan_step *step, struct error *err)
+{
+    struct buf text = BUF_INIT;
+    uint64_t changed = 0;
+    char n[TEXT_NUM];
+
+    (void)opt;
+    if (!copied_plan(t, &step->patches, &changed, err))
+        return false;
+    buf_printf(&text, "Set the COPIED flag of %s entr%s to what the refcounts say.",
+               text_group(n, changed), changed == 1 ? "y" : "ies");
+    return set_text(&step->title, &text, err);
+}
+
+struct planner { const char *goal; planner_fn *fn; };
+
+static const struct planner planners[] = {
+    { "refcounts", planner_refcounts },
+    { "copied", planner_copied },
+    { "leaks", planner_leaks },
+};
+
+static bool run_one(struct plan *plan, struct trial *t, const struct planner *p,
+                    const struct planner_options *opt, struct error *err)
+{
+    struct plan_step *step = plan_add(plan, p->goal);
+    bool ok;
+
+    if (!step)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(step->before, t->scan->problems.count, sizeof step->before);
+    ok = p->fn(t, opt, step, err);
+    memcpy(step->after, t->scan->problems.count, sizeof step->after);
+    if (!ok || (!step->patches.n && !step->patches.has_length)) {
+        plan_step_free(step);
+        plan->n--;
+    }
+    return ok;
+}
+
+bool planner_run(struct plan *plan, struct trial *t, const char *goal,
+                 const struct planner_options *opt, struct error *err)
+{
+    for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
+        if (strcmp(planners[i].goal, goal) == 0)
+            return run_one(plan, t, &planners[i], opt, err);
+    return err_set(err, ERR_USAGE, "there is no goal '%s'", goal);
+}

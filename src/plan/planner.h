@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* What fills steps. A planner is pure: it looks at a trial, takes its changes in it, and
+ * describes them in a step. */
+#ifndef QCHECK_PLAN_PLANNER_H
+#define QCHECK_PLAN_PLANNER_H
+
+#include "plan/plan.h"
+#include "plan/trial.h"
+
+struct planner_options {
+    bool accept_loss;           /* guest data may be given up where nothing else helps */
+};
+
+/* Fills title, why, cost, place and losses, and takes and keeps the patches. A step that
+ * stays without patches had nothing to do. */
+typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
+                        struct plan_step *step, struct error *err);
+
+planner_fn planner_refcounts, planner_leaks, planner_copied;
+
+/* Plans a goal: adds one or more steps to `plan`, none where there is nothing to do. */
+bool planner_run(struct plan *plan, struct trial *t, const char *goal,
+                 const struct planner_options *opt, struct error *err);
+
+/* Why counted references cannot be trusted to be all there are, so that nothing may be called
+ * free; NULL: they can. */
+const char *planner_counts_doubtful(const struct trial *t);
+
+#endif

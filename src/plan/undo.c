@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/undo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/num.h"
+
+#define MAGIC       "qcheck undo file"      /* 16 bytes */
+#define FORM        1
+#define RECORD      56                      /* bytes of one record */
+#define RECORDS_MAX (UINT64_C(1) << 24)
+#define CHUNK       (1u << 20)
+
+/* Offsets in the header. */
+enum {
+    AT_MAGIC = 0, AT_FORM = 16, AT_STATE = 20, AT_OLD_SIZE = 24, AT_NEW_SIZE = 32,
+    AT_RECORDS = 40, AT_PLAN = 48, AT_DIGEST = 80
+};
+
+bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
+                      struct error *err)
+{
+    struct digest *d;
+    uint8_t head[32];
+
+    if (!digest_new(&d, err))
+        return false;
+    for (size_t i = 0; i < patches->n; i++) {
+        const struct patch *p = &patches->list[i];
+
+        be_store(head, 8, p->off);
+        be_store(head + 8, 8, p->len);
+        be_store(head + 16, 8, (uint64_t)p->kind);
+        be_store(head + 24, 8, p->kind == PATCH_COPY ? p->at : 0);
+        digest_add(d, head, sizeof head);
+        if (p->kind == PATCH_BYTES)
+            digest_add(d, buf_str(&patches->bytes) + p->at, (size_t)p->len);
+    }
+    be_store(head, 8, patches->has_length);
+    be_store(head + 8, 8, patches->has_length ? patches->length : 0);
+    digest_add(d, head, 16);
+    digest_end(d, out);
+    return true;
+}
+
+/* --- writing --- */
+
+/* The ranges of the image that will be replaced or cut off, with room for their records.
+ * Neighbours are joined. Returns NULL when memory ran out. */
+static uint8_t *records_of(const struct patches *p, uint64_t size, uint64_t *n)
+{
+    uint8_t *rec = calloc(p->n + 1, RECORD);
+    uint64_t end = 0, k = 0;
+
+    for (size_t i = 0; rec && i <= p->n; i++) {
+        uint64_t off = 0, len = 0;
+
+        if (i < p->n) {
+            off = p->list[i].off;
+            len = off < size ? u64_min(p->list[i].len, size - off) : 0;
+        } else if (p->has_length && p->length < size) {
+            off = p->length > end ? p->length : end;
+            len = size - u64_min(off, size);
+        }
+        if (!len)
+            continue;
+        if (k && off == end) {
+            be_store(rec + (k - 1) * RECORD + 8, 8,
+                     be64(rec + (k - 1) * RECORD + 8) + len);
+        } else {
+            be_store(rec + k * RECORD, 8, off);
+            be_store(rec + k++ * RECORD + 8, 8, len);
+        }
+        end = off + len;
+    }
+    *n = k;
+    return rec;
+}
+
+/* Copies the bytes of one record to the file, holes as holes, and notes their digest. */
+static bool save_record(struct sink *out, struct source *image, uint8_t *rec, uint64_t at,
+                        uint8_t *bytes, struct error *err)
+{
+    uint64_t off = be64(rec), len = be64(rec + 8);
+    struct data_memo memo = { 0 };
+    struct digest *d;
+    bool ok = true;
+
+    if (!digest_new(&d, err))
+        return false;
+    be_store(rec + 16, 8, at);
+    while (ok && len) {
+        size_t n = (size_t)u64_min(len, CHUNK);
+
+        if (source_all_hole(image, &memo, off, n)) {
+            digest_add_zeros(d, n);
+        } else {
+            struct source_span bad;
+
+            /* Bytes that cannot be read are kept as zeros: nothing else can be done. */
+            source_read_known(image, off, bytes, n, &bad);
+            digest_add(d, bytes, n);
+            ok = sink_write(out, at, bytes, n, err);
+        }
+        off += n;
+        at += n;
+        len -= n;
+    }
+    digest_end(d, rec + 24);
+    return ok;
+}
+
+static bool digest_of(const void *bytes, size_t len, uint8_t out[DIGEST_LEN],
+                      struct error *err)
+{
+    struct digest *d;
+
+    if (!digest_new(&d, err))
+        return false;
+    digest_add(d, bytes, len);
+    digest_end(d, out);
+    return true;
+}
+
+bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
+                struct error *err)
+{
+    uint64_t size = source_size(image), n = 0, at, new_size = size, end = UNDO_HEADER;
+    uint8_t head[UNDO_HEADER] = { 0 };
+    uint8_t *rec = records_of(patches, size, &n), *bytes = malloc(CHUNK);
+    bool ok = false;
+
+    if (!rec || !bytes || n > RECORDS_MAX) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    if (patches->n)
+        new_size = u64_max(size, patches->list[patches->n - 1].off
+                                 + patches->list[patches->n - 1].len);
+    if (patches->has_length)
+        new_size = patches->length;
+    end = UNDO_HEADER + n * RECORD;
+    for (uint64_t i = 0; i < n; i++)
+        end += be64(rec + i * RECORD + 8);
+    /* A file left over from a call that was stopped may have this length already. */
+    if (!sink_begin(out, end, err) || !sink_zero(out, 0, end, err))
+        goto out;
+    at = UNDO_HEADER + n * RECORD;
+    for (uint64_t i = 0; i < n; i++) {
+        if (!save_record(out, image, rec + i * RECORD, at, bytes, err))
+            goto out;
+        at += be64(rec + i * RECORD + 8);
+    }
+    if (n && !sink_write(out, UNDO_HEADER, rec, (size_t)n * RECORD, err))
+        goto out;
+    if (!sink_sync(out, err))
+        goto out;
+    memcpy(head + AT_MAGIC, MAGIC, 16);
+    be_store(head + AT_FORM, 4, FORM);
+    be_store(head + AT_STATE, 4, UNDO_READY);
+    be_store(head + AT_OLD_SIZE, 8, size);
+    be_store(head + AT_NEW_SIZE, 8, new_size);
+    be_store(head + AT_RECORDS, 8, n);
+    ok = undo_plan_digest(patches, head + AT_PLAN, err)
+        && digest_of(rec, (size_t)n * RECORD, head + AT_DIGEST, err)
+        && sink_write(out, 0, head, sizeof head, err) && sink_sync(out, err);
+out:
+    free(rec);
+    free(bytes);
+    return ok;
+}
+
+bool undo_mark(struct sink *file, enum undo_state state, struct error *err)
+{
+    uint8_t bytes[4];
+
+    be_store(bytes, 4, state);
+    return sink_write(file, AT_STATE, bytes, 4, err) && sink_sync(file, err);
+}
+
+/* --- reading --- */
+
+static bool read_records(struct undo *u, uint64_t n, const uint8_t want[DIGEST_LEN],
+                         struct error *err)
+{
+    uint8_t *rec = malloc(n ? (size_t)n * RECORD : 1), sum[DIGEST_LEN];
+    uint64_t size = source_size(u->src), end = 0;
+    bool ok = false;
+
+    u->digest = calloc(n ? (size_t)n : 1, sizeof *u->digest);
+    if (!rec || !u->digest) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    if (!source_read(u->src, UNDO_HEADER, rec, (size_t)n * RECORD, err)
+        || !digest_of(rec, (size_t)n * RECORD, sum, err))
+        goto out;
+    ok = memcmp(sum, want, DIGEST_LEN) == 0;
+    for (uint64_t i = 0; ok && i < n; i++) {
+        const uint8_t *r = rec + i * RECORD;
+        uint64_t off = be64(r), len = be64(r + 8), at = be64(r + 16);
+
+        ok = len && off >= end && range_inside(off, len, u->old_size)
+            && range_inside(at, len, size);
+        if (!ok)
+            break;
+        end = off + len;
+        /* One patch a record: never joined, each has a digest. */
+        patches_copy(&u->old, off, at, len);
+        memcpy(u->digest[i], r + 24, DIGEST_LEN);
+    }
+    if (!ok)
+        err_set(err, ERR_FORMAT, "the undo file is damaged: its records are not what was "
+                "written");
+out:
+    free(rec);
+    return ok;
+}
+
+bool undo_open(struct source *src, struct undo *out, struct error *err)
+{
+    struct undo u = { .src = src };
+    uint8_t head[UNDO_HEADER];
+    uint64_t n, size = source_size(src);
+
+    if (!source_read(src, 0, head, sizeof head, err))
+        return false;
+    if (memcmp(head + AT_MAGIC, MAGIC, 16) != 0)
+        return err_set(err, ERR_FORMAT, "not an undo file, or one that was not completed: "
+                       "then nothing was written to the image");
+    u.state = (enum undo_state)be32(head + AT_STATE);
+    u.old_size = be64(head + AT_OLD_SIZE);
+    u.new_size = be64(head + AT_NEW_SIZE);
+    n = be64(head + AT_RECORDS);
+    memcpy(u.plan, head + AT_PLAN, DIGEST_LEN);
+    if (be32(head + AT_FORM) != FORM)
+        return err_set(err, ERR_FORMAT, "an undo file of form %u; this program reads form %d",
+                       be32(head + AT_FORM), FORM);
+    if (u.state < UNDO_READY || u.state > UNDO_UNDONE || n > RECORDS_MAX
+        || !range_inside(UNDO_HEADER, n * RECORD, size) || u.old_size > READ_OFFSET_MAX
+        || u.new_size > READ_OFFSET_MAX)
+        return err_set(err, ERR_FORMAT, "the undo file is damaged: its header makes no sense");
+    if (!read_records(&u, n, head + AT_DIGEST, err)) {
+        undo_free(&u);
+        return false;
+    }
+    patches_set_length(&u.old, u.old_size);
+    *out = u;
+    return true;
+}
+
+void undo_free(struct undo *u)
+{
+    patches_free(&u->old);
+    free(u->digest);
+    *u = (struct undo){ 0 };
+}
+
+bool undo_verify(const struct undo *u, struct error *err)
+{
+    uint8_t *bytes = malloc(CHUNK), sum[DIGEST_LEN];
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < u->old.n; i++) {
+        uint64_t at = u->old.list[i].at, left = u->old.list[i].len;
+        struct digest *d = NULL;
+
+        ok = digest_new(&d, err);
+        for (; ok && left; at += CHUNK, left -= u64_min(left, CHUNK)) {
+            size_t n = (size_t)u64_min(left, CHUNK);
+
+            ok = source_read(u->src, at, bytes, n, err);
+            digest_add(d, bytes, n);
+        }
+        if (d)
+            digest_end(d, sum);
+        if (ok && memcmp(sum, u->digest[i], DIGEST_LEN) != 0)
+            ok = err_set(err, ERR_FORMAT, "the undo file is damaged: bytes for 0x%llx of the "
+                         "image are not what was saved",
+                         (unsigned long long)u->old.list[i].off);
+    }
+    free(bytes);
+    return ok;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "report/plan_report.h"
+
+#include <inttypes.h>
+
+#include "base/text.h"
+
+/* What a step does to the counts of problems: fewer first, then more. */
+static void print_counts(const struct plan_step *s, struct out *out)
+{
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        const struct problem_info *info = problem_info((enum problem_kind)k);
+        char a[TEXT_NUM], b[TEXT_NUM];
+
+        if (s->before[k] == s->after[k])
+            continue;
+        out_printf(out, "     %s %s: %s before, %s after\n",
+                   s->before[k] > s->after[k] ? "mends" : "adds", info->id,
+                   text_group(a, s->before[k]), text_group(b, s->after[k]));
+    }
+}
+
+static void print_losses(const struct plan_step *s, struct out *out)
+{
+    char size[TEXT_NUM];
+
+    for (size_t i = 0; i < s->n_losses; i++) {
+        if (s->loss[i].layer)
+            out_printf(out, "     gives up snapshot %u, guest 0x%" PRIx64 ": %s\n",
+                       s->loss[i].layer, s->loss[i].guest_off,
+                       text_size(size, s->loss[i].len));
+        else
+            out_printf(out, "     gives up guest 0x%" PRIx64 ": %s\n",
+                       s->loss[i].guest_off, text_size(size, s->loss[i].len));
+    }
+}
+
+static void print_step(const struct plan_step *s, size_t number, struct out *out)
+{
+    uint64_t bytes = 0;
+    char size[TEXT_NUM];
+
+    for (size_t i = 0; i < s->patches.n; i++)
+        bytes += s->patches.list[i].len;
+    out_printf(out, "%2zu. %s\n", number, s->title ? s->title : s->goal);
+    if (s->why)
+        out_printf(out, "     why: %s\n", s->why);
+    if (s->cost)
+        out_printf(out, "     note: %s\n", s->cost);
+    print_losses(s, out);
+    print_counts(s, out);
+    out_printf(out, "     writes %s\n", text_size(size, bytes));
+}
+
+static void print_outcome(const struct trial *after, uint64_t size_before, struct out *out)
+{
+    const struct scan_result *scan = after->scan;
+    uint64_t size = source_size(after->img->src);
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    out_printf(out, "\nAfterwards: %s corruptions, %s leaked clusters",
+               text_group(a, scan->qemu.corruptions), text_group(b, scan->qemu.leaks));
+    if (size != size_before)
+        out_printf(out, "; the file has %s instead of %s", text_size(a, size),
+                   text_size(b, size_before));
+    out_printf(out, ".\n");
+}
+
+void plan_report(const struct plan *plan, const struct image *before,
+                 const struct trial *after, const char *file, struct out *out)
+{
+    if (!plan->n) {
+        out_printf(out, "There is nothing to do.\n");
+        return;
+    }
+    for (size_t i = 0; i < plan->n; i++)
+        print_step(&plan->step[i], i + 1, out);
+    print_outcome(after, source_size(before->src), out);
+    if (file)
+        out_printf(out, "The plan is in %s. Nothing was changed; qcheck apply carries it out.\n",
+                   file);
+    else
+        out_printf(out, "Nothing was changed. -o FILE keeps the plan.\n");
+}

@@ -64,6 +64,14 @@ status 0 export --format qcow2 empty.qcow2 none.qcow2
 qemu-img check -q none.qcow2 || complain "an empty qcow2 is not clean"
 qemu-img compare -q empty.qcow2 none.qcow2 || complain "an empty qcow2 differs"
 
+# What is exported costs what is mapped, not what a disk claims to be.
+qemu-img create -q -f qcow2 -o cluster_size=2M huge.qcow2 1E
+qemu-io -f qcow2 -c 'write -P 3 900T 64k' huge.qcow2 >/dev/null
+status 0 export --format qcow2 huge.qcow2 huge-out.qcow2
+qemu-img check -q huge-out.qcow2 || complain "the qcow2 of a huge disk is not clean"
+qemu-io -r -f qcow2 -c 'read -P 3 900T 64k' huge-out.qcow2 | grep -q 'verification failed' &&
+    complain "the qcow2 of a huge disk differs"
+
 # --- never over something ---
 status 1 export --backing top.qcow2 got.raw
 err_has overwrite "export over a file"

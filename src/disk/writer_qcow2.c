@@ -29,7 +29,8 @@ struct qcow2 {
     pthread_mutex_t lock;               /* for what follows */
     uint64_t next_cl;                   /* the first cluster not in use */
     uint8_t *l2;                        /* owned; table of the current window */
-    uint64_t l2_index;                  /* its L1 index; UINT64_MAX: nothing in it */
+    uint64_t l2_index;                  /* its L1 index; UINT64_MAX: none yet */
+    bool l2_changed;                    /* it is not in the file as it is */
 };
 
 static bool qcow2_write(struct writer *w, uint64_t guest_off, const void *bytes, size_t len,
@@ -47,6 +48,7 @@ static bool qcow2_write(struct writer *w, uint64_t guest_off, const void *bytes,
     }
     for (uint64_t k = 0; k < n; k++)
         be_store(q->l2 + (j + k) * 8, 8, (first + k) << q->bits | OFLAG_COPIED);
+    q->l2_changed = true;
     pthread_mutex_unlock(&q->lock);
     return sink_write(q->sink, first << q->bits, bytes, len, err);
 }
@@ -62,8 +64,9 @@ static bool qcow2_window_end(struct writer *w, struct error *err)
     struct qcow2 *q = (struct qcow2 *)w;
     uint64_t at = q->next_cl;
 
-    if (q->l2_index == UINT64_MAX)
+    if (!q->l2_changed)
         return true;
+    q->l2_changed = false;
     if (be_load(q->l1 + q->l2_index * 8, 8))    /* an earlier window of the same table */
         at = (be_load(q->l1 + q->l2_index * 8, 8) & ENTRY_OFFSET_MASK) >> q->bits;
     else

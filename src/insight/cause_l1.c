@@ -83,7 +83,7 @@ static void overwritten(struct work *w)
 
         if (!w->out->claim[i] && in_l1(w, p, NULL) &&
             (p->kind == PROBLEM_L1_RESERVED || p->kind == PROBLEM_L2_MISALIGNED ||
-             p->kind == PROBLEM_L2_PAST_END))
+             (p->kind == PROBLEM_L2_PAST_END && p->host_off / 64 > w->geo->file_size)))
             bad += p->count;
         overlaps += p->kind == PROBLEM_OVERLAP;
     }

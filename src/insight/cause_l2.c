@@ -81,7 +81,8 @@ static void look_into(struct work *w, struct bad_table *b)
     struct content_context ctx = { w->geo, w->img->src };
     size_t first, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
 
-    if (!work_reads(w, w->geo->cluster_size) ||
+    /* Where a broken L1 entry leads is no table: the entry is the cause. */
+    if ((b->at->off & (w->geo->cluster_size - 1)) || !work_reads(w, w->geo->cluster_size) ||
         !source_read(w->img->src, b->at->off, w->scratch, (size_t)w->geo->cluster_size, NULL))
         return;
     count_entries(w, b, &first);

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+"""Measures the causes that `qcheck check --output json` names, and looks for answers that
+contradict each other. QCHECK names the program.
+
+    causes.py sound N [SEED]            N sound images of all kinds: no cause of damage
+    causes.py damaged N [SEED]          N images, each damaged in one known way: is the true
+                                        cause the first?
+    causes.py contradictions N [SEED]   the samples, and N images damaged by chance
+"""
+
+import collections
+import glob
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import make
+import mutate
+import qcow2
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COPIED = qcow2.COPIED
+
+
+def run(*args):
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def check(path, *options):
+    done = subprocess.run([os.environ["QCHECK"], "check", "--output", "json", *options, path],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    report = json.loads(done.stdout) if done.stdout else None
+    return report if report and "causes" in report["qcheck"] else None
+
+
+# --- answers that contradict each other ---
+
+def contradictions(report):
+    own = report["qcheck"]
+    verdict = own["verdict"]
+    kinds = {k["id"]: k["count"] for k in own["kinds"]}
+    notes = own["counts"].get("note", 0)
+    words = [verdict["text"], *verdict["next-steps"]]
+    words += [s for c in own["causes"] for s in [c["text"], *c["next-steps"]]]
+    lost, write = verdict["data-lost"], verdict["may-write"]
+    repair = any("check -r" in w for w in words)
+    never = any("Do not " in w for w in words)
+    weights = {c["weight"] for c in own["causes"]}
+
+    def rule(broken, text):
+        if broken:
+            found.append(text)
+
+    found = []
+    rule(own["guest-bytes-damaged"] and lost == "no", "bytes are damaged, no data is lost")
+    rule(verdict["lost"]["bytes"] and lost != "yes", "ranges are lost, data is not")
+    rule(repair and (verdict["incomplete"] or lost != "no"), "a repair beside lost data")
+    rule(repair and "refused" in own, "a repair of what QEMU refuses")
+    rule(write == "yes" and (verdict["incomplete"] or lost != "no"), "written to, though lost")
+    rule(write == "yes" and verdict["may-open"] == "no", "written to, but not opened")
+    rule(write == "yes" and never, "written to, and do not")
+    rule(write == "no" and not verdict["next-steps"], "not written to, and no step")
+    rule(write == "yes" and weights & {"data-loss", "danger"}
+         and any(c["weight"] != "danger" or c["id"] != "bitmaps" for c in own["causes"]
+                 if c["weight"] in ("data-loss", "danger")), "written to beside a danger")
+    rule(report.get("corruptions") and write == "yes" and "dirty-bit" not in kinds,
+         "written to, though corrupt")
+    rule(own.get("refused", {}).get("when") == "open" and verdict["may-open"] != "no",
+         "opened, though QEMU refuses it")
+    rule("missing-tables" in own and not verdict["incomplete"], "a table is missing, all there")
+    rule("Leaks only" in verdict["text"] and (verdict["incomplete"] or lost != "no"),
+         "leaks only, and lost")
+    rule("Clean" in verdict["text"]
+         and (own["counts"]["corruption"] or own["counts"]["leak"]), "clean, with problems")
+    rule(repair and any("snapshots" in w and "delete" in w for w in words),
+         "a repair that deletes snapshots")
+    rule(own["explained"] + own["unexplained"] != sum(own["counts"].values()) - notes,
+         "the sums differ")
+    for cause in own["causes"]:
+        for e in cause["explains"]:
+            rule(e["count"] > kinds.get(e["id"], 0), f"{cause['id']} explains too many")
+    return found
+
+
+def explain_is_neutral():
+    """What is said of a kind of problem alone names no repair."""
+    text = subprocess.run([os.environ["QCHECK"], "explain", "--output", "json"],
+                          stdout=subprocess.PIPE, check=True).stdout
+    return [f"the advice of {k['id']} names a repair" for k in json.loads(text)
+            if "check -r" in k.get("advice", "") or "check -r" in k.get("next", "")]
+
+
+def run_contradictions(n, seed):
+    bad = explain_is_neutral()
+    for path in sorted(glob.glob(os.path.join(HERE, "..", "..", "data", "samples", "*.qcow2"))):
+        bad += [f"{os.path.basename(path)}: {c}" for c in contradictions(check(path))]
+    for k in range(n):
+        rng = random.Random(f"{seed} {k}")
+        if k % 20 == 0:
+            kind = rng.choice(list(make.KINDS))
+            make.build(kind, f"{seed}/{k}", "sound.qcow2")
+            survey = mutate.Survey("sound.qcow2")
+        shutil.copyfile("sound.qcow2", "x.qcow2")
+        ops = mutate.damage(survey, "x.qcow2", rng)
+        qcow2.apply_ops("x.qcow2", ops)
+        report = check("x.qcow2")
+        bad += [f"{kind} {seed}/{k - k % 20} {qcow2.ops_text(ops)}: {c}"
+                for c in (contradictions(report) if report else [])]
+    print("\n".join(bad))
+    print(f"{n} damaged images and the samples, {len(bad)} contradictions")
+    return bool(bad)
+
+
+# --- sound images ---
+
+def variants(path, rng):
+    """The image as it comes, copied sparsely, and on something longer."""
+    yield path
+    how = rng.choice(["sparse", "device", "discarded", ""])
+    if how == "sparse":
+        run("cp", "--sparse=always", path, "sparse.qcow2")
+        yield "sparse.qcow2"
+    elif how == "device":
+        shutil.copyfile(path, "device.qcow2")
+        os.truncate("device.qcow2", os.path.getsize(path) + rng.randrange(1 << 22))
+        yield "device.qcow2"
+
+
+def run_sound(n, seed):
+    wrong, seen, done = collections.Counter(), collections.Counter(), 0
+    kinds = list(make.KINDS)
+    while done < n:
+        kind = kinds[done % len(kinds)]
+        rng = random.Random(f"{seed} {done}")
+        make.build(kind, f"{seed}/{done}", "x.qcow2")
+        for path in variants("x.qcow2", rng):
+            report = check(path)
+            done += 1
+            for c in report["qcheck"]["causes"]:
+                if c["weight"] in ("data-loss", "danger"):
+                    wrong[f"{c['id']} of {kind}"] += 1
+                    print(f"{kind} {seed}/{done - 1}: {c['id']}: {c['text']}")
+                else:
+                    seen[c["id"]] += 1
+    print(f"{done} sound images: {sum(wrong.values())} causes of damage {dict(wrong)}; "
+          f"others {dict(seen)}")
+    return bool(wrong)
+
+
+# --- one known damage ---
+
+class Damaged:
+    """An image with some tables full of data; the damage is a method of its own name."""
+
+    def __init__(self, rng):
+        self.rng, self.path = rng, "d.qcow2"
+
+    def create(self, *options, cluster=None, size=None):
+        self.cs = cluster or self.rng.choice([4096, 16384, 65536])
+        per = self.cs // 8
+        self.tables = 3 if self.cs > 20000 else 12
+        size = size or self.tables * per * self.cs
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-o",
+            ",".join([f"cluster_size={self.cs}", *options]), self.path, str(size))
+        io = []
+        for k in range(self.tables):
+            start = k * per + self.rng.randrange(4)
+            n = self.rng.randint(12, 60)
+            io += ["-c", f"write -P {self.rng.randrange(1, 255)} {start * self.cs} "
+                         f"{n * self.cs}"]
+        run("qemu-io", "-f", "qcow2", *io, self.path)
+
+    def image(self):
+        return qcow2.Image(self.path, writable=True)
+
+    def put(self, off, data):
+        with open(self.path, "r+b") as file:
+            file.seek(off)
+            file.write(data)
+
+    def word(self, off, value=None):
+        if value is not None:
+            self.put(off, value.to_bytes(8, "big"))
+        with open(self.path, "rb") as file:
+            file.seek(off)
+            return int.from_bytes(file.read(8), "big")
+
+    def l1(self):
+        return self.word(40)
+
+    def l2(self, k):
+        return self.word(self.l1() + k * 8) & qcow2.OFFSET_MASK
+
+    def some_l2(self):
+        return self.l2(self.rng.randrange(self.tables))
+
+    def used(self, table):
+        """File offsets of the entries of a table that are in use."""
+        return [table + j * 8 for j in range(self.cs // 8) if self.word(table + j * 8)]
+
+    def refcount(self, off, value):
+        with self.image() as img:
+            table = img.words(img.refcount_table_offset, self.cs // 8)
+        cl = off // self.cs
+        per = self.cs // 2
+        self.put(table[cl // per] + cl % per * 2, value.to_bytes(2, "big"))
+
+    # each returns the cause that is true
+
+    def cut(self):
+        self.create()
+        os.truncate(self.path, int(os.path.getsize(self.path) * self.rng.uniform(.3, .9)))
+        return "cut-short"
+
+    def l2_refcounts(self):
+        self.create()
+        for _ in range(self.rng.randint(1, 2)):
+            self.put(self.some_l2(), b"\0\1" * self.rng.randint(40, self.cs // 2))
+        return "l2-refcounts"
+
+    def l2_data(self):
+        self.create()
+        data = self.rng.choice([self.rng.randbytes(self.cs),
+                                (b"some line of a log file\n" * self.cs)[:self.cs]])
+        self.put(self.some_l2(), data)
+        return "l2-overwritten"
+
+    def l2_wiped(self):
+        self.create()
+        self.put(self.some_l2(), bytes(self.cs))
+        return "l2-wiped"
+
+    def l1_wiped(self):
+        self.create()
+        self.put(self.l1(), bytes(8 * self.tables))
+        return "mapping-vanished"
+
+    def l1_noise(self):
+        self.create()
+        self.put(self.l1(), self.rng.randbytes(self.cs))
+        return "l1-overwritten"
+
+    def l1_pointer(self):
+        self.create()
+        self.word(40, 1 << self.rng.randint(36, 50))
+        return "l1-pointer"
+
+    def refblock(self):
+        self.create()
+        with self.image() as img:
+            block = img.words(img.refcount_table_offset, 1)[0]
+        self.put(block, bytes(self.cs))
+        return "refcounts-lost"
+
+    def reftable(self):
+        self.create()
+        with self.image() as img:
+            at = img.refcount_table_offset
+        self.word(at, self.word(at) + 512 * self.rng.randint(1, 7))
+        return "refcounts-lost"
+
+    def armed(self):
+        self.create()
+        self.refcount(self.some_l2(), 0)
+        return "armed-table"
+
+    def twice(self):
+        self.create()
+        a, b = self.rng.sample(self.used(self.some_l2()), 2)
+        self.word(a, self.word(b))
+        return "cluster-used-twice"
+
+    def two_writers(self):
+        self.create()
+        first, other = self.l2(0), self.l2(self.tables - 1)
+        source = self.used(other)[:10]
+        for to, come in zip(self.used(first)[:10], source):
+            self.word(to, self.word(come))
+        return "two-writers"
+
+    def reused(self):
+        self.create()
+        entry = self.rng.choice(self.used(self.some_l2()))
+        self.word(entry, self.some_l2() | COPIED)
+        return "table-reused"
+
+    def flipped(self):
+        self.create()
+        entry = self.rng.choice(self.used(self.some_l2()))
+        bit = self.rng.choice([1, 5, 9, 10, 11, 40, 50, 55, 57, 60])
+        if 1 << bit >= self.cs and bit < 40:
+            bit = 1
+        self.word(entry, self.word(entry) ^ 1 << bit)
+        return "broken-entries"
+
+    def l1_flipped(self):
+        self.create()
+        at = self.l1() + 8 * self.rng.randrange(self.tables)
+        self.word(at, self.word(at) ^ 1 << self.rng.choice([3, 9, 11, 45, 58]))
+        return "broken-entries"
+
+    def leaks(self):
+        self.create()
+        end = -(-os.path.getsize(self.path) // self.cs) * self.cs
+        for k in range(self.rng.randint(1, 6)):
+            self.put(end + k * self.cs, bytes([7]) * self.cs)
+            self.refcount(end + k * self.cs, 1)
+        return "left-overs"
+
+    def dirty(self):
+        self.create("lazy_refcounts=on")
+        self.put(79, b"\1")
+        for entry in self.used(self.some_l2())[:9]:
+            self.refcount(self.word(entry) & qcow2.OFFSET_MASK, 0)
+        return "refcounts-behind"
+
+    def compression(self):
+        zstd = self.rng.random() < .5
+        self.create("compression_type=" + ("zstd" if zstd else "zlib"), cluster=65536)
+        run("qemu-img", "convert", "-c", "-O", "qcow2", "-o",
+            "compression_type=" + ("zstd" if zstd else "zlib"), self.path, "c.qcow2")
+        os.replace("c.qcow2", self.path)
+        self.put(104, b"\0" if zstd else b"\1")
+        self.put(79, b"\0" if zstd else b"\x08")
+        return "compression-type"
+
+    def luks(self):
+        make.build("luks", str(self.rng.random()), self.path)
+        with self.image() as img:
+            for kind, pos, _ in img.extensions():
+                if qcow2.EXT_NAMES.get(kind) == "crypto":
+                    at = img.read_int(pos + 8, 8)
+        self.put(at, bytes(self.rng.choice([8, 512, 4096])))
+        return "luks-header"
+
+    def bitmap(self):
+        self.create()
+        run("qemu-img", "bitmap", "--add", self.path, "daily")
+        with self.image() as img:
+            at = next(iter(img.bitmaps()))
+        self.put(at + self.rng.choice([15, 16, 17]), b"\x77")
+        return "bitmaps"
+
+    def snapshot(self):
+        self.create()
+        run("qemu-img", "snapshot", "-c", "a", self.path)
+        with self.image() as img:
+            at = next(iter(img.snapshots()))
+        self.word(at, self.word(at) + 512)
+        return "snapshot-table"
+
+    def base(self):
+        self.create()
+        os.replace(self.path, "base.qcow2")
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2",
+            self.path)
+        os.unlink("base.qcow2")
+        return "base-missing"
+
+    def data(self):
+        self.create("data_file=d.raw", "data_file_raw=on")
+        os.truncate("d.raw", os.path.getsize("d.raw") // 2)
+        return "data-file"
+
+    def copied(self):
+        """Refcounts of a moment before, and the end is missing."""
+        self.create()
+        with self.image() as img:
+            block = img.words(img.refcount_table_offset, 1)[0]
+        n = os.path.getsize(self.path) // self.cs
+        keep = int(n * self.rng.uniform(.5, .8))
+        self.put(block + keep * 2, bytes((n - keep + 2) * 2))
+        os.truncate(self.path, (keep + (n - keep) // 2) * self.cs)
+        return "copied-while-running"
+
+
+DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l1_wiped", "l1_noise", "l1_pointer",
+           "refblock", "reftable", "armed", "twice", "two_writers", "reused", "flipped",
+           "l1_flipped", "leaks", "dirty", "compression", "luks", "bitmap", "snapshot", "base",
+           "data", "copied"]
+
+
+def run_damaged(n, seed):
+    right, all_of = collections.Counter(), collections.Counter()
+    taken = collections.defaultdict(collections.Counter)
+    bad = []
+    for k in range(n):
+        how = DAMAGES[k % len(DAMAGES)]
+        true = getattr(Damaged(random.Random(f"{seed} {k}")), how)()
+        report = check("d.qcow2")
+        causes = [c["id"] for c in report["qcheck"]["causes"]] if report else ["(none)"]
+        first = causes[0] if causes else "(none)"
+        all_of[how] += 1
+        right[how] += first == true
+        taken[how][first] += 1
+        if first != true and len(sys.argv) > 4:
+            shutil.copyfile("d.qcow2", f"{sys.argv[4]}/{how}-{k}.qcow2")
+        bad += [f"{how} {k}: {c}" for c in (contradictions(report) if report else [])]
+    print("| damage | images | true cause first | taken for |\n|---|---|---|---|")
+    for how in DAMAGES:
+        if all_of[how]:
+            wrong = ", ".join(f"{c} {m}" for c, m in taken[how].most_common()
+                              if c != getattr(Damaged, how).__doc__)
+            print(f"| {how} | {all_of[how]} | {right[how] / all_of[how]:.0%} | {wrong} |")
+    total = sum(right.values()) / sum(all_of.values())
+    print(f"\n{sum(all_of.values())} images, true cause first in {total:.1%}; "
+          f"{len(bad)} contradictions")
+    print("\n".join(bad[:20]))
+    return total < 0.95 or bool(bad)
+
+
+def main(argv):
+    if len(argv) < 3:
+        sys.exit(__doc__)
+    os.environ["QCHECK"] = os.path.abspath(os.environ["QCHECK"])
+    sys.path.insert(0, HERE)
+    what = {"sound": run_sound, "damaged": run_damaged,
+            "contradictions": run_contradictions}[argv[1]]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        sys.exit(what(int(argv[2]), argv[3] if len(argv) > 3 else "1"))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

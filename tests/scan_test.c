@@ -171,16 +171,12 @@ static void cancelled_scan_is_partial(void **state)
     struct image *img = builder_open(b);
     struct scan_progress progress = { .cancel = true };
     struct scan_result *r;
-    struct buf verdict = BUF_INIT;
 
     (void)state;
     assert_true(scan_run(img, NULL, &progress, &r, NULL));
     assert_true(r->partial);
     assert_int_equal(scan_exit_status(r), 1);
-    scan_verdict(r, &verdict);
-    assert_non_null(strstr(buf_str(&verdict), "stopped"));
     assert_int_equal(r->stats.class_clusters[CLASS_LEAKED], 0);
-    buf_free(&verdict);
     scan_free(r);
     image_close(img);
     builder_free(b);
@@ -378,60 +374,6 @@ static void overlaps_name_both_owners(void **state)
     builder_free(b);
 }
 
-/* --- verdicts --- */
-
-static void verdict_has(struct builder *b, const char *words)
-{
-    struct image *img = builder_open(b);
-    struct scan_result *r = scan_with(img, 2, 0);
-    struct buf text = BUF_INIT;
-
-    scan_verdict(r, &text);
-    if (!strstr(buf_str(&text), words))
-        fail_msg("'%s' has no '%s'", buf_str(&text), words);
-    buf_free(&text);
-    scan_free(r);
-    image_close(img);
-    builder_free(b);
-}
-
-static void verdicts_tell_what_is_at_stake(void **state)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-
-    (void)state;
-    builder_map(b, 0);
-    verdict_has(b, "Clean.");
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_alloc(b, 1);
-    verdict_has(b, "Leaks only: 1 cluster, 4 KiB wasted.");
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_set_refcount(b, builder_map(b, 0) >> 12, 0);
-    verdict_has(b, "the next write may destroy some");
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_set_refcount(b, builder_map(b, 0) >> 12, 0);
-    builder_poke_field(b, "header", 0, "incompatible_features", 1);
-    verdict_has(b, "QEMU repairs them");
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_set_l2(b, 3, 0x4000000, 0);
-    verdict_has(b, "4 KiB of the guest disk cannot be trusted");
-    /* Both guest clusters that use one host cluster. */
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_set_l2(b, 5, OFLAG_COPIED | builder_map(b, 0), 0);
-    verdict_has(b, "8 KiB of the guest disk cannot be trusted");
-    /* Damage in a table that only a snapshot holds. */
-    b = builder_new(BUILDER_DEFAULTS);
-    builder_map(b, 0);
-    {
-        uint64_t old = builder_l2_entry_off(b, 5);
-
-        builder_add_snapshot(b, "1", "s");
-        builder_map(b, 0);
-        builder_poke(b, old, 8, 0x4000000);
-    }
-    verdict_has(b, "4 KiB that snapshots hold cannot be trusted");
-}
-
 /* --- hostile layouts --- */
 
 /* Tables that lie on one another cost what the file holds, not what they claim. Each one
@@ -598,7 +540,6 @@ int main(void)
         cmocka_unit_test(referrers_add_up_to_the_counted_references),
         cmocka_unit_test(referrers_over_the_limit_are_counted),
         cmocka_unit_test(overlaps_name_both_owners),
-        cmocka_unit_test(verdicts_tell_what_is_at_stake),
         cmocka_unit_test(tables_on_one_another_are_walked_once),
         cmocka_unit_test(too_many_misaligned_tables_are_left_out),
         cmocka_unit_test(guest_survey_agrees_with_single_lookups),

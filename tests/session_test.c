@@ -29,7 +29,7 @@ static void scan_is_there_when_its_descriptor_is_readable(void **state)
     struct session s;
 
     (void)state;
-    assert_true(session_open(&s, img, NULL));
+    assert_true(session_open(&s, img, NULL, NULL));
     assert_null(s.scan);
     wait_for(&s);
     assert_non_null(s.scan);
@@ -47,7 +47,7 @@ static void old_scan_stays_until_it_is_forgotten(void **state)
     struct session s;
 
     (void)state;
-    assert_true(session_open(&s, img, NULL));
+    assert_true(session_open(&s, img, NULL, NULL));
     wait_for(&s);
     first = s.scan;
     assert_true(session_rescan(&s));
@@ -71,7 +71,7 @@ static void replaced_image_is_the_one_scanned(void **state)
     struct session s;
 
     (void)state;
-    assert_true(session_open(&s, img, NULL));
+    assert_true(session_open(&s, img, NULL, NULL));
     assert_true(session_replace(&s, other));    /* while the first may still be scanned */
     wait_for(&s);
     assert_ptr_equal(s.scan->img, other);
@@ -95,7 +95,7 @@ static void closing_stops_a_scan_that_runs(void **state)
     struct session s;
 
     (void)state;
-    assert_true(session_open(&s, img, NULL));
+    assert_true(session_open(&s, img, NULL, NULL));
     session_stop(&s);
     assert_true(s.stopping);
     session_close(&s);

@@ -123,7 +123,7 @@ static void man_problems(void)
         puts(".");
         roff_line(p->meaning);
         roff_line(p->effect);
-        problem_advice((enum problem_kind)k, NULL, 0, &advice);
+        problem_advice((enum problem_kind)k, 0, &advice);
         roff_line(buf_str(&advice));
         buf_free(&advice);
     }

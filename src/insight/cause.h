@@ -58,7 +58,7 @@ enum cause_weight {
     X(REFCOUNTS_WRONG, "refcounts-wrong", DANGER) \
     X(COPIED_FLAGS, "copied-flags", DANGER) \
     X(SNAPSHOT_TABLE, "snapshot-table", DANGER) \
-    X(BITMAPS, "bitmaps", DANGER) \
+    X(BITMAPS, "bitmaps", LEAD) \
     X(FEATURE, "unknown-feature", DANGER) \
     X(CORRUPT_BIT, "marked-corrupt", DANGER) \
     X(SNAPSHOTS_AND_BITMAP, "snapshots-and-bitmap", LEAD) \

@@ -84,20 +84,19 @@ static bool unclaimed_loss(const struct work *w)
     return false;
 }
 
-/* Warnings about bitmaps are no danger to the guest's data. */
-static bool only_warnings(const struct cause *c)
-{
-    for (int k = 0; k < N_PROBLEMS; k++)
-        if (c->explains[k] && problem_info((enum problem_kind)k)->severity < SEV_WARNING)
-            return false;
-    return true;
-}
-
 static enum cause_weight weight_of(const struct cause *c)
 {
-    if (c->kind == CAUSE_OF_BITMAPS && only_warnings(c))
-        return CAUSE_LEAD;
     return cause_info(c->kind)->weight;
+}
+
+/* Whatever QEMU counts as corruption keeps from writing, but for refcounts that it counts
+ * anew itself. */
+static bool corrupt(const struct cause *c)
+{
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (c->explains[k] && problem_info((enum problem_kind)k)->severity == SEV_CORRUPTION)
+            return c->kind != CAUSE_OF_REFCOUNTS_BEHIND;
+    return false;
 }
 
 static void answer(struct work *w, struct verdict *v)
@@ -113,7 +112,7 @@ static void answer(struct work *w, struct verdict *v)
             loses |= sure;
             perhaps |= !sure;
         }
-        danger |= weight_of(c) == CAUSE_DANGER;
+        danger |= weight_of(c) == CAUSE_DANGER || corrupt(c);
         v->incomplete |= weight_of(c) == CAUSE_LOSES;
     }
     v->incomplete |= table_missing(w) || missing_tables(w->scan) || w->scan->partial || refused ||
@@ -221,6 +220,11 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
         leak_words(w, out);
     else
         clean_words(w, out);
+    if (missing_tables(w->scan) && leaks) {
+        buf_puts(out, " What could not be read of ");
+        missing_text(missing_tables(w->scan), out);
+        buf_puts(out, " may refer to the clusters that have no owner.");
+    }
     if (problems_of_severity(w->ps, SEV_ERROR))
         buf_puts(out, " Not all of it could be checked.");
     if (guessed == 1)

@@ -14,6 +14,8 @@ struct session_scan {
     struct task *task;                      /* NULL: it is over */
     struct scan_result *result;
     struct problem_index *index;
+    struct session_study more;
+    void *study;
     struct session_scan *older;
 };
 
@@ -25,6 +27,8 @@ static bool scan_work(void *arg, struct task_run *run, struct error *err)
     if (!scan_run(one->img, &one->opt, &one->progress, &one->result, err))
         return false;
     (void)problem_index_new(one->result, &one->index, NULL);
+    if (one->more.make)
+        one->study = one->more.make(one->result, &one->progress.cancel, one->more.ctx);
     return true;
 }
 
@@ -37,6 +41,7 @@ static bool start(struct session *s)
         return err_set(&s->error, ERR_NOMEM, "out of memory");
     one->img = s->img;
     one->opt = s->opt;
+    one->more = s->more;
     one->progress.want_preview = true;
     if (!task_start(scan_work, one, &one->task, &s->error)) {
         free(one);
@@ -53,11 +58,14 @@ static void cancel(struct session *s)
     task_cancel(s->running->task);
 }
 
-bool session_open(struct session *s, const struct image *img, const struct scan_options *opt)
+bool session_open(struct session *s, const struct image *img, const struct scan_options *opt,
+                  const struct session_study *more)
 {
     *s = (struct session){ .img = img };
     if (opt)
         s->opt = *opt;
+    if (more)
+        s->more = *more;
     return start(s);
 }
 
@@ -75,6 +83,7 @@ bool session_replace(struct session *s, const struct image *img)
     s->img = img;
     s->scan = NULL;
     s->index = NULL;
+    s->study = NULL;
     s->error.code = ERR_NONE;
     return session_rescan(s);
 }
@@ -114,10 +123,12 @@ bool session_poll(struct session *s)
         s->error.code = ERR_NONE;
         s->scan = one->result;
         s->index = one->index;
+        s->study = one->study;
     } else {
         s->error = err;
         s->scan = NULL;
         s->index = NULL;
+        s->study = NULL;
     }
     s->stopping = false;
     return true;
@@ -129,6 +140,8 @@ static void free_scans(struct session_scan *list, const struct scan_result *but)
         struct session_scan *older = list->older;
 
         if (list->result != but || !but) {
+            if (list->more.free)
+                list->more.free(list->study);
             problem_index_free(list->index);
             scan_free(list->result);
             free(list);

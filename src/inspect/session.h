@@ -15,6 +15,15 @@
 #include "inspect/problem_index.h"
 #include "scan/scan.h"
 
+/* More that is found out of a scan, on its thread: handed out with it, freed with it.
+ *   make    NULL where memory runs out, or *cancel is set
+ *   ctx     borrowed until session_close */
+struct session_study {
+    void *(*make)(const struct scan_result *scan, _Atomic bool *cancel, const void *ctx);
+    void (*free)(void *study);              /* accepts NULL */
+    const void *ctx;
+};
+
 struct session_scan;
 
 /* To be read only. */
@@ -23,21 +32,23 @@ struct session {
     const struct scan_result *scan;         /* the newest; NULL: none yet, or it failed */
     const struct problem_index *index;      /* of its problems; NULL as scan, or without
                                                memory */
+    const void *study;                      /* what session_study made of it; or NULL */
     const struct scan_progress *progress;   /* of the scan that runs, else NULL */
     bool stopping;                          /* that one was told to stop */
     struct error error;                     /* why the last scan failed; ERR_NONE: it did
                                                not */
     /* its own */
     struct scan_options opt;
+    struct session_study more;
     struct session_scan *running, *over;
     bool again;
 };
 
 /* Begins to scan. The image is borrowed until session_close, or, after session_replace,
- * until session_forget. False: the scan could not begin, s->error says why; the session is
+ * until session_forget. `opt` and `more` may be NULL. False: the scan could not begin, s->error says why; the session is
  * there all the same. */
 bool session_open(struct session *s, const struct image *img,
-                  const struct scan_options *opt);
+                  const struct scan_options *opt, const struct session_study *more);
 void session_close(struct session *s);      /* stops and waits */
 
 /* Scans again; the scan known so far stays until the new one has ended. One that runs is

@@ -79,7 +79,7 @@ void explain_kind(enum problem_kind kind, struct out *out)
                counts[p->qemu]);
     paragraph(out, "What it is", p->meaning);
     paragraph(out, "What it does to the guest", p->effect);
-    problem_advice(kind, NULL, 0, &advice);
+    problem_advice(kind, 0, &advice);
     paragraph(out, "What to do", buf_str(&advice));
     buf_free(&advice);
     if (p->spec)
@@ -107,7 +107,7 @@ void explain_json(const enum problem_kind *kind, size_t n, const enum cause_kind
         jw_text(&j, "title", p->title);
         jw_text(&j, "meaning", p->meaning);
         jw_text(&j, "effect", p->effect);
-        problem_advice(kind[i], NULL, 0, &advice);
+        problem_advice(kind[i], 0, &advice);
         jw_text(&j, "advice", buf_str(&advice));
         buf_free(&advice);
         if (p->spec)

@@ -133,11 +133,7 @@ void missing_note_leaks(struct scan_result *r)
     buf_free(&note);
 }
 
-#define R_FAULT "qemu-img check -r deletes all snapshots of an image that also has a " \
-                "persistent bitmap (a fault of QEMU, seen in 7.2 and 10.0)"
-
-void problem_advice(enum problem_kind kind, const struct image *img, unsigned tables,
-                    struct buf *out)
+void problem_advice(enum problem_kind kind, unsigned tables, struct buf *out)
 {
     const struct problem_info *info = problem_info(kind);
 
@@ -148,12 +144,4 @@ void problem_advice(enum problem_kind kind, const struct image *img, unsigned ta
         return;
     }
     buf_puts(out, info->advice);
-    if (!strstr(info->advice, "check -r"))
-        return;
-    if (!img)
-        buf_puts(out, " Caution: " R_FAULT ".");
-    else if (img->hdr.nb_snapshots && img->ext.bitmaps_at)
-        buf_puts(out, " Not with this image as it is: it has snapshots and a persistent "
-                      "bitmap, and " R_FAULT ". On the copy, remove the bitmaps first "
-                      "(qemu-img bitmap --remove), and look at the snapshots afterwards.");
 }

@@ -33,10 +33,8 @@ void missing_text(unsigned tables, struct buf *out);
 /* Gives the records of leaks a note that says what is missing. */
 void missing_note_leaks(struct scan_result *r);
 
-/* What to do about this kind of problem. With an image (else NULL) also what stands against
- * it there: advice to repair an image depends on what else is in it. `tables`: of which
- * something is missing. */
-void problem_advice(enum problem_kind kind, const struct image *img, unsigned tables,
-                    struct buf *out);
+/* What to do about this kind of problem, by itself; what is to be done with the image is
+ * for the verdict to say. `tables`: of which something is missing. */
+void problem_advice(enum problem_kind kind, unsigned tables, struct buf *out);
 
 #endif

@@ -110,8 +110,7 @@ ROW(SNAPTABLE_FAULT, "snapshot-table-fault", CORRUPTION, OWN, SNAPSHOTS, KEPT,
     "The place or an entry of the snapshot table breaks the rules of the format; "
     "it was read as far as possible.",
     "The active disk is not affected, but QEMU refuses to check or open the image.",
-    "Copy the file. On the copy, qemu-img check -r all can drop the entries that "
-    "are not valid.",
+    "Copy the file, and compare the entries with an older copy.",
     "Snapshots")
 
 ROW(BITMAP_DIR_FAULT, "bitmap-directory-fault", CORRUPTION, OWN, BITMAPS, KEPT,
@@ -225,8 +224,7 @@ ROW(BITMAPS_INCONSISTENT, "bitmaps-inconsistent", WARNING, OWN, BITMAPS, KEPT,
     "each other: a program without support for bitmaps wrote to the image.",
     "Guest data is not affected. The bitmaps are ignored; their clusters count as "
     "leaked.",
-    "Begin with a full backup. On a copy, qemu-img check -r leaks frees the clusters of the "
-    "old bitmaps.",
+    "Begin with a full backup.",
     "Bitmaps extension")
 
 ROW(BITMAP_IN_USE_FLAG, "bitmap-in-use", WARNING, OWN, BITMAPS, KEPT,

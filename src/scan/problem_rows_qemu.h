@@ -56,8 +56,7 @@ ROW(REFTABLE_PAST_END, "reftable-past-end", CORRUPTION, CORRUPTION, REFTABLE, KE
     "file.",
     "Reading guest data is not affected. Writing would allocate clusters that are "
     "in use and destroy data.",
-    "Do not start the guest with this file. " COPY_FIRST " The repair builds new "
-    "refcounts from the mapping.",
+    "Do not start the guest with this file. " COPY_FIRST,
     "Host cluster management")
 
 ROW(REFBLOCK_PAST_END, "refblock-past-end", CORRUPTION, CORRUPTION, REFTABLE, KEPT,
@@ -79,8 +78,7 @@ ROW(SNAPTABLE_PAST_END, "snapshot-table-past-end", CORRUPTION, CORRUPTION, SNAPS
     "entries there read as zeros.",
     "The active disk is not affected. Snapshots described in the missing part are "
     "lost.",
-    "Look for a longer copy of the file. If there is none, copy the file and let "
-    "qemu-img check -r all cut the table on the copy.",
+    "Look for a longer copy of the file.",
     "Snapshots")
 
 ROW(BITMAP_PAST_END, "bitmap-past-end", CORRUPTION, CORRUPTION, BITMAPS, KEPT,
@@ -155,7 +153,7 @@ ROW(ZERO_MISALIGNED, "zero-misaligned", CORRUPTION, CORRUPTION, L2, KEPT,
     "An L2 entry that reads as zeros keeps a host cluster at an address that is no "
     "multiple of the cluster size.",
     "The guest reads zeros, as it should; writing to this guest cluster fails.",
-    COPY_FIRST " The repair turns it into a plain zero cluster.",
+    COPY_FIRST,
     "Standard Cluster Descriptor")
 
 ROW(COMPRESSED_COPIED, "compressed-copied", CORRUPTION, CORRUPTION, L2, KEPT,

@@ -8,15 +8,15 @@
 
 /* Advice that fits many kinds. */
 #define COPY_FIRST \
-    "Stop the guest, copy the image file, and repair the copy (qemu-img check -r all on " \
-    "the copy)."
+    "Stop the guest and copy the file. What mends it depends on all that is wrong: follow " \
+    "the steps of the verdict."
 #define COPY_OUT \
     "Stop the guest and copy the file before anything else. Copy out what is still " \
     "readable (qemu-img convert on a copy, or file by file from the guest), or restore " \
     "from a backup."
 #define REPAIR_LEAKS \
-    "Safe to leave. To get the space back while no guest runs: copy the file, and " \
-    "qemu-img check -r leaks on the copy."
+    "Nothing is lost by it alone. Whether the space may be freed depends on all that is " \
+    "wrong: follow the steps of the verdict."
 
 /* The value of the entry that is wrong, where the place is one. */
 #define ENTRY "{entry}"

@@ -122,10 +122,6 @@ int scan_exit_status(const struct scan_result *r);
  * because it refuses the image. */
 int scan_strict_status(const struct scan_result *r);
 
-/* The verdict as a sentence: "Clean.", "Leaks only: 3 clusters, 192 KiB wasted, no data at
- * risk.", "Corrupt: ..." */
-void scan_verdict(const struct scan_result *r, struct buf *out);
-
 /* Bytes of guest disk (active layer) that problems of severity corruption concern; exact
  * as far as records were kept. */
 uint64_t scan_guest_bytes_damaged(const struct scan_result *r);

@@ -25,6 +25,7 @@ static void reloaded(struct app *app)
 {
     app->ui.scan = app->session.scan;
     app->ui.index = app->session.index;
+    app->ui.insight = app->session.study;
     app->ui.problem = NO_PROBLEM;
     app->owned = NO_ADDRESS;
     app->ui.owner.kind = PLACE_NONE;
@@ -38,13 +39,29 @@ static void reloaded(struct app *app)
     app->older = true;
 }
 
+static void *find_causes(const struct scan_result *scan, _Atomic bool *cancel,
+                         const void *ctx)
+{
+    const struct insight_options look = { .cancel = cancel };
+    struct insight *x;
+
+    (void)ctx;
+    return insight_find(scan, &look, &x, NULL) ? x : NULL;
+}
+
+static void free_causes(void *insight)
+{
+    insight_free(insight);
+}
+
 static void scan_start(struct app *app)
 {
+    static const struct session_study causes = { find_causes, free_causes, NULL };
     struct scan_options opt = { .threads = app->opt->threads,
                                 .problems_kept = app->opt->problems_kept,
                                 .memory_limit = app->opt->memory_limit };
 
-    if (!session_open(&app->session, app->img, &opt))
+    if (!session_open(&app->session, app->img, &opt, &causes))
         app_say(app, true, app->session.error.text);
     app->ui.progress = app->session.progress;
 }

@@ -11,13 +11,14 @@
 #include "base/text.h"
 #include "inspect/preallocation.h"
 #include "picture/tiles.h"
-#include "scan/damage.h"
 
 /* --- the verdict --- */
 
-static unsigned verdict_role(const struct scan_result *r)
+static unsigned verdict_role(const struct ui *ui)
 {
-    if (r->partial)
+    const struct scan_result *r = ui->scan;
+
+    if (r->partial || (ui->insight && ui->insight->verdict.data_lost == ANSWER_YES))
         return ROLE_ALARM;
     for (int s = SEV_CORRUPTION; s <= SEV_WARNING; s++)
         if (problems_of_severity(&r->problems, (enum severity)s))
@@ -34,8 +35,11 @@ static unsigned verdict(const struct ui *ui, struct buf *out)
     char b[TEXT_NUM];
 
     if (ui->scan) {
-        scan_verdict(ui->scan, out);
-        role = verdict_role(ui->scan);
+        if (ui->insight)
+            buf_puts(out, ui->insight->verdict.text);
+        else
+            buf_puts(out, "Memory ran out before a verdict.");
+        role = verdict_role(ui);
     } else if (p) {
         uint64_t total = atomic_load(&p->total);
 
@@ -60,12 +64,12 @@ static unsigned verdict(const struct ui *ui, struct buf *out)
 
 /* --- problems --- */
 
-static void add_kind(struct overview *o, const struct problems *p, enum problem_kind k)
+static void add_kind(struct overview *o, uint64_t left, enum problem_kind k)
 {
     const struct problem_info *info = problem_info(k);
     char n[TEXT_NUM];
     struct overview_line *line =
-        overview_add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(n, p->count[k]));
+        overview_add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(n, left));
 
     line->role = (uint8_t)(ROLE_SEV + info->severity);
     snprintf(line->text, sizeof line->text, "%s", info->title);
@@ -74,66 +78,81 @@ static void add_kind(struct overview *o, const struct problems *p, enum problem_
 }
 
 /* The ranges themselves where they are few, else from where to where they lie. */
-static void say_damage(const struct damage *d, struct buf *out)
+static void say_lost(const struct guest_spans *s, struct buf *out)
 {
     char n[TEXT_NUM];
 
-    buf_printf(out, "%s cannot be trusted", text_size(n, d->bytes));
-    if (d->n > 2) {
-        buf_printf(out, ": %s ranges in ", text_group(n, d->n));
-        text_range(out, d->list[0].start, d->list[d->n - 1].end, TEXT_DASH);
+    buf_printf(out, "%s lost or not to be trusted", text_size(n, spans_bytes(s)));
+    if (s->n > 2) {
+        buf_printf(out, ": %s ranges in ", text_group(n, s->n));
+        text_range(out, s->list[0].start, s->list[s->n - 1].end, TEXT_DASH);
         return;
     }
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < s->n; i++) {
         buf_puts(out, i ? ", " : ": ");
-        text_range(out, d->list[i].start, d->list[i].end, TEXT_DASH);
+        text_range(out, s->list[i].start, s->list[i].end, TEXT_DASH);
     }
 }
 
 static void add_guest_damage(struct overview *o, const struct ui *ui)
 {
+    const struct guest_spans *lost = ui->insight ? &ui->insight->verdict.lost : NULL;
     struct overview_line *line;
     struct buf b = BUF_INIT;
-    struct damage d;
 
-    damage_find(ui->scan, true, &d);
-    if (d.n) {
-        say_damage(&d, &b);
-        if (ui->scan->partial)
-            buf_puts(&b, ", so far");
-        line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
-        line->link = LINK_PLACE;
-        line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = d.list[0].start };
-    }
+    if (!lost || !lost->n)
+        return;
+    say_lost(lost, &b);
+    if (ui->scan->partial)
+        buf_puts(&b, ", so far");
+    line = overview_fact(o, SECTION_PROBLEMS, "guest disk", "%s", buf_str(&b));
+    line->link = LINK_PLACE;
+    line->place = (struct place){ .kind = PLACE_GUEST, .guest_off = lost->list[0].start };
     buf_free(&b);
-    damage_free(&d);
+}
+
+/* Of a kind: what no cause explains. */
+static uint64_t left_of(const struct ui *ui, int k)
+{
+    return ui->insight ? insight_unexplained(ui->insight, (enum problem_kind)k)
+                       : ui->scan->problems.count[k];
 }
 
 static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds)
 {
     const struct problems *p = &ui->scan->problems;
     struct overview_line *line;
-    uint64_t all = 0;
+    uint64_t all = 0, explained = 0;
+    char a[TEXT_NUM];
     int n = 0;
 
     for (int k = 0; k < N_PROBLEMS; k++) {
-        n += p->count[k] > 0;
+        n += left_of(ui, k) > 0;
         all += p->count[k];
+        explained += p->count[k] - left_of(ui, k);
     }
-    if (n == 0)
+    if (all == 0)
         return;
     overview_add(o, SECTION_PROBLEMS, LOOK_HEADING,
         problems_of_severity(p, SEV_NOTE) == all ? "Notes"
-        : ui->scan->partial ? "Problems so far" : "Problems");
+        : ui->scan->partial ? "Problems so far"
+        : explained && n ? "Problems that no cause explains" : "Problems");
     add_guest_damage(o, ui);
+    if (explained) {
+        line = overview_add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(a, all));
+        snprintf(line->text, sizeof line->text, "problems in all, by kind");
+        line->role = ROLE_TEXT;
+        line->link = LINK_VIEW;
+        line->which = VIEW_PROBLEMS;
+    }
     if (n <= OVERVIEW_KINDS + 1)
         all_kinds = true;
     n = 0;
     for (int s = 0; s < N_SEVERITIES; s++) {
         for (int k = 0; k < N_PROBLEMS; k++) {
-            if (p->count[k] && (int)problem_info((enum problem_kind)k)->severity == s &&
+            if (left_of(ui, k) && (int)problem_info((enum problem_kind)k)->severity == s &&
                 (n++ < OVERVIEW_KINDS || all_kinds))
-                add_kind(o, p, (enum problem_kind)k);
+                add_kind(o, left_of(ui, k), (enum problem_kind)k);
         }
     }
     if (all_kinds)
@@ -331,8 +350,10 @@ void overview_make(struct overview *o, const struct ui *ui, bool all_kinds)
         tiles_preview(ui->img, ui->progress, 0, ui->img->geo.n_clusters, &h);
     memcpy(o->share, h.n, sizeof o->share);
     o->share[CLASS_BEYOND] = 0;
-    if (ui->scan)
+    if (ui->scan) {
+        overview_add_causes(o, ui);
         add_problems(o, ui, all_kinds);
+    }
     add_space(o, ui);
     if (ui->scan)
         add_disk(o, ui);

@@ -55,6 +55,7 @@ struct overview_line *overview_add(struct overview *o, enum overview_section sec
 struct overview_line *overview_fact(struct overview *o, enum overview_section section,
                                     const char *label, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+void overview_add_causes(struct overview *o, const struct ui *ui);  /* overview_causes.c */
 void overview_add_image(struct overview *o, const struct ui *ui);   /* overview_image.c */
 
 /* Classes in the order of the overview: data, metadata, the rest; N_CLASSES ends. */

@@ -66,7 +66,7 @@ static int draw_all(const struct problems_view *v, const struct ui *ui,
         paragraph(&s, "", info->meaning);
     }
     paragraph(&s, "Guest: ", info->effect);
-    problem_advice(kind_of(v), ui->img, missing_tables(v->scan), &advice);
+    problem_advice(kind_of(v), missing_tables(v->scan), &advice);
     paragraph(&s, "What to do: ", buf_str(&advice));
     buf_free(&advice);
     if (row)

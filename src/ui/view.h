@@ -38,6 +38,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "insight/cause.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
 #include "inspect/table.h"
@@ -53,6 +54,8 @@ struct ui {
     const struct image *img;
     const struct scan_result *scan;         /* NULL until the scan has ended */
     const struct problem_index *index;      /* of its problems; NULL without memory, too */
+    const struct insight *insight;          /* the causes; NULL where scan is, or memory
+                                               ran out */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */

@@ -216,13 +216,11 @@ static void report_all(const struct image *img, const uint8_t *data, size_t size
                        unsigned choice, bool as_is)
 {
     struct scan_result *scan = scan_with(img, choice % 4 == 1 ? 2 : 1, false);
-    struct buf verdict = BUF_INIT;
     struct sink s;
 
     sink_init(&s);
     report_info(img, choice & 1, data, size, &s);
     if (scan) {
-        scan_verdict(scan, &verdict);
         report_check(scan, &s);
         report_tables(scan, choice & 2, &s);
         report_maps(scan, choice, &s);
@@ -230,7 +228,6 @@ static void report_all(const struct image *img, const uint8_t *data, size_t size
         if (as_is)
             compare_others(img, scan, data, size, choice);
     }
-    buf_free(&verdict);
     scan_free(scan);
     sink_free(&s);
 }

@@ -49,7 +49,7 @@ def contradictions(report):
     words += [s for c in own["causes"] for s in [c["text"], *c["next-steps"]]]
     lost, write = verdict["data-lost"], verdict["may-write"]
     repair = any("check -r" in w for w in words)
-    never = any("Do not " in w for w in words)
+    never = any(w.startswith(("Do not start", "Do not open", "Do not write")) for w in words)
     weights = {c["weight"] for c in own["causes"]}
 
     def rule(broken, text):
@@ -65,9 +65,7 @@ def contradictions(report):
     rule(write == "yes" and verdict["may-open"] == "no", "written to, but not opened")
     rule(write == "yes" and never, "written to, and do not")
     rule(write == "no" and not verdict["next-steps"], "not written to, and no step")
-    rule(write == "yes" and weights & {"data-loss", "danger"}
-         and any(c["weight"] != "danger" or c["id"] != "bitmaps" for c in own["causes"]
-                 if c["weight"] in ("data-loss", "danger")), "written to beside a danger")
+    rule(write == "yes" and weights & {"data-loss", "danger"}, "written to beside a danger")
     rule(report.get("corruptions") and write == "yes" and "dirty-bit" not in kinds,
          "written to, though corrupt")
     rule(own.get("refused", {}).get("when") == "open" and verdict["may-open"] != "no",

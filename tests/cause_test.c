@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Causes are found where they are, and only there; one verdict says what is at stake. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "insight/cause.h"
+#include "support/image_builder.h"
+
+#define NOTHING N_CAUSES
+
+static struct insight *look(const struct image *img, struct scan_result **scan)
+{
+    struct insight *x;
+
+    assert_true(scan_run(img, NULL, NULL, scan, NULL));
+    assert_true(insight_find(*scan, NULL, &x, NULL));
+    return x;
+}
+
+/* The first cause must be this one (NOTHING: there is none), data lost and the right to
+ * write as said. Takes the builder. */
+static void expect(struct builder *b, enum cause_kind kind, enum verdict_answer lost,
+                   enum verdict_answer write)
+{
+    struct image *img = builder_open(b);
+    struct scan_result *scan;
+    struct insight *x = look(img, &scan);
+    const struct verdict *v = &x->verdict;
+
+    if (kind == NOTHING ? x->n != 0 : !x->n || x->list[0].kind != kind)
+        fail_msg("%s first, not %s; %s", x->n ? cause_info(x->list[0].kind)->id : "nothing",
+                 kind == NOTHING ? "nothing" : cause_info(kind)->id, v->text);
+    if (v->data_lost != lost || v->may_write != write)
+        fail_msg("%s: data lost %s, may write %s: %s", kind == NOTHING ? "nothing"
+                 : cause_info(kind)->id, answer_name(v->data_lost), answer_name(v->may_write),
+                 v->text);
+    for (size_t i = 0; i < v->n_steps; i++)
+        if (lost != ANSWER_NO && strstr(v->step[i], "check -r"))
+            fail_msg("a repair beside lost data: %s", v->step[i]);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+/* Three tables, 24 clusters of data in each. */
+static struct builder *full(void)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    for (uint64_t t = 0; t < 2; t++)
+        for (uint64_t k = 0; k < 24; k++)
+            builder_map(b, t * 512 + k);
+    return b;
+}
+
+static uint64_t table(struct builder *b, uint64_t i)
+{
+    return builder_peek(b, builder_l1_entry_off(b, i), 8) & ENTRY_OFFSET_MASK;
+}
+
+static void fill(struct builder *b, uint64_t off, size_t len, uint64_t word)
+{
+    for (size_t i = 0; i < len; i += 8)
+        builder_poke(b, off + i, 8, word);
+}
+
+static void a_sound_image_has_no_cause(void **state)
+{
+    struct builder *b;
+
+    (void)state;
+    expect(full(), NOTHING, ANSWER_NO, ANSWER_YES);
+    b = full();
+    builder_add_snapshot(b, "1", "a");
+    builder_map(b, 3);
+    expect(b, NOTHING, ANSWER_NO, ANSWER_YES);
+}
+
+static void refcounts_over_a_table_are_told(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0x0001000100010001);
+    expect(b, CAUSE_OF_L2_REFCOUNTS, ANSWER_YES, ANSWER_NO);
+}
+
+static void text_over_a_table_is_told(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0x2074686520666f78);
+    expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
+}
+
+static void a_wiped_table_beside_leaks_is_lost_data(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0);
+    expect(b, CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
+}
+
+static void an_empty_table_without_leaks_is_a_discard(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++) {
+        uint64_t at = builder_l2_entry_off(b, 512 + k);
+
+        builder_set_refcount(b, (builder_peek(b, at, 8) & ENTRY_OFFSET_MASK) >> 12, 0);
+        builder_poke(b, at, 8, 0);
+    }
+    expect(b, CAUSE_OF_OLD_TAIL, ANSWER_NO, ANSWER_YES);
+}
+
+static void an_empty_l1_beside_tables_is_lost_data(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    fill(b, builder_l1_entry_off(b, 0), 16, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
+static void an_l1_past_the_end_loses_the_disk(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_poke_field(b, "header", 0, "l1_table_offset", UINT64_C(1) << 40);
+    expect(b, CAUSE_OF_L1_POINTER, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void a_file_cut_short_is_told(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_truncate(b, b->len - 9 * 4096);
+    expect(b, CAUSE_OF_CUT_SHORT, ANSWER_YES, ANSWER_NO);
+}
+
+static void one_flipped_bit_has_its_value_named(void **state)
+{
+    struct builder *b = full();
+    uint64_t at = builder_l2_entry_off(b, 7), was = builder_peek(b, at, 8);
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+    char value[24];
+
+    (void)state;
+    builder_poke(b, at, 8, was ^ 1 << 10);
+    img = builder_open(b);
+    x = look(img, &scan);
+    snprintf(value, sizeof value, "%016llx", (unsigned long long)was);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_BROKEN_ENTRIES);
+    assert_non_null(strstr(x->list[0].step[0], value));
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void one_cluster_for_two_is_lost_data(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_set_l2(b, 100, OFLAG_COPIED | builder_map(b, 200), 0);
+    expect(b, CAUSE_OF_TWICE_USED, ANSWER_YES, ANSWER_NO);
+}
+
+static void a_table_that_counts_as_free_is_a_danger(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_set_refcount(b, table(b, 1) >> 12, 0);
+    expect(b, CAUSE_OF_ARMED_TABLE, ANSWER_NO, ANSWER_NO);
+}
+
+static void data_over_a_table_is_told(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_set_l2(b, 100, OFLAG_COPIED | table(b, 1), 0);
+    expect(b, CAUSE_OF_TABLE_REUSED, ANSWER_YES, ANSWER_NO);
+}
+
+static void refcounts_behind_with_the_dirty_bit_are_harmless(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_set_refcount(b, builder_map(b, 100) >> 12, 0);
+    builder_poke_field(b, "header", 0, "incompatible_features", 1);
+    expect(b, CAUSE_OF_REFCOUNTS_BEHIND, ANSWER_NO, ANSWER_YES);
+}
+
+static void leaks_alone_are_left_overs(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_alloc(b, 2);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+static void a_backing_file_that_is_gone_is_told(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+
+    (void)state;
+    opt.backing_file = "base.qcow2";
+    b = builder_new(opt);
+    builder_map(b, 3);
+    img = builder_open(b);
+    img->backing_there.state = SIDE_MISSING;
+    x = look(img, &scan);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_BASE_MISSING);
+    assert_int_equal(x->verdict.may_open, ANSWER_NO);
+    assert_int_equal(spans_bytes(&x->list[0].risk), opt.size - 4096);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void problems_are_explained_or_left_but_never_twice(void **state)
+{
+    struct builder *b = full();
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+    uint64_t left = 0;
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0x0001000100010001);
+    builder_set_l2(b, 100, OFLAG_COPIED | builder_map(b, 200), 0);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (problem_info((enum problem_kind)k)->severity != SEV_NOTE)
+            left += insight_unexplained(x, (enum problem_kind)k);
+    assert_true(x->n >= 2);
+    assert_int_equal(x->explained + left, x->problems);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_scan_that_was_stopped_gives_no_leave(void **state)
+{
+    struct builder *b = full();
+    struct image *img = builder_open(b);
+    struct scan_progress progress = { .cancel = true };
+    struct scan_result *scan;
+    struct insight *x;
+
+    (void)state;
+    assert_true(scan_run(img, NULL, &progress, &scan, NULL));
+    assert_true(insight_find(scan, NULL, &x, NULL));
+    assert_non_null(strstr(x->verdict.text, "stopped"));
+    assert_int_equal(x->verdict.may_write, ANSWER_NO);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void every_cause_is_explained_and_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_CAUSES; k++) {
+        const struct cause_info *c = cause_info((enum cause_kind)k);
+        enum problem_kind problem;
+        enum cause_kind same;
+
+        assert_non_null(c->title);
+        assert_non_null(c->happened);
+        assert_non_null(c->told);
+        assert_non_null(c->next);
+        assert_true(cause_by_id(c->id, &same));
+        assert_int_equal(same, k);
+        if (problem_by_id(c->id, &problem))
+            fail_msg("%s is a cause and a kind of problem", c->id);
+        assert_null(strstr(c->next, "check -r"));
+    }
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (strstr(problem_info((enum problem_kind)k)->advice, "check -r"))
+            fail_msg("the advice of %s names a repair", problem_info((enum problem_kind)k)->id);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sound_image_has_no_cause),
+        cmocka_unit_test(refcounts_over_a_table_are_told),
+        cmocka_unit_test(text_over_a_table_is_told),
+        cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
+        cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
+        cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
+        cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
+        cmocka_unit_test(a_file_cut_short_is_told),
+        cmocka_unit_test(one_flipped_bit_has_its_value_named),
+        cmocka_unit_test(one_cluster_for_two_is_lost_data),
+        cmocka_unit_test(a_table_that_counts_as_free_is_a_danger),
+        cmocka_unit_test(data_over_a_table_is_told),
+        cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
+        cmocka_unit_test(leaks_alone_are_left_overs),
+        cmocka_unit_test(a_backing_file_that_is_gone_is_told),
+        cmocka_unit_test(problems_are_explained_or_left_but_never_twice),
+        cmocka_unit_test(a_scan_that_was_stopped_gives_no_leave),
+        cmocka_unit_test(every_cause_is_explained_and_has_an_id_of_its_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

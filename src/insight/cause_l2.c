@@ -90,7 +90,8 @@ static void look_into(struct work *w, struct bad_table *b)
         return;
     content_look(&ctx, w->scratch, len, &b->content);
     /* A flipped bit or two are no other content; a page of nonsense is. */
-    b->foreign = b->content.kind != CONTENT_L2 && b->bad * 4 >= b->used && b->bad >= 2;
+    b->foreign = b->content.kind != CONTENT_L2 && b->bad * 4 >= b->used &&
+                 (b->bad >= 8 || (b->bad >= 2 && b->content.score >= 600));
     if (!b->foreign && b->bad >= 16 && first * w->geo->l2_entry_size < len) {
         at = first * w->geo->l2_entry_size / PAGE * PAGE;
         content_look(&ctx, w->scratch + at, len - at < PAGE ? len - at : PAGE, &b->content);

@@ -15,19 +15,23 @@ command -v nbdkit >/dev/null 2>&1 || { echo "nbdkit is not installed"; exit 77; 
 
 wrong() { echo "nbd: $*"; bad=1; }
 
+# The name, and commands with it, are the only things that may differ.
+without_name() {
+    sed -e 's/^    "filename": .*//' -e '/cp --reflink\|nbdcopy\|copy\.qcow2\|qcow2\.copy/d' "$1"
+}
+
 # serve OPTIONS-AND-PLUGIN: runs qcheck check --output=json behind nbdkit into $tmp/out
 serve() {
     nbdkit -U - "$@" --run "'$QCHECK' check --output=json \"\$uri\"
         echo \$? >'$tmp/status'" >"$tmp/out" 2>"$tmp/err"
-    # The name is the only thing that may differ.
-    sed 's/^    "filename": .*//' "$tmp/out" >"$tmp/nbd"
+    without_name "$tmp/out" >"$tmp/nbd"
 }
 
 for name in healthy snapshots compressed many truncated l2-overwritten; do
     image=$samples/$name.qcow2
     "$QCHECK" check --output=json "$image" >"$tmp/out"
     status=$?
-    sed 's/^    "filename": .*//' "$tmp/out" >"$tmp/file"
+    without_name "$tmp/out" >"$tmp/file"
     for server in "file" "--filter=delay file rdelay=2ms" "--filter=noextents file" \
             "--filter=noparallel file serialize=connections" \
             "--filter=blocksize-policy file blocksize-minimum=4096 blocksize-error-policy=error"

@@ -388,7 +388,11 @@ static bool start(struct work *w, const struct scan_result *scan,
     w->out->claim = calloc(w->ps->n + 1, sizeof *w->out->claim);
     w->scratch = malloc((size_t)scan->img->geo.cluster_size);
     quote(&w->name, name, "");
-    quote(&w->copy, name, ".copy");
+    /* What a server exports is copied to a file here. */
+    if (source_get_info(scan->img->src).kind == SOURCE_NBD)
+        buf_puts(&w->copy, "copy.qcow2");
+    else
+        quote(&w->copy, name, ".copy");
     return w->out->claim && w->scratch && !w->name.failed && !w->copy.failed;
 }
 

@@ -13,19 +13,27 @@
 #include "plan/planner.h"
 #include "report/plan_report.h"
 
-static bool asked_for(const struct settings *s, const char *goal)
+/* The words of the command line: goals, each with the NAME=VALUE that follow it, and the image
+ * last. Finds a goal and its arguments; false when it was not asked for. */
+static bool asked_for(const struct settings *s, const char *goal, struct planner_options *opt)
 {
-    for (int i = 0; i + 1 < s->n_operands; i++)
-        if (strcmp(s->operand[i], goal) == 0)
-            return true;
-    return false;
+    int i = 0, last = s->n_operands - 1;
+
+    while (i < last && strcmp(s->operand[i], goal) != 0)
+        i++;
+    if (i == last)
+        return false;
+    opt->args = (const char *const *)&s->operand[++i];
+    for (opt->n_args = 0; i < last && strchr(s->operand[i], '='); i++)
+        opt->n_args++;
+    return true;
 }
 
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
 static bool make_plan(const struct settings *s, const struct image *img, struct plan *plan,
                       struct trial **t, struct error *err)
 {
-    const struct planner_options opt = { .accept_loss = s->accept_loss };
+    struct planner_options opt = { .accept_loss = s->accept_loss };
     const struct trial_options how = {
         .image = s->image,
         .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
@@ -34,7 +42,7 @@ static bool make_plan(const struct settings *s, const struct image *img, struct 
     if (!trial_open(img->src, &how, NULL, t, err))
         return false;
     for (size_t i = 0; plan_goal_at(i); i++)
-        if (asked_for(s, plan_goal_at(i)->name)
+        if (asked_for(s, plan_goal_at(i)->name, &opt)
             && !planner_run(plan, *t, plan_goal_at(i)->name, &opt, err))
             return false;
     return plan_fingerprint(plan, img->src, err);
@@ -100,7 +108,7 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     if (s.n_operands < 2)
         return usage_error(cmd, "which goal, and which image?");
     for (int i = 0; i + 1 < s.n_operands; i++)
-        if (!plan_goal_named(s.operand[i]))
+        if (!plan_goal_named(s.operand[i]) && (i == 0 || !strchr(s.operand[i], '=')))
             return usage_error(cmd, "there is no such goal");
     if (s.plan_file)
         return usage_error(cmd, "a plan is made for an image as it is, not for one under "

@@ -284,12 +284,14 @@ static const struct command commands[] = {
       "\"header 40\", end, or any that this program prints (\"refcount block 0 entry 7\"). "
       "The exit status is 1 when one of them is not in the image.",
       NULL, { &at, &image, &scan, &general }, cmd_at },
-    { "plan", "GOAL... [OPTION]... IMAGE", "plan changes and see what comes of them",
-      "Plans what each GOAL asks for, in their order, and says what every step does, mends "
-      "and costs. Goals: refcounts (raise those that are too low, replace blocks and tables "
-      "that are lost), copied (flags that do not fit the refcounts), leaks (free what nobody "
-      "uses). Nothing is written but the plan.",
-      "refcounts|copied|leaks", { &plan, &image, &scan, &general }, cmd_plan },
+    { "plan", "GOAL [NAME=VALUE]... [OPTION]... IMAGE", "plan changes and see what comes of them",
+      "Plans what each GOAL asks for, and says what every step does, mends and costs; "
+      "several goals are taken in the best order. Goals: flags (dirty=off, corrupt=off, "
+      "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
+      "or offset =VALUE), refcounts (raise those that are too low, replace blocks and tables "
+      "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
+      "refcounts). Nothing is written but the plan.",
+      "flags|backing|set|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
       "Writes the image as a plan has it, as a new file or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "

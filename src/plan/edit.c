@@ -5,6 +5,7 @@
 #include "plan/edit.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/num.h"
 
@@ -26,4 +27,23 @@ void edit_entry(struct patches *step, uint64_t off, uint64_t value)
 
     be_store(bytes, 8, value);
     patches_write(step, off, bytes, 8);
+}
+
+void edit_difference(struct patches *step, uint64_t off, const uint8_t *old,
+                             const uint8_t *now, size_t len)
+{
+    const size_t unit = 8;
+
+    for (size_t at = 0; at < len;) {
+        size_t end;
+
+        if (memcmp(old + at, now + at, unit) == 0) {
+            at += unit;
+            continue;
+        }
+        for (end = at; end < len && memcmp(old + end, now + end, unit) != 0; end += unit)
+            ;
+        patches_write(step, off + at, now + at, end - at);
+        at = end;
+    }
 }

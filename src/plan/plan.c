@@ -10,6 +10,9 @@
 #include "base/num.h"
 
 static const struct plan_goal goals[] = {
+    { "flags", "dirty, corrupt and lazy refcounts, by name" },
+    { "backing", "the name and format of the backing file" },
+    { "set", "any field, entry or byte, by hand" },
     { "refcounts", "refcounts that are too low, missing or unreadable" },
     { "leaks", "clusters that nobody uses" },
     { "copied", "COPIED flags that do not fit the refcounts" },

@@ -110,9 +110,22 @@ bool planner_copied(struct trial *t, const struct planner_options *opt,
     return set_text(&step->title, &text, err);
 }
 
+const char *planner_arg(const struct planner_options *opt, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < opt->n_args; i++)
+        if (strncmp(opt->args[i], name, len) == 0 && opt->args[i][len] == '=')
+            return opt->args[i] + len + 1;
+    return NULL;
+}
+
 struct planner { const char *goal; planner_fn *fn; };
 
 static const struct planner planners[] = {
+    { "flags", planner_flags },
+    { "backing", planner_backing },
+    { "set", planner_set },
     { "refcounts", planner_refcounts },
     { "copied", planner_copied },
     { "leaks", planner_leaks },

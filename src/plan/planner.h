@@ -10,6 +10,8 @@
 
 struct planner_options {
     bool accept_loss;           /* guest data may be given up where nothing else helps */
+    const char *const *args;    /* NAME=VALUE words that followed the goal; borrowed */
+    size_t n_args;
 };
 
 /* Fills title, why, cost, place and losses, and takes and keeps the patches. A step that
@@ -18,6 +20,11 @@ typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
                         struct plan_step *step, struct error *err);
 
 planner_fn planner_refcounts, planner_leaks, planner_copied;
+
+planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
+
+/* Value of the argument of that name; NULL: not given. */
+const char *planner_arg(const struct planner_options *opt, const char *name);
 
 /* Plans a goal: adds one or more steps to `plan`, none where there is nothing to do. */
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,

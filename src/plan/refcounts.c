@@ -227,26 +227,6 @@ static uint64_t wanted_count(struct blocks *b, uint64_t cl, uint64_t stored, uns
     return stored;
 }
 
-/* Adds patches for the parts of two equally long blocks that differ. */
-static void write_difference(struct patches *step, uint64_t off, const uint8_t *old,
-                             const uint8_t *now, size_t len)
-{
-    const size_t unit = 8;
-
-    for (size_t at = 0; at < len;) {
-        size_t end;
-
-        if (memcmp(old + at, now + at, unit) == 0) {
-            at += unit;
-            continue;
-        }
-        for (end = at; end < len && memcmp(old + end, now + end, unit) != 0; end += unit)
-            ;
-        patches_write(step, off + at, now + at, end - at);
-        at = end;
-    }
-}
-
 static bool write_block(struct blocks *b, uint64_t i, unsigned goal, uint8_t *old,
                         uint8_t *now, struct patches *step, struct refcounts_outcome *out,
                         struct error *err)
@@ -276,7 +256,7 @@ static bool write_block(struct blocks *b, uint64_t i, unsigned goal, uint8_t *ol
         return err_set(err, ERR_LIMIT, "memory was too short to count all references; "
                        "try a larger --memory-limit");
     if (!is_new) {
-        write_difference(step, b->off[i], old, now, len);
+        edit_difference(step, b->off[i], old, now, len);
         return true;
     }
     patches_write(step, b->off[i], now, len);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Goals by which a person says what to write: flags, the backing file, any field or byte. */
+#include "config.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "inspect/address.h"
+#include "plan/edit.h"
+#include "plan/header_area.h"
+#include "plan/planner.h"
+
+/* --- flags --- */
+
+struct flag { const char *name, *field; uint64_t bit; const char *set, *clear; };
+
+static const struct flag flags[] = {
+    { "dirty", "incompatible_features", INCOMPAT_DIRTY,
+      "QEMU counts the refcounts anew when it opens the image for writing",
+      "refcounts are believed from then on; plan refcounts first when they are behind" },
+    { "corrupt", "incompatible_features", INCOMPAT_CORRUPT,
+      "QEMU opens the image only for reading",
+      "QEMU may write to the image again, whatever is still broken in it" },
+    { "lazy_refcounts", "compatible_features", COMPAT_LAZY_REFCOUNTS,
+      "refcounts are written late, and counted anew after a crash",
+      "refcounts are written with each change" },
+};
+
+static const struct flag *flag_named(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strlen(flags[i].name) == len && strncmp(flags[i].name, name, len) == 0)
+            return &flags[i];
+    return NULL;
+}
+
+static bool describe(struct plan_step *step, struct buf *title, struct buf *cost,
+                     struct error *err)
+{
+    step->title = title->len ? buf_take(title) : NULL;
+    step->cost = cost->len ? buf_take(cost) : NULL;
+    buf_free(title);
+    buf_free(cost);
+    return (!title->failed && !cost->failed) || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool take(struct trial *t, struct plan_step *step, struct patches *round,
+                 struct error *err)
+{
+    bool ok = trial_take(t, round, err);
+
+    if (ok)
+        patches_append(&step->patches, round);
+    patches_free(round);
+    return ok;
+}
+
+bool planner_flags(struct trial *t, const struct planner_options *opt,
+                   struct plan_step *step, struct error *err)
+{
+    uint64_t incompatible = t->img->hdr.incompatible_features;
+    uint64_t compatible = t->img->hdr.compatible_features;
+    struct buf title = BUF_INIT, cost = BUF_INIT;
+    struct patches round = { 0 };
+
+    if (t->img->hdr.version == 2)
+        return err_set(err, ERR_USAGE, "a version 2 image has no flags");
+    if (!opt->n_args)
+        return err_set(err, ERR_USAGE, "flags: say which, e.g. dirty=off, corrupt=off, "
+                       "lazy_refcounts=on");
+    for (size_t i = 0; i < opt->n_args; i++) {
+        const char *value = strchr(opt->args[i], '=') + 1;
+        const struct flag *f = flag_named(opt->args[i], (size_t)(value - 1 - opt->args[i]));
+        bool on = strcmp(value, "on") == 0;
+        uint64_t *word;
+
+        if (!f || (!on && strcmp(value, "off") != 0))
+            return err_set(err, ERR_USAGE, "flags: '%.60s' is not one of dirty, corrupt, "
+                           "lazy_refcounts with =on or =off", opt->args[i]);
+        word = strcmp(f->field, "incompatible_features") == 0 ? &incompatible : &compatible;
+        if (!(*word & f->bit) == !on)
+            continue;
+        *word ^= f->bit;
+        edit_header(&round, f->field, *word);
+        buf_printf(&title, "%s%s %s", title.len ? ", " : "", on ? "Set" : "Clear", f->name);
+        buf_printf(&cost, "%s%s: %s", cost.len ? "; " : "", f->name, on ? f->set : f->clear);
+    }
+    if (title.len)
+        buf_puts(&title, ".");
+    return describe(step, &title, &cost, err) && take(t, step, &round, err);
+}
+
+/* --- the backing file --- */
+
+bool planner_backing(struct trial *t, const struct planner_options *opt,
+                     struct plan_step *step, struct error *err)
+{
+    const char *name = planner_arg(opt, "file"), *format = planner_arg(opt, "format");
+    struct area_change change = { 0 };
+    struct buf title = BUF_INIT, cost = BUF_INIT;
+    struct patches round = { 0 };
+
+    if (!name && !format)
+        return err_set(err, ERR_USAGE, "backing: say file=NAME and format=raw or qcow2; "
+                       "file= without a name drops it");
+    if ((name && strlen(name) > BACKING_NAME_MAX)
+        || (format && strlen(format) > BACKING_FORMAT_MAX))
+        return err_set(err, ERR_USAGE, "backing: the name or the format is too long");
+    if (name && !*name && !opt->accept_loss)
+        return err_set(err, ERR_USAGE, "without its backing file all that this image does not "
+                       "hold itself reads as zeros; --accept-loss plans it all the same");
+    if (name) {
+        change.name = *name ? AREA_SET : AREA_DROP;
+        change.name_is = name;
+        if (!*name)
+            change.format = AREA_DROP;
+    }
+    if (format && change.format == AREA_KEEP) {
+        change.format = *format ? AREA_SET : AREA_DROP;
+        change.format_is = format;
+    }
+    if (!header_area_change(t->img, &change, &round, err))
+        return false;
+    buf_puts(&title, change.name == AREA_DROP ? "Drop the backing file."
+             : change.name == AREA_SET ? "Name the backing file " : "Note the format of the "
+               "backing file: ");
+    if (change.name == AREA_SET)
+        text_visible(&title, name, strlen(name));
+    if (change.name == AREA_SET && format)
+        buf_puts(&title, ", format ");
+    if (format && change.name != AREA_DROP)
+        text_visible(&title, format, strlen(format));
+    buf_puts(&cost, change.name == AREA_DROP
+             ? "What this image does not hold itself reads as zeros from then on."
+             : "What this image does not hold itself is read from that file; a wrong one gives "
+               "a wrong disk.");
+    return describe(step, &title, &cost, err) && take(t, step, &round, err);
+}
+
+/* --- anything --- */
+
+static bool hex_bytes(const char *text, struct buf *out)
+{
+    size_t n = strlen(text);
+
+    if (n < 2 || n % 2)
+        return false;
+    for (size_t i = 0; i < n; i += 2) {
+        char pair[3] = { text[i], text[i + 1], '\0' };
+
+        if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
+            return false;
+        buf_putc(out, (char)strtoul(pair, NULL, 16));
+    }
+    return true;
+}
+
+static bool number_of(const char *text, uint64_t *out)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)*text))
+        return false;
+    *out = strtoull(text, &end, 0);
+    return !*end;
+}
+
+/* What an entry of a table says, for people. */
+static void entry_means(const struct image *img, const struct place *p, uint64_t value,
+                        struct buf *out)
+{
+    uint64_t off = value & ENTRY_OFFSET_MASK;
+
+    if (p->kind == PLACE_L2) {
+        enum l2_type type = l2_type_of(&img->geo, value);
+
+        buf_printf(out, " (%s", l2_type_name(type));
+        if (type == L2_COMPRESSED)
+            off = compressed_off(&img->geo, value);
+        if (type != L2_UNALLOCATED && type != L2_ZERO_PLAIN)
+            buf_printf(out, " at 0x%" PRIx64, off);
+        buf_puts(out, ")");
+        if (type == L2_COMPRESSED || type == L2_UNALLOCATED || type == L2_ZERO_PLAIN)
+            return;
+    } else if (p->kind == PLACE_REFTABLE) {
+        off = value & REFTABLE_OFFSET_MASK;
+    }
+    if (off & (img->geo.cluster_size - 1))
+        buf_puts(out, " - not the start of a cluster");
+    else if (off >= img->geo.file_size && off)
+        buf_puts(out, " - past the end of the file");
+}
+
+static bool set_entry(const struct image *img, const struct place *p, const char *value,
+                      struct patches *round, struct buf *title, struct error *err)
+{
+    uint64_t old, now;
+    uint8_t bytes[8];
+
+    if (!number_of(value, &now))
+        return err_set(err, ERR_USAGE, "set: '%.40s' is not a number", value);
+    if (!source_read(img->src, p->file_off, bytes, 8, err))
+        return false;
+    old = be64(bytes);
+    edit_entry(round, p->file_off, now);
+    buf_puts(title, "Set ");
+    place_text(p, title);
+    buf_printf(title, " from 0x%" PRIx64, old);
+    entry_means(img, p, old, title);
+    buf_printf(title, " to 0x%" PRIx64, now);
+    entry_means(img, p, now, title);
+    buf_puts(title, ".");
+    return true;
+}
+
+static bool set_field(const struct image *img, const struct field *f, const char *value,
+                      struct patches *round, struct buf *title, struct error *err)
+{
+    const struct field_table *t = field_table("header");
+    uint64_t now;
+
+    if (!number_of(value, &now) || (f->width < 8 && now >> (f->width * 8)))
+        return err_set(err, ERR_USAGE, "set: '%.40s' is not a number that fits %s", value,
+                       f->name);
+    edit_header(round, f->name, now);
+    buf_printf(title, "Set %s from ", f->name);
+    field_describe(f, field_value(t, f, img->head, img->head_got), title);
+    buf_puts(title, " to ");
+    field_describe(f, now, title);
+    buf_puts(title, ".");
+    return true;
+}
+
+/* OFFSET=HEX, or OFFSET=@FROM+LENGTH: a copy inside the file. */
+static bool set_bytes(const struct trial *t, uint64_t off, const char *value,
+                      struct patches *round, struct buf *title, struct error *err)
+{
+    struct buf bytes = BUF_INIT;
+    char *plus;
+    uint64_t from, len;
+    char part[64];
+
+    if (*value == '@') {
+        snprintf(part, sizeof part, "%s", value + 1);
+        plus = strchr(part, '+');
+        if (!plus)
+            return err_set(err, ERR_USAGE, "set: a copy is written @FROM+LENGTH");
+        *plus = '\0';
+        if (!number_of(part, &from) || !number_of(plus + 1, &len) || !len
+            || !range_inside(from, len, t->img->geo.file_size))
+            return err_set(err, ERR_USAGE, "set: '%.40s' is not a range of the file", value);
+        buf_printf(title, "Copy %" PRIu64 " bytes from 0x%" PRIx64 " to 0x%" PRIx64 ".", len,
+                   from, off);
+        return trial_copy(t, round, off, from, len, err);
+    }
+    if (!hex_bytes(value, &bytes)) {
+        buf_free(&bytes);
+        return err_set(err, ERR_USAGE, "set: bytes are written in pairs of hexadecimal "
+                       "digits: 0x10000=00ff12");
+    }
+    patches_write(round, off, bytes.data, bytes.len);
+    buf_printf(title, "Write %zu byte%s at 0x%" PRIx64 ".", bytes.len,
+               bytes.len == 1 ? "" : "s", off);
+    buf_free(&bytes);
+    return true;
+}
+
+static bool set_one(const struct trial *t, const char *arg, struct patches *round,
+                    struct buf *title, struct error *err)
+{
+    const char *value = strrchr(arg, '=') + 1;
+    const struct field *f;
+    struct place p;
+    char name[128];
+
+    if ((size_t)(value - arg) > sizeof name)
+        return err_set(err, ERR_USAGE, "set: '%.40s' is too long an address", arg);
+    memcpy(name, arg, (size_t)(value - 1 - arg));
+    name[value - 1 - arg] = '\0';
+    if (title->len)
+        buf_putc(title, ' ');
+    f = field_named(field_table("header"), name);
+    if (f)
+        return set_field(t->img, f, value, round, title, err);
+    if (!address_parse(t->img, NULL, name, &p, err))
+        return false;
+    if (p.kind == PLACE_L1 || p.kind == PLACE_L2 || p.kind == PLACE_REFTABLE)
+        return set_entry(t->img, &p, value, round, title, err);
+    if (p.kind == PLACE_CLUSTER)
+        p.file_off = p.i << t->img->geo.cluster_bits;
+    if (p.file_off == NO_ADDRESS)
+        return err_set(err, ERR_USAGE, "set: '%.60s' is not a place in the file", name);
+    return set_bytes(t, p.file_off, value, round, title, err);
+}
+
+bool planner_set(struct trial *t, const struct planner_options *opt, struct plan_step *step,
+                 struct error *err)
+{
+    struct buf title = BUF_INIT, cost = BUF_INIT;
+    struct patches round = { 0 };
+    bool ok = true;
+
+    if (!opt->n_args)
+        return err_set(err, ERR_USAGE, "set: say what, e.g. l1_size=4, L2[3][77]=0x50000 or "
+                       "0x10000=00ff");
+    for (size_t i = 0; ok && i < opt->n_args; i++)
+        ok = set_one(t, opt->args[i], &round, &title, err);
+    if (!ok) {
+        patches_free(&round);
+        buf_free(&title);
+        return false;
+    }
+    buf_puts(&cost, "By hand: nothing says that it is right but the scan afterwards.");
+    return describe(step, &title, &cost, err) && take(t, step, &round, err);
+}

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+# What each goal of a plan does, as qemu-img sees the outcome.
+set -u
+: "${QCHECK:?}" "${top_srcdir:?}"
+samples=$(cd "$top_srcdir/data/samples" && pwd) || exit 99
+command -v qemu-img >/dev/null || exit 77
+"$QCHECK" --version | grep -q 'sums: yes' || exit 77
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 99
+bad=0
+fail() { echo "FAIL: $*"; bad=1; }
+
+# outcome SAMPLE GOAL...: plans on the sample and leaves the result in new.qcow2
+outcome() {
+    sample=$1; shift
+    rm -f plan new.qcow2
+    cp "$samples/$sample.qcow2" old.qcow2
+    "$QCHECK" plan "$@" -o plan old.qcow2 >text 2>&1 &&
+        "$QCHECK" apply plan old.qcow2 --output new.qcow2 >/dev/null 2>&1
+}
+info() { qemu-img info --output=json "$1" | /usr/bin/python3 -c "import json,sys
+d = json.load(sys.stdin); s = d.get('format-specific', {}).get('data', {})
+print($2)"; }
+clean() { qemu-img check -q "$1" >/dev/null 2>&1; }
+
+outcome dirty flags dirty=off lazy_refcounts=off || fail "flags: $(cat text)"
+[ "$(info new.qcow2 "d.get('dirty-flag'), s['lazy-refcounts']")" = "False False" ] ||
+    fail "flags are not off"
+outcome healthy flags lazy_refcounts=on || fail "flags on: $(cat text)"
+[ "$(info new.qcow2 "s['lazy-refcounts']")" = True ] || fail "lazy_refcounts is not on"
+outcome healthy flags dirty=yes && fail "a flag was set to yes"
+outcome healthy flags && fail "no flag was named"
+
+truncate -s 1M other.qcow2
+outcome overlay backing file=other.qcow2 format=raw || fail "backing: $(cat text)"
+[ "$(info new.qcow2 "d['backing-filename'], d['backing-filename-format']")" = \
+    "other.qcow2 raw" ] || fail "the backing file has another name"
+clean new.qcow2 || fail "backing: not clean"
+outcome overlay backing file= && fail "the backing file was dropped without --accept-loss"
+outcome overlay backing file= --accept-loss || fail "backing dropped: $(cat text)"
+[ "$(info new.qcow2 "d.get('backing-filename')")" = None ] || fail "there is a backing file"
+long=$(printf '%01100d' 0)
+outcome overlay backing "file=$long" && fail "a name of 1100 bytes was taken"
+long=$(printf '%0900d' 0)
+outcome overlay backing "file=$long" && fail "a name past the header cluster was taken"
+
+outcome healthy set 'L2[0][3]=0' || fail "set: $(cat text)"
+grep -q 'data at 0x' text && grep -q unallocated text || fail "set does not say what it means"
+"$QCHECK" check --output=json new.qcow2 | grep -q '"leaks": 1' || fail "set: no leak"
+size=$(info old.qcow2 "d['virtual-size'] - 512")
+outcome healthy set size="$size" || fail "set size: $(cat text)"
+[ "$(info new.qcow2 "d['virtual-size']")" = "$size" ] || fail "the size is not set"
+outcome healthy set 0x50=0102ff || fail "set bytes: $(cat text)"
+[ "$(od -An -tx1 -j80 -N3 new.qcow2)" = ' 01 02 ff' ] || fail "the bytes are not set"
+outcome healthy set '0x400=@0x0+512' || fail "copy: $(cat text)"
+cmp -s -n 512 -i 1024:0 new.qcow2 old.qcow2 || fail "the range was not copied"
+for wrong in foo=1 size=x 'L2[99][0]=1' 0x50=012 0x50=zz '0x50=@0+99999999999' cluster_bits=999999999999; do
+    outcome healthy set "$wrong" && fail "set $wrong was planned"
+done
+exit $bad

@@ -317,9 +317,42 @@ def many():
     s.change(("copy", s.get("reftable[0]"), s.table(5) * s.cs, s.cs))
 
 
+def l1_wiped():
+    s = plain("l1-wiped")
+    s.change(("fill", s.get("l1_table_offset"), 24, 0))
+
+
+def l1_astray():
+    s = plain("l1-astray")
+    s.poke(l1_table_offset=1 << 40)
+
+
+def two_writers():
+    s = plain("two-writers")
+    s.write(30, 10)
+    s.poke(**{f"l2[0][{30 + k}]": s.get(f"l2[1][{k}]") for k in range(10)})
+
+
+def refcounts_lost():
+    s = plain("refcounts-lost")
+    s.change(("fill", s.get("reftable[0]"), s.cs, 0))
+
+
+def flipped_bit():
+    s = plain("flipped-bit")
+    s.poke(**{"l2[1][4]": s.get("l2[1][4]") ^ 1 << 57})
+
+
+def wrong_type():
+    s = Sample("wrong-type", 512 * 1024, cluster=2048, options=",compression_type=zstd")
+    s.compress(2, 12)
+    s.poke(compression_type=0, incompatible_features=0)
+
+
 SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            refcount_zero, double_data, double_table, hidden, mixed, l2_overwritten,
-           l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap, many]
+           l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap,
+           l1_wiped, l1_astray, two_writers, refcounts_lost, flipped_bit, wrong_type, many]
 
 
 def main(argv):

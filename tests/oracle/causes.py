@@ -140,7 +140,10 @@ def run_sound(n, seed):
             report = check(path)
             done += 1
             for c in report["qcheck"]["causes"]:
-                if c["weight"] in ("data-loss", "danger"):
+                # QEMU 7.2 itself can put compressed streams over plain data.
+                if c["id"] == "cluster-used-twice" and "compressed" in make.KINDS[kind].flags:
+                    seen["made by QEMU"] += 1
+                elif c["weight"] in ("data-loss", "danger"):
                     wrong[f"{c['id']} of {kind}"] += 1
                     print(f"{kind} {seed}/{done - 1}: {c['id']}: {c['text']}")
                 else:

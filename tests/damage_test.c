@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/source_backend.h"
 #include "base/text.h"
 #include "inspect/preallocation.h"
 #include "scan/damage.h"
@@ -148,6 +149,114 @@ static void a_sound_image_has_no_damage(void **state)
     drop(&s);
 }
 
+/* Such an entry reads as data in QEMU, and as zeros to whoever wrote it. */
+static void a_zero_flag_in_version_2_is_damage(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct scanned s = { NULL, NULL, NULL };
+    struct damage d;
+
+    (void)state;
+    opt.version = 2;
+    s.b = builder_new(opt);
+    builder_set_l2(s.b, 9, OFLAG_ZERO, 0);
+    scan(&s);
+    damage_find(s.scan, true, &d);
+    assert_int_equal(d.n, 1);
+    assert_true(covered(&d, 9 * 4096));
+    assert_int_equal(d.bytes, 4096);
+    damage_free(&d);
+    drop(&s);
+}
+
+static void damage_of_a_snapshot_is_not_that_of_the_active_disk(void **state)
+{
+    struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
+    struct damage active;
+    struct damage snapshot;
+    uint64_t past_end = 1 << 21;
+
+    (void)state;
+    builder_map(s.b, 0);
+    builder_set_l2(s.b, 5, past_end, 0);
+    builder_add_snapshot(s.b, "1", "one");
+    builder_map(s.b, 600);                      /* in another L2 table */
+    builder_set_l2(s.b, 605, past_end, 0);
+    builder_map(s.b, 1);                        /* now the active disk has a copy */
+    builder_set_l2(s.b, 5, 0, 0);
+    scan(&s);
+    damage_find(s.scan, true, &active);
+    damage_find(s.scan, false, &snapshot);
+    assert_int_equal(active.n, 1);
+    assert_true(covered(&active, 605 * 4096));
+    for (size_t i = 0; i < snapshot.n; i++)
+        assert_int_not_equal(snapshot.list[i].layer, LAYER_ACTIVE);
+    damage_free(&active);
+    damage_free(&snapshot);
+    drop(&s);
+}
+
+/* Bytes of a builder of which only some take space on disk. */
+struct holed { struct source base; const struct builder *b; uint64_t allocated; };
+
+static void holed_close(struct source *src)
+{
+    source_free_base(src);
+}
+
+static void holed_info(struct source *src, struct source_info *out)
+{
+    out->kind = SOURCE_FILE;
+    out->allocated = ((struct holed *)src)->allocated;
+}
+
+static void holed_read(struct source *src, struct source_req *req, size_t n)
+{
+    const struct builder *b = ((struct holed *)src)->b;
+
+    for (size_t i = 0; i < n; i++)
+        memcpy(req[i].dst, b->bytes + req[i].off, req[i].got);
+}
+
+static struct image *open_holed(const struct builder *b, uint64_t allocated)
+{
+    static const struct source_ops ops = { .close = holed_close, .info = holed_info,
+                                           .read_many = holed_read };
+    struct holed *h = calloc(1, sizeof *h);
+    struct image *img;
+
+    assert_true(h && source_init_base(&h->base, &ops, "holed", b->len, NULL));
+    h->b = b;
+    h->allocated = allocated;
+    assert_true(image_open(&h->base, NULL, &img, NULL));
+    return img;
+}
+
+static void with_an_eighth_of_the_disk_in_holes_only_metadata_was_preallocated(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    uint64_t most;
+
+    (void)state;
+    for (int apart = 0; apart < 2; apart++) {
+        struct builder *b;
+
+        opt.data_file = apart ? "data.raw" : NULL;
+        b = builder_new(opt);
+        most = opt.size / 8 * 7;
+        for (uint64_t g = 0; g < opt.size / 4096; g++)
+            builder_map(b, g);
+        for (uint64_t less = 0; less < 2; less++) {
+            struct image *img = open_holed(b, most - less);
+
+            assert_int_equal(preallocation_from_tables(img),
+                             less && !apart ? PREALLOCATION_METADATA : PREALLOCATION_FULL);
+            image_close(img);
+        }
+        builder_free(b);
+    }
+}
+
 static void preallocation_by_scan_is_that_by_tables(void **state)
 {
     (void)state;
@@ -227,6 +336,9 @@ int main(void)
         cmocka_unit_test(a_sound_image_has_no_damage),
         cmocka_unit_test(the_end_of_the_image_is_a_guess_after_a_stopped_scan),
         cmocka_unit_test(the_overview_names_the_ranges_it_adds_up),
+        cmocka_unit_test(a_zero_flag_in_version_2_is_damage),
+        cmocka_unit_test(damage_of_a_snapshot_is_not_that_of_the_active_disk),
+        cmocka_unit_test(with_an_eighth_of_the_disk_in_holes_only_metadata_was_preallocated),
         cmocka_unit_test(preallocation_by_scan_is_that_by_tables),
     };
 

@@ -198,6 +198,31 @@ static void tables_that_moved_are_found_by_search(void **state)
     }
 }
 
+/* A table of which up to one used entry in sixteen is damaged is a table still. */
+static void damaged_entries_are_tolerated_up_to_one_in_sixteen(void **state)
+{
+    static const struct { unsigned used, bad; bool told; } t[] = {
+        { 32, 2, true }, { 31, 2, false }, { 48, 3, true }, { 47, 3, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct builder *b = builder_new(BUILDER_DEFAULTS);
+        struct image *img;
+
+        for (uint64_t g = 0; g < t[i].used; g++)
+            builder_map(b, g);
+        for (uint64_t g = 1; g <= t[i].bad; g++)    /* reserved bits */
+            builder_set_l2(b, 3 * g, UINT64_C(0x7e), 0);
+        set(b, "l1_table_offset", 1);
+        img = opened(b);
+        assert_int_equal(guess_of(img, "l1_table_offset") != NULL &&
+                         img->hdr.l1_table_offset == b->l1_off, t[i].told);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 static void the_default_layout_is_named_as_such(void **state)
 {
     struct builder *b = usual();
@@ -253,6 +278,7 @@ int main(void)
         cmocka_unit_test(the_size_of_the_disk_is_at_least_what_is_mapped),
         cmocka_unit_test(a_header_wiped_altogether_is_made_anew),
         cmocka_unit_test(tables_that_moved_are_found_by_search),
+        cmocka_unit_test(damaged_entries_are_tolerated_up_to_one_in_sixteen),
         cmocka_unit_test(the_default_layout_is_named_as_such),
         cmocka_unit_test(the_table_of_a_snapshot_is_not_taken_for_the_active_one),
     };

@@ -491,6 +491,49 @@ static void silent_damage(void **state)
     EXPECT(b, PAST_DISK_END, 1, END);
 }
 
+/* Whatever the number of clusters before it, and however much is missing. */
+static void a_last_cluster_that_is_cut_short_is_told(void **state)
+{
+    static const size_t missing[] = { 1, 512, 2048, 4095 };
+
+    (void)state;
+    for (uint64_t n = 8; n < 12; n++) {
+        for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+            struct builder *b = basic();
+
+            for (uint64_t g = 8; g < n; g++)
+                builder_map(b, g);
+            builder_truncate(b, b->len - missing[i]);
+            EXPECT(b, TAIL_TRUNCATED, 1, END);
+        }
+    }
+}
+
+/* The rest of it reads as zeros, or is not asked for. */
+static void a_cut_that_loses_nothing_is_no_problem(void **state)
+{
+    for (int what = 0; what < 3; what++) {
+        struct builder *b = basic();
+        struct image *img;
+        struct scan_result *r;
+
+        (void)state;
+        if (what == 0)
+            builder_map_zero(b, 20, true);
+        else if (what == 1)
+            builder_map_compressed(b, 20);
+        else
+            builder_alloc(b, 1);            /* a leak */
+        builder_truncate(b, b->len - 16);
+        img = builder_open(b);
+        r = scan_of(img);
+        assert_int_equal(r->problems.count[PROBLEM_TAIL_TRUNCATED], 0);
+        scan_free(r);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 static void unreadable_tables(void **state)
 {
     struct builder *b = basic();
@@ -566,6 +609,8 @@ int main(void)
         cmocka_unit_test(a_forced_value_is_noted),
         cmocka_unit_test(extension_and_bitmap_faults),
         cmocka_unit_test(silent_damage),
+        cmocka_unit_test(a_last_cluster_that_is_cut_short_is_told),
+        cmocka_unit_test(a_cut_that_loses_nothing_is_no_problem),
         cmocka_unit_test(unreadable_tables),
         cmocka_unit_test(files_that_are_not_there),
         cmocka_unit_test(every_kind_was_produced),

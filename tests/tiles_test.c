@@ -52,6 +52,20 @@ static void everything_fits_and_fills_most_of_the_room(void **state)
     }
 }
 
+/* Each of the first four has a step of its own; then steps grow wider. */
+static void steps_of_references_begin_where_the_legend_says(void **state)
+{
+    static const uint64_t first[] = { 0, 1, 2, 3, 4, 6, 10, 20 };
+
+    (void)state;
+    for (unsigned step = 0; step < 8; step++) {
+        assert_int_equal(tiles_ref_level(first[step]), step);
+        if (step)
+            assert_int_equal(tiles_ref_level(first[step] - 1), step - 1);
+    }
+    assert_int_equal(tiles_ref_level(UINT64_MAX), 7);
+}
+
 static void one_used_cluster_of_a_hundred_does_not_fill_a_tile(void **state)
 {
     struct scanned s = { .b = builder_new(BUILDER_DEFAULTS) };
@@ -160,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_fits_and_fills_most_of_the_room),
+        cmocka_unit_test(steps_of_references_begin_where_the_legend_says),
         cmocka_unit_test(one_used_cluster_of_a_hundred_does_not_fill_a_tile),
         cmocka_unit_test(tiles_of_any_size_cover_each_guest_cluster_once),
         cmocka_unit_test(huge_disk_is_cut_into_tiles_that_cover_it),

@@ -60,4 +60,51 @@ cmp -s -n 512 -i 1024:0 new.qcow2 old.qcow2 || fail "the range was not copied"
 for wrong in foo=1 size=x 'L2[99][0]=1' 0x50=012 0x50=zz '0x50=@0+99999999999' cluster_bits=999999999999; do
     outcome healthy set "$wrong" && fail "set $wrong was planned"
 done
+
+names() { info "$1" "*[x['name'] for x in d.get('snapshots', [])]"; }
+convert() { qemu-img convert -O raw ${3:+-l "snapshot.name=$3"} "$1" "$2" 2>/dev/null; }
+first=$(names "$samples/snapshots.qcow2" | cut -d' ' -f1)
+second=$(names "$samples/snapshots.qcow2" | cut -d' ' -f2)
+convert "$samples/snapshots.qcow2" active.raw
+convert "$samples/snapshots.qcow2" first.raw "$first"
+convert "$samples/snapshots.qcow2" second.raw "$second"
+outcome snapshots snapshots delete="$first" || fail "delete: $(cat text)"
+[ "$(names new.qcow2)" = "$second" ] || fail "delete: $(names new.qcow2) is left"
+clean new.qcow2 || fail "delete: not clean"
+convert new.qcow2 a.raw; cmp -s a.raw active.raw || fail "delete changed the disk"
+convert new.qcow2 a.raw "$second"; cmp -s a.raw second.raw || fail "delete changed the other"
+outcome snapshots snapshots keep="$first" || fail "keep: $(cat text)"
+[ "$(names new.qcow2)" = "$first" ] && clean new.qcow2 || fail "keep"
+outcome snapshots snapshots delete=all || fail "delete all: $(cat text)"
+[ -z "$(names new.qcow2)" ] && clean new.qcow2 || fail "delete all"
+convert new.qcow2 a.raw; cmp -s a.raw active.raw || fail "delete all changed the disk"
+outcome snapshots snapshots apply="$first" && fail "went back without --accept-loss"
+outcome snapshots snapshots apply="$first" --accept-loss || fail "apply: $(cat text)"
+clean new.qcow2 || fail "apply: not clean: $(qemu-img check new.qcow2 2>&1)"
+convert new.qcow2 a.raw; cmp -s a.raw first.raw || fail "apply did not go back"
+convert new.qcow2 a.raw "$second"; cmp -s a.raw second.raw || fail "apply changed the other"
+outcome snapshots snapshots delete=nobody && fail "nobody was deleted"
+# The way back where the active tables are lost and QEMU refuses.
+cp "$samples/snapshots.qcow2" lost.qcow2
+printf '\377\377\377\377\377\377\376\000' | dd of=lost.qcow2 bs=1 seek=40 conv=notrunc 2>/dev/null
+qemu-img snapshot -a "$first" lost.qcow2 2>/dev/null && fail "QEMU opens an image without L1"
+rm -f plan new.qcow2
+"$QCHECK" plan snapshots apply="$first" --accept-loss -o plan lost.qcow2 >/dev/null 2>&1 &&
+    "$QCHECK" apply plan lost.qcow2 --output new.qcow2 >/dev/null 2>&1 ||
+    fail "no way back from a lost L1 table"
+convert new.qcow2 a.raw; cmp -s a.raw first.raw || fail "the way back from a lost L1 table"
+
+bits() { info "$1" "*[b['name'] + ':' + ','.join(b['flags']) for b in s.get('bitmaps', [])]"; }
+all=$(bits "$samples/bitmaps.qcow2")
+one=$(echo "$all" | cut -d' ' -f1 | cut -d: -f1)
+outcome bitmaps bitmaps drop="$one" || fail "drop: $(cat text)"
+[ "$one:" != "$(bits new.qcow2 | cut -d' ' -f1 | cut -d: -f1):" ] && clean new.qcow2 ||
+    fail "drop: $(bits new.qcow2)"
+[ "$(bits new.qcow2 | wc -w)" = $(($(echo "$all" | wc -w) - 1)) ] || fail "drop: $(bits new.qcow2)"
+outcome bitmaps bitmaps drop=all || fail "drop all: $(cat text)"
+[ -z "$(bits new.qcow2)" ] && clean new.qcow2 || fail "drop all: $(bits new.qcow2)"
+outcome bitmaps bitmaps disable="$one" || fail "disable: $(cat text)"
+bits new.qcow2 | tr ' ' '\n' | grep -q "^$one:.*auto" && fail "disable: $(bits new.qcow2)"
+outcome bitmaps bitmaps enable="$one" || fail "enable: $(cat text)"
+bits new.qcow2 | tr ' ' '\n' | grep -q "^$one:.*auto" || fail "enable: $(bits new.qcow2)"
 exit $bad

@@ -288,10 +288,11 @@ static const struct command commands[] = {
       "Plans what each GOAL asks for, and says what every step does, mends and costs; "
       "several goals are taken in the best order. Goals: flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
-      "or offset =VALUE), refcounts (raise those that are too low, replace blocks and tables "
+      "or offset =VALUE), snapshots (delete=NAME, delete=all, keep=NAME, apply=NAME), "
+      "bitmaps (drop=NAME, drop=all, enable=NAME, disable=NAME, clear-in-use=NAME), refcounts (raise those that are too low, replace blocks and tables "
       "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
       "refcounts). Nothing is written but the plan.",
-      "flags|backing|set|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
+      "flags|backing|set|snapshots|bitmaps|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
       "Writes the image as a plan has it, as a new file or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "

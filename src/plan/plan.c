@@ -13,6 +13,8 @@ static const struct plan_goal goals[] = {
     { "flags", "dirty, corrupt and lazy refcounts, by name" },
     { "backing", "the name and format of the backing file" },
     { "set", "any field, entry or byte, by hand" },
+    { "snapshots", "go back to a snapshot, or delete some" },
+    { "bitmaps", "drop, enable or disable persistent bitmaps" },
     { "refcounts", "refcounts that are too low, missing or unreadable" },
     { "leaks", "clusters that nobody uses" },
     { "copied", "COPIED flags that do not fit the refcounts" },

@@ -126,6 +126,8 @@ static const struct planner planners[] = {
     { "flags", planner_flags },
     { "backing", planner_backing },
     { "set", planner_set },
+    { "snapshots", planner_snapshots },
+    { "bitmaps", planner_bitmaps },
     { "refcounts", planner_refcounts },
     { "copied", planner_copied },
     { "leaks", planner_leaks },

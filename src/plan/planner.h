@@ -23,6 +23,13 @@ planner_fn planner_refcounts, planner_leaks, planner_copied;
 
 planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 
+planner_fn planner_snapshots, planner_bitmaps;
+
+/* Takes `round` (emptied, whatever comes of it), lets refcounts and COPIED flags follow, and
+ * adds all of it to the step. */
+bool planner_take_all(struct trial *t, struct plan_step *step, struct patches *round,
+                      struct error *err);
+
 /* Value of the argument of that name; NULL: not given. */
 const char *planner_arg(const struct planner_options *opt, const char *name);
 

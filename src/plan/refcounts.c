@@ -134,6 +134,7 @@ out:
 struct blocks {
     struct trial *t;
     struct room space;
+    const struct scan_result *before;       /* of refcounts_follow; NULL: none */
     uint64_t n;                     /* refcount table entries */
     uint64_t *off;                  /* host byte of each block; 0: none */
     uint8_t *state;                 /* BLOCK_* of each */
@@ -198,6 +199,21 @@ static bool place_blocks(struct blocks *b, struct refcounts_outcome *out, struct
     return true;
 }
 
+/* The refcount that changes as the number of references did. */
+static uint64_t followed_count(const struct blocks *b, uint64_t cl, uint64_t stored,
+                               uint64_t now)
+{
+    struct map_cell was = { .counted = 0 };
+
+    if (cl < map_clusters(b->before->map))
+        map_get(b->before->map, cl, &was);
+    if (was.counted == COUNTED_UNKNOWN || was.counted == now)
+        return stored;
+    if (was.counted < now)
+        return u64_min(stored + (now - was.counted), b->t->img->geo.refcount_max);
+    return stored - u64_min(stored, was.counted - now);
+}
+
 static uint64_t wanted_count(struct blocks *b, uint64_t cl, uint64_t stored, unsigned goal,
                              struct refcounts_outcome *out, bool *known)
 {
@@ -213,6 +229,8 @@ static uint64_t wanted_count(struct blocks *b, uint64_t cl, uint64_t stored, uns
         *known = false;
         return stored;
     }
+    if (b->before)
+        return followed_count(b, cl, stored, cell.counted);
     want = u64_min(cell.counted, geo->refcount_max);
     if (want < cell.counted)
         out->too_wide++;
@@ -281,10 +299,11 @@ static bool write_blocks(struct blocks *b, unsigned goal, struct patches *step,
     return ok;
 }
 
-static bool mend_blocks(struct trial *t, unsigned goal, struct patches *step,
-                        struct refcounts_outcome *out, struct error *err)
+static bool mend_blocks(struct trial *t, unsigned goal, const struct scan_result *before,
+                        struct patches *step, struct refcounts_outcome *out,
+                        struct error *err)
 {
-    struct blocks b = { .t = t, .n = t->img->geo.reftable_entries };
+    struct blocks b = { .t = t, .before = before, .n = t->img->geo.reftable_entries };
     struct patches round = { 0 };
     bool ok = false;
 
@@ -320,5 +339,15 @@ bool refcounts_plan(struct trial *trial, unsigned goal, struct patches *step,
                     struct refcounts_outcome *out, struct error *err)
 {
     *out = (struct refcounts_outcome){ 0 };
-    return mend_table(trial, step, out, err) && mend_blocks(trial, goal, step, out, err);
+    return mend_table(trial, step, out, err)
+        && mend_blocks(trial, goal, NULL, step, out, err);
+}
+
+bool refcounts_follow(struct trial *trial, const struct scan_result *before,
+                      struct patches *step, struct error *err)
+{
+    struct refcounts_outcome out = { 0 };
+
+    return mend_table(trial, step, &out, err)
+        && mend_blocks(trial, 0, before, step, &out, err);
 }

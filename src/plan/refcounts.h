@@ -25,4 +25,9 @@ struct refcounts_outcome {
 bool refcounts_plan(struct trial *trial, unsigned goal, struct patches *step,
                     struct refcounts_outcome *out, struct error *err);
 
+/* Raises and lowers the refcounts of those clusters whose number of references is another one
+ * than in the scan `before`, by the difference: what was wrong before stays as it was. */
+bool refcounts_follow(struct trial *trial, const struct scan_result *before,
+                      struct patches *step, struct error *err);
+
 #endif

@@ -30,17 +30,20 @@ static bool look(const struct trial *t, const struct patches *patches, struct ou
     return false;
 }
 
-static void release(struct trial *t)
+void trial_past_free(struct trial_past *past)
 {
-    scan_free(t->scan);
-    image_close(t->img);
-    if (t->all)
-        patches_free(t->all);
-    free(t->all);
+    scan_free(past->scan);
+    image_close(past->img);
+    if (past->all)
+        patches_free(past->all);
+    free(past->all);
+    *past = (struct trial_past){ NULL, NULL, NULL };
 }
 
-/* Makes `all` (taken when it succeeds) and what comes of it the trial. */
-static bool replace(struct trial *t, struct patches *all, struct error *err)
+/* Makes `all` (taken, whatever comes of it) and what follows from it the trial; *past is what
+ * it was. */
+static bool replace(struct trial *t, struct patches *all, struct trial_past *past,
+                    struct error *err)
 {
     struct outcome now;
 
@@ -49,7 +52,7 @@ static bool replace(struct trial *t, struct patches *all, struct error *err)
         free(all);
         return false;
     }
-    release(t);
+    *past = (struct trial_past){ t->all, t->img, t->scan };
     t->img = now.img;
     t->scan = now.scan;
     t->all = all;
@@ -61,6 +64,7 @@ bool trial_open(struct source *below, const struct trial_options *opt,
 {
     struct trial *t = calloc(1, sizeof *t);
     struct patches *all = calloc(1, sizeof *all);
+    struct trial_past none;
 
     if (!t || !all) {
         free(t);
@@ -71,7 +75,7 @@ bool trial_open(struct source *below, const struct trial_options *opt,
     t->opt = *opt;
     if (start)
         patches_append(all, start);
-    if (!replace(t, all, err)) {
+    if (!replace(t, all, &none, err)) {
         free(t);
         return false;
     }
@@ -81,13 +85,17 @@ bool trial_open(struct source *below, const struct trial_options *opt,
 
 void trial_close(struct trial *t)
 {
+    struct trial_past last;
+
     if (!t)
         return;
-    release(t);
+    last = (struct trial_past){ t->all, t->img, t->scan };
+    trial_past_free(&last);
     free(t);
 }
 
-bool trial_take(struct trial *t, const struct patches *step, struct error *err)
+bool trial_take_past(struct trial *t, const struct patches *step, struct trial_past *past,
+                     struct error *err)
 {
     struct patches *all = calloc(1, sizeof *all);
 
@@ -95,7 +103,17 @@ bool trial_take(struct trial *t, const struct patches *step, struct error *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     patches_append(all, t->all);
     patches_append(all, step);
-    return replace(t, all, err);
+    return replace(t, all, past, err);
+}
+
+bool trial_take(struct trial *t, const struct patches *step, struct error *err)
+{
+    struct trial_past past;
+
+    if (!trial_take_past(t, step, &past, err))
+        return false;
+    trial_past_free(&past);
+    return true;
 }
 
 bool trial_copy(const struct trial *t, struct patches *step, uint64_t off, uint64_t from,

@@ -33,6 +33,18 @@ void trial_close(struct trial *t);          /* accepts NULL */
  * fails the trial stays as it was. img and scan are new objects afterwards. */
 bool trial_take(struct trial *t, const struct patches *step, struct error *err);
 
+/* What a trial was before a step: image and scan, for planners that compare. */
+struct trial_past {
+    struct patches *all;
+    struct image *img;
+    struct scan_result *scan;
+};
+
+/* As trial_take, and keeps what was before; trial_past_free ends it. */
+bool trial_take_past(struct trial *t, const struct patches *step, struct trial_past *past,
+                     struct error *err);
+void trial_past_free(struct trial_past *past);
+
 /* Adds to `step` a copy of bytes [from, from + len) of the trial. They are copied from the
  * file where no step has changed them, and carried along otherwise. */
 bool trial_copy(const struct trial *t, struct patches *step, uint64_t off, uint64_t from,

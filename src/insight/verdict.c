@@ -99,6 +99,14 @@ static bool corrupt(const struct cause *c)
     return false;
 }
 
+/* So many clusters without an owner hold data that not all could be looked at: there may be
+ * tables among them. */
+static bool not_seen(const struct work *w)
+{
+    return w->out->short_of_reads && w->leaked.clusters > LEAK_SAMPLES &&
+           w->leaked.data * 2 > w->leaked.n;
+}
+
 static void answer(struct work *w, struct verdict *v)
 {
     bool loses = false, perhaps = false, danger = false;
@@ -116,7 +124,7 @@ static void answer(struct work *w, struct verdict *v)
         v->incomplete |= weight_of(c) == CAUSE_LOSES;
     }
     v->incomplete |= table_missing(w) || missing_tables(w->scan) || w->scan->partial || refused ||
-                     (w->out->short_of_reads && w->leaked.clusters > LEAK_SAMPLES) ||
+                     not_seen(w) ||
                      problems_of_severity(w->ps, SEV_ERROR) > 0;
     loses |= unclaimed_loss(w) || v->lost.n;
     v->data_lost = loses ? ANSWER_YES
@@ -333,6 +341,9 @@ static void steps(struct work *w, struct verdict *v)
         repair(w, v, true);
     else if (leaks && !bad)
         repair(w, v, false);
+    if (not_seen(w))
+        stepf(w, v, "Look at all clusters that have no owner, for tables among them: qcheck "
+              "check --deep %s", buf_str(&w->name));
     if (unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR))
         stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key p",
               buf_str(&w->name));

@@ -4,11 +4,16 @@
  *
  *     floor [--threads N] FILE
  *
- * Reads the header, then every L2 table once and every refcount block once, each with one
- * pread; adds to one byte per host cluster for each entry, and compares that byte with the
- * stored refcount. It trusts the image (offsets past the end are dropped), judges no flag,
- * keeps nothing, explains nothing. Threads share the bytes without locks: on an image with
- * clusters referenced from many tables it may count wrong, which is allowed here.
+ * Reads the header, then every L2 table once and every refcount block once, adds to one byte
+ * per host cluster for each entry, and compares that byte with the stored refcount. It trusts
+ * the image (offsets past the end are dropped), judges no flag, keeps nothing, explains
+ * nothing. Threads share the bytes without locks: on an image with clusters referenced from
+ * many tables it may count wrong, which is allowed here.
+ *
+ * What makes it fast, and is all that helps on the machines it was tried on: neighbouring
+ * tables are read with one pread into a buffer that stays in the cache, bytes are prefetched
+ * while entries before them are counted, they lie in large pages, and the comparison is left
+ * to the compiler to vectorise.
  *
  * Prints how many clusters differ; exits with 1 when the file cannot be read. */
 #include "config.h"
@@ -22,12 +27,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define OFFSET      UINT64_C(0x00fffffffffffe00)
 #define COMPRESSED  (UINT64_C(1) << 62)
 #define THREADS_MAX 64
+#define READ_BYTES  (256u << 10)    /* at once, or one cluster */
+#define PREFETCH    24              /* entries */
+
+#ifdef __GNUC__
+#pragma GCC optimize("O3")
+#endif
 
 struct table {
     uint64_t off;
@@ -37,7 +49,7 @@ struct table {
 static int fd;
 static uint64_t cluster, n_clusters;
 static unsigned cluster_bits, refcount_bits;
-static _Atomic uint8_t *count;
+static uint8_t *count;             /* shared without locks; see above */
 static struct table *l2;
 static size_t n_l2, n_blocks;
 static uint64_t *block;
@@ -82,11 +94,8 @@ static void read_at(void *dst, size_t len, uint64_t off)
 
 static void bump(uint64_t index, unsigned times)
 {
-    if (index < n_clusters) {
-        unsigned n = atomic_load_explicit(&count[index], memory_order_relaxed) + times;
-
-        atomic_store_explicit(&count[index], (uint8_t)n, memory_order_relaxed);
-    }
+    if (index < n_clusters)
+        count[index] = (uint8_t)(count[index] + times);
 }
 
 static void bump_range(uint64_t off, uint64_t len)
@@ -95,69 +104,131 @@ static void bump_range(uint64_t off, uint64_t len)
         bump(at, 1);
 }
 
-static void read_l2(const struct table *table, uint8_t *bytes)
+static void count_compressed(uint64_t entry, unsigned times)
 {
     unsigned shift = 62 - (cluster_bits - 8);
+    uint64_t off = entry & ((UINT64_C(1) << shift) - 1);
+    uint64_t sectors = (entry & (COMPRESSED - 1)) >> shift;
+    uint64_t last = (off & ~UINT64_C(511)) + sectors * 512;
 
-    read_at(bytes, cluster, table->off);
+    for (uint64_t at = off >> cluster_bits; at <= last >> cluster_bits; at++)
+        bump(at, times);
+}
+
+static void count_l2(const struct table *table, const uint8_t *bytes)
+{
     for (size_t i = 0; i < cluster; i += 8) {
         uint64_t entry = be64(bytes + i);
 
-        if (entry & COMPRESSED) {
-            uint64_t off = entry & ((UINT64_C(1) << shift) - 1);
-            uint64_t sectors = (entry & (COMPRESSED - 1)) >> shift;
-            uint64_t last = (off & ~UINT64_C(511)) + sectors * 512;
-
-            for (uint64_t at = off >> cluster_bits; at <= last >> cluster_bits; at++)
-                bump(at, table->times);
-        } else if (entry & OFFSET) {
+        /* Past the end of the table it is any byte near by. */
+        __builtin_prefetch(count + ((be64(bytes + i + PREFETCH * 8) & OFFSET) >> cluster_bits),
+                           1);
+        if (entry & COMPRESSED)
+            count_compressed(entry, table->times);
+        else if (entry & OFFSET)
             bump((entry & OFFSET) >> cluster_bits, table->times);
-        }
     }
     bump(table->off >> cluster_bits, table->times);
 }
 
-static void *l2_worker(void *unused)
+static uint8_t *buffer(void)
 {
-    uint8_t *bytes = malloc(cluster);
+    uint8_t *bytes = calloc(1, (cluster > READ_BYTES ? cluster : READ_BYTES) + PREFETCH * 8);
 
-    (void)unused;
     if (!bytes)
         die("memory");
-    for (size_t i; (i = atomic_fetch_add(&cursor, 1)) < n_l2;)
-        read_l2(&l2[i], bytes);
+    return bytes;
+}
+
+/* How many of the clusters at list[0], list[step] and so on, n at most, follow each other in
+ * the file and fit in the buffer. */
+static size_t neighbours(const uint64_t *list, size_t step, size_t n)
+{
+    size_t k = 1;
+
+    while (k < n && (k + 1) << cluster_bits <= READ_BYTES
+           && list[k * step] == list[(k - 1) * step] + cluster)
+        k++;
+    return k;
+}
+
+/* Tables or blocks that a thread takes at a time. */
+static size_t grab(void)
+{
+    return cluster < READ_BYTES ? READ_BYTES >> cluster_bits : 1;
+}
+
+static void *l2_worker(void *unused)
+{
+    uint8_t *bytes = buffer();
+    size_t take = grab();
+
+    (void)unused;
+    for (size_t i; (i = atomic_fetch_add(&cursor, take)) < n_l2;) {
+        size_t end = i + take < n_l2 ? i + take : n_l2;
+
+        for (size_t n; i < end; i += n) {
+            n = neighbours(&l2[i].off, sizeof *l2 / sizeof l2->off, end - i);
+            read_at(bytes, n << cluster_bits, l2[i].off);
+            for (size_t k = 0; k < n; k++)
+                count_l2(&l2[i + k], bytes + (k << cluster_bits));
+        }
+    }
     free(bytes);
     return NULL;
+}
+
+/* Entries of a block that differ from what was counted, which begins at c. */
+static uint64_t compare_block(const uint8_t *bytes, const uint8_t *c, uint64_t n)
+{
+    uint64_t wrong = 0;
+
+    if (refcount_bits == 16) {
+        for (uint64_t i = 0, m; i < n; i += m) {
+            uint16_t few = 0, v;
+
+            m = n - i < 32768 ? n - i : 32768;
+            for (uint64_t k = i; k < i + m; k++) {
+                memcpy(&v, bytes + 2 * k, 2);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                v = (uint16_t)(v << 8 | v >> 8);
+#endif
+                few = (uint16_t)(few + (v != c[k]));
+            }
+            wrong += few;
+        }
+        return wrong;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        if (refcount_bits >= 8)
+            wrong += be(bytes + i * refcount_bits / 8, refcount_bits / 8) != c[i];
+        else
+            wrong += (bytes[i * refcount_bits / 8] >> i * refcount_bits % 8
+                      & ((1u << refcount_bits) - 1)) != c[i];
+    }
+    return wrong;
 }
 
 static void *block_worker(void *unused)
 {
     uint64_t entries = cluster * 8 / refcount_bits, wrong = 0;
-    uint8_t *bytes = malloc(cluster);
+    uint8_t *bytes = buffer();
+    size_t take = grab();
 
     (void)unused;
-    if (!bytes)
-        die("memory");
-    for (size_t k; (k = atomic_fetch_add(&cursor, 1)) < n_blocks;) {
-        uint64_t first = k * entries;
-        uint64_t n = first < n_clusters ? n_clusters - first : 0;
+    for (size_t k; (k = atomic_fetch_add(&cursor, take)) < n_blocks;) {
+        size_t end = k + take < n_blocks ? k + take : n_blocks;
 
-        if (!block[k])
-            continue;
-        read_at(bytes, cluster, block[k]);
-        if (n > entries)
-            n = entries;
-        if (refcount_bits == 16) {
-            for (uint64_t i = 0; i < n; i++)
-                wrong += (bytes[2 * i] << 8 | bytes[2 * i + 1]) != count[first + i];
-        } else if (refcount_bits >= 8) {
-            for (uint64_t i = 0; i < n; i++)
-                wrong += be(bytes + i * refcount_bits / 8, refcount_bits / 8)
-                         != count[first + i];
-        } else {
-            for (uint64_t i = 0; i < n; i++)
-                wrong += (bytes[i * refcount_bits / 8] >> i * refcount_bits % 8
-                          & ((1u << refcount_bits) - 1)) != count[first + i];
+        for (size_t n; k < end; k += n) {
+            uint64_t first = k * entries;
+            uint64_t left = first < n_clusters ? n_clusters - first : 0;
+
+            n = neighbours(&block[k], 1, end - k);
+            if (!block[k])
+                continue;
+            read_at(bytes, n << cluster_bits, block[k]);
+            wrong += compare_block(bytes, count + first,
+                                   left < n * entries ? left : n * entries);
         }
     }
     atomic_fetch_add(&differ, wrong);
@@ -272,9 +343,14 @@ int main(int argc, char **argv)
     refcount_bits = be(h + 4, 4) < 3 ? 16 : 1u << (be(h + 96, 4) & 7);
     cluster = UINT64_C(1) << cluster_bits;
     n_clusters = ((uint64_t)st.st_size + cluster - 1) >> cluster_bits;
-    count = calloc(n_clusters + 1, 1);
-    if (!count)
+    count = mmap(NULL, n_clusters + 1, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (count == MAP_FAILED)
         die("memory");
+#ifdef MADV_HUGEPAGE
+    if (n_clusters >> 28 == 0)
+        madvise(count, n_clusters + 1, MADV_HUGEPAGE);
+#endif
     bump(0, 1);
     read_l1(be(h + 40, 8), be(h + 36, 4));
     read_snapshots(be(h + 64, 8), be(h + 60, 4));

@@ -24,7 +24,7 @@ static void counts_and_owners_add_up(void **state)
     struct state s;
 
     (void)state;
-    assert_true(cells_init(&c, 10000, 1, NULL));
+    cells_init(&c, 10000);
     bump(&c, 17, OWNER_DATA | OWNER_IN_SNAPSHOT, 3);
     bump(&c, 17, OWNER_L2, 1);
     s = cells_get(&c, 17, NULL);
@@ -40,7 +40,7 @@ static void the_flag_survives_counting(void **state)
     bool flag = false;
 
     (void)state;
-    assert_true(cells_init(&c, 100, 1, NULL));
+    cells_init(&c, 100);
     cells_chunk_touch(&c, 0)[5] |= CELL_FLAG;
     bump(&c, 5, OWNER_HEADER, 1);
     assert_int_equal(cells_get(&c, 5, &flag).count, 1);
@@ -56,7 +56,7 @@ static void rare_states_are_kept_beside(void **state)
     struct cells c;
 
     (void)state;
-    assert_true(cells_init(&c, 5000, 1, NULL));
+    cells_init(&c, 5000);
     for (uint64_t cl = 0; cl < 5000; cl++)
         bump(&c, cl, OWNER_DATA, cl + 1);
     for (uint64_t cl = 0; cl < 5000; cl += 7)
@@ -75,7 +75,7 @@ static void second_active_use_is_noticed(void **state)
     struct cells c;
 
     (void)state;
-    assert_true(cells_init(&c, 10, 1, NULL));
+    cells_init(&c, 10);
     bump(&c, 1, owner_bits(OWNER_DATA, 1, 0), 1);
     bump(&c, 1, owner_bits(OWNER_DATA, 0, 1), 1);
     assert_false(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
@@ -93,8 +93,8 @@ static void runs_equal_single_steps(void **state)
     struct step s;
 
     (void)state;
-    assert_true(cells_init(&a, 4096, 1, NULL));
-    assert_true(cells_init(&b, 4096, 1, NULL));
+    cells_init(&a, 4096);
+    cells_init(&b, 4096);
     for (int round = 0; round < 40; round++) {
         uint64_t first = (uint64_t)round * 37 % 4000;
         unsigned len = (unsigned)(round * 13 % 96) + 1;
@@ -118,7 +118,7 @@ static void run_tells_which_flags_it_met(void **state)
     struct step s;
 
     (void)state;
-    assert_true(cells_init(&c, 100, 1, NULL));
+    cells_init(&c, 100);
     step_init(&s, OWNER_DATA, 1);
     assert_int_equal(cells_bump_run(&c, 0, 40, &s), CELL_FLAG >> 1);
     cells_chunk_touch(&c, 0)[10] |= CELL_FLAG;
@@ -135,8 +135,7 @@ static void sparse_book_counts_as_well(void **state)
     uint64_t chunk;
 
     (void)state;
-    assert_int_equal(cells_parts(n, 8), 1);
-    assert_true(cells_init(&c, n, 1, NULL));
+    cells_init(&c, n);
     assert_null(c.flat);
     for (uint64_t i = 0; i < 1000; i++)
         bump(&c, i * 99991 * 4096, OWNER_DATA, 2);
@@ -149,15 +148,6 @@ static void sparse_book_counts_as_well(void **state)
     cells_free(&c);
 }
 
-static void parts_are_a_power_of_two(void **state)
-{
-    (void)state;
-    assert_int_equal(cells_parts(1000, 1), 1);
-    assert_int_equal(cells_parts(1000, 2), 2);
-    assert_int_equal(cells_parts(1000, 4), 4);
-    assert_int_equal(cells_parts(1000, 3), 16);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,7 +158,6 @@ int main(void)
         cmocka_unit_test(runs_equal_single_steps),
         cmocka_unit_test(run_tells_which_flags_it_met),
         cmocka_unit_test(sparse_book_counts_as_well),
-        cmocka_unit_test(parts_are_a_power_of_two),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

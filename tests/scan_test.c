@@ -100,6 +100,52 @@ static void threads_do_not_change_the_result(void **state)
     }
 }
 
+/* 512 tables, of which each 128 refer to the same 1,200 clusters, some 50 times each: threads
+ * count at the same time in the same cells. */
+static struct builder *contested(unsigned seed, uint64_t run)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.size = UINT64_C(1) << 30;
+    b = builder_new(opt);
+    srand(seed);
+    for (uint64_t g = 0, cl = 0; g < b->geo.guest_clusters; g++) {
+        cl = g % run ? cl + 1 : (uint64_t)rand() % 1200 + 1000 + g / 65536 * 1300;
+        builder_set_l2(b, g, OFLAG_COPIED | cl << opt.cluster_bits, 0);
+    }
+    builder_truncate(b, (size_t)7000 << opt.cluster_bits);
+    return b;
+}
+
+static void contested_clusters_are_counted_exactly(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 4; seed++) {
+        struct builder *b = contested(seed, seed % 2 ? 1 : 32);
+        struct image *img = builder_open(b);
+        struct scan_result *one = scan_with(img, 1, 0);
+
+        for (unsigned threads = 2; threads <= 4; threads++) {
+            struct scan_result *more = scan_with(img, threads, 0);
+
+            same_records(one, more);
+            for (uint64_t cl = 0; cl < img->geo.n_clusters; cl++) {
+                struct map_cell x, y;
+
+                map_get(one->map, cl, &x);
+                map_get(more->map, cl, &y);
+                assert_int_equal(x.counted, y.counted);
+                assert_int_equal(x.owners, y.owners);
+            }
+            scan_free(more);
+        }
+        scan_free(one);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 static void fewer_records_keep_exact_counts(void **state)
 {
     struct builder *b = damaged(77, false);
@@ -532,6 +578,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_change_the_result),
+        cmocka_unit_test(contested_clusters_are_counted_exactly),
         cmocka_unit_test(fewer_records_keep_exact_counts),
         cmocka_unit_test(a_sink_gets_every_record_in_one_order_whatever_is_kept),
         cmocka_unit_test(cancelled_scan_is_partial),

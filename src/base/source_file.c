@@ -45,7 +45,7 @@ static void file_info(struct source *src, struct source_info *out)
     out->allocated = f->allocated;
     out->fs_type = f->fs_type;
     out->in_use = f->in_use;
-    out->batch_bytes = 1u << 20;
+    out->batch_bytes = 1u << 18;
     out->batch_reqs = 64;
 }
 

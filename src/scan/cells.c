@@ -26,16 +26,14 @@ static void *map_zeros(uint64_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
-unsigned cells_parts(uint64_t n, unsigned threads)
+static void unmap_flat(struct cells *c)
 {
-    unsigned parts = 1;
-
-    if (n > CELLS_FLAT_MAX || threads < 2)
-        return 1;
-    while (parts < threads)
-        parts *= 2;
-    /* An odd number of threads shares uneven partitions; four each even that out. */
-    return parts == threads ? parts : parts * 4;
+    if (c->flat)
+        munmap(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS));
+    if (c->touched)
+        munmap(c->touched, (size_t)c->n_chunks);
+    c->flat = NULL;
+    c->touched = NULL;
 }
 
 /* State 0: nobody, no reference. Then all of a single reference: so a lost cluster has two
@@ -55,50 +53,36 @@ static void number_first_states(struct cells *c)
     c->n_states = n;
 }
 
-bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err)
+void cells_init(struct cells *c, uint64_t n)
 {
     memset(c, 0, sizeof *c);
     c->n = n;
-    c->parts = parts;
-    while (1u << c->parts_bits < parts)
-        c->parts_bits++;
     c->n_chunks = div_up(n, CHUNK_CELLS);
-    c->touched_stride = round_up(div_up(c->n_chunks, parts), 64);
+    while (c->prefetch_mask < n - 1)
+        c->prefetch_mask = c->prefetch_mask << 1 | 1;
     number_first_states(c);
     c->states_max = STATES_COUNTED;
     pthread_mutex_init(&c->lock, NULL);
-    c->side = calloc(parts, sizeof *c->side);
-    if (!c->side)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (n <= CELLS_FLAT_MAX) {
-        c->flat = map_zeros(c->n_chunks * CHUNK_CELLS);
-        c->touched = map_zeros(c->touched_stride * parts);
-        if (c->flat && c->touched) {
-#ifdef MADV_HUGEPAGE
-            /* Clusters come in random order: large pages save most of the misses. In a
-             * longer book that is mostly empty they would waste memory. */
-            if (n <= CELLS_HUGE_MAX)
-                madvise(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS), MADV_HUGEPAGE);
-#endif
-            return true;
-        }
-        if (c->flat)
-            munmap(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS));
-        if (c->touched)
-            munmap(c->touched, (size_t)(c->touched_stride * parts));
-        c->flat = c->touched = NULL;
+    if (n > CELLS_FLAT_MAX)
+        return;
+    c->flat = map_zeros(c->n_chunks * CHUNK_CELLS);
+    c->touched = map_zeros(c->n_chunks);
+    if (!c->flat || !c->touched) {          /* no address space: a sparse one */
+        unmap_flat(c);
+        return;
     }
-    assert(parts == 1 || n <= CELLS_FLAT_MAX);
-    if (parts > 1)
-        return err_set(err, ERR_NOMEM, "no address space for %llu clusters",
-                       (unsigned long long)n);
-    return true;
+#ifdef MADV_HUGEPAGE
+    /* Clusters come in random order: large pages save most of the misses. In a longer book
+     * that is mostly empty they would waste memory. */
+    if (n <= CELLS_HUGE_MAX)
+        madvise(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS), MADV_HUGEPAGE);
+#endif
 }
 
 void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
                  unsigned states_max)
 {
-    c->side_max = side_slots(side_bytes / c->parts);
+    c->side_max = side_slots(side_bytes);
     c->states_max = states_max;
     c->chunks_max = u64_max(1, book_bytes / CHUNK_CELLS);
 #ifdef MADV_NOHUGEPAGE
@@ -110,18 +94,11 @@ void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
 
 void cells_free(struct cells *c)
 {
-    if (c->flat)
-        munmap(c->flat, (size_t)(c->n_chunks * CHUNK_CELLS));
-    if (c->touched)
-        munmap(c->touched, (size_t)(c->touched_stride * c->parts));
+    unmap_flat(c);
     for (size_t i = 0; i < c->pages_cap; i++)
         free(c->page[i].cell);
     free(c->page);
-    if (c->side) {
-        for (unsigned p = 0; p < c->parts; p++)
-            side_free(&c->side[p]);
-    }
-    free(c->side);
+    side_free(&c->side);
     pthread_mutex_destroy(&c->lock);
     memset(c, 0, sizeof *c);
 }
@@ -156,10 +133,15 @@ static bool pages_grow(struct cells *c)
     return true;
 }
 
+static inline bool was_touched(const struct cells *c, uint64_t chunk)
+{
+    return cell_load(&c->touched[chunk]);
+}
+
 uint8_t *cells_chunk(const struct cells *c, uint64_t chunk)
 {
     if (c->flat)
-        return c->touched[touched_at(c, chunk)] ? c->flat + chunk * CHUNK_CELLS : NULL;
+        return was_touched(c, chunk) ? c->flat + chunk * CHUNK_CELLS : NULL;
     return c->pages_cap ? page_slot(c, chunk)->cell : NULL;
 }
 
@@ -179,13 +161,9 @@ uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk)
     struct page_slot *slot;
 
     if (c->flat) {
-        uint8_t *mark = &c->touched[touched_at(c, chunk)];
-
-        if (!*mark) {
-            if (!may_touch(c))
-                return NULL;
-            *mark = 1;
-        }
+        if (!was_touched(c, chunk)
+            && !__atomic_exchange_n(&c->touched[chunk], 1, __ATOMIC_RELAXED) && !may_touch(c))
+            return NULL;
         return c->flat + chunk * CHUNK_CELLS;
     }
     if (c->n_pages * 4 >= c->pages_cap * 3 && !pages_grow(c)) {
@@ -212,7 +190,7 @@ bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out)
     uint64_t best = UINT64_MAX;
 
     if (c->flat) {
-        while (chunk < c->n_chunks && !c->touched[touched_at(c, chunk)])
+        while (chunk < c->n_chunks && !was_touched(c, chunk))
             chunk++;
         *out = chunk;
         return chunk < c->n_chunks;
@@ -223,11 +201,6 @@ bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out)
     }
     *out = best;
     return best != UINT64_MAX;
-}
-
-static struct side *side_of(const struct cells *c, uint64_t cl)
-{
-    return &c->side[(cl >> CHUNK_BITS) & (c->parts - 1)];
 }
 
 /* --- states --- */
@@ -250,25 +223,20 @@ void state_add(struct state *s, uint32_t owners, uint64_t weight)
         s->count = COUNT_MANY - 1;
 }
 
-/* Number of this state, new or old; STATE_SIDE when all numbers are taken. */
+/* Number of this state, new or old; STATE_SIDE when all numbers are taken. Locked. */
 static unsigned state_code(struct cells *c, struct state s)
 {
-    unsigned n, i;
+    unsigned n = c->n_states;
 
-    pthread_mutex_lock(&c->lock);
-    n = c->n_states;
-    for (i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         if (c->state[i].owners == s.owners && c->state[i].count == s.count)
-            break;
+            return i;
     }
-    if (i == n && n < c->states_max) {
-        c->state[n] = s;
-        c->n_states = n + 1;
-    } else if (i == n) {
-        i = STATE_SIDE;
-    }
-    pthread_mutex_unlock(&c->lock);
-    return i;
+    if (n >= c->states_max)
+        return STATE_SIDE;
+    c->state[n] = s;
+    c->n_states = n + 1;
+    return n;
 }
 
 unsigned cells_code_many(struct cells *c, struct state s)
@@ -314,13 +282,13 @@ struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell)
 
     if (code != STATE_SIDE)
         return c->state[code];
-    aside = side_get(side_of(c, cl), cl);
+    aside = side_get(&c->side, cl);
     return aside ? *aside : recounted(c, cl);
 }
 
 bool cells_lost(const struct cells *c, uint64_t cl, uint8_t cell)
 {
-    return (cell & CELL_CODE) == STATE_SIDE && !side_get(side_of(c, cl), cl);
+    return (cell & CELL_CODE) == STATE_SIDE && !side_get(&c->side, cl);
 }
 
 bool cells_is_lost(const struct cells *c, uint64_t cl)
@@ -344,7 +312,7 @@ bool cells_chunk_lost(const struct cells *c, uint64_t chunk)
 /* Without a place in the side table, the cluster is lost. */
 static void put_aside(struct cells *c, uint64_t cl, struct state state)
 {
-    switch (side_put(side_of(c, cl), cl, state, c->side_max)) {
+    switch (side_put(&c->side, cl, state, c->side_max)) {
     case SIDE_PUT:
         break;
     case SIDE_FULL:
@@ -356,44 +324,44 @@ static void put_aside(struct cells *c, uint64_t cl, struct state state)
     }
 }
 
-/* The cell does not have a known successor: work it out. */
 void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s)
 {
-    uint8_t flag = *cell & CELL_FLAG;
-    unsigned code = *cell & CELL_CODE;
-    struct state after;
-    unsigned next = STATE_SIDE;
+    struct state *aside = NULL, after;
+    unsigned code, next;
+    uint8_t was;
 
+    pthread_mutex_lock(&c->lock);
+    was = cell_load(cell);
+    code = was & CELL_CODE;
     if (code == STATE_SIDE) {
-        struct state *aside = side_get(side_of(c, cl), cl);
-
+        aside = side_get(&c->side, cl);
         if (aside)
             state_add(aside, s->owners, s->weight);
-        return;
+    } else {
+        after = c->state[code];
+        state_add(&after, s->owners, s->weight);
+        next = state_code(c, after);
+        if (next == STATE_SIDE) {
+            put_aside(c, cl, after);
+        } else {
+            s->next[code] = (uint8_t)next;
+            s->next[code | CELL_FLAG] = (uint8_t)(next | CELL_FLAG);
+        }
+        cell_store(cell, (uint8_t)((was & CELL_FLAG) | next));
     }
-    pthread_mutex_lock(&c->lock);
-    after = c->state[code];
     pthread_mutex_unlock(&c->lock);
-    state_add(&after, s->owners, s->weight);
-    next = state_code(c, after);
-    if (next == STATE_SIDE)
-        put_aside(c, cl, after);
-    else
-        s->next[code] = (uint8_t)next;
-    *cell = (uint8_t)(flag | next);
 }
 
 uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s)
 {
-    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, was, next;
+    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, was;
 
     if (!chunk)
         return 0;
     cell = chunk + (cl & (CHUNK_CELLS - 1));
-    was = *cell;
-    next = s->next[was & CELL_CODE];
-    if (next < STATE_SIDE)
-        *cell = (uint8_t)((was & CELL_FLAG) | next);
+    was = cell_load(cell);
+    if (s->next[was] != STEP_UNKNOWN)
+        cell_store(cell, s->next[was]);
     else
         cells_bump_slowly(c, cl, cell, s);
     return was;
@@ -414,31 +382,54 @@ unsigned cells_equal(const uint8_t *p, unsigned n)
     return i;
 }
 
+/* Eight cells at once, as long as all of [cell, end) are like the first one, which was `was`.
+ * Returns where that ends. */
+static uint8_t *bump_words(uint8_t *cell, uint8_t was, const uint8_t *end,
+                           const struct step *s)
+{
+    typedef uint64_t __attribute__((may_alias)) cells_word;
+    const uint64_t all = UINT64_C(0x0101010101010101);
+    uint64_t pattern = was * all, next = s->next[was] * all;
+
+    if (s->next[was] == STEP_UNKNOWN)
+        return cell;
+    for (; end - cell >= 8; cell += 8) {
+        cells_word *word = (cells_word *)(void *)cell;
+
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) != pattern)
+            break;
+        __atomic_store_n(word, next, __ATOMIC_RELAXED);
+    }
+    return cell;
+}
+
 unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step *s)
 {
-    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS);
+    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, *end;
     unsigned set = 0, unset = 0;
-    uint8_t *cell;
 
     if (!chunk)
         return 0;
     cell = chunk + (cl & (CHUNK_CELLS - 1));
-    if (len >= 16 && cells_equal(cell, len) == len
-        && s->next[*cell & CELL_CODE] < STATE_SIDE) {
-        uint8_t flag = *cell & CELL_FLAG;
-
-        memset(cell, flag | s->next[*cell & CELL_CODE], len);
-        return flag ? CELL_FLAG : CELL_FLAG >> 1;
-    }
-    for (unsigned i = 0; i < len; i++) {
-        uint8_t was = cell[i], next = s->next[was & CELL_CODE];
+    end = cell + len;
+    while (cell < end) {
+        uint8_t was = cell_load(cell);
 
         set |= was;
         unset |= (uint8_t)~was;
-        if (next < STATE_SIDE)
-            cell[i] = (uint8_t)((was & CELL_FLAG) | next);
+        if (end - cell >= 8 && ((uintptr_t)cell & 7) == 0) {
+            uint8_t *after = bump_words(cell, was, end, s);
+
+            if (after != cell) {
+                cell = after;
+                continue;
+            }
+        }
+        if (s->next[was] != STEP_UNKNOWN)
+            cell_store(cell, s->next[was]);
         else
-            cells_bump_slowly(c, cl + i, &cell[i], s);
+            cells_bump_slowly(c, cl + len - (uint64_t)(end - cell), cell, s);
+        cell++;
     }
     return (set & CELL_FLAG) | (unset & CELL_FLAG) >> 1;
 }

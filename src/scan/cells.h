@@ -16,8 +16,14 @@
  * While references are counted, bit 7 says "the stored refcount is exactly 1" (the COPIED
  * rule needs just that). After the comparison it says "a problem concerns this cluster".
  *
- * Clusters are dealt to `parts` partitions in chunks; during the parallel passes each
- * partition has one writer and nothing is locked but the numbering of new states. */
+ * Several threads may count at once in a flat book. Nothing is locked but new states and the
+ * side table: a thread reads a cell and stores its successor, and where another one does the
+ * same meanwhile, references are lost. That is found out, not prevented. A cell can only end
+ * up with too few references: what the last store says follows from one chain of steps, and
+ * steps outside of it are missing. So when the sum of all cells is the sum of all references
+ * that were made (`entered`), none is missing anywhere. Else the scan begins again with one
+ * thread. Two tables that refer to one cluster within the same few nanoseconds are needed for
+ * that, which sound images hardly have. */
 #ifndef QCHECK_SCAN_CELLS_H
 #define QCHECK_SCAN_CELLS_H
 
@@ -39,7 +45,7 @@
 #define STATES_MAX      127
 #define STATES_COUNTED  (STATES_MAX - OWNERS_ESSENCES)  /* the others: count COUNT_MANY */
 #define COUNT_MANY      UINT64_MAX  /* the number of references was not kept */
-#define STEP_UNKNOWN    255
+#define STEP_UNKNOWN    255         /* no cell is this and has a successor */
 #define CELLS_FLAT_MAX  (UINT64_C(1) << 34)     /* a longer book is a sparse one */
 #define CELLS_HUGE_MAX  (UINT64_C(1) << 28)     /* large pages up to this length */
 
@@ -47,7 +53,7 @@
 struct step {
     uint32_t owners;                /* bits to add */
     uint64_t weight;                /* references to add */
-    uint8_t next[128];              /* code -> code; STEP_UNKNOWN: work it out */
+    uint8_t next[256];              /* cell -> cell; STEP_UNKNOWN: work it out */
 };
 
 
@@ -62,17 +68,18 @@ struct page_slot { uint64_t key; uint8_t *cell; };          /* key: chunk + 1 */
 
 struct cells {
     uint64_t n;                     /* cells: clusters of the file and one beyond */
-    unsigned parts, parts_bits;     /* 1 << parts_bits */
     uint8_t *flat;                  /* all cells; NULL in a sparse book */
-    uint8_t *touched;               /* flat: byte per chunk, ordered by partition */
-    uint64_t n_chunks, touched_stride;
+    uint64_t prefetch_mask;         /* keeps the number of any cell, and others near them */
+    uint8_t *touched;               /* flat: byte per chunk */
+    uint64_t n_chunks;
+    uint64_t entered;               /* sum of all references made, by those who make them */
     struct page_slot *page;         /* sparse book: hash of the chunks in use */
     size_t n_pages, pages_cap;
     struct state state[STATES_MAX];
     _Atomic unsigned n_states;
-    pthread_mutex_t lock;           /* new states */
-    struct side *side;              /* one per partition */
-    size_t side_max;                /* slots of each of them; 0: no limit */
+    pthread_mutex_t lock;           /* new states, the side table */
+    struct side side;
+    size_t side_max;                /* slots of it; 0: no limit */
     unsigned states_max;            /* states that may be numbered */
     unsigned n_many;                /* states with COUNT_MANY, from STATES_COUNTED on */
     _Atomic bool lost;              /* there are lost clusters */
@@ -83,26 +90,18 @@ struct cells {
     _Atomic bool failed;            /* out of memory somewhere, or full */
 };
 
-/* n: clusters to keep book of. parts > 1 only for a flat book (see cells_parts). */
-bool cells_init(struct cells *c, uint64_t n, unsigned parts, struct error *err);
-/* Limits: bytes of the cells themselves, and of the side tables; states that may have a
+/* n: clusters to keep book of. */
+void cells_init(struct cells *c, uint64_t n);
+/* Limits: bytes of the cells themselves, and of the side table; states that may have a
  * number (STATES_COUNTED at most). */
 void cells_limit(struct cells *c, uint64_t book_bytes, uint64_t side_bytes,
                  unsigned states_max);
 void cells_free(struct cells *c);
 
-/* Partitions that suit so many threads: 1 where the book will be a sparse one. */
-unsigned cells_parts(uint64_t n, unsigned threads);
-
-static inline uint64_t touched_at(const struct cells *c, uint64_t chunk)
-{
-    return (chunk & (c->parts - 1)) * c->touched_stride + (chunk >> c->parts_bits);
-}
-
 /* The cells of a chunk: CHUNK_CELLS bytes (fewer count in the last one). NULL when nobody
  * touched it: all zeros. */
 uint8_t *cells_chunk(const struct cells *c, uint64_t chunk);
-/* Same, made when not there; NULL when memory runs out. One writer per partition. */
+/* Same, made when not there; NULL when memory runs out. */
 uint8_t *cells_chunk_touch(struct cells *c, uint64_t chunk);
 
 /* Next chunk at or after `chunk` that was touched; false when there is none. */
@@ -110,10 +109,38 @@ bool cells_next_touched(const struct cells *c, uint64_t chunk, uint64_t *out);
 
 void step_init(struct step *s, uint32_t owners, uint64_t weight);
 
+/* Cells while other threads count as well. */
+static inline uint8_t cell_load(const uint8_t *cell)
+{
+    return __atomic_load_n(cell, __ATOMIC_RELAXED);
+}
+
+static inline void cell_store(uint8_t *cell, uint8_t value)
+{
+    __atomic_store_n(cell, value, __ATOMIC_RELAXED);
+}
+
 /* The cell at `cell` of cluster cl has no known successor for this step: works it out. */
 void cells_bump_slowly(struct cells *c, uint64_t cl, uint8_t *cell, struct step *s);
 
-/* One reference of kind `s` to cluster `cl` (< n). Returns the cell as it was. */
+/* One reference of kind `s` to cluster `cl` (< n), in a flat book that begins at `flat`, which
+ * a loop keeps in a register. Returns the cell as it was. */
+static inline uint8_t cells_bump_flat(struct cells *c, uint8_t *flat, uint64_t cl,
+                                      struct step *s)
+{
+    uint8_t was = cell_load(flat + cl), next = s->next[was];
+
+    /* What is not 0 was touched. */
+    if (__builtin_expect(!was, 0) && !cells_chunk_touch(c, cl >> CHUNK_BITS))
+        return 0;
+    if (__builtin_expect(next != STEP_UNKNOWN, 1))
+        cell_store(flat + cl, next);
+    else
+        cells_bump_slowly(c, cl, flat + cl, s);
+    return was;
+}
+
+/* The same in any book. */
 uint8_t cells_bump(struct cells *c, uint64_t cl, struct step *s);
 
 /* Same for clusters [cl, cl+len), which lie in one chunk. Returns the OR of all flags that

@@ -24,7 +24,7 @@ struct compare_pass {
     struct problems *found;         /* one list per unit of a round; NULL where one worker
                                        does it all: there is a sink */
     bool abandoned;                 /* cancelled: lost clusters are not known */
-    _Atomic uint64_t highest, twice;
+    _Atomic uint64_t highest, twice, sum;
 };
 
 struct comparer {                   /* of one worker */
@@ -33,6 +33,7 @@ struct comparer {                   /* of one worker */
     uint8_t *block;                 /* the refcount block read last */
     uint64_t block_index;           /* UINT64_MAX: none */
     uint64_t highest, twice;
+    uint64_t sum;                   /* of all references that the cells tell of */
     uint32_t kinds[128];            /* per state: what to look at, see COMPARE_* */
 };
 
@@ -154,6 +155,7 @@ static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsi
                 m++;
             n = m;
         }
+        c->sum += n * s.count;
         memset(cell + k, (int)(code | (compare_clusters(c, cl, n, s, look, stored, known)
                                        ? CELL_FLAG : 0)), n);
     }
@@ -210,6 +212,7 @@ static void compare_worker(void *ctx, unsigned number)
     }
     free(c.block);
     pass->twice += c.twice;
+    pass->sum += c.sum;
     highest = pass->highest;
     while (highest < c.highest
            && !atomic_compare_exchange_weak(&pass->highest, &highest, c.highest))
@@ -289,6 +292,10 @@ bool pass_compare(struct engine *e, struct error *err)
     bool one = !e->cells->flat || e->res->problems.sink;
     bool ok = true;
 
+    /* Nobody knows the sum then. */
+    e->miscounted = e->shared_counting && e->cells->lost;
+    if (e->miscounted)
+        return true;
     if (!map_seal(e->map, err))
         return false;
     /* A unit is a whole number of chunks and of refcount blocks. */
@@ -311,5 +318,7 @@ bool pass_compare(struct engine *e, struct error *err)
     }
     e->res->stats.highest_used = pass.highest;
     e->res->stats.twice_active = pass.twice;
+    pass.sum += cells_get(e->cells, e->geo->n_clusters, NULL).count;
+    e->miscounted = e->shared_counting && pass.sum != e->cells->entered;
     return ok;
 }

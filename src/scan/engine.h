@@ -65,6 +65,8 @@ struct engine {
 
     struct refcache *refcache;
     uint64_t recount_bytes;         /* memory for the states of lost clusters */
+    bool shared_counting;           /* threads count in the same cells (cells.h) */
+    bool miscounted;                /* ... and one was in another's way: begin again */
     bool grown;                     /* a reference touched the cluster after the last one */
     uint64_t preview_shift;         /* cluster >> shift = preview bin */
     double started;                 /* of the current phase, seconds */
@@ -164,7 +166,7 @@ void pass_unreadable(struct engine *e);
 bool reftable_entry_lost(const struct image *img, uint64_t i);
 
 /* --- the map (map.c) --- */
-struct map *map_new(const struct image *img, unsigned parts, struct error *err);
+struct map *map_new(const struct image *img, struct error *err);
 void map_free(struct map *map);
 /* To be called when all references are counted: makes room for the histograms. */
 bool map_seal(struct map *map, struct error *err);

@@ -95,9 +95,11 @@ void count_l2_tables(struct engine *e)
                       (uint64_t)active + snapshot);
         }
         cells_bump(e->cells, cl, &step);
+        e->cells->entered += step.weight;
         engine_preview(e, cl, CLASS_L2);
         if (t->off & (e->geo->cluster_size - 1)) {
             cells_bump(e->cells, cl + 1, &step);
+            e->cells->entered += step.weight;
             e->grown |= cl + 1 >= e->geo->n_clusters;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* One L2 table becomes items: the loop that every entry goes through. A table is only found
- * to be clean or not here; anything odd makes it a suspect, which pass_explain looks at
- * entry by entry. */
+/* One L2 table is counted: the loop that every entry goes through. A table is only found to
+ * be clean or not here; anything odd makes it a suspect, which pass_explain looks at entry by
+ * entry. */
 #include "config.h"
 
 #include "scan/l2pass.h"
@@ -12,47 +12,67 @@
 
 #include "scan/judge.h"
 
+#define PREFETCH 24                     /* entries between asking for a cell and counting in it */
+
 struct decode {
     struct engine *e;
     struct l2_worker *w;
-    uint64_t **tail;                    /* per partition: where the next item goes */
     const struct l2_table *table;
+    uint64_t weight;                    /* references that one entry makes */
+    struct step *step;                  /* per kind of item */
     uint64_t odd_mask;                  /* bits that send an entry to the judge */
-    unsigned part_mask;
-    bool suspect;
+    uint64_t wrong;                     /* COPIED and a stored refcount of 1 disagree */
+    bool suspect, preview;
 };
 
-static bool list_reserve(struct item_list *l, size_t items)
+static struct step *steps_for(const struct engine *e, struct l2_worker *w,
+                              const struct l2_table *t)
 {
-    if (l->n + items > l->cap) {
-        size_t cap = (l->n + items) * 3 / 2;
-        uint64_t *item = realloc(l->item, cap * sizeof *item);
+    static const enum owner kind[N_ITEM_KINDS] = {
+        [ITEM_DATA] = OWNER_DATA, [ITEM_ZERO] = OWNER_ZERO,
+        [ITEM_COMPRESSED] = OWNER_COMPRESSED,
+    };
+    bool vm = t->l1_index >= e->geo->vm_state_l1;
+    struct table_steps *s;
 
-        if (!item)
-            return false;
-        l->item = item;
-        l->cap = cap;
+    for (unsigned i = 0; i < STEPS_CACHED && i < w->n_steps_of; i++) {
+        s = &w->steps_of[i];
+        if (s->n_active == t->n_active && s->n_snapshot == t->n_snapshot && s->vm_state == vm)
+            return s->step;
     }
-    if (l->n_segments == l->cap_segments) {
-        size_t cap = l->cap_segments ? l->cap_segments * 2 : 64;
-        struct segment *s = realloc(l->segment, cap * sizeof *s);
-
-        if (!s)
-            return false;
-        l->segment = s;
-        l->cap_segments = cap;
-    }
-    return true;
+    s = &w->steps_of[w->n_steps_of++ % STEPS_CACHED];
+    s->n_active = t->n_active;
+    s->n_snapshot = t->n_snapshot;
+    s->vm_state = vm;
+    for (int k = 0; k < N_ITEM_KINDS; k++)
+        step_init(&s->step[k], owner_bits(vm && k == ITEM_DATA ? OWNER_VMSTATE : kind[k],
+                                          t->n_active, t->n_snapshot),
+                  (uint64_t)t->n_active + t->n_snapshot);
+    return s->step;
 }
 
-static inline void emit(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind,
-                        uint64_t copied)
+static void preview_run(struct engine *e, uint64_t cl, uint64_t len)
 {
-    while (len) {
-        uint64_t in_chunk = CHUNK_CELLS - (cl & (CHUNK_CELLS - 1));
-        uint64_t n = len < in_chunk ? len : in_chunk;
+    uint64_t step = UINT64_C(1) << u64_min(e->preview_shift, CHUNK_BITS);
 
-        *d->tail[(cl >> CHUNK_BITS) & d->part_mask]++ = item_make(cl, n, kind, copied);
+    for (uint64_t end = cl + len; cl < end; cl += step)
+        engine_preview(e, cl, CLASS_DATA);
+}
+
+/* Counts references to clusters [cl, cl+len). */
+static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind,
+                  uint64_t copied)
+{
+    uint64_t rule = kind != ITEM_COMPRESSED;
+
+    d->w->entered += len * d->weight;
+    if (d->preview)
+        preview_run(d->e, cl, len);
+    while (len) {
+        uint64_t n = u64_min(len, CHUNK_CELLS - (cl & (CHUNK_CELLS - 1)));
+        unsigned seen = cells_bump_run(d->e->cells, cl, (unsigned)n, &d->step[kind]);
+
+        d->wrong |= rule & (copied ? seen >> 6 & 1 : seen >> 7);
         cl += n;
         len -= n;
     }
@@ -96,7 +116,7 @@ static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint
 
         if (last >= geo->n_clusters)
             d->w->grown = true;
-        emit(d, first, last - first + 1, kind, raw >> 63);
+        refer(d, first, last - first + 1, kind, raw >> 63);
     }
     return jd.mapped && jd.type != L2_COMPRESSED ? jd.off : 0;
 }
@@ -107,72 +127,106 @@ struct course {
     uint64_t plain, frag, breaks, steps, largest;
 };
 
-/* The loop that 16 million entries go through: standard 8-byte entries [j, n). */
+/* Entries from j on, `max` at most, that go on where the one before them, which was `entry`,
+ * ends: each one cluster further. */
+static uint64_t run_length(const uint8_t *p, uint64_t j, uint64_t max, uint64_t entry,
+                           uint64_t cs)
+{
+    uint64_t len = 0, want = entry + cs;
+
+    for (p += j * 8; len + 4 <= max; len += 4, p += 32, want += 4 * cs) {
+        if ((be64(p) ^ want) | (be64(p + 8) ^ (want + cs))
+            | (be64(p + 16) ^ (want + 2 * cs)) | (be64(p + 24) ^ (want + 3 * cs)))
+            break;
+    }
+    for (; len < max && be64(p) == want; len++, p += 8)
+        want += cs;
+    return len;
+}
+
+/* Does an entry lead to the cluster after that of another one? */
+static inline bool follows(uint64_t entry, uint64_t other, uint64_t cs)
+{
+    return (entry - other) << 1 == cs << 1;     /* whatever COPIED says */
+}
+
+/* The loop that most of 16 million entries in random order go through. Counts the entries from
+ * j on that lead somewhere plainly and not to neighbours of each other; of entry j that is
+ * known. Returns how many; the last of them in *last. The book must be flat. */
+static __attribute__((noinline))    /* else it lacks registers */
+uint64_t count_singles(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
+                       uint64_t *last)
+{
+    const struct geometry *geo = d->e->geo;
+    struct cells *const cells = d->e->cells;
+    uint8_t *const flat = cells->flat;
+    struct step *const step = &d->step[ITEM_DATA];
+    const uint64_t cs = geo->cluster_size, odd = d->odd_mask, last_cl = geo->n_clusters - 1;
+    const uint64_t prefetched = cells->prefetch_mask, from = j;
+    const unsigned cb = geo->cluster_bits;
+    uint64_t entry = be64(p + j * 8), next = be64(p + j * 8 + 8), wrong = 0;
+    uint64_t cl = (entry & ~OFLAG_COPIED) >> cb;
+
+    for (;;) {
+        __builtin_prefetch(flat + (be64(p + (j + PREFETCH) * 8) >> cb & prefetched), 1);
+        wrong |= cells_bump_flat(cells, flat, cl, step) ^ entry >> 56;
+        *last = entry;
+        if (++j == n)
+            break;
+        entry = next;
+        next = be64(p + j * 8 + 8);
+        cl = (entry & ~OFLAG_COPIED) >> cb;
+        if (entry & odd || cl - 1 >= last_cl || follows(next, entry, cs))
+            break;
+    }
+    d->wrong |= wrong >> 7 & 1;
+    d->w->entered += (j - from) * d->weight;
+    return j - from;
+}
+
+/* Standard 8-byte entries [j, n). */
 static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
                             struct course *c)
 {
     const struct geometry *geo = d->e->geo;
-    const uint64_t cs = geo->cluster_size, odd = d->odd_mask;
-    const uint64_t last_cl = geo->n_clusters - 1;
-    const unsigned cb = geo->cluster_bits;
-    uint64_t want = 0, run_cl = 0, run_len = 0, run_copied = 0;
-    uint64_t expect = c->expect, plain = c->plain, frag = c->frag, breaks = c->breaks;
-    uint64_t steps = c->steps, largest = c->largest;
+    const uint64_t cs = geo->cluster_size, last_cl = geo->n_clusters - 1;
+    bool flat = d->e->cells->flat && !d->preview;
     bool after_mapped = false;
+    uint64_t len;
 
-    for (; j < n; j++) {
-        uint64_t entry = be64(p + j * 8);
-        uint64_t off = entry & ~OFLAG_COPIED, cl = off >> cb;
+    for (; j < n; j += len) {
+        uint64_t entry = be64(p + j * 8), off = entry & ~OFLAG_COPIED;
+        uint64_t cl = off >> geo->cluster_bits, seen = off;
+        bool plain = !(entry & d->odd_mask) && cl - 1 < last_cl;
 
-        if (entry == want && entry && cl <= last_cl) {
-            run_len++;
-            want += cs;
+        len = 1;
+        if (!plain)
+            seen = entry ? decode_odd(d, entry, 0, j) : 0;
+        if (seen) {
+            c->frag += c->expect && seen != c->expect;
+            c->steps += after_mapped;
+            c->breaks += after_mapped && seen != c->expect;
+            c->expect = seen + cs;
+        }
+        after_mapped = seen != 0;
+        if (!plain)
             continue;
+        if (flat && !follows(be64(p + j * 8 + 8), entry, cs)) {
+            len = count_singles(d, p, j, n, &entry);
+            c->frag += len - 1;
+            c->steps += len - 1;
+            c->breaks += len - 1;
+            c->expect = (entry & ~OFLAG_COPIED) + cs;
+            c->largest = u64_max(c->largest, 1);
+        } else {
+            len += run_length(p, j + 1, u64_min(n - j - 1, last_cl - cl), entry, cs);
+            refer(d, cl, len, ITEM_DATA, entry >> 63);
+            c->steps += len - 1;
+            c->expect = off + len * cs;
+            c->largest = u64_max(c->largest, len);
         }
-        if (run_len) {
-            emit(d, run_cl, run_len, ITEM_DATA, run_copied);
-            plain += run_len;
-            steps += run_len - 1;
-            expect = (run_cl + run_len) << cb;
-            if (run_len > largest)
-                largest = run_len;
-            run_len = 0;
-        }
-        want = 0;
-        if (!entry) {
-            after_mapped = false;
-            continue;
-        }
-        if ((entry & odd) || cl - 1 >= last_cl) {
-            uint64_t seen = decode_odd(d, entry, 0, j);
-
-            if (seen) {
-                frag += expect && seen != expect;
-                steps += after_mapped;
-                breaks += after_mapped && seen != expect;
-                expect = seen + cs;
-            }
-            after_mapped = seen != 0;
-            continue;
-        }
-        frag += expect && off != expect;
-        steps += after_mapped;
-        breaks += after_mapped && off != expect;
-        after_mapped = true;
-        run_cl = cl;
-        run_len = 1;
-        run_copied = entry >> 63;
-        want = entry + cs;
+        c->plain += len;
     }
-    if (run_len) {
-        emit(d, run_cl, run_len, ITEM_DATA, run_copied);
-        plain += run_len;
-        steps += run_len - 1;
-        expect = (run_cl + run_len) << cb;
-        if (run_len > largest)
-            largest = run_len;
-    }
-    *c = (struct course){ expect, plain, frag, breaks, steps, largest };
 }
 
 /* Extended entries, and images with a data file: every used entry goes to the judge. */
@@ -233,50 +287,21 @@ static void decode_extents(struct decode *d, size_t k)
     }
 }
 
-static void preview_items(struct engine *e, const uint64_t *item, size_t n)
-{
-    uint64_t step = UINT64_C(1) << u64_min(e->preview_shift, CHUNK_BITS);
-
-    for (size_t i = 0; i < n; i++) {
-        uint64_t cl = item_cluster(item[i]), end = cl + item_len(item[i]);
-
-        for (; cl < end; cl += step)
-            engine_preview(e, cl, CLASS_DATA);
-    }
-}
-
-bool l2_decode_table(struct engine *e, struct l2_worker *w, unsigned buffer, size_t index,
-                     size_t k)
+void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t k)
 {
     const struct geometry *geo = e->geo;
     const struct l2_table *t = &e->l2.list[index];
-    struct item_list *list = w->list[buffer];
     struct decode d = {
-        .e = e, .w = w, .tail = w->tail, .table = t,
-        .part_mask = e->cells->parts - 1, .suspect = w->reader.bad[k].len != 0,
+        .e = e, .w = w, .table = t, .weight = (uint64_t)t->n_active + t->n_snapshot,
+        .step = steps_for(e, w, t),
+        .suspect = w->reader.bad[k].len != 0,
+        .preview = e->progress && e->progress->want_preview,
     };
     struct layer_stats before = w->active;
 
     d.odd_mask = L2_RESERVED_MASK | OFLAG_COMPRESSED | OFLAG_ZERO
         | ((geo->cluster_size - 1) & ENTRY_OFFSET_MASK);
-    for (unsigned p = 0; p < e->cells->parts; p++) {
-        /* An entry makes at most two items, or one run of two clusters in two chunks. */
-        if (!list_reserve(&list[p], (size_t)geo->l2_entries * 2 + 2)) {
-            return false;
-        }
-        w->tail[p] = list[p].item + list[p].n;
-    }
     decode_extents(&d, k);
-    for (unsigned p = 0; p < e->cells->parts; p++) {
-        struct item_list *l = &list[p];
-        size_t from = l->n;
-
-        l->n = (size_t)(w->tail[p] - l->item);
-        if (l->n > from)
-            l->segment[l->n_segments++] = (struct segment){ (uint32_t)index, (uint32_t)l->n };
-        if (e->progress && e->progress->want_preview)
-            preview_items(e, l->item + from, l->n - from);
-    }
     if (t->n_active) {
         uint64_t used = w->active.normal + w->active.zero_plain + w->active.zero_alloc
             + w->active.compressed - before.normal - before.zero_plain - before.zero_alloc
@@ -285,11 +310,11 @@ bool l2_decode_table(struct engine *e, struct l2_worker *w, unsigned buffer, siz
         w->active.unallocated += geo->l2_entries * t->n_active - used;
         w->active.l2_tables++;
     }
-    /* Entries behind the end of the guest disk are worth a note. */
-    if (t->n_active && t->l1_index + UINT64_C(1) >= geo->vm_state_l1)
+    /* COPIED says nothing of snapshots. Entries behind the end of the guest disk are worth a
+     * note. */
+    if (t->n_active && (d.wrong || t->l1_index + UINT64_C(1) >= geo->vm_state_l1))
         d.suspect = true;
     if (d.suspect)
         e->suspect[index] = SUSPECT_YES;
     w->entries += geo->l2_entries;
-    return true;
 }

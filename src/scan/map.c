@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "scan/engine.h"
 
-struct map *map_new(const struct image *img, unsigned parts, struct error *err)
+struct map *map_new(const struct image *img, struct error *err)
 {
     uint64_t n_clusters = img->geo.n_clusters;
     struct map *map = calloc(1, sizeof *map);
@@ -23,10 +23,7 @@ struct map *map_new(const struct image *img, unsigned parts, struct error *err)
     }
     map->img = img;
     map->n_clusters = n_clusters;
-    if (!cells_init(&map->cells, n_clusters + 1, parts, err)) {
-        map_free(map);
-        return NULL;
-    }
+    cells_init(&map->cells, n_clusters + 1);
     return map;
 }
 

@@ -30,7 +30,7 @@ bool reader_init(struct reader *r, const struct image *img, size_t table_bytes,
     r->max = reader_batch(img, table_bytes, team);
     r->has_holes = source_get_info(img->src).kind == SOURCE_FILE;
     r->look_for_holes = r->has_holes && table_bytes >= HOLES_WORTH_BYTES;
-    r->bytes = malloc(r->max * table_bytes);
+    r->bytes = calloc(1, r->max * table_bytes + READER_BEHIND);
     r->req = calloc(r->max * (r->look_for_holes ? READER_EXTENTS : 1), sizeof *r->req);
     r->extent = calloc(r->max * READER_EXTENTS, sizeof *r->extent);
     r->n_extents = calloc(r->max, sizeof *r->n_extents);

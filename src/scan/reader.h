@@ -12,6 +12,7 @@
 
 #include "qcow2/image.h"
 
+#define READER_BEHIND  256      /* bytes behind the tables that may be read, and say nothing */
 #define READER_EXTENTS 8        /* per table; a table with more holes is read with some */
 
 /* Bytes [start, end) of a table that may hold something. */
@@ -26,7 +27,7 @@ struct reader {
     bool look_for_holes;        /* tables are long enough to make it worth while for each */
     unsigned patience, in_vain; /* short ones: tables until the next question; answers so far
                                    that told of no hole, doubled each time */
-    uint8_t *bytes;             /* owned: max * table_bytes */
+    uint8_t *bytes;             /* owned: max * table_bytes, and READER_BEHIND */
     struct source_req *req;     /* owned */
     struct reader_extent *extent;   /* owned: READER_EXTENTS per table */
     unsigned *n_extents;        /* owned: per table */

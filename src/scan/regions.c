@@ -46,6 +46,7 @@ bool engine_count(struct engine *e, uint64_t off, uint64_t len, uint32_t owners,
         uint64_t n = u64_min(CHUNK_CELLS - (cl & (CHUNK_CELLS - 1)), last - cl + 1);
 
         cells_bump_run(e->cells, cl, (unsigned)n, &step);
+        e->cells->entered += n * weight;
         engine_preview(e, cl, class_of_owners(owners));
         cl += n;
     }

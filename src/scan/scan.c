@@ -112,7 +112,7 @@ static bool run_passes(struct engine *e, struct error *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (!pass_compare(e, err))
         return false;
-    if (e->res->partial)
+    if (e->res->partial || e->miscounted)
         return true;
     if (!pass_attribute(e, err))
         return false;
@@ -130,8 +130,11 @@ static void changed_meanwhile(struct engine *e)
         problem_note(&e->res->problems, PROBLEM_IMAGE_CHANGED, &place, 0, 0, "%s", why.text);
 }
 
-bool scan_run(const struct image *img, const struct scan_options *opt,
-              struct scan_progress *progress, struct scan_result **out, struct error *err)
+/* The whole scan. shared: threads may count in the same cells, and *again is set when that
+ * went wrong; then there is no result. */
+static bool scan_once(const struct image *img, const struct scan_options *opt,
+                      struct scan_progress *progress, bool shared, bool *again,
+                      struct scan_result **out, struct error *err)
 {
     struct refcache refcache = { .img = NULL };
     struct engine e = { .img = img, .geo = &img->geo, .refcache = &refcache };
@@ -147,15 +150,20 @@ bool scan_run(const struct image *img, const struct scan_options *opt,
                   : PROBLEMS_KEPT_DEFAULT);
     e.res->problems.sink = opt ? opt->sink : NULL;
     engine_begin(&e, progress);
-    e.map = e.res->map = map_new(img, cells_parts(e.geo->n_clusters + 1, e.threads), err);
+    e.map = e.res->map = map_new(img, err);
     if (!e.map || !refcache_init(&refcache, img, err))
         goto out;
     e.cells = &e.map->cells;
+    /* What a sink got cannot be taken back. */
+    e.shared_counting = shared && e.threads > 1 && e.cells->flat && !e.res->problems.sink;
     memory_share_out(&e, opt);
     if (!run_passes(&e, err)) {
         memory_explain(&e, err);
         goto out;
     }
+    *again = e.miscounted;
+    if (e.miscounted)
+        goto out;
     changed_meanwhile(&e);
     missing_note_leaks(e.res);
     e.res->memory_short = e.cells->lost
@@ -180,6 +188,16 @@ out:
     else
         scan_free(e.res);
     return ok;
+}
+
+bool scan_run(const struct image *img, const struct scan_options *opt,
+              struct scan_progress *progress, struct scan_result **out, struct error *err)
+{
+    bool again = false;
+
+    if (scan_once(img, opt, progress, true, &again, out, err))
+        return true;
+    return again && scan_once(img, opt, progress, false, &again, out, err);
 }
 
 void scan_free(struct scan_result *r)

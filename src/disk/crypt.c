@@ -166,11 +166,21 @@ static bool key_fits(const struct crypt *c, const struct luks *l, const uint8_t 
            CRYPTO_memcmp(digest, head + DIGEST_OFF, sizeof digest) == 0;
 }
 
+/* A LUKS header and what someone wants to open it with. */
+struct lock {
+    const struct image *img;
+    uint64_t off;                       /* host byte of the header */
+    uint8_t head[LUKS_HEADER_LEN];      /* its bytes */
+    struct luks luks;                   /* what they say */
+    const EVP_MD *hash, *essiv;         /* essiv NULL: not used */
+    const void *phrase;
+    size_t phrase_len;
+};
+
 /* Tries one key slot; true: c->key is the key. */
-static bool open_slot(struct crypt *c, const struct image *img, uint64_t off,
-                      const struct luks *l, const uint8_t *head, size_t number,
-                      const EVP_MD *hash, const EVP_MD *essiv, const void *phrase, size_t len)
+static bool open_slot(struct crypt *c, const struct lock *lock, size_t number)
 {
+    const struct luks *l = &lock->luks;
     const struct luks_slot *slot = &l->slot[number];
     size_t size = (size_t)l->key_bytes * slot->stripes;
     uint8_t *material = NULL, key[KEY_MAX];
@@ -178,18 +188,19 @@ static bool open_slot(struct crypt *c, const struct image *img, uint64_t off,
     bool ok = false;
 
     if (!slot->active || !slot->stripes || slot->stripes > LUKS_STRIPES_MAX ||
-        !u64_add(off, slot->key_offset, &at) ||
-        !range_inside(at, size, img->geo.file_size) ||
-        !stretch(hash, phrase, len, head + SLOT_OFF + number * SLOT_LEN + 8, slot->iterations,
-                 c->key, l->key_bytes) ||
-        !set_salt(c, essiv, l->key_bytes))
+        !u64_add(lock->off, slot->key_offset, &at) ||
+        !range_inside(at, size, lock->img->geo.file_size) ||
+        !stretch(lock->hash, lock->phrase, lock->phrase_len,
+                 lock->head + SLOT_OFF + number * SLOT_LEN + 8, slot->iterations, c->key,
+                 l->key_bytes) ||
+        !set_salt(c, lock->essiv, l->key_bytes))
         return false;
     material = calloc(1, round_up(size, CRYPT_SECTOR));
-    if (material && source_read(img->src, at, material, size, NULL) &&
+    if (material && source_read(lock->img->src, at, material, size, NULL) &&
         decrypt(c, 0, material, round_up(size, CRYPT_SECTOR)) &&
-        merge(hash, material, slot->stripes, l->key_bytes, key)) {
+        merge(lock->hash, material, slot->stripes, l->key_bytes, key)) {
         memcpy(c->key, key, l->key_bytes);
-        ok = set_salt(c, essiv, l->key_bytes) && key_fits(c, l, head, hash);
+        ok = set_salt(c, lock->essiv, l->key_bytes) && key_fits(c, l, lock->head, lock->hash);
     }
     free(material);
     OPENSSL_cleanse(key, sizeof key);
@@ -199,23 +210,23 @@ static bool open_slot(struct crypt *c, const struct image *img, uint64_t off,
 static bool open_luks(struct crypt *c, const struct image *img, const void *phrase, size_t len,
                       struct error *err)
 {
-    const EVP_MD *hash, *essiv;
-    uint8_t head[LUKS_HEADER_LEN];
-    struct luks l;
+    struct lock lock = { .img = img, .off = img->ext.crypto.offset, .phrase = phrase,
+                         .phrase_len = len };
+    struct luks *l = &lock.luks;
 
-    if (!img->ext.has_crypto || !luks_read(img->src, img->ext.crypto.offset, &l) ||
-        !source_read(img->src, img->ext.crypto.offset, head, sizeof head, NULL))
+    if (!img->ext.has_crypto || !luks_read(img->src, lock.off, l) ||
+        !source_read(img->src, lock.off, lock.head, sizeof lock.head, NULL))
         return err_set(err, ERR_FORMAT, "there is no LUKS header");
-    if (!l.key_bytes || l.key_bytes > KEY_MAX)
+    if (!l->key_bytes || l->key_bytes > KEY_MAX)
         return err_set(err, ERR_FORMAT, "the LUKS header is damaged: its key has %u bytes",
-                       l.key_bytes);
-    hash = EVP_get_digestbyname(l.hash);
-    if (!hash)
+                       l->key_bytes);
+    lock.hash = EVP_get_digestbyname(l->hash);
+    if (!lock.hash)
         return err_set(err, ERR_USAGE, "the hash of the LUKS header is not supported");
-    if (!choose_cipher(c, &l, &essiv, err))
+    if (!choose_cipher(c, l, &lock.essiv, err))
         return false;
     for (size_t i = 0; i < LUKS_SLOTS; i++)
-        if (open_slot(c, img, img->ext.crypto.offset, &l, head, i, hash, essiv, phrase, len))
+        if (open_slot(c, &lock, i))
             return true;
     return err_set(err, ERR_USAGE, "no key slot opens with this key");
 }

@@ -43,40 +43,47 @@ uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t)
     return t->n_active;
 }
 
-static void report(struct problems *out, enum problem_kind kind, const struct engine *e,
-                   const struct l2_table *t, uint64_t j, uint64_t raw, uint64_t host_off,
-                   uint64_t expected, uint64_t walks)
+/* An entry that is explained. */
+struct odd_entry {
+    const struct engine *e;
+    const struct l2_table *t;
+    struct problems *out;           /* where its problems go */
+    uint64_t j, raw, host_off;
+};
+
+/* walks: how often QEMU's check comes by and counts it. */
+static void report(const struct odd_entry *x, enum problem_kind kind, uint64_t expected,
+                   uint64_t walks)
 {
     uint64_t qemu = problem_info(kind)->qemu == QEMU_OWN ? 0 : walks;
 
-    if (!problems_wanted(out, kind)) {
-        problems_count(out, kind, 1, qemu);
+    if (!problems_wanted(x->out, kind)) {
+        problems_count(x->out, kind, 1, qemu);
     } else {
         struct problem p = {
-            .kind = kind, .place = engine_l2_place(e, t, j), .count = 1,
-            .qemu_count = qemu, .host_off = host_off, .guest_len = e->geo->cluster_size,
-            .found = raw, .expected = expected,
+            .kind = kind, .place = engine_l2_place(x->e, x->t, x->j), .count = 1,
+            .qemu_count = qemu, .host_off = x->host_off,
+            .guest_len = x->e->geo->cluster_size, .found = x->raw, .expected = expected,
         };
 
         p.guest_off = p.place.guest_off;
-        problems_add(out, &p);
+        problems_add(x->out, &p);
     }
 }
 
-static void copied_rule(struct problems *out, const struct engine *e,
-                        const struct l2_table *t, uint64_t j, uint64_t raw, uint64_t off,
-                        uint32_t walks)
+static void copied_rule(const struct odd_entry *x, uint32_t walks)
 {
-    uint64_t stored = 1;
+    const struct engine *e = x->e;
+    uint64_t cluster = geo_cluster_of(e->geo, x->host_off), stored = 1;
     bool one = true;
 
-    if (!e->geo->data_file && !engine_stored_is_one(e, geo_cluster_of(e->geo, off), &one))
+    if (!e->geo->data_file && !engine_stored_is_one(e, cluster, &one))
         return;
-    if (one == (raw >> 63))
+    if (one == (x->raw >> 63))
         return;
-    if (!one && problems_wanted(out, PROBLEM_DATA_COPIED))
-        refcache_get(e->refcache, geo_cluster_of(e->geo, off), &stored);
-    report(out, PROBLEM_DATA_COPIED, e, t, j, raw, off, one ? 1 : stored, walks);
+    if (!one && problems_wanted(x->out, PROBLEM_DATA_COPIED))
+        refcache_get(e->refcache, cluster, &stored);
+    report(x, PROBLEM_DATA_COPIED, one ? 1 : stored, walks);
 }
 
 static void explain_table(struct engine *e, const struct l2_table *t, const uint8_t *bytes,
@@ -93,6 +100,7 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
     }
     for (uint64_t j = 0; j < geo->l2_entries; j++, bytes += geo->l2_entry_size) {
         uint64_t raw = be64(bytes), bitmap = geo->extended_l2 ? be64(bytes + 8) : 0;
+        struct odd_entry x = { .e = e, .t = t, .out = out, .j = j, .raw = raw };
         uint64_t guest;
         struct judged jd;
 
@@ -100,14 +108,15 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
             continue;
         guest = geo_guest_off(geo, t->l1_index, j);
         l2_judge(geo, raw, bitmap, guest, &jd);
+        x.host_off = jd.off;
         for (uint32_t f = jd.faults, k; f; f &= f - 1) {
             k = (uint32_t)__builtin_ctz(f);
-            report(out, judge_kind(k), e, t, j, raw, jd.off, jd.len, walks);
+            report(&x, judge_kind(k), jd.len, walks);
         }
         if (copied && jd.copied_rule)
-            copied_rule(out, e, t, j, raw, jd.off, copied);
+            copied_rule(&x, copied);
         if (t->n_active && guest >= geo->size && t->layer == LAYER_ACTIVE)
-            report(out, PROBLEM_PAST_DISK_END, e, t, j, raw, jd.off, geo->size, 0);
+            report(&x, PROBLEM_PAST_DISK_END, geo->size, 0);
     }
 }
 

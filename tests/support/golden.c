@@ -42,20 +42,28 @@ static bool write_all(const char *path, const char *text)
 
 void golden_compare(const char *name, const char *got)
 {
+    char file[256];
+
+    snprintf(file, sizeof file, "%s.screen", name);
+    golden_compare_file(file, got);
+}
+
+void golden_compare_file(const char *name, const char *got)
+{
     char path[4096];
     const char *top = getenv("top_srcdir");
     char *want;
 
-    snprintf(path, sizeof path, "%s/tests/golden/%s.screen", top ? top : ".", name);
+    snprintf(path, sizeof path, "%s/tests/golden/%s", top ? top : ".", name);
     if (getenv("UPDATE_GOLDEN"))
         assert_true(write_all(path, got));
     want = read_all(path);
     if (!want)
         fail_msg("there is no %s", path);
     if (strcmp(got, want) != 0) {
-        snprintf(path, sizeof path, "%s.screen.new", name);
+        snprintf(path, sizeof path, "%s.new", name);
         write_all(path, got);
-        fail_msg("%s: the screens differ from the golden ones; see %s", name, path);
+        fail_msg("%s: differs from the golden one; see %s. UPDATE_GOLDEN=1 keeps what is now", name, path);
     }
     free(want);
 }

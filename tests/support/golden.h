@@ -7,5 +7,7 @@
 /* Fails the test when tests/golden/NAME.screen holds something else; what was got is then
  * left in NAME.screen.new. UPDATE_GOLDEN=1 writes the golden one anew instead. */
 void golden_compare(const char *name, const char *got);
+/* The same with the whole name of the file. */
+void golden_compare_file(const char *file, const char *got);
 
 #endif

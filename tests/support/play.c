@@ -120,9 +120,7 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
     return signo;
 }
 
-/* A sample in memory: what the host says of a file (size on disk, file system) is no part
- * of a screen. Freed by the caller once the source is closed. */
-static uint8_t *load_sample(const char *name, struct source **out)
+uint8_t *sample_load(const char *name, struct source **out)
 {
     const char *top = getenv("top_srcdir");
     char path[4096];
@@ -147,7 +145,7 @@ static uint8_t *load_sample(const char *name, struct source **out)
 int play_sample(const char *name, const struct play *p, struct buf *out)
 {
     struct source *src;
-    uint8_t *bytes = load_sample(name, &src);
+    uint8_t *bytes = sample_load(name, &src);
     int signo = play_source(src, p, out);
 
     free(bytes);
@@ -158,7 +156,7 @@ void play_gated(const char *name, const struct play *p, struct buf *out)
 {
     struct play gated = *p;
     struct source *src;
-    uint8_t *bytes = load_sample(name, &src);
+    uint8_t *bytes = sample_load(name, &src);
 
     play_source(gate_new(src, &gated.gate), &gated, out);
     free(bytes);

@@ -26,6 +26,10 @@ int play_source(struct source *src, const struct play *p, struct buf *out);
 /* The same on a sample of the tree. */
 int play_sample(const char *name, const struct play *p, struct buf *out);
 
+/* A sample in memory: what the host says of a file (size on disk, file system) is no part
+ * of a screen. The caller frees the bytes once the source is closed. */
+uint8_t *sample_load(const char *name, struct source **out);
+
 /* A sample behind a gate (below): the scan stands still until "shot:open-gate". */
 void play_gated(const char *name, const struct play *p, struct buf *out);
 

@@ -107,4 +107,67 @@ outcome bitmaps bitmaps disable="$one" || fail "disable: $(cat text)"
 bits new.qcow2 | tr ' ' '\n' | grep -q "^$one:.*auto" && fail "disable: $(bits new.qcow2)"
 outcome bitmaps bitmaps enable="$one" || fail "enable: $(cat text)"
 bits new.qcow2 | tr ' ' '\n' | grep -q "^$one:.*auto" || fail "enable: $(bits new.qcow2)"
+
+# Images of its own for what moves data: fragmented, with a snapshot, compressed clusters.
+mine() {
+    qemu-img create -q -f qcow2 -o cluster_size=4k,"$1" mine.qcow2 8M
+    for i in 0 3 1 7 2 5 4 6; do set -- "$@" -c "write -P $((i + 1)) ${i}00k 90k"; done
+    shift
+    qemu-io -f qcow2 "$@" -c 'write -P 0 1M 512k' -c 'write -P 9 2M 64k' \
+        -c 'write -c -P 3 2500k 64k' -c 'write -P 8 7M 40k' mine.qcow2 >/dev/null 2>&1
+}
+# same GOAL...: the outcome is clean, reads the same, and is no longer than before
+same() {
+    rm -f plan new.qcow2 undo
+    "$QCHECK" plan "$@" -o plan mine.qcow2 >text 2>&1 || { fail "$*: $(cat text)"; return; }
+    "$QCHECK" apply plan mine.qcow2 --output new.qcow2 >/dev/null || fail "$*: apply"
+    clean new.qcow2 || fail "$*: $(qemu-img check new.qcow2 2>&1)"
+    convert mine.qcow2 a.raw; convert new.qcow2 b.raw
+    cmp -s a.raw b.raw || fail "$*: the disk reads differently"
+    for name in $(names mine.qcow2); do
+        convert mine.qcow2 a.raw "$name"; convert new.qcow2 b.raw "$name"
+        cmp -s a.raw b.raw || fail "$*: snapshot $name reads differently"
+    done
+    [ "$(stat -c %s new.qcow2)" -le "$(stat -c %s mine.qcow2)" ] || fail "$*: longer"
+    cp mine.qcow2 c.qcow2
+    "$QCHECK" apply plan c.qcow2 --in-place --undo undo >/dev/null || fail "$*: in place"
+    cmp -s c.qcow2 new.qcow2 || fail "$*: another outcome in place"
+    "$QCHECK" undo undo c.qcow2 >/dev/null && cmp -s c.qcow2 mine.qcow2 || fail "$*: undo"
+}
+for options in compat=1.1 refcount_bits=1 compat=0.10; do
+    mine $options
+    same discard
+    grep -q 'Unmap 1[0-9][0-9] clusters' text || fail "discard $options: $(cat text)"
+    same discard compact
+    grep -q 'instead of' text || fail "compact $options did not make it shorter: $(cat text)"
+done
+mine compat=1.1
+qemu-img snapshot -c one mine.qcow2
+qemu-io -f qcow2 -c 'write -P 77 100k 200k' -c 'write -P 0 4M 300k' mine.qcow2 >/dev/null
+qemu-img snapshot -c two mine.qcow2
+qemu-io -f qcow2 -c 'write -P 78 150k 200k' mine.qcow2 >/dev/null
+qemu-img snapshot -d one mine.qcow2
+qemu-img bitmap --add mine.qcow2 bits
+same compact
+same compact order=guest
+same discard compact order=guest
+"$QCHECK" plan resize size=16M mine.qcow2 >/dev/null 2>&1 && fail "resized under a bitmap"
+qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+    -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1 luks.qcow2 4M
+"$QCHECK" plan compact luks.qcow2 >/dev/null 2>&1 && fail "moved clusters of LUKS"
+
+mine compat=1.1
+for size in 9M 3G; do
+    rm -f plan new.qcow2
+    "$QCHECK" plan resize size=$size -o plan mine.qcow2 >/dev/null &&
+        "$QCHECK" apply plan mine.qcow2 --output new.qcow2 >/dev/null || fail "resize $size"
+    clean new.qcow2 || fail "resize $size: $(qemu-img check new.qcow2 2>&1)"
+    qemu-img compare -q mine.qcow2 new.qcow2 || fail "resize $size: other contents"
+done
+[ "$(info new.qcow2 "d['virtual-size']")" = 3221225472 ] || fail "resize: another size"
+"$QCHECK" plan resize size=7M mine.qcow2 >/dev/null 2>&1 && fail "shrunk over data"
+"$QCHECK" plan resize size=7500K -o shrink mine.qcow2 >text 2>&1 || fail "shrink: $(cat text)"
+"$QCHECK" plan resize size=100 mine.qcow2 >/dev/null 2>&1 && fail "a size that is no sector"
+[ ! -e never ] && ! "$QCHECK" plan resize size=1 -o never mine.qcow2 >/dev/null 2>&1 &&
+    [ ! -e never ] || fail "a plan that was not made left a file"
 exit $bad

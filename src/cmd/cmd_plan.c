@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/sandbox.h"
 #include "base/sink.h"
@@ -58,21 +60,15 @@ static bool save_plan(const struct plan *plan, struct sink *sink, struct error *
     return ok;
 }
 
-static int plan_image(const struct settings *s, const char *name)
+static int make_and_tell(const struct settings *s, const char *name, struct sink *sink)
 {
     struct out out = { stdout, 0 };
     struct image *img = NULL;
     struct trial *t = NULL;
-    struct sink *sink = NULL;
     struct plan plan = { 0 };
     struct error err;
     int status = STATUS_FAILED;
 
-    if (s->plan_output
-        && !sink_open(s->plan_output, s->overwrite ? SINK_OVERWRITE : SINK_NEW, &sink, &err)) {
-        message_error(s->plan_output, &err);
-        return finish(&out, status);
-    }
     if (!open_image_only(s, name, &img, &err)) {
         message_error(name, &err);
         goto out;
@@ -94,13 +90,39 @@ out:
     plan_free(&plan);
     trial_close(t);
     image_close(img);
-    sink_close(sink);
     return finish(&out, status);
+}
+
+/* The work is done by a process that is locked in; this one takes away a file that stayed
+ * empty. */
+static int with_file(const struct settings *s, const char *name)
+{
+    enum sink_mode mode = s->overwrite ? SINK_OVERWRITE : SINK_NEW;
+    struct sink *sink;
+    struct error err;
+    int wait_status = 0, status = STATUS_FAILED;
+    pid_t child;
+
+    if (!sink_open(s->plan_output, mode, &sink, &err)) {
+        message_error(s->plan_output, &err);
+        return STATUS_FAILED;
+    }
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        exit(make_and_tell(s, name, sink));
+    if (child > 0 && waitpid(child, &wait_status, 0) == child && WIFEXITED(wait_status))
+        status = WEXITSTATUS(wait_status);
+    if (status == STATUS_FAILED && mode == SINK_NEW)
+        unlink(s->plan_output);
+    sink_close(sink);
+    return status;
 }
 
 int cmd_plan(const struct command *cmd, int argc, char **argv)
 {
     struct settings s;
+    const char *name;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -113,5 +135,6 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     if (s.plan_file)
         return usage_error(cmd, "a plan is made for an image as it is, not for one under "
                                 "--plan");
-    return plan_image(&s, s.operand[s.n_operands - 1]);
+    name = s.operand[s.n_operands - 1];
+    return s.plan_output ? with_file(&s, name) : make_and_tell(&s, name, NULL);
 }

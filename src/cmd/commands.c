@@ -289,10 +289,12 @@ static const struct command commands[] = {
       "several goals are taken in the best order. Goals: flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
       "or offset =VALUE), snapshots (delete=NAME, delete=all, keep=NAME, apply=NAME), "
-      "bitmaps (drop=NAME, drop=all, enable=NAME, disable=NAME, clear-in-use=NAME), refcounts (raise those that are too low, replace blocks and tables "
+      "bitmaps (drop=NAME, drop=all, enable=NAME, disable=NAME, clear-in-use=NAME), "
+      "discard (clusters of zeros become free), resize (size=20G), compact (a shorter file; "
+      "order=guest puts data into the order of the disk), refcounts (raise those that are too low, replace blocks and tables "
       "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
       "refcounts). Nothing is written but the plan.",
-      "flags|backing|set|snapshots|bitmaps|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
+      "flags|backing|set|snapshots|bitmaps|discard|resize|compact|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
       "Writes the image as a plan has it, as a new file or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "

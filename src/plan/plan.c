@@ -15,9 +15,12 @@ static const struct plan_goal goals[] = {
     { "set", "any field, entry or byte, by hand" },
     { "snapshots", "go back to a snapshot, or delete some" },
     { "bitmaps", "drop, enable or disable persistent bitmaps" },
+    { "discard", "give back clusters of zeros" },
+    { "resize", "a larger or smaller guest disk" },
     { "refcounts", "refcounts that are too low, missing or unreadable" },
     { "leaks", "clusters that nobody uses" },
     { "copied", "COPIED flags that do not fit the refcounts" },
+    { "compact", "move data into free space and cut the file" },
 };
 
 const struct plan_goal *plan_goal_at(size_t i)

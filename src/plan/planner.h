@@ -23,7 +23,7 @@ planner_fn planner_refcounts, planner_leaks, planner_copied;
 
 planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 
-planner_fn planner_snapshots, planner_bitmaps;
+planner_fn planner_snapshots, planner_bitmaps, planner_discard, planner_resize, planner_compact;
 
 /* Takes `round` (emptied, whatever comes of it), lets refcounts and COPIED flags follow, and
  * adds all of it to the step. */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/relocate.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "plan/edit.h"
+#include "scan/judge.h"
+#include "scan/l1walk.h"
+
+#define CLUSTERS_MAX (UINT64_C(1) << 26)
+
+bool relocation_init(struct relocation *r, const struct trial *t, struct error *err)
+{
+    *r = (struct relocation){ .n = t->img->geo.n_clusters };
+    if (r->n <= CLUSTERS_MAX)
+        r->to = calloc((size_t)r->n + 1, sizeof *r->to);
+    return r->to || err_set(err, ERR_LIMIT, "too many clusters to move them in memory");
+}
+
+void relocation_free(struct relocation *r)
+{
+    free(r->to);
+    r->to = NULL;
+}
+
+const char *relocation_refused(const struct trial *t)
+{
+    const struct scan_result *scan = t->scan;
+
+    if (t->img->hdr.crypt_method == CRYPT_LUKS)
+        return "it is encrypted with keys that depend on where a cluster lies";
+    if (t->img->geo.data_file)
+        return "its data lies in another file";
+    if (scan->partial || scan->refused.id || scan->qemu.corruptions || scan->qemu.check_errors
+        || scan->problems.count[PROBLEM_UNREADABLE])
+        return "it is damaged; repair it first";
+    if (!scan->l2 && scan->stats.l2_tables)
+        return "memory is too short for the list of L2 tables (--memory-limit)";
+    return NULL;
+}
+
+/* Structures of one cluster can be moved; longer ones stay. */
+static uint32_t single_structures(const struct image *img)
+{
+    const uint64_t words = img->geo.cluster_size / 8;
+    uint32_t owners = OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_REFTABLE | OWNER_SNAPTABLE
+        | OWNER_BITMAP_DIR | OWNER_BITMAP_TABLE;
+
+    if (img->hdr.l1_size > words)
+        owners &= ~(uint32_t)OWNER_L1_ACTIVE;
+    for (size_t i = 0; i < img->snaps.n; i++)
+        if (img->snaps.list[i].l1_size > words)
+            owners &= ~(uint32_t)OWNER_L1_SNAPSHOT;
+    if (img->hdr.refcount_table_clusters != 1)
+        owners &= ~(uint32_t)OWNER_REFTABLE;
+    if (img->snaps.whole_len > img->geo.cluster_size)
+        owners &= ~(uint32_t)OWNER_SNAPTABLE;
+    if (img->bitmaps.dir_size > img->geo.cluster_size)
+        owners &= ~(uint32_t)OWNER_BITMAP_DIR;
+    for (size_t i = 0; i < img->bitmaps.n; i++)
+        if (img->bitmaps.list[i].table_size > words)
+            owners &= ~(uint32_t)OWNER_BITMAP_TABLE;
+    return owners;
+}
+
+bool relocation_possible(const struct trial *t, uint64_t cl)
+{
+    const uint32_t data = OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE;
+    const uint32_t one = OWNER_L2 | OWNER_REFBLOCK | OWNER_BITMAP_DATA
+        | single_structures(t->img);
+    struct map_cell cell;
+    uint32_t kinds;
+
+    map_get(t->scan->map, cl, &cell);
+    kinds = cell.owners & OWNER_KINDS;
+    if (!cl || !cell.counted || cell.problem || !kinds)
+        return false;
+    return !(kinds & ~data) || ((kinds & one) == kinds && !(kinds & (kinds - 1)));
+}
+
+/* --- pointers --- */
+
+struct follow {
+    const struct trial *t;
+    const struct relocation *r;
+    struct patches *step;
+    struct error *err;
+};
+
+static uint64_t place_of(const struct follow *f, uint64_t off)
+{
+    const struct geometry *geo = &f->t->img->geo;
+    uint64_t cl = off >> geo->cluster_bits;
+
+    if (cl >= f->r->n || !f->r->to[cl])
+        return off;
+    return f->r->to[cl] << geo->cluster_bits | (off & (geo->cluster_size - 1));
+}
+
+/* The word at `at` points to a cluster by the bits of `mask`. */
+static void follow_word(const struct follow *f, uint64_t at, uint64_t word, uint64_t mask)
+{
+    uint64_t now = place_of(f, word & mask);
+
+    if (now != (word & mask))
+        edit_entry(f->step, place_of(f, at), (word & ~mask) | now);
+}
+
+static void follow_header(const struct follow *f)
+{
+    static const char *const fields[] = {
+        "l1_table_offset", "refcount_table_offset", "snapshots_offset",
+    };
+    const struct image *img = f->t->img;
+    const uint64_t was[] = {
+        img->hdr.l1_table_offset, img->hdr.refcount_table_offset, img->hdr.snapshots_offset,
+    };
+
+    for (size_t i = 0; i < 3; i++)
+        if (was[i] && place_of(f, was[i]) != was[i])
+            edit_header(f->step, fields[i], place_of(f, was[i]));
+    if (img->ext.has_bitmaps)
+        follow_word(f, img->ext.bitmaps_at->data_off + 16, img->ext.bitmaps.directory_offset,
+                    UINT64_MAX);
+    for (uint64_t i = 0; i < img->reftable_n; i++)
+        if (img->reftable[i])
+            follow_word(f, img->hdr.refcount_table_offset + i * 8, img->reftable[i],
+                        REFTABLE_OFFSET_MASK);
+    for (size_t i = 0; i < img->snaps.n; i++)
+        follow_word(f, img->snaps.list[i].entry_off, img->snaps.list[i].l1_table_offset,
+                    UINT64_MAX);
+}
+
+static bool follow_table(const struct follow *f, uint64_t off, uint64_t n)
+{
+    uint8_t bytes[4096];
+
+    for (uint64_t i = 0; i < n; i += sizeof bytes / 8) {
+        size_t some = (size_t)u64_min(sizeof bytes / 8, n - i);
+
+        if (!source_read(f->t->img->src, off + i * 8, bytes, some * 8, f->err))
+            return false;
+        for (size_t k = 0; k < some; k++)
+            if (be64(bytes + k * 8) & ENTRY_OFFSET_MASK)
+                follow_word(f, off + (i + k) * 8, be64(bytes + k * 8), ENTRY_OFFSET_MASK);
+    }
+    return true;
+}
+
+static bool follow_bitmaps(const struct follow *f)
+{
+    const struct bitmaps *b = &f->t->img->bitmaps;
+
+    for (size_t i = 0; i < b->n; i++) {
+        follow_word(f, b->list[i].entry_off, b->list[i].table_offset, UINT64_MAX);
+        if (!follow_table(f, b->list[i].table_offset, b->list[i].table_size))
+            return false;
+    }
+    return true;
+}
+
+static bool l1_word(void *ctx, const struct l1_word *w)
+{
+    follow_word(ctx, w->at, w->value, ENTRY_OFFSET_MASK);
+    return true;
+}
+
+static bool follow_l1(struct follow *f)
+{
+    const struct l1_walk walk = { .img = f->t->img, .ctx = f, .word = l1_word };
+
+    return l1_walk_run(&walk) || err_set(f->err, ERR_NOMEM, "out of memory");
+}
+
+static bool follow_l2(const struct follow *f, const struct l2_table *l2, uint8_t *table)
+{
+    const struct geometry *geo = &f->t->img->geo;
+
+    if (!source_read(f->t->img->src, l2->off, table, (size_t)geo->cluster_size, f->err))
+        return false;
+    for (uint64_t j = 0; j < geo->l2_entries; j++) {
+        uint64_t at = j * geo->l2_entry_size, raw = be64(table + at);
+        enum l2_type type = l2_type_of(geo, raw);
+
+        if (type == L2_NORMAL || type == L2_ZERO_ALLOC)
+            follow_word(f, l2->off + at, raw, ENTRY_OFFSET_MASK);
+    }
+    return true;
+}
+
+static bool copy_clusters(const struct follow *f)
+{
+    const unsigned bits = f->t->img->geo.cluster_bits;
+
+    for (uint64_t cl = 0; cl < f->r->n; cl++)
+        if (f->r->to[cl]
+            && !trial_copy(f->t, f->step, f->r->to[cl] << bits, cl << bits,
+                           UINT64_C(1) << bits, f->err))
+            return false;
+    return true;
+}
+
+bool relocation_patches(const struct trial *t, const struct relocation *r,
+                        struct patches *step, struct error *err)
+{
+    struct follow f = { t, r, step, err };
+    uint8_t *table = malloc((size_t)t->img->geo.cluster_size);
+    bool ok = table || err_set(err, ERR_NOMEM, "out of memory");
+
+    ok = ok && copy_clusters(&f);
+    if (ok)
+        follow_header(&f);
+    ok = ok && follow_bitmaps(&f) && follow_l1(&f);
+    for (size_t i = 0; ok && i < t->scan->n_l2; i++)
+        ok = follow_l2(&f, &t->scan->l2[i], table);
+    free(table);
+    return ok;
+}

@@ -21,26 +21,48 @@ enum column {
 
 struct table_columns { int x[N_COLUMNS + 1]; };
 
+static bool has_subclusters(const struct table_look *look)
+{
+    return look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2;
+}
+
+/* The strip of subclusters is whole or not there; the raw word, the end of the guest range
+ * and the room of the target give way to it. */
+static void fit_subclusters(int width[N_COLUMNS], int w)
+{
+    int target = w - 4;                 /* a mark of problems is left */
+
+    if (w < 74)
+        return;
+    width[COL_STRIP] = SUBCLUSTERS + 1;
+    if (w < 110)
+        width[COL_RAW] = 0;
+    if (w < 140)
+        width[COL_GUEST] = w < 90 ? 11 : 13;
+    for (int i = 0; i < N_COLUMNS; i++)
+        target -= i == COL_TARGET ? 0 : width[i];
+    width[COL_TARGET] = target < 32 ? target : 32;
+}
+
 static struct table_columns columns_of(const struct table_look *look, int w)
 {
     bool wide = w >= 110;
     bool strip = look->table->kind == TABLE_L1 || look->table->kind == TABLE_REFTABLE;
-    bool bits = look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2;
     int width[N_COLUMNS] = {
         [COL_INDEX] = wide ? 11 : 8,
         [COL_GUEST] = wide ? 32 : 13,
         [COL_RAW] = w >= 70 ? 19 : 0,
         [COL_TARGET] = wide ? 32 : 20,
         [COL_COUNTS] = 6,
-        [COL_STRIP] = bits    ? (wide ? 34 : 0)
-                      : strip ? (wide ? STRIP + 1 : STRIP / 2 + 1)
-                              : 0,
+        [COL_STRIP] = strip ? (wide ? STRIP + 1 : STRIP / 2 + 1) : 0,
     };
     struct table_columns c = { { 0 } };
     int x = 0;
 
     if (w < 50)
         width[COL_GUEST] = 0;
+    if (has_subclusters(look))
+        fit_subclusters(width, w);
     for (int i = 0; i < N_COLUMNS; i++) {
         c.x[i] = x;
         x += width[i];
@@ -141,7 +163,7 @@ static const char *flags_of(const struct table_look *look, const struct table_ro
     if (look->table->kind == TABLE_L2) {
         switch (r->type) {
         case L2_UNALLOCATED:
-            return r->used && look->ui->img->geo.extended_l2 ? "subclusters" : "";
+            return r->bitmap >> SUBCLUSTERS ? "some zeros" : r->used ? "subclusters" : "";
         case L2_ZERO_PLAIN: return "zero";
         case L2_ZERO_ALLOC: return r->raw & OFLAG_COPIED ? "zero copied" : "zero";
         case L2_COMPRESSED: return "compressed";
@@ -282,7 +304,7 @@ static void draw_entry(const struct table_look *look, const struct area *line,
             ? ROLE_SEV + SEV_CORRUPTION : role, buf_str(&text));
     if (r->has_strip)
         draw_strip(&strip, r);
-    else if (look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2)
+    else if (has_subclusters(look) && strip.w > SUBCLUSTERS)
         draw_subclusters(&strip, r);
     put_problem(look, r, line, &c);
     buf_free(&text);
@@ -331,36 +353,60 @@ static void put_date(uint64_t sec, struct buf *out)
         buf_puts(out, text);
 }
 
+/* Where the columns of a list of snapshots begin, by the width of the screen. */
+struct snapshot_columns { int name, date, disk, state, l1; };
+
+static struct snapshot_columns snapshot_columns(int w)
+{
+    return w >= 104  ? (struct snapshot_columns){ 14, 38, 56, 66, 77 }
+         : w >= 60   ? (struct snapshot_columns){ 9, w - 54, w - 37, w - 27, w - 17 }
+                     : (struct snapshot_columns){ 9, w, w, w, w - 17 > 20 ? w - 17 : w };
+}
+
 static void draw_snapshot(const struct table_look *look, const struct area *line,
                           const struct table_row *r)
 {
     const struct snapshot *s = &look->ui->img->snaps.list[r->index];
+    const struct snapshot_columns c = snapshot_columns(line->w);
+    bool wide = line->w >= 104;
     struct buf text = BUF_INIT;
     char size[TEXT_NUM];
     char state[TEXT_NUM];
-    int x;
 
     buf_printf(&text, "%" PRIu64 "  ", r->index + 1);
     text_visible(&text, s->id, strlen(s->id));
-    draw_cut(line, 0, 1, 12, ROLE_TEXT, buf_str(&text));
+    draw_cut(line, 0, 1, c.name - 2, ROLE_TEXT, buf_str(&text));
     buf_reset(&text);
     text_visible(&text, s->name, strlen(s->name));
-    draw_cut(line, 0, 14, 23, ROLE_NAME, buf_str(&text));
+    draw_cut(line, 0, c.name, (c.date < c.l1 ? c.date : c.l1) - c.name - 1, ROLE_NAME,
+             buf_str(&text));
     buf_reset(&text);
     put_date(s->date_sec, &text);
-    draw_cut(line, 0, 38, 17, ROLE_TEXT, buf_str(&text));
-    draw_cut(line, 0, 56, 12, ROLE_NUMBER, text_size(size, s->disk_size));
-    draw_cut(line, 0, 66, 10, ROLE_NUMBER,
+    draw_cut(line, 0, c.date, 16, ROLE_TEXT, buf_str(&text));
+    draw_cut(line, 0, c.disk, 9, ROLE_NUMBER, text_size(size, s->disk_size));
+    draw_cut(line, 0, c.state, 9, ROLE_NUMBER,
              s->vm_state_size ? text_size(state, s->vm_state_size) : "\u2013");
     buf_reset(&text);
-    buf_printf(&text, "\u2192 0x%" PRIx64 ", %" PRIu64 " %s", s->l1_table_offset,
-               s->l1_size, s->l1_size == 1 ? "entry" : "entries");
-    x = draw_cut(line, 0, 77, line->w - 77, ROLE_LINK, buf_str(&text));
+    buf_printf(&text, "\u2192 0x%" PRIx64, s->l1_table_offset);
+    if (wide)
+        buf_printf(&text, ", %" PRIu64 " %s", s->l1_size,
+                   s->l1_size == 1 ? "entry" : "entries");
+    draw_cut(line, 0, c.l1, line->w - c.l1 - 2, ROLE_LINK, buf_str(&text));
     if (r->problems && look->ui->scan)
-        draw_text(line, 0,
-                  line->w >= 80 ? (x + 2 < line->w ? x + 2 : line->w - 2) : line->w - 2,
-                  ROLE_SEV + SEV_CORRUPTION, "!");
+        draw_text(line, 0, line->w - 1, ROLE_SEV + SEV_CORRUPTION, "!");
     buf_free(&text);
+}
+
+static void draw_snapshot_heads(const struct area *line)
+{
+    const struct snapshot_columns c = snapshot_columns(line->w);
+
+    draw_cut(line, 0, 1, c.name - 2, ROLE_DIM, line->w >= 104 ? "number, id" : "no, id");
+    draw_text(line, 0, c.name, ROLE_DIM, "name");
+    draw_text(line, 0, c.date, ROLE_DIM, "taken (UTC)");
+    draw_text(line, 0, c.disk, ROLE_DIM, "disk");
+    draw_text(line, 0, c.state, ROLE_DIM, "VM state");
+    draw_text(line, 0, c.l1, ROLE_DIM, "L1 table");
 }
 
 static void put_bitmap_flags(const struct bitmap *b, struct buf *out)
@@ -421,9 +467,7 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
     enum table_kind kind = look->table->kind;
 
     if (kind == TABLE_SNAPSHOTS) {
-        draw_text(line, 0, 1, ROLE_DIM,
-                  "number, id   name                    taken (UTC)");
-        draw_text(line, 0, 56, ROLE_DIM, "disk      VM state   L1 table");
+        draw_snapshot_heads(line);
         return;
     }
     if (kind == TABLE_BITMAPS) {

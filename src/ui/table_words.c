@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "qcow2/spec.h"
 #include "ui/table_draw.h"
 
 static void say_counts(const struct table_row *r, struct buf *out)
@@ -48,6 +49,19 @@ static void say_listed(const struct table_look *look, const struct table_row *r,
     }
 }
 
+/* "subclusters: 3 stored, 8 zeros, 21 not here" of an extended entry. */
+static void say_subclusters(const struct table_row *r, struct buf *out)
+{
+    int stored = __builtin_popcount((uint32_t)r->bitmap);
+    int zero = __builtin_popcount((uint32_t)(r->bitmap >> SUBCLUSTERS));
+    int both = __builtin_popcount((uint32_t)(r->bitmap & r->bitmap >> SUBCLUSTERS));
+
+    buf_printf(out, "; subclusters: %d stored, %d zeros, %d unallocated", stored - both,
+               zero - both, SUBCLUSTERS - stored - zero + both);
+    if (both)
+        buf_printf(out, ", %d both stored and zeros", both);
+}
+
 void table_row_text(const struct table_look *look, const struct table_row *r,
                     struct buf *out)
 {
@@ -77,7 +91,12 @@ void table_row_text(const struct table_look *look, const struct table_row *r,
         if (compressed)
             buf_printf(out, " (at most %" PRIu64 " bytes)", r->target_len);
         if (look->table->kind == TABLE_L2 && !compressed)
-            buf_printf(out, " \u00b7 %s", l2_type_name(r->type));
+            buf_printf(out, " \u00b7 %s",
+                       r->type == L2_UNALLOCATED && r->bitmap ? "no cluster"
+                                                               : l2_type_name(r->type));
+        if (look->table->kind == TABLE_L2 && look->ui->img->geo.extended_l2 && !compressed &&
+            r->bitmap)
+            say_subclusters(r, out);
     }
     say_counts(r, out);
 }

@@ -37,8 +37,10 @@ static void fit_subclusters(int width[N_COLUMNS], int w)
     width[COL_STRIP] = SUBCLUSTERS + 1;
     if (w < 110)
         width[COL_RAW] = 0;
+    if (w < 90)
+        width[COL_INDEX] = 7;
     if (w < 140)
-        width[COL_GUEST] = w < 90 ? 11 : 13;
+        width[COL_GUEST] = w < 90 ? 10 : 13;
     for (int i = 0; i < N_COLUMNS; i++)
         target -= i == COL_TARGET ? 0 : width[i];
     width[COL_TARGET] = target < 32 ? target : 32;
@@ -286,7 +288,7 @@ static void draw_entry(const struct table_look *look, const struct area *line,
     buf_printf(&text, "[%" PRIu64 "]", r->index);
     put(line, &c, COL_INDEX, role, buf_str(&text));
     buf_reset(&text);
-    put_guest(look, r, line->w >= 110, &text);
+    put_guest(look, r, c.x[COL_RAW] - c.x[COL_GUEST] > 30, &text);
     put(line, &c, COL_GUEST, role, buf_str(&text));
     buf_reset(&text);
     buf_printf(&text, r->unreadable ? "unreadable" : "0x%016" PRIx64, r->raw);
@@ -479,7 +481,8 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
     put(line, &c, COL_INDEX, ROLE_DIM, "index");
     put(line, &c, COL_GUEST, ROLE_DIM,
         kind == TABLE_REFTABLE ? "file from" : kind == TABLE_REFBLOCK ? "cluster"
-        : line->w >= 110 ? "guest range" : "guest from");
+        : c.x[COL_RAW] - c.x[COL_GUEST] > 30 ? "guest range"
+        : c.x[COL_RAW] - c.x[COL_GUEST] < 12 ? "guest" : "guest from");
     put(line, &c, COL_RAW, ROLE_DIM, kind == TABLE_REFBLOCK ? "file offset" : "raw");
     put(line, &c, COL_TARGET, ROLE_DIM,
         kind == TABLE_REFBLOCK ? "what it is" : "points to");

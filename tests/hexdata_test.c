@@ -54,24 +54,26 @@ static void the_stream_around_a_byte_is_found(void **state)
     struct builder *b = builder_new(BUILDER_DEFAULTS);
     struct hex_stream s;
     struct image *img;
-    struct ui ui;
+    struct site site;
     struct place p = { .kind = PLACE_FILE_OFFSET, .guest_off = NO_ADDRESS };
     uint64_t first = builder_map_compressed(b, 4);
     uint64_t second = builder_map_compressed(b, 6);
 
     (void)state;
     img = builder_open(b);
-    ui = (struct ui){ .img = img, .search = "" };
     p.file_off = second;
-    site_at(img, NULL, NULL, p.file_off, &ui.site);
-    assert_true(stream_of_place(&ui, &p, &s, NULL));
+    site_at(img, NULL, NULL, p.file_off, &site);
+    assert_true(stream_find(&(struct stream_query){ img, NULL, site.place, p, 1 }, NULL, &s,
+                            NULL));
     assert_true(s.host_off <= second && second - s.host_off < s.host_len);
     p.file_off = first;
-    assert_true(stream_of_place(&ui, &p, &s, NULL));
+    assert_true(stream_find(&(struct stream_query){ img, NULL, site.place, p, 1 }, NULL, &s,
+                            NULL));
     assert_int_equal(s.guest_off, 4 << 12);
     p.file_off = b->l1_off;
-    site_at(img, NULL, NULL, p.file_off, &ui.site);
-    assert_false(stream_of_place(&ui, &p, &s, NULL));
+    site_at(img, NULL, NULL, p.file_off, &site);
+    assert_false(stream_find(&(struct stream_query){ img, NULL, site.place, p, 1 }, NULL, &s,
+                             NULL));
     image_close(img);
     builder_free(b);
 }

@@ -42,19 +42,19 @@ static const struct { const char *name, *sample; struct play play;
     { "tables",
       "snapshots",
       { .script =
-            "wait 4 shot:l1 Enter shot:l2 u shot:used d shot:decimal "
-            "h t shot:refcounts Enter shot:block t shot:snapshots Enter shot:snapshot-l1",
+            "wait 4 shot:l1 Enter shot:l2 u wait shot:used d shot:decimal "
+            "h t wait shot:refcounts Enter wait shot:block t shot:snapshots Enter shot:snapshot-l1",
         .roles = true } },
     { "tables-damaged",
       "l2-overwritten",
       { .script = "wait 4 shot:l1 n shot:first-problem n shot:second", .roles = true } },
     { "tables-wide",
       "extended-l2",
-      { .script = "wait 4 shot:l1 Enter u shot:subclusters", .cols = 160, .rows = 30 } },
+      { .script = "wait 4 shot:l1 Enter u wait shot:subclusters", .cols = 160, .rows = 30 } },
     { "bitmaps", "bitmaps", { .script = "wait 4 t t t shot:list Enter shot:table" } },
     { "compressed",
       "compressed",
-      { .script = "wait 4 Enter u j j shot:entries Enter shot:stream z shot:plain" } },
+      { .script = "wait 4 Enter u wait j j shot:entries Enter shot:stream z wait shot:plain" } },
     { "ascii",
       "truncated",
       { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex", .ascii = true } },

@@ -92,7 +92,7 @@ static void used_entries_are_found_and_no_others(void **state)
     builder_map(b, 511);
     img = builder_open(b);
     table_resolve(img, &t);
-    assert_true(table_used(img, &t, &used, &n, NULL));
+    assert_true(table_used(img, &t, NULL, &used, &n, NULL));
     assert_int_equal(n, 3);
     assert_int_equal(used[0], 1);
     assert_int_equal(used[1], 200);

@@ -72,10 +72,11 @@ bool table_problem_rows(const struct image *img, const struct table *t,
                         const struct problem *p, uint64_t *first, uint64_t *last);
 
 /* Indices of the entries that are in use, as a new array (caller frees). False without
- * memory, on I/O errors, or when the table has more than TABLE_FILTER_MAX entries. */
+ * memory, on I/O errors, when the table has more than TABLE_FILTER_MAX entries, and when run
+ * (NULL: nobody looks) was cancelled. */
 #define TABLE_FILTER_MAX (UINT64_C(1) << 24)
-bool table_used(const struct image *img, const struct table *t, uint32_t **out, size_t *n,
-                struct error *err);
+bool table_used(const struct image *img, const struct table *t, struct task_run *run,
+                uint32_t **out, size_t *n, struct error *err);
 
 /* Looks for the next (dir > 0) or previous entry, from entry `index` of `table` on, that points
  * to the cluster or the compressed data in which host byte `wanted` lies: in this table, and

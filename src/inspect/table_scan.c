@@ -61,8 +61,8 @@ static void collect_used(void *arg, const struct image *img, const struct table 
         used->list[used->n++] = (uint32_t)index;
 }
 
-bool table_used(const struct image *img, const struct table *t, uint32_t **out, size_t *n,
-                struct error *err)
+bool table_used(const struct image *img, const struct table *t, struct task_run *run,
+                uint32_t **out, size_t *n, struct error *err)
 {
     struct used used = { NULL, 0 };
 
@@ -72,9 +72,13 @@ bool table_used(const struct image *img, const struct table *t, uint32_t **out, 
     used.list = calloc((size_t)t->n + 1, sizeof *used.list);
     if (!used.list)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (!each_entry(img, t, collect_used, &used, NULL, err)) {
+    if (!each_entry(img, t, collect_used, &used, run, err)) {
         free(used.list);
         return false;
+    }
+    if (run && run->cancel) {
+        free(used.list);
+        return err_set(err, ERR_CANCELLED, "stopped");
     }
     *out = used.list;
     *n = used.n;

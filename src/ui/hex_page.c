@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* What the hex view shows of places that have no bytes in the file. */
+/* What the hex view shows of places that have no bytes in the file, and its lesson. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -123,4 +123,37 @@ void hex_page_draw(const struct hex_page *page, const struct area *a)
         buf_free(&line);
         text += len + (text[len] == '\n');
     }
+}
+
+void hex_teach(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct hex_view *v = state;
+    const struct site *site = &ui->site;
+    const struct geometry *geo = &ui->img->geo;
+
+    buf_puts(
+        out,
+        "The bytes of the file as they are. All numbers of the format are big endian: "
+        "the first byte counts most. The field under the cursor is marked and "
+        "explained below; Enter follows it when it is a pointer.\n\n");
+    buf_printf(out,
+               "  byte 0x%" PRIx64 " / 0x%" PRIx64 " = cluster %" PRIu64 ", byte %" PRIu64
+               " in it\n\n",
+               v->at, geo->cluster_size, geo_cluster_of(geo, v->at),
+               v->at & (geo->cluster_size - 1));
+    if (site->place.kind != PLACE_NONE && site->table) {
+        buf_printf(out, "Here lies: %s (specification: \"%s\").\n\n", site->table->title,
+                   site->table->spec);
+        for (size_t i = 0; i < site->table->n; i++) {
+            const struct field *f = &site->table->field[i];
+
+            if (site->table->bits)
+                buf_printf(out, "  bits %2u to %2u  %s: %s\n", f->off,
+                           (unsigned)f->off + f->width - 1, f->name, f->meaning);
+            else if (f->width)
+                buf_printf(out, "  byte %3u, %u long  %s: %s\n", f->off, f->width,
+                           f->name, f->meaning);
+        }
+    }
+    buf_puts(out, "\nSearch takes text, or bytes typed as: hex 51 46 49 fb\n");
 }

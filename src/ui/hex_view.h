@@ -5,6 +5,7 @@
 #define QCHECK_UI_HEX_VIEW_H
 
 #include "ui/hex_search.h"
+#include "ui/hex_unpack.h"
 #include "ui/hexdata.h"
 #include "ui/view.h"
 
@@ -46,6 +47,8 @@ struct hex_view {
     struct needle needle;       /* what was searched last; len 0: nothing */
     int dir;
     struct hex_hunt hunt;
+    struct hex_unpack unpack;
+    bool unpack_next;           /* when the search that was stopped has ended */
     struct place said;          /* place reported last */
 };
 
@@ -57,6 +60,7 @@ bool hex_has_title(const struct hex_view *v, int rows);
 int hex_column(const struct hex_view *v, int i);
 int hex_text_column(const struct hex_view *v, int i);
 
+void hex_teach(const void *state, const struct ui *ui, struct buf *out); /* hex_page.c */
 void hex_draw(const void *state, const struct ui *ui, const struct area *a);
 
 #endif

@@ -92,15 +92,17 @@ static bool stream_of_guest(const struct image *img, uint32_t layer, uint64_t gu
 }
 
 /* Asks everyone who points to the cluster of this byte. */
-static bool stream_around(const struct ui *ui, uint64_t off, struct hex_stream *out,
-                          struct error *err)
+static bool stream_around(const struct stream_query *q, _Atomic bool *cancel,
+                          struct hex_stream *out, struct error *err)
 {
-    struct referrers_query query = { ui->img, ui->scan, geo_cluster_of(&ui->img->geo, off),
-                                     1, 4096, ui->threads };
+    const struct geometry *geo = &q->img->geo;
+    uint64_t off = q->place.file_off;
+    struct referrers_query query = { q->img, q->scan, geo_cluster_of(geo, off), 1, 4096,
+                                     q->threads };
     struct referrers r;
     bool found = false;
 
-    if (!referrers_find(&query, NULL, NULL, &r, err))
+    if (!referrers_find(&query, cancel, NULL, &r, err))
         return false;
     for (size_t i = 0; i < r.n && !found; i++) {
         const struct referrer *one = &r.list[i];
@@ -108,7 +110,7 @@ static bool stream_around(const struct ui *ui, uint64_t off, struct hex_stream *
         if (one->owner != OWNER_COMPRESSED || one->place.kind != PLACE_L2 ||
             off < one->host_off || off - one->host_off >= one->host_len)
             continue;
-        *out = (struct hex_stream){ geo_guest_off(&ui->img->geo, one->place.i, one->place.j),
+        *out = (struct hex_stream){ geo_guest_off(geo, one->place.i, one->place.j),
                                 one->place.layer, one->host_off, one->host_len };
         found = true;
     }
@@ -118,20 +120,18 @@ static bool stream_around(const struct ui *ui, uint64_t off, struct hex_stream *
     return found;
 }
 
-bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stream *out,
-                     struct error *err)
+bool stream_find(const struct stream_query *q, _Atomic bool *cancel, struct hex_stream *out,
+                 struct error *err)
 {
-    const struct geometry *geo = &ui->img->geo;
-    const struct site *site = &ui->site;
+    const struct geometry *geo = &q->img->geo;
+    const struct place *p = &q->place;
 
-    if (site->place.kind == PLACE_L2 &&
-        stream_of_guest(ui->img, site->place.layer,
-                        geo_guest_off(geo, site->place.i, site->place.j), out))
+    if (q->site.kind == PLACE_L2 &&
+        stream_of_guest(q->img, q->site.layer, geo_guest_off(geo, q->site.i, q->site.j), out))
         return true;
-    if (p->guest_off != NO_ADDRESS &&
-        stream_of_guest(ui->img, p->layer, p->guest_off, out))
+    if (p->guest_off != NO_ADDRESS && stream_of_guest(q->img, p->layer, p->guest_off, out))
         return true;
-    if (site->place.kind != PLACE_NONE || p->file_off == NO_ADDRESS)
+    if (q->site.kind != PLACE_NONE || p->file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "No compressed cluster here");
-    return stream_around(ui, p->file_off, out, err);
+    return stream_around(q, cancel, out, err);
 }

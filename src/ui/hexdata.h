@@ -32,10 +32,19 @@ struct hex_stream {
     uint64_t host_off, host_len;
 };
 
+/* Where to look for a compressed cluster. */
+struct stream_query {
+    const struct image *img;
+    const struct scan_result *scan;         /* or NULL */
+    struct place site;                      /* the entry or field there, or kind NONE */
+    struct place place;
+    unsigned threads;
+};
+
 /* The compressed cluster that a place means: an L2 entry or guest offset that is one, or
  * a byte of compressed data (then the tables are searched for whose it is). False with a
- * reason when there is none. */
-bool stream_of_place(const struct ui *ui, const struct place *p, struct hex_stream *out,
-                     struct error *err);
+ * reason when there is none. May run on any thread. */
+bool stream_find(const struct stream_query *q, _Atomic bool *cancel, struct hex_stream *out,
+                 struct error *err);
 
 #endif

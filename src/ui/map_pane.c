@@ -69,6 +69,14 @@ static int tile_columns(const struct map_pane *p, int rows, int cols, enum map_s
     return p->n <= (uint64_t)(cols / w) * (uint64_t)rows ? w : 1;
 }
 
+enum map_style pane_style(const struct map_pane *p, int rows, int cols,
+                          enum map_style style)
+{
+    /* no need to put two into a character */
+    return style == STYLE_HALF && p->n <= (uint64_t)rows * (uint64_t)cols ? STYLE_FULL
+                                                                           : style;
+}
+
 void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert,
               bool shades)
 {
@@ -77,8 +85,7 @@ void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool
     rows = rows < 1 ? 1 : rows > 1000 ? 1000 : rows;
     cols = cols < 1 ? 1 : cols > 1000 ? 1000 : cols;
     p->tile_w = tile_columns(p, rows, cols, style);
-    if (style == STYLE_HALF && p->n <= (uint64_t)rows * (uint64_t)cols)
-        style = STYLE_FULL;             /* no need to put two into a character */
+    style = pane_style(p, rows, cols, style);
     p->style = style;
     p->shades = shades;
     tile_rows = style == STYLE_HALF ? rows * 2 : rows;
@@ -271,12 +278,33 @@ static unsigned shade_of(const struct map_pane *p, const struct tile *t)
     return t->paint >= PAINT_RAMP ? (shade + 1) / 2 : shade;
 }
 
+/* Problems, and with few colours what shares its colour with others, have letters. */
+static bool needs_letter(const struct map_pane *p, const struct tile *t)
+{
+    return !t->unread && (t->problem || (!p->shades && !palette_has_hue(t->paint)));
+}
+
+/* Of two tiles in one character, with few colours: the one that its colour alone does not
+ * tell, the graver one first; it takes the whole character. NULL: colours tell both. */
+static const struct tile *lettered_of(const struct map_pane *p, const struct tile *up,
+                                      const struct tile *low)
+{
+    bool upper = up && !p->shades && needs_letter(p, up);
+    bool lower = low && !p->shades && needs_letter(p, low);
+
+    return upper && !(lower && low->problem) ? up : lower ? low : NULL;
+}
+
 static void draw_half(const struct map_pane *p, const struct area *a, int y, int x)
 {
     const struct tile *up = tile_at(p, 2 * y, x);
     const struct tile *low = tile_at(p, 2 * y + 1, x);
+    const struct tile *lettered = lettered_of(p, up, low);
 
-    if (up && up->unread && (!low || low->unread)) {
+    if (lettered) {
+        draw_cell(a, y, x, (unsigned char)lettered->letter, role_of(lettered), NO_BACK,
+                  ATTR_REVERSE);
+    } else if (up && up->unread && (!low || low->unread)) {
         draw_cell(a, y, x, CH_LIGHT, role_of(up), NO_BACK, 0);
     } else if (up) {
         draw_cell(a, y, x, CH_UPPER, role_of(up), low ? role_of(low) : NO_BACK, 0);
@@ -295,12 +323,6 @@ static uint32_t block_of(const struct tile *t)
     };
 
     return t->unread ? CH_LIGHT : by_eighths[t->eighths];
-}
-
-/* Problems, and with few colours what shares its colour with others, have letters. */
-static bool needs_letter(const struct map_pane *p, const struct tile *t)
-{
-    return !t->unread && (t->problem || (!p->shades && !palette_has_hue(t->paint)));
 }
 
 /* The letter of a tile: where there is room for a '!' beside it, its own. */

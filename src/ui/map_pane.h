@@ -37,6 +37,10 @@ struct map_pane {
 void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui);
 void pane_free(struct map_pane *p);
 
+/* The style that an area of that many characters gets when `style` is asked for. */
+enum map_style pane_style(const struct map_pane *p, int rows, int cols,
+                          enum map_style style);
+
 /* Fits the map to an area of that many characters and brings the cursor into sight. */
 void pane_fit(struct map_pane *p, int rows, int cols, enum map_style style, bool hilbert,
               bool shades);

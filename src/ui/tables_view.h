@@ -19,8 +19,20 @@ struct table_hunt {
     struct table_quest s;
 };
 
+/* The used entries of a table, to hide the others; its thread owns the last rows until the
+ * task has ended. */
+struct table_sift {
+    struct task *task;          /* NULL: none goes on */
+    bool dropped;               /* its outcome is not wanted any more */
+    const struct image *img;
+    struct table table;
+    uint32_t *used;             /* owned */
+    size_t n;
+};
+
 struct tables_view {
     struct table_hunt hunt;
+    struct table_sift sift;
     struct table table;
     struct list list;           /* of shown rows: all, or those in `used` */
     bool hide_unused;

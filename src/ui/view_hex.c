@@ -9,7 +9,6 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "qcow2/decompress.h"
 #include "scan/guest.h"
 #include "ui/hex_view.h"
 
@@ -35,9 +34,11 @@ static void leave_plain(struct hex_view *v)
     v->page.title[0] = '\0';
 }
 
-/* The person has moved on: no hit is wanted any more. */
+/* The person has moved on: no hit, and no cluster, is wanted any more. */
 static void hunt_drop(struct hex_view *v)
 {
+    v->unpack_next = false;
+    hex_unpack_drop(&v->unpack);
     v->hunt.again = false;
     v->hunt.dropped = true;
     if (v->hunt.task)
@@ -50,6 +51,7 @@ static void hex_destroy(void *state)
 
     hunt_drop(v);
     task_finish(v->hunt.task, NULL);
+    hex_unpack_free(&v->unpack);
     free(v->plain);
     hexdata_free(&v->data);
     free(v);
@@ -161,38 +163,32 @@ static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
     request_moved(req, &p);
 }
 
-/* Shows v->stream decompressed. */
-static bool open_plain(struct hex_view *v, const struct ui *ui, struct request *req)
+static void unpack_start(struct hex_view *v, struct request *req)
 {
-    uint8_t *plain = calloc(1, ui->img->geo.cluster_size);
     struct error err;
 
-    if (!plain) {
-        request_message(req, "out of memory");
-        return false;
-    }
-    if (!cluster_decompress(ui->img, v->stream.host_off, v->stream.host_len, plain, &err)) {
-        free(plain);
-        hex_page_undecodable(&v->stream, err.text, &v->page);
-        return false;
-    }
-    v->file_at = v->at;
-    v->plain = plain;
-    v->at = v->top = 0;
-    return true;
+    v->unpack_next = false;
+    if (!hex_unpack_start(&v->unpack, &err))
+        request_message(req, "%.250s", err.text);
 }
 
 static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request *req)
 {
-    struct error err;
+    struct hex_unpack *u = &v->unpack;
 
     if (v->plain || v->page.stream) {
         leave_plain(v);
         moved(v, ui, req);
-    } else if (!stream_of_place(ui, &ui->here, &v->stream, &err)) {
-        request_message(req, "%.250s", err.text);
-    } else if (open_plain(v, ui, req)) {
-        moved(v, ui, req);
+    } else if (u->task) {
+        request_message(req, "One moment: the cluster before is still being read");
+    } else {
+        *u = (struct hex_unpack){ .file_at = v->at,
+                                  .what = { ui->img, ui->scan, ui->site.place, ui->here,
+                                            ui->threads } };
+        if (v->hunt.task)
+            v->unpack_next = true;
+        else
+            unpack_start(v, req);
     }
 }
 
@@ -348,7 +344,9 @@ static void hex_find(void *state, const struct ui *ui, const char *text, int dir
         return;
     }
     v->dir = dir;
-    if (v->hunt.task) {
+    if (v->unpack.task) {
+        request_message(req, "A compressed cluster is being read. Esc stops it");
+    } else if (v->hunt.task) {
         v->hunt.again = true;
         task_cancel(v->hunt.task);
     } else {
@@ -356,27 +354,60 @@ static void hex_find(void *state, const struct ui *ui, const char *text, int dir
     }
 }
 
+static void say_hit(const struct hex_view *v, struct request *req)
+{
+    request_message(req, "%sn, N: next hit, hit before  Esc: n and N mean problems",
+                    !v->hunt.hit.wrapped ? "" : v->hunt.dir > 0 ? "Round to the start. "
+                                                                : "Round to the end. ");
+}
+
 static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_hit *hit,
                       struct request *req)
 {
-    if (v->plain && !(hit->pos.in_stream && hit->pos.off == v->stream.host_off))
+    bool same = v->plain && hit->pos.in_stream && hit->pos.off == v->stream.host_off;
+
+    if (hit->pos.in_stream && !same) {
+        v->unpack = (struct hex_unpack){ .hit = true, .found = true, .stream = hit->stream,
+                                         .at = hit->pos.in, .file_at = hit->pos.off,
+                                         .what = { .img = ui->img } };
+        unpack_start(v, req);
+        return;
+    }
+    if (!same)
         leave_plain(v);
     v->page.title[0] = '\0';
-    if (!hit->pos.in_stream) {
-        v->at = hit->pos.off;
-    } else {
-        if (!v->plain) {
-            v->stream = hit->stream;
-            if (!open_plain(v, ui, req))
-                return;
-            v->file_at = hit->pos.off;
-        }
-        v->at = hit->pos.in;
-    }
+    v->at = same ? hit->pos.in : hit->pos.off;
     moved(v, ui, req);
-    request_message(req, "%sn, N: next hit, hit before  Esc: n and N mean problems",
-                    !hit->wrapped ? "" : v->hunt.dir > 0 ? "Round to the start. "
-                                                         : "Round to the end. ");
+    say_hit(v, req);
+}
+
+/* A compressed cluster has come. */
+static void unpack_ended(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct hex_unpack *u = &v->unpack;
+    struct error err;
+    bool ok = hex_unpack_end(u, &err);
+
+    if (u->dropped) {
+        request_message(req, "Stopped");
+    } else if (ok) {
+        leave_plain(v);
+        v->stream = u->stream;
+        v->file_at = u->file_at;
+        v->plain = u->plain;
+        u->plain = NULL;
+        v->at = u->at;
+        v->top = 0;
+        moved(v, ui, req);
+        if (u->hit)
+            say_hit(v, req);
+    } else if (u->found) {
+        leave_plain(v);
+        v->stream = u->stream;
+        hex_page_undecodable(&v->stream, err.text, &v->page);
+    } else {
+        request_message(req, "%.250s", err.text);
+    }
 }
 
 static void hex_ended(void *state, const struct ui *ui, struct request *req)
@@ -384,10 +415,17 @@ static void hex_ended(void *state, const struct ui *ui, struct request *req)
     struct hex_view *v = state;
     struct hex_hunt *h = &v->hunt;
     struct error err;
-    bool ok = task_finish(h->task, &err);
+    bool ok;
 
+    if (!h->task) {
+        unpack_ended(v, ui, req);
+        return;
+    }
+    ok = task_finish(h->task, &err);
     h->task = NULL;
-    if (h->again) {
+    if (v->unpack_next) {
+        unpack_start(v, req);
+    } else if (h->again) {
         hunt_start(v, ui, req);
     } else if (h->dropped) {
         request_message(req, "Search stopped");
@@ -404,40 +442,8 @@ static int hex_waiting(const void *state)
 {
     const struct hex_view *v = state;
 
-    return v->hunt.task ? task_fd(v->hunt.task) : -1;
-}
-
-static void hex_teach(const void *state, const struct ui *ui, struct buf *out)
-{
-    const struct hex_view *v = state;
-    const struct site *site = &ui->site;
-    const struct geometry *geo = &ui->img->geo;
-
-    buf_puts(
-        out,
-        "The bytes of the file as they are. All numbers of the format are big endian: "
-        "the first byte counts most. The field under the cursor is marked and "
-        "explained below; Enter follows it when it is a pointer.\n\n");
-    buf_printf(out,
-               "  byte 0x%" PRIx64 " / 0x%" PRIx64 " = cluster %" PRIu64 ", byte %" PRIu64
-               " in it\n\n",
-               v->at, geo->cluster_size, geo_cluster_of(geo, v->at),
-               v->at & (geo->cluster_size - 1));
-    if (site->place.kind != PLACE_NONE && site->table) {
-        buf_printf(out, "Here lies: %s (specification: \"%s\").\n\n", site->table->title,
-                   site->table->spec);
-        for (size_t i = 0; i < site->table->n; i++) {
-            const struct field *f = &site->table->field[i];
-
-            if (site->table->bits)
-                buf_printf(out, "  bits %2u to %2u  %s: %s\n", f->off,
-                           (unsigned)f->off + f->width - 1, f->name, f->meaning);
-            else if (f->width)
-                buf_printf(out, "  byte %3u, %u long  %s: %s\n", f->off, f->width,
-                           f->name, f->meaning);
-        }
-    }
-    buf_puts(out, "\nSearch takes text, or bytes typed as: hex 51 46 49 fb\n");
+    return v->hunt.task ? task_fd(v->hunt.task)
+         : v->unpack.task ? task_fd(v->unpack.task) : -1;
 }
 
 static void hex_status(const void *state, const struct ui *ui, struct buf *out)
@@ -452,6 +458,8 @@ static void hex_status(const void *state, const struct ui *ui, struct buf *out)
         buf_printf(out, "searching %u%% ",
                    total ? (unsigned)u64_min((run->done >> 10) * 100 / total, 99) : 0);
     }
+    if (v->unpack.task)
+        buf_puts(out, "looking for the compressed cluster ");
     buf_puts(out, v->plain ? "decompressed " : "");
 }
 

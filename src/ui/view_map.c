@@ -157,9 +157,9 @@ enum map_style map_style_for(const struct ui *ui)
 static enum map_style style_of(const struct map_view *v, const struct ui *ui)
 {
     enum map_style plain = map_style_for(ui);
-    enum map_style style = v->style_chosen ? v->style : plain;
 
-    return style == STYLE_HALF ? plain : style;
+    return !v->style_chosen || (v->style == STYLE_HALF && plain == STYLE_LETTERS) ? plain
+                                                                                   : v->style;
 }
 
 static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
@@ -281,19 +281,27 @@ static void change_space(struct map_view *v, const struct ui *ui, struct request
     moved(v, ui, req);
 }
 
+/* The next style that looks different here: small maps have no half blocks. */
 static void next_style(struct map_view *v, const struct ui *ui, struct request *req)
 {
     static const char *const names[N_STYLES] = {
-        [STYLE_HALF] = "half blocks, two cells in a character, paler when less is in use",
+        [STYLE_HALF] = "half blocks, two cells in a character",
         [STYLE_FULL] = "blocks, thinner when less of the cell is in use",
         [STYLE_LETTERS] = "letters",
     };
+    const struct map_pane *p = map_focus(v);
+    enum map_style was = p->style, drawn;
+    struct map_layout l;
 
-    v->style = (enum map_style)((style_of(v, ui) + 1) % N_STYLES);
+    map_layout(v, v->rows, v->cols, &l);
+    v->style = style_of(v, ui);
     v->style_chosen = true;
-    if (v->style == STYLE_HALF && style_of(v, ui) != STYLE_HALF)
-        v->style = STYLE_FULL;
-    request_message(req, "Style: %s", names[v->style]);
+    do {
+        v->style = (enum map_style)((v->style + 1) % N_STYLES);
+        drawn = pane_style(p, l.h, l.w[v->focus], style_of(v, ui));
+    } while (drawn == was || drawn != v->style);
+    request_message(req, "Style: %s%s", names[drawn],
+                    drawn == STYLE_HALF && ui->shades ? ", paler when less is in use" : "");
 }
 
 static void next_colouring(struct map_view *v, const struct ui *ui, struct request *req)

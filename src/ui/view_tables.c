@@ -39,12 +39,22 @@ static void hunt_drop(struct tables_view *v)
         task_cancel(v->hunt.task);
 }
 
+static void sift_drop(struct tables_view *v)
+{
+    v->sift.dropped = true;
+    if (v->sift.task)
+        task_cancel(v->sift.task);
+}
+
 static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
     hunt_drop(v);
     task_finish(v->hunt.task, NULL);
+    sift_drop(v);
+    task_finish(v->sift.task, NULL);
+    free(v->sift.used);
     free(v->used);
     free(v->row);
     free(v);
@@ -76,20 +86,66 @@ static uint64_t row_of_index(const struct tables_view *v, uint64_t index)
     return low < v->n_used ? low : v->n_used ? v->n_used - 1 : 0;
 }
 
-static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t index)
+static bool sift_work(void *arg, struct task_run *run, struct error *err)
 {
+    struct table_sift *s = arg;
+
+    return table_used(s->img, &s->table, run, &s->used, &s->n, err);
+}
+
+/* Begins to look for the entries of this table that are in use, when one for an older table
+ * has ended. */
+static void sift_start(struct tables_view *v, const struct ui *ui)
+{
+    struct table_sift *s = &v->sift;
     struct error err;
 
+    if (s->task || !v->hide_unused || tables_is_list(v) || v->table.off == NO_ADDRESS)
+        return;
+    *s = (struct table_sift){ .img = ui->img, .table = v->table };
+    if (!task_start(sift_work, s, &s->task, &err)) {
+        s->task = NULL;
+        snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
+    }
+}
+
+/* All entries are rows; where unused ones are to be hidden, until the others are known. */
+static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t index)
+{
+    sift_drop(v);
     free(v->used);
     v->used = NULL;
     v->n_used = 0;
     v->fault[0] = '\0';
     v->bar_stale = true;
-    if (v->hide_unused && !tables_is_list(v) && v->table.off != NO_ADDRESS &&
-        !table_used(ui->img, &v->table, &v->used, &v->n_used, &err))
+    v->list.n = v->table.n;
+    list_go(&v->list, index);
+    sift_start(v, ui);
+}
+
+static void sift_ended(struct tables_view *v, const struct ui *ui, struct request *req)
+{
+    struct table_sift *s = &v->sift;
+    uint64_t index = v->list.at;
+    struct error err;
+    bool ok = task_finish(s->task, &err);
+
+    s->task = NULL;
+    if (s->dropped) {
+        free(s->used);
+        s->used = NULL;
+        sift_start(v, ui);
+    } else if (!ok) {
         snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
-    v->list.n = tables_filtered(v) ? v->n_used : v->table.n;
-    list_go(&v->list, row_of_index(v, index));
+        request_message(req, "%s", v->fault);
+    } else {
+        v->used = s->used;
+        v->n_used = s->n;
+        s->used = NULL;
+        v->bar_stale = true;
+        v->list.n = v->n_used;
+        list_go(&v->list, row_of_index(v, index));
+    }
 }
 
 static bool table_same(const struct table *a, const struct table *b)
@@ -246,6 +302,11 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
 
     if (action != ACT_NUMBERS && action != ACT_HIDE_UNUSED)
         hunt_drop(v);
+    if (action == ACT_STOP && v->sift.task) {
+        v->hide_unused = false;
+        sift_drop(v);
+        return;
+    }
     switch (action) {
     case ACT_OPEN: case ACT_RIGHT:
         table_open_row(ui, &v->table, row_at(v), req);
@@ -365,8 +426,13 @@ static void tables_ended(void *state, const struct ui *ui, struct request *req)
     struct tables_view *v = state;
     struct table_hunt *h = &v->hunt;
     struct error err;
-    bool ok = task_finish(h->task, &err);
+    bool ok;
 
+    if (!h->task) {
+        sift_ended(v, ui, req);
+        return;
+    }
+    ok = task_finish(h->task, &err);
     h->task = NULL;
     if (h->dropped) {
         request_message(req, "Search stopped");
@@ -384,7 +450,8 @@ static int tables_waiting(const void *state)
 {
     const struct tables_view *v = state;
 
-    return v->hunt.task ? task_fd(v->hunt.task) : -1;
+    return v->hunt.task ? task_fd(v->hunt.task)
+         : v->sift.task ? task_fd(v->sift.task) : -1;
 }
 
 static void tables_status(const void *state, const struct ui *ui, struct buf *out)

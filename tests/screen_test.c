@@ -43,7 +43,7 @@ static const struct { const char *name, *sample; struct play play;
       "snapshots",
       { .script =
             "wait 4 shot:l1 Enter shot:l2 u wait shot:used d shot:decimal "
-            "h t wait shot:refcounts Enter wait shot:block t shot:snapshots Enter shot:snapshot-l1",
+            "h t wait shot:refcounts Enter wait shot:block t shot:snapshots Enter wait shot:snapshot-l1",
         .roles = true } },
     { "tables-damaged",
       "l2-overwritten",

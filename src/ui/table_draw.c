@@ -365,6 +365,19 @@ static struct snapshot_columns snapshot_columns(int w)
                      : (struct snapshot_columns){ 9, w, w, w, w - 17 > 20 ? w - 17 : w };
 }
 
+/* A mark at the end of a row with problems; notes are none. */
+static void draw_mark(const struct table_look *look, const struct area *line,
+                      const struct table_row *r)
+{
+    enum severity s;
+
+    if (r->problems == 0 || !look->ui->scan)
+        return;
+    s = problem_info(look->ui->scan->problems.list[r->problem].kind)->severity;
+    if (s != SEV_NOTE)
+        draw_text(line, 0, line->w - 1, ROLE_SEV + s, "!");
+}
+
 static void draw_snapshot(const struct table_look *look, const struct area *line,
                           const struct table_row *r)
 {
@@ -394,8 +407,7 @@ static void draw_snapshot(const struct table_look *look, const struct area *line
         buf_printf(&text, ", %" PRIu64 " %s", s->l1_size,
                    s->l1_size == 1 ? "entry" : "entries");
     draw_cut(line, 0, c.l1, line->w - c.l1 - 2, ROLE_LINK, buf_str(&text));
-    if (r->problems && look->ui->scan)
-        draw_text(line, 0, line->w - 1, ROLE_SEV + SEV_CORRUPTION, "!");
+    draw_mark(look, line, r);
     buf_free(&text);
 }
 

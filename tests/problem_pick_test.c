@@ -72,7 +72,7 @@ static void rows_name_the_owners_under_their_record(void **state)
 
     (void)state;
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
-    pick_make(&pick, scan, &open_filter, PROBLEM_DOUBLE_ALLOCATION, ORDER_FILE);
+    pick_make(&pick, scan, NULL, &open_filter, &(struct problem_choice){ .kind = PROBLEM_DOUBLE_ALLOCATION }, ORDER_FILE);
     assert_int_equal(pick.records, 1);
     assert_int_equal(pick.n, 3);
     assert_int_equal(pick.row[1].part, PICK_OWNER);
@@ -95,14 +95,14 @@ static void filters_and_orders_agree_with_the_records(void **state)
     (void)state;
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
     f.severity = SEV_LEAK;
-    pick_make(&pick, scan, &f, N_PROBLEMS, ORDER_SEVERITY);
+    pick_make(&pick, scan, NULL, &f, &(struct problem_choice){ .kind = N_PROBLEMS }, ORDER_SEVERITY);
     assert_int_equal(pick.records, 1);
     assert_int_equal(pick.kept[PROBLEM_DOUBLE_ALLOCATION], 0);
     f = open_filter;
     assert_true(filter_parse("guest 0-4096", &f));
-    pick_make(&pick, scan, &f, N_PROBLEMS, ORDER_GUEST);
+    pick_make(&pick, scan, NULL, &f, &(struct problem_choice){ .kind = N_PROBLEMS }, ORDER_GUEST);
     assert_int_equal(pick.records, 0);
-    pick_make(&pick, scan, &open_filter, N_PROBLEMS, ORDER_SEVERITY);
+    pick_make(&pick, scan, NULL, &open_filter, &(struct problem_choice){ .kind = N_PROBLEMS }, ORDER_SEVERITY);
     for (size_t i = 1; i < pick.n; i++)
         assert_true(
             problem_info(scan->problems.list[pick.row[i - 1].problem].kind)->severity <=

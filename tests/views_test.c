@@ -245,7 +245,7 @@ static void map_of_a_running_scan_is_hatched_and_can_be_walked(void **state)
 static void both_owners_of_a_cluster_are_links(void **state)
 {
     char *got =
-        screens("double-data", "wait 3 j j Enter j Enter shot:first Backspace j j "
+        screens("double-data", "wait 3 c j j Enter j Enter shot:first Backspace j j "
                                "Enter shot:second");
 
     (void)state;
@@ -256,7 +256,7 @@ static void both_owners_of_a_cluster_are_links(void **state)
 
 static void problems_are_filtered_by_severity_text_and_guest_range(void **state)
 {
-    char *got = screens("many", "wait 3 f shot:corruptions f shot:leaks F "
+    char *got = screens("many", "wait 3 c f shot:corruptions f shot:leaks F "
                                 "/ type:l2-reserved Enter shot:text F "
                                 "/ type:guest_0x28000-0x28200 Enter shot:guest F "
                                 "/ type:guest_x Enter shot:wrong shot:all");
@@ -276,9 +276,9 @@ static void problems_are_filtered_by_severity_text_and_guest_range(void **state)
 /* The text of a problem is longer than the screen has room for: it says so and scrolls. */
 static void what_to_do_can_be_read_at_any_size(void **state)
 {
-    char *keys = screens("l2-overwritten", "size:60x16 wait 3 j shot:first Tab End shot:end "
+    char *keys = screens("l2-overwritten", "size:60x16 wait 3 c j shot:first Tab End shot:end "
                                            "Home shot:home Tab shot:places");
-    char *mouse = screens("l2-overwritten", "size:60x16 wait 3 j wheel:30,9,5 shot:end "
+    char *mouse = screens("l2-overwritten", "size:60x16 wait 3 c j wheel:30,9,5 shot:end "
                                             "wheel:-30,9,5 shot:home");
 
     (void)state;
@@ -298,8 +298,49 @@ static void next_problem_is_selected_in_the_list(void **state)
     char *got = screens("many", "wait 3 f f N shot:a N shot:b");
 
     (void)state;
-    assert_shows(shot(got, "b"), "114  all kinds");
+    assert_shows(shot(got, "b"), "114  all problems");
     assert_shows_not(shot(got, "b"), "only]");      /* the filter would hide it */
+    free(got);
+}
+
+/* Causes stand on the first screen; Enter shows what explains them, Enter again goes to the
+ * first proof. */
+static void a_cause_is_seen_without_a_key_and_its_proof_after_two(void **state)
+{
+    static const struct { const char *sample, *cause, *proof; } wrong[] = {
+        { "l2-overwritten", "An L2 table was overwritten with refcounts", "L1[1]" },
+        { "l2-wiped", "An L2 table was wiped", "L1[" },
+        { "leak", "Clusters without an owner", "cluster " },
+        { "double-data", "A cluster is used by two guest ranges", "L2[" },
+        { "truncated", "The file was cut short", "" },
+        { "refcount-zero", "Refcounts", "cluster " },
+        { "many", "An L2 table was overwritten with refcounts", "L1[5]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char *got = screens(wrong[i].sample,
+                            "wait shot:overview Enter shot:cause Enter shot:proof");
+        const char *place = strstr(shot(got, "proof"), "\n| file ");
+
+        assert_shows(shot(got, "overview"), wrong[i].cause);
+        assert_shows(shot(got, "cause"), wrong[i].cause);
+        assert_shows(shot(got, "cause"), " proof ");
+        assert_non_null(place);
+        assert_shows(place, wrong[i].proof);
+        free(got);
+    }
+}
+
+static void problems_change_between_causes_and_kinds(void **state)
+{
+    char *got = screens("l2-overwritten", "wait 3 shot:causes c shot:kinds j Enter j c shot:back");
+
+    (void)state;
+    assert_shows(shot(got, "causes"), "20  An L2 table was overwritten with refcounts");
+    assert_shows(shot(got, "causes"), "20 of 20 explained");
+    assert_shows(shot(got, "kinds"), "10  Leaked cluster");
+    assert_shows(shot(got, "back"), "20  An L2 table was overwritten with refcounts");
     free(got);
 }
 
@@ -318,7 +359,7 @@ static void nothing_in_the_overview_is_cut(void **state)
 
 static void map_in_the_overview_leads_to_the_map(void **state)
 {
-    char *got = screens("many", "wait size:200x60 shot:overview click:56,3 shot:map");
+    char *got = screens("leak", "wait size:200x60 shot:overview click:56,3 shot:map");
 
     (void)state;
     assert_shows(shot(got, "overview"), "Map of the file, 1 cell = ");
@@ -418,6 +459,8 @@ int main(void)
         cmocka_unit_test(problems_are_filtered_by_severity_text_and_guest_range),
         cmocka_unit_test(what_to_do_can_be_read_at_any_size),
         cmocka_unit_test(next_problem_is_selected_in_the_list),
+        cmocka_unit_test(a_cause_is_seen_without_a_key_and_its_proof_after_two),
+        cmocka_unit_test(problems_change_between_causes_and_kinds),
         cmocka_unit_test(nothing_in_the_overview_is_cut),
         cmocka_unit_test(map_in_the_overview_leads_to_the_map),
         cmocka_unit_test(every_hint_does_something_in_its_view),

@@ -104,9 +104,11 @@ static void carry_out(struct app *app, const struct request *req)
         where_complete(app->ui.img, &app->ui.here);
         break;
     case REQ_GO:
+        app->ui.cause = req->cause;
         app_go(app,
                req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
                &req->place, req->problem);
+        app->ui.cause = 0;
         break;
     case REQ_VIEW:
         app_go(app, req->view, &app->ui.here, app->ui.problem);

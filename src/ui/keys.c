@@ -30,6 +30,8 @@ static const struct key_row table[] = {
     { IN(VIEW_MAP), "Enter", ACT_OPEN, "open", 90,
       "Zoom in; at 1:1 open what the cluster is" },
     /* problems */
+    { IN(VIEW_PROBLEMS), "c", ACT_GROUP, "cause/kind", 65,
+      "List problems by cause or by kind" },
     { IN(VIEW_PROBLEMS), "f", ACT_FILTER, "filter", 60,
       "Show corruptions only, leaks only, warnings only, or all" },
     { IN(VIEW_PROBLEMS), "F", ACT_FILTER_NONE, NULL, 0, "Show all problems again" },
@@ -103,7 +105,7 @@ static const struct key_row table[] = {
     { NOT_HELP, "\\", ACT_SEARCH_AGAIN, NULL, 0, "Search backwards for the same" },
     { IN_ALL, "1", ACT_VIEW_1, NULL, 0, "Overview: the verdict and the totals" },
     { IN_ALL, "2", ACT_VIEW_2, NULL, 0, "Map: every cluster of the file" },
-    { IN_ALL, "3", ACT_VIEW_3, NULL, 0, "Problems, grouped by kind" },
+    { IN_ALL, "3", ACT_VIEW_3, NULL, 0, "Problems, by cause and by kind" },
     { IN_ALL, "4", ACT_VIEW_4, NULL, 0,
       "Tables: mapping, refcounts, snapshots, bitmaps" },
     { IN_ALL, "5", ACT_VIEW_5, NULL, 0, "Header: every field" },

@@ -123,6 +123,7 @@ static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds
     const struct problems *p = &ui->scan->problems;
     struct overview_line *line;
     uint64_t all = 0, explained = 0;
+    struct buf b = BUF_INIT;
     char a[TEXT_NUM];
     int n = 0;
 
@@ -140,7 +141,9 @@ static void add_problems(struct overview *o, const struct ui *ui, bool all_kinds
     add_guest_damage(o, ui);
     if (explained) {
         line = overview_add(o, SECTION_PROBLEMS, LOOK_KIND, text_group(a, all));
-        snprintf(line->text, sizeof line->text, "problems in all, by kind");
+        insight_summary(ui->insight, &b);
+        snprintf(line->text, sizeof line->text, "%s", buf_str(&b));
+        buf_free(&b);
         line->role = ROLE_TEXT;
         line->link = LINK_VIEW;
         line->which = VIEW_PROBLEMS;

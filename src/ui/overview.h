@@ -11,7 +11,7 @@
 #define OVERVIEW_KINDS      6           /* kinds of problems listed before "more kinds" */
 
 enum overview_section {
-    SECTION_PROBLEMS, SECTION_SPACE, SECTION_METADATA, SECTION_DISK, SECTION_IMAGE,
+    SECTION_CAUSES, SECTION_STEPS, SECTION_PROBLEMS, SECTION_SPACE, SECTION_METADATA, SECTION_DISK, SECTION_IMAGE,
     SECTION_CHECK, N_SECTIONS
 };
 
@@ -20,21 +20,22 @@ enum overview_look {
     LOOK_FACT,              /* label: text */
     LOOK_BAR,               /* letter, label, a bar of part/whole, text */
     LOOK_KIND,              /* a kind of problem: label is the count, text the title */
+    LOOK_STEP,              /* of what to do: label is its number */
     N_LOOKS
 };
 
-enum overview_link { LINK_NONE, LINK_PLACE, LINK_CLASS, LINK_KIND, LINK_VIEW };
+enum overview_link { LINK_NONE, LINK_PLACE, LINK_CLASS, LINK_KIND, LINK_CAUSE, LINK_VIEW };
 
 struct overview_line {
     enum overview_section section;
     enum overview_look look;
     uint8_t role;           /* of the text; of bars: of the bar and its letter */
     char letter;
-    char label[40], text[240];
+    char label[40], text[400];
     uint64_t part, whole;
     enum overview_link link;        /* where Enter goes */
     struct place place;             /* LINK_PLACE */
-    int which;                      /* class, kind or view */
+    int which;                      /* class, kind, cause or view */
 };
 
 struct overview {
@@ -55,6 +56,7 @@ struct overview_line *overview_add(struct overview *o, enum overview_section sec
 struct overview_line *overview_fact(struct overview *o, enum overview_section section,
                                     const char *label, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+unsigned overview_cause_role(const struct cause *c);
 void overview_add_causes(struct overview *o, const struct ui *ui);  /* overview_causes.c */
 void overview_add_image(struct overview *o, const struct ui *ui);   /* overview_image.c */
 

@@ -50,6 +50,10 @@ static void draw_line(const struct overview_view *v, const struct area *a, int y
         draw_cut(a, y, 1, overview_text_column(v, line) - 2, ROLE_DIM, line->label);
         draw_words(v, a, y, h, line);
         break;
+    case LOOK_STEP:
+        draw_text(a, y, 1, ROLE_NUMBER, line->label);
+        draw_words(v, a, y, h, line);
+        break;
     case LOOK_BAR:
         draw_bar_line(v, a, y, line);
         break;

@@ -136,11 +136,13 @@ static struct problem_key key_of(const struct problem *p, size_t index,
 }
 
 static void make_rows(struct problem_pick *out, const struct problems *p,
-                      const struct problem_key *keyed, size_t n)
+                      const struct problem_key *keyed, size_t n, size_t n_evidence)
 {
-    out->row = calloc(n * 3 + 1, sizeof *out->row);
+    out->row = calloc(n * 3 + n_evidence + 1, sizeof *out->row);
     if (!out->row)
         return;
+    for (size_t i = 0; i < n_evidence; i++)
+        out->row[out->n++] = (struct pick_row){ i, PICK_EVIDENCE };
     for (size_t i = 0; i < n; i++) {
         const struct problem *one = &p->list[keyed[i].problem];
 
@@ -153,13 +155,21 @@ static void make_rows(struct problem_pick *out, const struct problems *p,
     out->records = n;
 }
 
+size_t pick_cause_of(const struct insight *x, size_t problem)
+{
+    const struct cause *c = x ? insight_cause_of(x, problem) : NULL;
+
+    return c ? (size_t)(c - x->list) + 1 : CAUSE_NONE;
+}
+
 void pick_make(struct problem_pick *out, const struct scan_result *scan,
-               const struct problem_filter *filter, enum problem_kind kind,
-               enum problem_order order)
+               const struct insight *x, const struct problem_filter *filter,
+               const struct problem_choice *choice, enum problem_order order)
 {
     const struct problems *p = &scan->problems;
     struct problem_key *keyed = calloc(p->n + 1, sizeof *keyed);
     struct buf words = BUF_INIT;
+    bool one_cause = x && choice->cause != CAUSE_ANY && choice->cause <= x->n;
     size_t n = 0;
 
     pick_free(out);
@@ -174,7 +184,8 @@ void pick_make(struct problem_pick *out, const struct scan_result *scan,
             continue;
         out->kept[one->kind]++;
         out->count[one->kind] += one->count;
-        if (kind == N_PROBLEMS || one->kind == kind)
+        if ((choice->kind == N_PROBLEMS || one->kind == choice->kind) &&
+            (choice->cause == CAUSE_ANY || pick_cause_of(x, i) == choice->cause))
             keyed[n++] = key_of(one, i, order);
     }
     for (int k = 0; k < N_PROBLEMS; k++)
@@ -183,7 +194,7 @@ void pick_make(struct problem_pick *out, const struct scan_result *scan,
     if (keyed && n)
         qsort(keyed, n, sizeof *keyed, by_key);
     if (keyed)
-        make_rows(out, p, keyed, n);
+        make_rows(out, p, keyed, n, one_cause ? x->list[choice->cause - 1].n_evidence : 0);
     buf_free(&words);
     free(keyed);
 }

@@ -11,6 +11,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "ui/overview.h"
 #include "ui/where.h"
 
 #define WIDE 110 /* columns from which kinds and explanation stand side by side */
@@ -20,29 +21,68 @@ static int at_most(int a, int b)
     return a < b ? a : b;
 }
 
+static const char *mark_of(enum severity s)
+{
+    return s == SEV_CORRUPTION || s == SEV_LEAK || s == SEV_ERROR ? "\u25cf" : "\u25cb";
+}
+
+/* A row of the list of kinds or causes, in words. */
+struct group {
+    const char *mark, *title, *note;
+    uint64_t count;
+    unsigned role;
+};
+
+static struct group group_of(const struct problems_view *v, uint64_t i)
+{
+    const struct problem_choice *c = &v->row[i];
+    struct group g = { "", problems_by_cause(v) ? "all problems" : "all kinds", "", 0,
+                       ROLE_TEXT };
+
+    if (c->cause == CAUSE_NONE) {
+        g.mark = "?";
+        g.title = "no cause found";
+        g.count = v->insight->problems - v->insight->explained;
+    } else if (c->cause != CAUSE_ANY) {
+        const struct cause *cause = &v->insight->list[c->cause - 1];
+
+        g.role = overview_cause_role(cause);
+        g.mark = cause_info(cause->kind)->weight <= CAUSE_DANGER ? "\u25cf" : "\u25cb";
+        g.title = cause_info(cause->kind)->title;
+        g.note = confidence_name(cause->confidence);
+        g.count = cause->n_explained;
+    } else if (c->kind != N_PROBLEMS) {
+        const struct problem_info *info = problem_info(c->kind);
+
+        g.role = ROLE_SEV + info->severity;
+        g.mark = mark_of(info->severity);
+        g.title = info->title;
+        g.note = info->id;
+        g.count = v->pick.count[c->kind];
+    } else {
+        for (int k = 0; k < N_PROBLEMS; k++)
+            g.count += v->pick.count[k];
+    }
+    return g;
+}
+
 /* Columns of the largest count in the list of kinds. */
 static int count_columns(const struct problems_view *v)
 {
-    uint64_t all = 0;
     char n[TEXT_NUM];
 
-    for (int k = 0; k < N_PROBLEMS; k++)
-        all += v->pick.count[k];
-    return (int)strlen(text_group(n, all));
+    return (int)strlen(text_group(n, group_of(v, 0).count));
 }
 
-/* Columns that the titles of the listed kinds need, and their ids beside them. */
-static int kinds_columns(const struct problems_view *v, bool ids)
+/* Columns that the titles of the listed kinds need, and the notes beside them. */
+static int kinds_columns(const struct problems_view *v, bool notes)
 {
     size_t w = 0;
 
     for (uint64_t i = 0; i < v->kinds.n; i++) {
-        const struct problem_info *info;
+        struct group g = group_of(v, i);
 
-        if (v->row_kind[i] == N_PROBLEMS)
-            continue;
-        info = problem_info(v->row_kind[i]);
-        w = u64_max(w, strlen(info->title) + (ids ? strlen(info->id) + 2 : 0));
+        w = u64_max(w, strlen(g.title) + (notes ? strlen(g.note) + 2 : 0));
     }
     return count_columns(v) + 5 + (int)w + 1;
 }
@@ -101,11 +141,6 @@ struct problems_layout problems_layout(const struct problems_view *v, int rows, 
     return l;
 }
 
-static const char *mark_of(enum severity s)
-{
-    return s == SEV_CORRUPTION || s == SEV_LEAK || s == SEV_ERROR ? "\u25cf" : "\u25cb";
-}
-
 static void draw_head(const struct problems_view *v, const struct ui *ui,
                       const struct area *a)
 {
@@ -113,7 +148,7 @@ static void draw_head(const struct problems_view *v, const struct ui *ui,
         "corruptions", "leaks", "errors", "warnings", "notes"
     };
     const struct problems *p = &ui->scan->problems;
-    char n[TEXT_NUM];
+    char n[TEXT_NUM], all[TEXT_NUM], text[120];
     int x = 1;
 
     for (int s = 0; s < N_SEVERITIES; s++) {
@@ -137,6 +172,12 @@ static void draw_head(const struct problems_view *v, const struct ui *ui,
                         "[guest 0x%" PRIx64 " \u2013 0x%" PRIx64 "]",
                         v->filter.guest_start, v->filter.guest_end - 1) +
             1;
+    if (problems_by_cause(v)) {
+        snprintf(text, sizeof text, "%s of %s explained; c: by kind",
+                 text_group(n, v->insight->explained), text_group(all, v->insight->problems));
+        draw_cut(a, 0, x, a->w - x, ROLE_DIM, text);
+        return;
+    }
     draw_printf(a, 0, x, ROLE_DIM, "by %s%s", problem_order_name(v->order),
                 filter_is_open(&v->filter) ? "" : "; F shows all");
 }
@@ -144,26 +185,16 @@ static void draw_head(const struct problems_view *v, const struct ui *ui,
 static void draw_kind(const struct problems_view *v, const struct area *a, int y,
                       uint64_t i)
 {
-    enum problem_kind k = v->row_kind[i];
     bool cursor = !v->in_places && !v->in_words;
     int numbers = 3 + count_columns(v);
-    uint64_t count = 0;
+    struct group g = group_of(v, i);
     char n[TEXT_NUM];
 
-    if (k == N_PROBLEMS) {
-        for (int j = 0; j < N_PROBLEMS; j++)
-            count += v->pick.count[j];
-        draw_right(a, y, numbers, ROLE_NUMBER, text_group(n, count));
-        draw_text(a, y, numbers + 2, ROLE_TEXT, "all kinds");
-    } else {
-        const struct problem_info *info = problem_info(k);
-
-        draw_text(a, y, 1, ROLE_SEV + info->severity, mark_of(info->severity));
-        draw_right(a, y, numbers, ROLE_NUMBER, text_group(n, v->pick.count[k]));
-        draw_cut(a, y, numbers + 2, a->w - numbers - 2, ROLE_TEXT, info->title);
-        if (a->w >= kinds_columns(v, true))
-            draw_right(a, y, a->w - 1, ROLE_DIM, info->id);
-    }
+    draw_text(a, y, 1, g.role, g.mark);
+    draw_right(a, y, numbers, ROLE_NUMBER, g.count ? text_group(n, g.count) : "");
+    draw_cut(a, y, numbers + 2, a->w - numbers - 2, ROLE_TEXT, g.title);
+    if (a->w >= kinds_columns(v, true))
+        draw_right(a, y, a->w - 1, ROLE_DIM, g.note);
     if (i == v->kinds.at)
         draw_restyle(a, y, 0, a->w, N_ROLES, cursor ? ATTR_REVERSE : ATTR_BOLD);
 }
@@ -174,19 +205,37 @@ static void draw_title(const struct area *a, int y, const char *text, bool focus
     draw_cut(a, y, 2, a->w - 4, focused ? ROLE_STRONG : ROLE_DIM, text);
 }
 
+/* What proves a cause: a place, and what is seen there. */
+static void draw_evidence(const struct problems_view *v, const struct area *a, int y,
+                          size_t i)
+{
+    const struct evidence *e = &problems_cause(v)->evidence[i];
+    struct buf b = BUF_INIT;
+    int x = draw_text(a, y, 1, ROLE_STRONG, "proof ");
+
+    place_text(&e->place, &b);
+    x = draw_cut(a, y, x, a->w - x, ROLE_LINK, buf_str(&b));
+    if (*e->text && x + 2 < a->w)
+        draw_cut(a, y, x + 2, a->w - x - 2, ROLE_TEXT, e->text);
+    buf_free(&b);
+}
+
 static void draw_place(const struct problems_view *v, const struct ui *ui,
                        const struct area *a, int y, uint64_t i)
 {
     const struct pick_row *row = &v->pick.row[i];
-    const struct problem *p = &v->scan->problems.list[row->problem];
-    unsigned role = ROLE_SEV + problem_info(p->kind)->severity;
     struct buf b = BUF_INIT;
     struct place place = problems_place(v, row);
     uint64_t start;
     uint64_t len;
 
-    if (row->part == PICK_RECORD) {
-        draw_text(a, y, 1, role, mark_of(problem_info(p->kind)->severity));
+    if (row->part == PICK_EVIDENCE) {
+        draw_evidence(v, a, y, row->problem);
+    } else if (row->part == PICK_RECORD) {
+        const struct problem *p = &v->scan->problems.list[row->problem];
+        enum severity severity = problem_info(p->kind)->severity;
+
+        draw_text(a, y, 1, ROLE_SEV + severity, mark_of(severity));
         problem_text(p, ui->img, &b);
         draw_cut(a, y, 3, a->w - 3, ROLE_TEXT, buf_str(&b));
     } else {
@@ -217,7 +266,13 @@ static void draw_places(const struct problems_view *v, const struct ui *ui,
     char text[160];
 
     if (title) {
-        if (!problems_complete(&v->scan->problems))
+        size_t proofs = v->pick.n && problems_cause(v) ? problems_cause(v)->n_evidence : 0;
+
+        if (proofs)
+            snprintf(text, sizeof text, " %zu proof%s, %s place%s of problems (Enter goes there) ",
+                     proofs, proofs == 1 ? "" : "s", text_group(n, v->pick.records),
+                     v->pick.records == 1 ? "" : "s");
+        else if (!problems_complete(&v->scan->problems))
             snprintf(text, sizeof text,
                      " Places: %s runs; counts are exact, some places are "
                      "not kept ",
@@ -230,7 +285,8 @@ static void draw_places(const struct problems_view *v, const struct ui *ui,
     for (int y = 0; y < rows.h && v->places.top + (uint64_t)y < v->pick.n; y++)
         draw_place(v, ui, &rows, y, v->places.top + (uint64_t)y);
     if (v->pick.n == 0)
-        draw_text(&rows, 0, 1, ROLE_DIM, "nothing passes the filter");
+        draw_text(&rows, 0, 1, ROLE_DIM,
+                  filter_is_open(&v->filter) ? "nothing to go to" : "nothing passes the filter");
     if (v->in_places && !v->in_words)
         draw_cursor(&rows, (int)(v->places.at - v->places.top), 1);
 }
@@ -277,7 +333,8 @@ void problems_view_draw(const struct problems_view *v, const struct ui *ui,
     struct problems_layout l = problems_layout(v, a->h, a->w);
     struct area part;
 
-    if (!ui->scan || ui->scan->problems.n == 0 || !v->scan) {
+    if (!ui->scan || !v->scan ||
+        (ui->scan->problems.n == 0 && !problems_by_cause(v))) {
         draw_none(ui, a);
         return;
     }

@@ -8,13 +8,18 @@
 #include "ui/problem_pick.h"
 #include "ui/view.h"
 
+#define PROBLEM_GROUPS_MAX (N_PROBLEMS + N_CAUSES + 2)
+
 struct problems_view {
     struct problem_filter filter;
     enum problem_order order;
-    enum problem_kind kind;             /* chosen; N_PROBLEMS: all */
+    bool by_kind;                       /* as asked for; else by cause, where causes are */
+    struct problem_choice chosen;
     struct problem_pick pick;
     const struct scan_result *scan;     /* what it was made from; NULL: nothing yet */
-    enum problem_kind row_kind[N_PROBLEMS + 1]; /* the list of kinds; N_PROBLEMS: all */
+    const struct insight *insight;      /* of that; NULL: no causes */
+    struct problem_choice row[PROBLEM_GROUPS_MAX];  /* the list of kinds or causes, all
+                                                       of them first */
     struct list kinds, places;
     bool in_places;                     /* which of the two has the cursor ... */
     bool in_words;                      /* ... unless the explanation has it */
@@ -28,6 +33,15 @@ struct part_at { int y, x, h, w; };
 struct problems_layout { struct part_at kinds, words, places; bool titles; };
 
 struct problems_layout problems_layout(const struct problems_view *v, int rows, int cols);
+
+/* What passes a filter is counted by kind only. */
+static inline bool problems_by_cause(const struct problems_view *v)
+{
+    return !v->by_kind && v->insight && v->insight->n && filter_is_open(&v->filter);
+}
+
+/* The cause that is chosen; NULL: all, or what none explains. */
+const struct cause *problems_cause(const struct problems_view *v);
 
 /* The row under the cursor of the places; NULL: none. */
 const struct pick_row *problems_row(const struct problems_view *v);

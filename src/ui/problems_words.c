@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "scan/missing.h"
+
+#define SPANS_SAID 3
 
 /* A text that is drawn from line `top` on. */
 struct words {
@@ -34,17 +37,63 @@ static void paragraph(struct words *s, const char *label, const char *text)
     buf_free(&b);
 }
 
-/* The record that is explained; NULL: only the kind is. */
+/* The record that is explained; NULL: only the kind or the cause is. */
 static const struct pick_row *row_of(const struct problems_view *v)
 {
-    return v->in_places || v->kind == N_PROBLEMS ? problems_row(v) : NULL;
+    const struct pick_row *row = problems_row(v);
+    bool group = v->chosen.kind != N_PROBLEMS || problems_cause(v);
+
+    return (v->in_places || !group) && row && row->part != PICK_EVIDENCE ? row : NULL;
 }
 
 static enum problem_kind kind_of(const struct problems_view *v)
 {
     const struct pick_row *row = row_of(v);
 
-    return row ? v->scan->problems.list[row->problem].kind : v->kind;
+    return row ? v->scan->problems.list[row->problem].kind : v->chosen.kind;
+}
+
+static void say_spans(struct words *s, const char *label, const struct guest_spans *g)
+{
+    struct buf b = BUF_INIT;
+    char n[TEXT_NUM];
+
+    if (g->n == 0)
+        return;
+    buf_printf(&b, "%s of the guest disk: ", text_size(n, spans_bytes(g)));
+    for (size_t i = 0; i < g->n && i < SPANS_SAID; i++) {
+        buf_puts(&b, i ? ", " : "");
+        text_range(&b, g->list[i].start, g->list[i].end, TEXT_DASH);
+    }
+    if (g->n > SPANS_SAID)
+        buf_printf(&b, " and %s more ranges", text_group(n, g->n - SPANS_SAID));
+    paragraph(s, label, buf_str(&b));
+    buf_free(&b);
+}
+
+/* What happened, what it costs and what to do about it. */
+static void say_cause(struct words *s, const struct insight *x, const struct cause *c)
+{
+    const struct cause_info *info = cause_info(c->kind);
+    bool last = info->weight == CAUSE_HARMLESS && x->verdict.may_write == ANSWER_NO;
+
+    paragraph(s, "", c->text ? c->text : info->happened);
+    say_spans(s, "Lost: ", &c->lost);
+    say_spans(s, "In danger: ", &c->risk);
+    if (last)
+        paragraph(s, "What to do: ", "Nothing for this alone: the other causes come first.");
+    for (size_t i = 0; i < c->n_steps && !last; i++) {
+        char number[32];
+
+        snprintf(number, sizeof number, i ? "%zu. " : "What to do: %zu. ", i + 1);
+        paragraph(s, number, c->step[i]);
+    }
+    if (c->n_steps == 0 && !last)
+        paragraph(s, "What to do: ", info->next);
+    if (c->text)
+        paragraph(s, "How it comes about: ", info->happened);
+    paragraph(s, "How it is recognised: ", info->told);
+    paragraph(s, "What looks alike: ", info->alike);
 }
 
 /* What the kind is; with the cursor on a place, what that one is first. */
@@ -52,10 +101,19 @@ static int draw_all(const struct problems_view *v, const struct ui *ui,
                     const struct area *a, int w)
 {
     const struct pick_row *row = row_of(v);
-    const struct problem_info *info = problem_info(kind_of(v));
+    const struct cause *cause = row && v->insight
+                                    ? insight_cause_of(v->insight, row->problem) : NULL;
+    const struct problem_info *info;
     struct words s = { a, w, v->words_top, 0 };
     struct buf advice = BUF_INIT;
 
+    if (!row && problems_cause(v)) {
+        say_cause(&s, v->insight, problems_cause(v));
+        return s.y;
+    }
+    if (kind_of(v) == N_PROBLEMS)
+        return 0;
+    info = problem_info(kind_of(v));
     if (row) {
         struct buf b = BUF_INIT;
 
@@ -66,8 +124,13 @@ static int draw_all(const struct problems_view *v, const struct ui *ui,
         paragraph(&s, "", info->meaning);
     }
     paragraph(&s, "Guest: ", info->effect);
-    problem_advice(kind_of(v), missing_tables(v->scan), &advice);
-    paragraph(&s, "What to do: ", buf_str(&advice));
+    if (cause) {                        /* it knows better than the kind */
+        paragraph(&s, "Cause: ", cause_info(cause->kind)->title);
+        paragraph(&s, "What to do: ", cause_info(cause->kind)->next);
+    } else {
+        problem_advice(kind_of(v), missing_tables(v->scan), &advice);
+        paragraph(&s, "What to do: ", buf_str(&advice));
+    }
     buf_free(&advice);
     if (row)
         paragraph(&s, "Meaning: ", info->meaning);
@@ -82,7 +145,7 @@ void problems_words_fit(struct problems_view *v, const struct ui *ui,
 
     v->words_n = 0;
     v->words_h = part->h - 1;
-    if (part->h > 0 && kind_of(v) != N_PROBLEMS && grid_init(&measure, 1, 1, ui->ascii)) {
+    if (part->h > 0 && grid_init(&measure, 1, 1, ui->ascii)) {
         struct area a = grid_area(&measure);
 
         v->words_n = draw_all(v, ui, &a, part->w - 2);
@@ -97,15 +160,18 @@ void problems_words_fit(struct problems_view *v, const struct ui *ui,
 void problems_words_draw(const struct problems_view *v, const struct ui *ui,
                          const struct area *a)
 {
-    const struct problem_info *info;
+    const struct cause *cause = row_of(v) ? NULL : problems_cause(v);
     struct area in = area_part(a, 1, 1, -1, -2);
     int room = a->w - 4;
+    const char *title, *note;
     char text[200];
     char more[80] = "";
 
-    if (kind_of(v) == N_PROBLEMS)
+    if (kind_of(v) == N_PROBLEMS && !cause)
         return;
-    info = problem_info(kind_of(v));
+    title = cause ? cause_info(cause->kind)->title : problem_info(kind_of(v))->title;
+    note = cause ? confidence_name(cause->confidence)
+                 : severity_name(problem_info(kind_of(v))->severity);
     if (v->words_n > v->words_h && v->in_words)
         snprintf(more, sizeof more, " %d\u2013%d of %d %s ", v->words_top + 1,
                  v->words_top + v->words_h, v->words_n,
@@ -113,9 +179,9 @@ void problems_words_draw(const struct problems_view *v, const struct ui *ui,
     else if (v->words_n > v->words_h)
         snprintf(more, sizeof more, " Tab: more %s ", v->words_top ? "\u25b2" : "\u25bc");
     room -= text_columns(a, more);
-    snprintf(text, sizeof text, " %s (%s) ", info->title, severity_name(info->severity));
+    snprintf(text, sizeof text, " %s (%s) ", title, note);
     if (text_columns(a, text) > room)
-        snprintf(text, sizeof text, " %s ", info->title);
+        snprintf(text, sizeof text, " %s ", title);
     draw_hline(a, 0, 0, a->w);
     draw_cut(a, 0, 2, room, v->in_words ? ROLE_STRONG : ROLE_TEXT, text);
     draw_right(a, 0, a->w - 1, ROLE_STRONG, more);

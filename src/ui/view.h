@@ -63,6 +63,9 @@ struct ui {
                                                is, where known; else kind NONE */
     size_t problem;                         /* index in scan->problems.list of the problem
                                                last jumped to, or NO_PROBLEM */
+    size_t cause;                           /* while a view is shown: the cause that this
+                                               is about, a number of insight->list from 1;
+                                               else 0 */
     const char *search;                     /* last search text, "" at first */
     bool ascii;                             /* no block characters */
     bool colour;                            /* false: mono; glyphs must tell everything */
@@ -92,6 +95,7 @@ struct request {
     struct place place;
     enum view_id view;
     size_t problem;         /* REQ_GO: which problem this is about, or NO_PROBLEM */
+    size_t cause;           /* REQ_GO: as ui->cause */
     bool alarm;             /* the message is about something that went wrong */
     char message[300];      /* shown in the last line until the next key; "": none */
 };

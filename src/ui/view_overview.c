@@ -50,7 +50,7 @@ int overview_text_column(const struct overview_view *v, const struct overview_li
 {
     int label = v->label[overview_column(v, line->section)][line->look];
 
-    return label + (line->look == LOOK_FACT ? 3 : 5);
+    return label + (line->look == LOOK_FACT || line->look == LOOK_STEP ? 3 : 5);
 }
 
 
@@ -72,7 +72,7 @@ static int rows_of(const struct overview_view *v, const struct area *measure,
 {
     int w = v->w - overview_text_column(v, line) - 1;
 
-    if ((line->look != LOOK_FACT && line->look != LOOK_KIND) || w < 8)
+    if (line->look == LOOK_HEADING || line->look == LOOK_BAR || w < 8)
         return 1;
     return draw_wrapped(measure, 0, 0, w, ROLE_TEXT, line->text, 0);
 }
@@ -301,6 +301,10 @@ static void follow(const struct overview_view *v, const struct ui *ui,
             break;
         request_go(req, &ui->scan->problems.list[problem].place, VIEW_PROBLEMS);
         req->problem = problem;
+        break;
+    case LINK_CAUSE:
+        request_go(req, &ui->here, VIEW_PROBLEMS);
+        req->cause = (size_t)line->which;
         break;
     case LINK_VIEW:
         req->kind = REQ_VIEW;

@@ -16,7 +16,7 @@ static bool problems_create(const struct ui *ui, void **state)
     if (!v)
         return false;
     v->filter.severity = N_SEVERITIES;
-    v->kind = N_PROBLEMS;
+    v->chosen.kind = N_PROBLEMS;
     v->order = ORDER_SEVERITY;
     *state = v;
     return true;
@@ -32,36 +32,59 @@ static void problems_destroy(void *state)
 
 /* --- what is listed --- */
 
-static void make(struct problems_view *v, const struct scan_result *scan)
+const struct cause *problems_cause(const struct problems_view *v)
+{
+    return v->insight && v->chosen.cause != CAUSE_ANY && v->chosen.cause <= v->insight->n
+               ? &v->insight->list[v->chosen.cause - 1] : NULL;
+}
+
+static size_t list_causes(struct problems_view *v, size_t n)
+{
+    for (size_t i = 0; i < v->insight->n && n + 1 < PROBLEM_GROUPS_MAX; i++)
+        v->row[n++] = (struct problem_choice){ N_PROBLEMS, i + 1 };
+    if (v->insight->explained < v->insight->problems)
+        v->row[n++] = (struct problem_choice){ N_PROBLEMS, CAUSE_NONE };
+    return n;
+}
+
+static size_t list_kinds(struct problems_view *v, size_t n)
+{
+    for (int s = 0; s < N_SEVERITIES; s++)
+        for (int k = 0; k < N_PROBLEMS; k++)
+            if (v->pick.kept[k] && (int)problem_info((enum problem_kind)k)->severity == s)
+                v->row[n++] = (struct problem_choice){ (enum problem_kind)k, CAUSE_ANY };
+    return n;
+}
+
+static void make(struct problems_view *v, const struct ui *ui)
 {
     size_t n = 0;
     uint64_t at = 0;
 
-    v->scan = scan;
-    pick_make(&v->pick, scan, &v->filter, v->kind, v->order);
-    v->row_kind[n++] = N_PROBLEMS;
-    for (int s = 0; s < N_SEVERITIES; s++)
-        for (int k = 0; k < N_PROBLEMS; k++)
-            if (v->pick.kept[k] && (int)problem_info((enum problem_kind)k)->severity == s)
-                v->row_kind[n++] = (enum problem_kind)k;
+    v->scan = ui->scan;
+    v->insight = ui->insight;
+    pick_make(&v->pick, v->scan, v->insight, &v->filter, &v->chosen, v->order);
+    v->row[n++] = (struct problem_choice){ N_PROBLEMS, CAUSE_ANY };
+    n = problems_by_cause(v) ? list_causes(v, n) : list_kinds(v, n);
     for (size_t i = 0; i < n; i++)
-        if (v->row_kind[i] == v->kind)
+        if (v->row[i].kind == v->chosen.kind && v->row[i].cause == v->chosen.cause)
             at = i;
-    if (v->row_kind[at] != v->kind) {       /* the kind chosen has been filtered out */
-        v->kind = N_PROBLEMS;
-        pick_make(&v->pick, scan, &v->filter, v->kind, v->order);
+    if (v->row[at].kind != v->chosen.kind || v->row[at].cause != v->chosen.cause) {
+        v->chosen = v->row[0];              /* what was chosen has been filtered out */
+        pick_make(&v->pick, v->scan, v->insight, &v->filter, &v->chosen, v->order);
     }
     v->kinds.n = n;
     v->kinds.at = at;
     v->places.n = v->pick.n;
 }
 
-static void choose_kind(struct problems_view *v, enum problem_kind kind)
+static void choose(struct problems_view *v, const struct ui *ui,
+                   struct problem_choice choice)
 {
-    v->kind = kind;
+    v->chosen = choice;
     v->places.at = v->places.top = 0;
     v->words_top = 0;
-    make(v, v->scan);
+    make(v, ui);
 }
 
 static bool find_row(const struct problems_view *v, size_t problem, uint64_t *row)
@@ -75,20 +98,26 @@ static bool find_row(const struct problems_view *v, size_t problem, uint64_t *ro
     return false;
 }
 
-static void problems_show(void *state, const struct ui *ui, const struct place *place)
+/* The group of the list that a problem is in. */
+static struct problem_choice group_of(const struct problems_view *v, const struct ui *ui,
+                                      size_t problem)
 {
-    struct problems_view *v = state;
+    if (problems_by_cause(v))
+        return (struct problem_choice){ N_PROBLEMS, pick_cause_of(ui->insight, problem) };
+    return (struct problem_choice){ ui->scan->problems.list[problem].kind, CAUSE_ANY };
+}
+
+static void show_problem(struct problems_view *v, const struct ui *ui)
+{
     uint64_t row;
 
-    (void)place;
-    if (!ui->scan || ui->problem >= ui->scan->problems.n)
-        return;
-    if (v->kind != N_PROBLEMS && v->kind != ui->scan->problems.list[ui->problem].kind)
-        v->kind = ui->scan->problems.list[ui->problem].kind;
-    make(v, ui->scan);
+    make(v, ui);
     if (!find_row(v, ui->problem, &row)) {
-        v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
-        make(v, ui->scan);
+        choose(v, ui, group_of(v, ui, ui->problem));
+        if (!find_row(v, ui->problem, &row)) {
+            v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
+            choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
+        }
         if (!find_row(v, ui->problem, &row))
             return;
     }
@@ -98,13 +127,33 @@ static void problems_show(void *state, const struct ui *ui, const struct place *
     v->words_top = 0;
 }
 
+static void show_cause(struct problems_view *v, const struct ui *ui)
+{
+    v->by_kind = false;
+    v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
+    choose(v, ui, (struct problem_choice){ N_PROBLEMS, ui->cause });
+    v->in_places = v->pick.n > 0;
+    v->in_words = false;
+}
+
+static void problems_show(void *state, const struct ui *ui, const struct place *place)
+{
+    (void)place;
+    if (ui->scan && ui->cause)
+        show_cause(state, ui);
+    else if (ui->scan && ui->problem < ui->scan->problems.n)
+        show_problem(state, ui);
+}
+
 static void problems_reloaded(void *state, const struct ui *ui)
 {
     struct problems_view *v = state;
 
     v->scan = NULL;
+    v->insight = NULL;
+    v->chosen = (struct problem_choice){ N_PROBLEMS, CAUSE_ANY };
     if (ui->scan)
-        make(v, ui->scan);
+        make(v, ui);
 }
 
 const struct pick_row *problems_row(const struct problems_view *v)
@@ -114,8 +163,11 @@ const struct pick_row *problems_row(const struct problems_view *v)
 
 struct place problems_place(const struct problems_view *v, const struct pick_row *row)
 {
-    const struct problem *p = &v->scan->problems.list[row->problem];
+    const struct problem *p;
 
+    if (row->part == PICK_EVIDENCE)
+        return problems_cause(v)->evidence[row->problem].place;
+    p = &v->scan->problems.list[row->problem];
     return row->part == PICK_OWNER   ? p->owner
            : row->part == PICK_OTHER ? p->other
                                      : p->place;
@@ -131,7 +183,7 @@ static void problems_prepare(void *state, const struct ui *ui, int rows, int col
     v->rows = rows;
     v->cols = cols;
     if (ui->scan && v->scan != ui->scan)
-        make(v, ui->scan);
+        make(v, ui);
     if (!v->scan)
         return;
     l = problems_layout(v, rows, cols);
@@ -189,10 +241,11 @@ static void go_there(const struct problems_view *v, struct request *req)
         return;
     }
     request_go(req, &place, N_VIEWS);
-    req->problem = row->problem;
+    if (row->part != PICK_EVIDENCE)
+        req->problem = row->problem;
 }
 
-static void next_severity(struct problems_view *v, struct request *req)
+static void next_severity(struct problems_view *v, const struct ui *ui, struct request *req)
 {
     const struct problems *p = &v->scan->problems;
     int s = v->filter.severity == N_SEVERITIES ? 0 : (int)v->filter.severity + 1;
@@ -200,7 +253,7 @@ static void next_severity(struct problems_view *v, struct request *req)
     while (s < N_SEVERITIES && problems_of_severity(p, (enum severity)s) == 0)
         s++;
     v->filter.severity = (enum severity)s;
-    choose_kind(v, N_PROBLEMS);
+    choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
     request_message(req, "Shown: %s%s",
                     s == N_SEVERITIES ? "all" : severity_name((enum severity)s),
                     s == N_SEVERITIES ? "" : " only");
@@ -221,7 +274,8 @@ static void focus(struct problems_view *v, bool places)
     v->in_words = false;
 }
 
-static void click(struct problems_view *v, const struct act_arg *arg, struct request *req)
+static void click(struct problems_view *v, const struct ui *ui, const struct act_arg *arg,
+                  struct request *req)
 {
     struct problems_layout l = problems_layout(v, v->rows, v->cols);
     struct act_arg in = *arg;
@@ -232,7 +286,7 @@ static void click(struct problems_view *v, const struct act_arg *arg, struct req
         in.y -= l.kinds.y;
         focus(v, false);
         if (list_act(&v->kinds, ACT_CLICK, &in))
-            choose_kind(v, v->row_kind[v->kinds.at]);
+            choose(v, ui, v->row[v->kinds.at]);
     } else if (inside(&l.places, arg) && arg->y >= l.places.y + l.titles) {
         in.y -= l.places.y + l.titles;
         focus(v, true);
@@ -244,8 +298,8 @@ static void click(struct problems_view *v, const struct act_arg *arg, struct req
 }
 
 /* The wheel turns what it is over. */
-static void scroll(struct problems_view *v, enum action action, const struct act_arg *arg,
-                   struct request *req)
+static void scroll(struct problems_view *v, const struct ui *ui, enum action action,
+                   const struct act_arg *arg, struct request *req)
 {
     struct problems_layout l = problems_layout(v, v->rows, v->cols);
 
@@ -253,10 +307,31 @@ static void scroll(struct problems_view *v, enum action action, const struct act
         problems_words_act(v, action, arg->count);
     } else if (inside(&l.kinds, arg)) {
         if (list_act(&v->kinds, action, arg))
-            choose_kind(v, v->row_kind[v->kinds.at]);
+            choose(v, ui, v->row[v->kinds.at]);
     } else if (list_act(&v->places, action, arg)) {
         moved(v, req);
     }
+}
+
+/* By cause or by kind; the place under the cursor stays. */
+static void change_grouping(struct problems_view *v, const struct ui *ui,
+                            struct request *req)
+{
+    const struct pick_row *row = problems_row(v);
+    size_t problem = row && row->part != PICK_EVIDENCE ? row->problem : NO_PROBLEM;
+    uint64_t at;
+
+    if (!v->insight || !v->insight->n) {
+        request_message(req, "No cause was found: problems are listed by kind");
+        return;
+    }
+    v->by_kind = !v->by_kind;
+    choose(v, ui, problem == NO_PROBLEM || v->chosen.kind == N_PROBLEMS
+                      ? (struct problem_choice){ N_PROBLEMS, CAUSE_ANY }
+                      : group_of(v, ui, problem));
+    if (problem != NO_PROBLEM && find_row(v, problem, &at))
+        list_go(&v->places, at);
+    request_message(req, "Problems by %s", v->by_kind ? "kind" : "cause");
 }
 
 /* Between kinds and places, by way of the explanation where it is longer than its part. */
@@ -268,15 +343,15 @@ static void next_pane(struct problems_view *v)
         focus(v, !v->in_places);
 }
 
-static void motion(struct problems_view *v, enum action action, const struct act_arg *arg,
-                   struct request *req)
+static void motion(struct problems_view *v, const struct ui *ui, enum action action,
+                   const struct act_arg *arg, struct request *req)
 {
     size_t problem = problems_row(v) ? problems_row(v)->problem : NO_PROBLEM;
 
     if (v->in_words)
         problems_words_act(v, action, arg->count);
     else if (!v->in_places && list_act(&v->kinds, action, arg))
-        choose_kind(v, v->row_kind[v->kinds.at]);
+        choose(v, ui, v->row[v->kinds.at]);
     else if (v->in_places && list_act(&v->places, action, arg))
         moved(v, req);
     if (problems_row(v) && problems_row(v)->problem != problem && !v->in_words)
@@ -288,8 +363,7 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
 {
     struct problems_view *v = state;
 
-    (void)ui;
-    if (!v->scan || v->scan->problems.n == 0)
+    if (!v->scan || (v->scan->problems.n == 0 && !problems_by_cause(v)))
         return;
     switch (action) {
     case ACT_PANE:
@@ -310,26 +384,29 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
             moved(v, req);
         break;
     case ACT_FILTER:
-        next_severity(v, req);
+        next_severity(v, ui, req);
         break;
     case ACT_FILTER_NONE:
         v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
-        choose_kind(v, v->kind);
+        choose(v, ui, v->chosen);
         request_message(req, "All problems are shown");
+        break;
+    case ACT_GROUP:
+        change_grouping(v, ui, req);
         break;
     case ACT_SORT:
         v->order = (enum problem_order)((v->order + 1) % N_PROBLEM_ORDERS);
-        choose_kind(v, v->kind);
+        choose(v, ui, v->chosen);
         request_message(req, "Sorted by %s", problem_order_name(v->order));
         break;
     case ACT_CLICK:
-        click(v, arg, req);
+        click(v, ui, arg, req);
         break;
     case ACT_SCROLL_UP: case ACT_SCROLL_DOWN:
-        scroll(v, action, arg, req);
+        scroll(v, ui, action, arg, req);
         break;
     default:
-        motion(v, action, arg, req);
+        motion(v, ui, action, arg, req);
     }
 }
 
@@ -341,7 +418,6 @@ static void problems_search(void *state, const struct ui *ui, const char *text, 
     struct problem_filter f = v->filter;
     char n[TEXT_NUM];
 
-    (void)ui;
     if (!v->scan) {
         request_message(req, "Problems are known when the scan has ended");
     } else if (!filter_parse(text, &f)) {
@@ -353,7 +429,7 @@ static void problems_search(void *state, const struct ui *ui, const char *text, 
             moved(v, req);
     } else {
         v->filter = f;
-        choose_kind(v, N_PROBLEMS);
+        choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
         focus(v, v->pick.n > 0);
         request_message(req, "%s places; F shows all again",
                         text_group(n, v->pick.records));
@@ -410,7 +486,7 @@ static void problems_teach(const void *state, const struct ui *ui, struct buf *o
 
 const struct view_class view_problems = {
     .name = "Problems",
-    .title = "Problems, grouped by kind",
+    .title = "Problems, by cause and by kind",
     .create = problems_create,
     .destroy = problems_destroy,
     .show = problems_show,

@@ -138,6 +138,7 @@ uint8_t *sample_load(const char *name, struct source **out)
     bytes = malloc((size_t)len);
     assert(bytes && fread(bytes, 1, (size_t)len, f) == (size_t)len);
     fclose(f);
+    snprintf(path, sizeof path, "%s.qcow2", name);      /* on screens, wherever the test runs */
     assert(source_open_memory(bytes, (size_t)len, path, out, NULL));
     return bytes;
 }

@@ -27,16 +27,16 @@ static const char *mark_of(enum severity s)
 }
 
 /* A row of the list of kinds or causes, in words. */
-struct group {
+struct problem_group {
     const char *mark, *title, *note;
     uint64_t count;
     unsigned role;
 };
 
-static struct group group_of(const struct problems_view *v, uint64_t i)
+static struct problem_group group_of(const struct problems_view *v, uint64_t i)
 {
     const struct problem_choice *c = &v->row[i];
-    struct group g = { "", problems_by_cause(v) ? "all problems" : "all kinds", "", 0,
+    struct problem_group g = { "", problems_by_cause(v) ? "all problems" : "all kinds", "", 0,
                        ROLE_TEXT };
 
     if (c->cause == CAUSE_NONE) {
@@ -80,7 +80,7 @@ static int kinds_columns(const struct problems_view *v, bool notes)
     size_t w = 0;
 
     for (uint64_t i = 0; i < v->kinds.n; i++) {
-        struct group g = group_of(v, i);
+        struct problem_group g = group_of(v, i);
 
         w = u64_max(w, strlen(g.title) + (notes ? strlen(g.note) + 2 : 0));
     }
@@ -187,7 +187,7 @@ static void draw_kind(const struct problems_view *v, const struct area *a, int y
 {
     bool cursor = !v->in_places && !v->in_words;
     int numbers = 3 + count_columns(v);
-    struct group g = group_of(v, i);
+    struct problem_group g = group_of(v, i);
     char n[TEXT_NUM];
 
     draw_text(a, y, 1, g.role, g.mark);

@@ -12,6 +12,8 @@
 
 #include "scan/class.h"
 #include "scan/guest.h"
+#include "scan/scan.h"
+#include "support/image_builder.h"
 
 static void every_class_has_a_name_and_a_letter_of_its_own(void **state)
 {
@@ -96,6 +98,35 @@ static void mixed_kinds_are_a_conflict(void **state)
     }
 }
 
+/* Whatever the last clusters are, and wherever in a run someone begins. */
+static void runs_end_with_the_file(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct scan_result *r;
+    struct image *img;
+    struct map_run run;
+    uint64_t n, last;
+
+    (void)state;
+    builder_map(b, 0);
+    last = builder_alloc(b, 9) / 4096;
+    for (uint64_t i = 0; i < 9; i++)
+        builder_set_refcount(b, last + i, 0);           /* vacant */
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &r, NULL));
+    n = map_clusters(r->map);
+    assert_int_equal(n, last + 9);
+    for (uint64_t i = 0; i < 9; i++) {
+        assert_true(map_run_at(r->map, last + i, &run));
+        assert_int_equal(run.n, 9 - i);
+        assert_int_equal(run.cell.cls, CLASS_VACANT);
+    }
+    assert_false(map_run_at(r->map, n, &run));
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +136,7 @@ int main(void)
         cmocka_unit_test(layers_decide_how_data_is_called),
         cmocka_unit_test(data_and_allocated_zeros_may_share_a_cluster),
         cmocka_unit_test(mixed_kinds_are_a_conflict),
+        cmocka_unit_test(runs_end_with_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

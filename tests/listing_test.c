@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "report/ranges.h"
 #include "report/stored.h"
-#include "report/usage.h"
+#include "inspect/usage.h"
 #include "support/image_builder.h"
 
 /* An image and its scan. */

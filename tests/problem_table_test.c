@@ -101,6 +101,36 @@ static void every_severity_has_a_name(void **state)
         assert_non_null(severity_name((enum severity)s));
 }
 
+static void records_are_sorted_by_kind_place_and_value(void **state)
+{
+    struct problems ps;
+
+    (void)state;
+    problems_init(&ps, 100);
+    for (unsigned k = 0; k < 27; k++) {
+        unsigned at = k * 10 % 27;          /* each once, in no order */
+        struct problem p = {
+            .kind = at / 9 == 0 ? PROBLEM_LEAKED : at / 9 == 1 ? PROBLEM_REFCOUNT_LOW
+                                                               : PROBLEM_OVERLAP,
+            .count = 1, .found = at % 3, .host_off = NO_ADDRESS, .guest_off = NO_ADDRESS,
+            .place = { .kind = PLACE_CLUSTER, .file_off = 0x1000 * (at / 3 % 3) },
+        };
+
+        problems_add(&ps, &p);
+    }
+    problems_sort(&ps);
+    assert_int_equal(ps.n, 27);
+    for (size_t i = 1; i < ps.n; i++) {
+        const struct problem *a = &ps.list[i - 1], *b = &ps.list[i];
+
+        assert_true(a->kind < b->kind ||
+                    (a->kind == b->kind &&
+                     (a->place.file_off < b->place.file_off ||
+                      (a->place.file_off == b->place.file_off && a->found < b->found))));
+    }
+    problems_free(&ps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +140,7 @@ int main(void)
         cmocka_unit_test(an_unknown_id_is_not_found),
         cmocka_unit_test(qemu_corruptions_and_leaks_have_the_same_severity_here),
         cmocka_unit_test(every_severity_has_a_name),
+        cmocka_unit_test(records_are_sorted_by_kind_place_and_value),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "scan/l1walk.h"
 #include "scan/sweep.h"
+#include "support/image_builder.h"
 
 #define LINE 200
 
@@ -103,12 +105,45 @@ static void equal_spans_are_one_piece(void **state)
     assert_int_equal(n, 1);
 }
 
+static void add_words(void *ctx, uint64_t n)
+{
+    *(uint64_t *)ctx += n;
+}
+
+static bool any_word(void *ctx, const struct l1_word *w)
+{
+    (void)ctx;
+    return w->n_active + w->n_snapshot > 0;
+}
+
+/* Of tables that lie apart each word is done once. */
+static void a_walk_over_the_l1_tables_ends_at_its_total(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t done = 0;
+    struct l1_walk walk = { .ctx = &done, .word = any_word, .done = add_words };
+    struct image *img;
+
+    (void)state;
+    builder_map(b, 0);
+    builder_add_snapshot(b, "1", "one");
+    builder_add_snapshot(b, "2", "two");
+    img = builder_open(b);
+    walk.img = img;
+    assert_true(l1_walk_run(&walk));
+    assert_int_equal(done, 3 * img->geo.l1_entries);
+    assert_int_equal(l1_walk_total(img), done);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_say_what_every_position_has),
         cmocka_unit_test(sweep_stops_when_told),
         cmocka_unit_test(equal_spans_are_one_piece),
+        cmocka_unit_test(a_walk_over_the_l1_tables_ends_at_its_total),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

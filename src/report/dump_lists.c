@@ -12,7 +12,7 @@
 #include "qcow2/field.h"
 #include "report/dump.h"
 #include "qcow2/names.h"
-#include "report/usage.h"
+#include "inspect/usage.h"
 
 /* One field of a structure that was cut into parts. */
 static void field_row(struct dump *d, const struct part *p, const uint8_t *bytes)

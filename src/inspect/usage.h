@@ -2,8 +2,8 @@
 /* Copyright (C) the qcheck authors */
 /* What a snapshot costs and shares: which host clusters only it holds, which it has in
  * common with the active layer, and how far the two have diverged. */
-#ifndef QCHECK_REPORT_USAGE_H
-#define QCHECK_REPORT_USAGE_H
+#ifndef QCHECK_INSPECT_USAGE_H
+#define QCHECK_INSPECT_USAGE_H
 
 #include "scan/scan.h"
 

@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "report/usage.h"
+#include "inspect/usage.h"
 
 #include <stdlib.h>
 

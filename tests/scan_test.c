@@ -121,12 +121,12 @@ static struct builder *contested(unsigned seed, uint64_t run)
 static void contested_clusters_are_counted_exactly(void **state)
 {
     (void)state;
-    for (unsigned seed = 1; seed <= 4; seed++) {
+    for (unsigned seed = 1; seed <= 2; seed++) {
         struct builder *b = contested(seed, seed % 2 ? 1 : 32);
         struct image *img = builder_open(b);
         struct scan_result *one = scan_with(img, 1, 0);
 
-        for (unsigned threads = 2; threads <= 4; threads++) {
+        for (unsigned threads = 2; threads <= 4; threads += 2) {
             struct scan_result *more = scan_with(img, threads, 0);
 
             same_records(one, more);

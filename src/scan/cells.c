@@ -382,55 +382,48 @@ unsigned cells_equal(const uint8_t *p, unsigned n)
     return i;
 }
 
-/* Eight cells at once, as long as all of [cell, end) are like the first one, which was `was`.
- * Returns where that ends. */
-static uint8_t *bump_words(uint8_t *cell, uint8_t was, const uint8_t *end,
-                           const struct step *s)
+/* Cells [0, n) one by one, and what they were into *set and *unset. */
+static inline void bump_each(struct cells *c, uint64_t cl, uint8_t *cell, unsigned n,
+                             struct step *s, unsigned *set, unsigned *unset)
 {
-    typedef uint64_t __attribute__((may_alias)) cells_word;
-    const uint64_t all = UINT64_C(0x0101010101010101);
-    uint64_t pattern = was * all, next = s->next[was] * all;
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t was = cell_load(cell + i), next = s->next[was];
 
-    if (s->next[was] == STEP_UNKNOWN)
-        return cell;
-    for (; end - cell >= 8; cell += 8) {
-        cells_word *word = (cells_word *)(void *)cell;
-
-        if (__atomic_load_n(word, __ATOMIC_RELAXED) != pattern)
-            break;
-        __atomic_store_n(word, next, __ATOMIC_RELAXED);
+        *set |= was;
+        *unset |= (uint8_t)~was;
+        if (next != STEP_UNKNOWN)
+            cell_store(cell + i, next);
+        else
+            cells_bump_slowly(c, cl + i, cell + i, s);
     }
-    return cell;
 }
 
 unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step *s)
 {
-    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, *end;
-    unsigned set = 0, unset = 0;
+    typedef uint64_t __attribute__((may_alias)) cells_word;
+    const uint64_t all = UINT64_C(0x0101010101010101);
+    uint8_t *chunk = cells_chunk_touch(c, cl >> CHUNK_BITS), *cell, was;
+    unsigned set = 0, unset = 0, i = (unsigned)u64_min(-cl & 7, len);
 
     if (!chunk)
         return 0;
     cell = chunk + (cl & (CHUNK_CELLS - 1));
-    end = cell + len;
-    while (cell < end) {
-        uint8_t was = cell_load(cell);
+    bump_each(c, cl, cell, i, s, &set, &unset);
+    /* Eight at once where they look the same, which they mostly do. */
+    for (; i + 8 <= len; i += 8) {
+        cells_word *word = (cells_word *)(void *)(cell + i);
 
+        was = cell_load(cell + i);
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) != was * all
+            || s->next[was] == STEP_UNKNOWN) {
+            bump_each(c, cl + i, cell + i, 8, s, &set, &unset);
+            continue;
+        }
+        __atomic_store_n(word, s->next[was] * all, __ATOMIC_RELAXED);
         set |= was;
         unset |= (uint8_t)~was;
-        if (end - cell >= 8 && ((uintptr_t)cell & 7) == 0) {
-            uint8_t *after = bump_words(cell, was, end, s);
-
-            if (after != cell) {
-                cell = after;
-                continue;
-            }
-        }
-        if (s->next[was] != STEP_UNKNOWN)
-            cell_store(cell, s->next[was]);
-        else
-            cells_bump_slowly(c, cl + len - (uint64_t)(end - cell), cell, s);
-        cell++;
     }
+    bump_each(c, cl + i, cell + i, len - i, s, &set, &unset);
     return (set & CELL_FLAG) | (unset & CELL_FLAG) >> 1;
 }
 

@@ -44,11 +44,6 @@ struct judged {
     uint64_t off, len;      /* host bytes it claims; 0, 0 for none */
 };
 
-/* e: the descriptor; bitmap: second word of an extended entry, else 0; guest_off: where the
- * entry stands (only looked at with an external data file). */
-void l2_judge(const struct geometry *geo, uint64_t e, uint64_t bitmap, uint64_t guest_off,
-              struct judged *out);
-
 /* QEMU's rule for a reference to [off, off+len): it is refused, whole, when it ends a
  * cluster or more after the end of the file. Wrapping signed arithmetic as there. */
 static inline bool region_past_end(const struct geometry *geo, uint64_t off, uint64_t len)
@@ -61,5 +56,77 @@ static inline bool region_past_end(const struct geometry *geo, uint64_t off, uin
     | FAULT_COMPRESSED_SUBCLUSTER | FAULT_COMPRESSED_PAST_END | FAULT_SUBCLUSTER_CONFLICT \
     | FAULT_SUBCLUSTER_UNALLOC | FAULT_DATA_MISALIGNED | FAULT_PAST_END \
     | FAULT_STREAM_PAST_END | FAULT_V2_ZERO | FAULT_DATA_FILE_OFFSET)
+
+static inline void judge_compressed(const struct geometry *geo, uint64_t e,
+                                    uint64_t bitmap, struct judged *out)
+{
+    out->faults |= e & OFLAG_COPIED ? FAULT_COMPRESSED_COPIED : 0;
+    out->off = compressed_off(geo, e);
+    out->len = compressed_len(geo, e);
+    if (geo->data_file) {
+        out->faults |= FAULT_COMPRESSED_DATA_FILE;
+        return;
+    }
+    if (geo->extended_l2 && bitmap) {
+        out->faults |= FAULT_COMPRESSED_SUBCLUSTER;
+        return;
+    }
+    out->mapped = true;
+    if (region_past_end(geo, out->off, out->len)) {
+        out->faults |= FAULT_COMPRESSED_PAST_END;
+        return;
+    }
+    out->refers = true;
+    if (out->off >= geo->file_len || out->len > geo->file_len - out->off)
+        out->faults |= FAULT_STREAM_PAST_END;
+}
+
+/* e: the descriptor; bitmap: second word of an extended entry, else 0; guest_off: where the
+ * entry stands (only looked at with an external data file). In the header because a damaged
+ * image has millions of entries to be judged, with little that a processor could predict. */
+static inline void l2_judge(const struct geometry *geo, uint64_t e, uint64_t bitmap,
+                            uint64_t guest_off, struct judged *out)
+{
+    uint32_t allocated = (uint32_t)bitmap, zeros = (uint32_t)(bitmap >> 32);
+
+    *out = (struct judged){ .type = l2_type_of(geo, e) };
+    if (out->type == L2_COMPRESSED) {
+        judge_compressed(geo, e, bitmap, out);
+        return;
+    }
+    out->faults |= e & L2_RESERVED_MASK ? FAULT_RESERVED : 0;
+    if (geo->version == 2 && (e & OFLAG_ZERO))
+        out->faults |= FAULT_V2_ZERO;
+    if (geo->extended_l2 && (e & OFLAG_ZERO))
+        out->faults |= FAULT_EXTENDED_ZERO;
+    if (out->type == L2_UNALLOCATED) {
+        if (geo->extended_l2 && allocated)
+            out->faults |= FAULT_SUBCLUSTER_UNALLOC;
+        return;
+    }
+    if (out->type == L2_ZERO_PLAIN)
+        return;
+
+    out->mapped = true;
+    out->copied_rule = true;
+    out->off = e & ENTRY_OFFSET_MASK;
+    out->len = geo->cluster_size;
+    if (geo->extended_l2 && (allocated & zeros))
+        out->faults |= FAULT_SUBCLUSTER_CONFLICT;
+    if (out->off & (geo->cluster_size - 1)) {
+        bool no_data = geo->extended_l2 ? !allocated : out->type == L2_ZERO_ALLOC;
+
+        out->faults |= no_data ? FAULT_ZERO_MISALIGNED : FAULT_DATA_MISALIGNED;
+    }
+    if (geo->data_file) {
+        if (out->off != guest_off && out->type == L2_NORMAL)
+            out->faults |= FAULT_DATA_FILE_OFFSET;
+        return;
+    }
+    if (region_past_end(geo, out->off, out->len))
+        out->faults |= FAULT_PAST_END;
+    else
+        out->refers = true;
+}
 
 #endif

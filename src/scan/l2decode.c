@@ -21,6 +21,8 @@ struct decode {
     uint64_t weight;                    /* references that one entry makes */
     struct step *step;                  /* per kind of item */
     uint64_t odd_mask;                  /* bits that send an entry to the judge */
+    /* Of entries that the judge saw: mapped ones by type, and those of each fault. */
+    uint64_t mapped[L2_COMPRESSED + 1], zero_plain, invalid, unaligned, beyond;
     uint64_t wrong;                     /* COPIED and a stored refcount of 1 disagree */
     bool suspect, preview;
 };
@@ -49,6 +51,22 @@ static struct step *steps_for(const struct engine *e, struct l2_worker *w,
                                           t->n_active, t->n_snapshot),
                   (uint64_t)t->n_active + t->n_snapshot);
     return s->step;
+}
+
+/* What decode_odd() found goes into the statistics. */
+static void add_judged(struct decode *d)
+{
+    struct layer_stats *st = &d->w->active;
+    uint64_t walks = d->table->n_active;
+
+    d->suspect |= d->invalid != 0;
+    st->invalid += d->invalid * walks;
+    st->unaligned += d->unaligned * walks;
+    st->zero_plain += d->zero_plain * walks;
+    st->zero_alloc += d->mapped[L2_ZERO_ALLOC] * walks;
+    st->compressed += d->mapped[L2_COMPRESSED] * walks;
+    st->normal += d->mapped[L2_NORMAL] * walks;
+    d->w->beyond += d->beyond * d->weight;
 }
 
 static void preview_run(struct engine *e, uint64_t cl, uint64_t len)
@@ -82,30 +100,16 @@ static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind ki
  * fragmentation rule sees, 0 for none. */
 static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint64_t j)
 {
-    const struct engine *e = d->e;
-    const struct geometry *geo = e->geo;
-    struct layer_stats *st = &d->w->active;
-    uint32_t walks = d->table->n_active;
+    const struct geometry *geo = d->e->geo;
     uint64_t guest = geo->data_file ? geo_guest_off(geo, d->table->l1_index, j) : 0;
     struct judged jd;
 
     l2_judge(geo, raw, bitmap, guest, &jd);
-    if (jd.faults) {
-        d->suspect = true;
-        st->invalid += walks;
-        if (jd.faults & (FAULT_DATA_MISALIGNED | FAULT_ZERO_MISALIGNED))
-            st->unaligned += walks;
-        if (jd.faults & (FAULT_PAST_END | FAULT_COMPRESSED_PAST_END))
-            d->w->beyond += (uint64_t)walks + d->table->n_snapshot;
-    }
-    if (jd.type == L2_ZERO_PLAIN)
-        st->zero_plain += walks;
-    if (jd.mapped && jd.type == L2_ZERO_ALLOC)
-        st->zero_alloc += walks;
-    else if (jd.mapped && jd.type == L2_COMPRESSED)
-        st->compressed += walks;
-    else if (jd.mapped)
-        st->normal += walks;
+    d->invalid += jd.faults != 0;
+    d->unaligned += (jd.faults & (FAULT_DATA_MISALIGNED | FAULT_ZERO_MISALIGNED)) != 0;
+    d->beyond += (jd.faults & (FAULT_PAST_END | FAULT_COMPRESSED_PAST_END)) != 0;
+    d->zero_plain += jd.type == L2_ZERO_PLAIN;
+    d->mapped[jd.type] += jd.mapped;
     if (geo->data_file && jd.copied_rule && !(raw & OFLAG_COPIED))
         d->suspect = true;                  /* refcount counts as 1 there */
     if (jd.refers) {
@@ -148,6 +152,14 @@ static uint64_t run_length(const uint8_t *p, uint64_t j, uint64_t max, uint64_t 
 static inline bool follows(uint64_t entry, uint64_t other, uint64_t cs)
 {
     return (entry - other) << 1 == cs << 1;     /* whatever COPIED says */
+}
+
+/* Of the entry at p, whatever it is. */
+static inline void prefetch_cell(const struct decode *d, const uint8_t *p)
+{
+    const struct cells *c = d->e->cells;
+
+    __builtin_prefetch(c->flat + (be64(p) >> d->e->geo->cluster_bits & c->prefetch_mask), 1);
 }
 
 /* The loop that most of 16 million entries in random order go through. Counts the entries from
@@ -220,6 +232,10 @@ static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint
             c->largest = u64_max(c->largest, 1);
         } else {
             len += run_length(p, j + 1, u64_min(n - j - 1, last_cl - cl), entry, cs);
+            if (flat) {
+                prefetch_cell(d, p + (j + len + PREFETCH) * 8);
+                prefetch_cell(d, p + (j + len + 2 * PREFETCH) * 8);
+            }
             refer(d, cl, len, ITEM_DATA, entry >> 63);
             c->steps += len - 1;
             c->expect = off + len * cs;
@@ -302,6 +318,7 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
     d.odd_mask = L2_RESERVED_MASK | OFLAG_COMPRESSED | OFLAG_ZERO
         | ((geo->cluster_size - 1) & ENTRY_OFFSET_MASK);
     decode_extents(&d, k);
+    add_judged(&d);
     if (t->n_active) {
         uint64_t used = w->active.normal + w->active.zero_plain + w->active.zero_alloc
             + w->active.compressed - before.normal - before.zero_plain - before.zero_alloc

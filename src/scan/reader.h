@@ -12,7 +12,7 @@
 
 #include "qcow2/image.h"
 
-#define READER_BEHIND  256      /* bytes behind the tables that may be read, and say nothing */
+#define READER_BEHIND  512      /* bytes behind the tables that may be read, and say nothing */
 #define READER_EXTENTS 8        /* per table; a table with more holes is read with some */
 
 /* Bytes [start, end) of a table that may hold something. */

@@ -14,6 +14,7 @@
 
 /* Refcount table entries handed to a worker at a time. */
 #define BLOCKS_PER_GRAB 16
+#define ONES_AT_ONCE    32
 
 static uint64_t block_off(const struct engine *e, uint64_t i)
 {
@@ -33,6 +34,10 @@ bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one)
         if (e->block[i] == BLOCK_BAD || e->block[i] == BLOCK_UNREADABLE)
             return false;
         cells_get(e->cells, k, is_one);
+        return true;
+    }
+    if (k >> e->geo->refblock_bits >= e->img->reftable_n) {
+        *is_one = false;                    /* past all that refcounts can describe */
         return true;
     }
     switch (refcache_get(e->refcache, k, &stored)) {
@@ -66,6 +71,28 @@ static bool all_zero(const uint8_t *block, uint32_t order, uint64_t j, uint64_t 
     return !len || (!*p && memcmp(p, p + 1, len - 1) == 0);
 }
 
+/* One 16-bit refcount. Returns its bits but the lowest. */
+static inline uint16_t flag_one(uint8_t *cell, const uint8_t *refcount)
+{
+    *cell |= (uint8_t)((refcount[0] == 0 && refcount[1] == 1) << 7);
+    return (uint16_t)(refcount[0] << 8 | (refcount[1] & 0xfe));
+}
+
+/* The same for some of them, in a shape that compilers make vector instructions of. */
+static uint16_t flag_some_ones(uint8_t *restrict cell, const uint8_t *restrict refcount)
+{
+    uint16_t v[ONES_AT_ONCE], others = 0;
+    uint16_t one;
+
+    memcpy(&one, (const uint8_t[]){ 0, 1 }, sizeof one);
+    memcpy(v, refcount, sizeof v);
+    for (unsigned k = 0; k < ONES_AT_ONCE; k++)
+        others |= v[k] & (uint16_t)~one;
+    for (unsigned k = 0; k < ONES_AT_ONCE; k++)
+        cell[k] |= (uint8_t)((v[k] == one) << 7);
+    return others;
+}
+
 /* Flags the cells of the clusters whose stored refcount is 1, and says whether the block
  * holds anything but 0 and 1. Entries [from, to) of the block, whose first cluster is
  * `first`. False when memory runs out. */
@@ -86,14 +113,12 @@ static bool flag_ones(struct engine *e, uint64_t first, uint64_t from, uint64_t 
             return false;
         cell += cl & (CHUNK_CELLS - 1);
         if (order == 4) {
-            const uint8_t *p = block + j * 2;
+            uint64_t k = 0;
 
-            for (uint64_t k = 0; k < m; k++) {
-                uint32_t v = (uint32_t)p[k * 2] << 8 | p[k * 2 + 1];
-
-                cell[k] |= (uint8_t)((v == 1) << 7);
-                *others |= v & ~1u;
-            }
+            for (; k + ONES_AT_ONCE <= m; k += ONES_AT_ONCE)
+                *others |= flag_some_ones(cell + k, block + (j + k) * 2);
+            for (; k < m; k++)
+                *others |= flag_one(cell + k, block + (j + k) * 2);
         } else {
             for (uint64_t k = 0; k < m; k++) {
                 uint64_t v = refblock_get(block, order, j + k);

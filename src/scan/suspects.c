@@ -71,19 +71,78 @@ static void report(const struct odd_entry *x, enum problem_kind kind, uint64_t e
     }
 }
 
-static void copied_rule(const struct odd_entry *x, uint32_t walks)
+/* Faults that need no record, one table long. */
+struct fault_counts {
+    uint64_t lanes[2];              /* seven faults each, a byte per fault */
+    unsigned in_lanes;              /* entries since they were emptied: less than 256 */
+    uint64_t n[N_FAULTS], copied;
+};
+
+static void empty_lanes(struct fault_counts *c)
 {
-    const struct engine *e = x->e;
-    uint64_t cluster = geo_cluster_of(e->geo, x->host_off), stored = 1;
+    for (unsigned f = 0; f < N_FAULTS; f++)
+        c->n[f] += c->lanes[f / 7] >> f % 7 * 8 & 255;
+    c->lanes[0] = c->lanes[1] = c->in_lanes = 0;
+}
+
+/* Bit k of seven goes to byte k. */
+static inline uint64_t spread(uint32_t bits)
+{
+    return (bits & 127) * UINT64_C(0x2040810204081) & UINT64_C(0x01010101010101);
+}
+
+/* Without a branch: of damaged entries none is like the one before. */
+static inline void count_faults(struct fault_counts *c, uint32_t faults)
+{
+    c->lanes[0] += spread(faults);
+    c->lanes[1] += spread(faults >> 7);
+    if (++c->in_lanes == 255)
+        empty_lanes(c);
+}
+
+static void tell_counts(struct fault_counts *c, struct problems *out, uint64_t walks,
+                        uint64_t copied_walks)
+{
+    empty_lanes(c);
+    for (unsigned f = 0; f < N_FAULTS; f++) {
+        enum problem_kind kind = judge_kind(f);
+
+        if (c->n[f])
+            problems_count(out, kind, c->n[f],
+                           problem_info(kind)->qemu == QEMU_OWN ? 0 : c->n[f] * walks);
+    }
+    if (c->copied)
+        problems_count(out, PROBLEM_DATA_COPIED, c->copied, c->copied * copied_walks);
+}
+
+/* Faults that a record is wanted of. */
+static uint32_t wanted_faults(const struct problems *out)
+{
+    uint32_t wanted = 0;
+
+    for (unsigned f = 0; f < N_FAULTS; f++)
+        wanted |= (uint32_t)problems_wanted(out, judge_kind(f)) << f;
+    return wanted;
+}
+
+/* Does COPIED say something else than the stored refcount, where that can be read? */
+static bool copied_wrong(const struct odd_entry *x)
+{
+    const struct geometry *geo = x->e->geo;
     bool one = true;
 
-    if (!e->geo->data_file && !engine_stored_is_one(e, cluster, &one))
-        return;
-    if (one == (x->raw >> 63))
-        return;
-    if (!one && problems_wanted(x->out, PROBLEM_DATA_COPIED))
-        refcache_get(e->refcache, cluster, &stored);
-    report(x, PROBLEM_DATA_COPIED, one ? 1 : stored, walks);
+    if (!geo->data_file && !engine_stored_is_one(x->e, geo_cluster_of(geo, x->host_off), &one))
+        return false;
+    return one != x->raw >> 63;
+}
+
+static void report_copied(const struct odd_entry *x, uint32_t walks)
+{
+    uint64_t stored = 1;
+
+    if (x->raw >> 63)
+        refcache_get(x->e->refcache, geo_cluster_of(x->e->geo, x->host_off), &stored);
+    report(x, PROBLEM_DATA_COPIED, stored, walks);
 }
 
 static void explain_table(struct engine *e, const struct l2_table *t, const uint8_t *bytes,
@@ -91,7 +150,10 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
 {
     const struct geometry *geo = e->geo;
     uint64_t walks = (uint64_t)t->n_active + t->n_snapshot;
-    uint32_t copied = engine_copied_walks(e, t);
+    uint64_t begin = geo_guest_off(geo, t->l1_index, 0);
+    uint32_t copied = engine_copied_walks(e, t), wanted = wanted_faults(out);
+    bool active = t->n_active && t->layer == LAYER_ACTIVE;
+    struct fault_counts counts = { .in_lanes = 0 };
 
     if (bad.len) {
         struct place place = engine_l2_place(e, t, (bad.off - t->off) / geo->l2_entry_size);
@@ -106,18 +168,28 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
 
         if (!raw && !bitmap)
             continue;
-        guest = geo_guest_off(geo, t->l1_index, j);
+        if (!u64_add(begin, j << geo->cluster_bits, &guest))
+            guest = UINT64_MAX;
         l2_judge(geo, raw, bitmap, guest, &jd);
         x.host_off = jd.off;
-        for (uint32_t f = jd.faults, k; f; f &= f - 1) {
-            k = (uint32_t)__builtin_ctz(f);
-            report(&x, judge_kind(k), jd.len, walks);
+        count_faults(&counts, jd.faults & ~wanted);
+        if (jd.faults & wanted) {
+            for (uint32_t f = jd.faults & wanted, k; f; f &= f - 1) {
+                k = (uint32_t)__builtin_ctz(f);
+                report(&x, judge_kind(k), jd.len, walks);
+            }
+            wanted = wanted_faults(out);
         }
-        if (copied && jd.copied_rule)
-            copied_rule(&x, copied);
-        if (t->n_active && guest >= geo->size && t->layer == LAYER_ACTIVE)
+        if (copied && jd.copied_rule && copied_wrong(&x)) {
+            if (problems_wanted(out, PROBLEM_DATA_COPIED))
+                report_copied(&x, copied);
+            else
+                counts.copied++;
+        }
+        if (active && guest >= geo->size)
             report(&x, PROBLEM_PAST_DISK_END, geo->size, 0);
     }
+    tell_counts(&counts, out, walks, copied);
 }
 
 static bool merge_round(void *ctx, uint64_t first, uint64_t n)

@@ -332,6 +332,18 @@ static void a_cause_is_seen_without_a_key_and_its_proof_after_two(void **state)
     }
 }
 
+static void content_of_a_cluster_is_told_in_map_and_hex(void **state)
+{
+    char *got = screens("l2-overwritten", "wait g type:L1[1] Enter Enter shot:table x shot:hex "
+                                          "2 shot:map g type:0xa00 Enter 2 shot:data");
+
+    (void)state;
+    assert_shows(shot(got, "hex"), "cluster looks like a refcount block");
+    assert_shows(shot(got, "map"), "looks like a refcount block");
+    assert_shows(shot(got, "data"), "looks like text");
+    free(got);
+}
+
 static void problems_change_between_causes_and_kinds(void **state)
 {
     char *got = screens("l2-overwritten", "wait 3 shot:causes c shot:kinds j Enter j c shot:back");
@@ -460,6 +472,7 @@ int main(void)
         cmocka_unit_test(what_to_do_can_be_read_at_any_size),
         cmocka_unit_test(next_problem_is_selected_in_the_list),
         cmocka_unit_test(a_cause_is_seen_without_a_key_and_its_proof_after_two),
+        cmocka_unit_test(content_of_a_cluster_is_told_in_map_and_hex),
         cmocka_unit_test(problems_change_between_causes_and_kinds),
         cmocka_unit_test(nothing_in_the_overview_is_cut),
         cmocka_unit_test(map_in_the_overview_leads_to_the_map),

@@ -119,6 +119,21 @@ static void say_data(const struct hex_view *v, const struct ui *ui, struct buf *
     }
 }
 
+/* The line above the explanation says what the cluster looks like. */
+static void draw_content(const struct hex_view *v, const struct area *a)
+{
+    struct buf text = BUF_INIT;
+    struct buf line = BUF_INIT;
+
+    peek_text(&v->peek, &text);
+    if (text.len) {
+        buf_printf(&line, " cluster %s ", buf_str(&text));
+        draw_cut(a, 0, 2, a->w - 3, ROLE_NAME, buf_str(&line));
+    }
+    buf_free(&line);
+    buf_free(&text);
+}
+
 static void draw_detail(const struct hex_view *v, const struct ui *ui,
                         const struct area *a)
 {
@@ -130,6 +145,7 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
     int y = 1;
 
     draw_hline(a, 0, 0, a->w);
+    draw_content(v, a);
     if (v->plain) {
         draw_printf(a, y, 1, ROLE_TEXT,
                     "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",

@@ -7,6 +7,7 @@
 #include "ui/hex_search.h"
 #include "ui/hex_unpack.h"
 #include "ui/hexdata.h"
+#include "ui/peek.h"
 #include "ui/view.h"
 
 /* A search that goes on; its thread owns all but the first row until the task has ended. */
@@ -44,6 +45,7 @@ struct hex_view {
     struct hex_stream stream;       /* the compressed cluster shown in `plain` */
     uint8_t *plain;             /* owned; NULL: the file is shown */
     uint64_t file_at;           /* cursor to come back to from `plain` */
+    struct peek peek;           /* what the cluster under the cursor looks like */
     struct needle needle;       /* what was searched last; len 0: nothing */
     int dir;
     struct hex_hunt hunt;

@@ -128,6 +128,16 @@ static void say_problems(struct sidebar *s, const struct ui *ui, uint64_t cluste
     buf_free(&text);
 }
 
+static void say_content(const struct map_view *v, struct sidebar *s)
+{
+    struct buf text = BUF_INIT;
+
+    peek_text(&v->peek, &text);
+    if (text.len)
+        sidebar_add(s, ROLE_NAME, "%s", buf_str(&text));
+    buf_free(&text);
+}
+
 static void say_referrer(struct sidebar *s, const struct ui *ui, const struct referrer *r)
 {
     struct buf text = BUF_INIT;
@@ -192,6 +202,7 @@ static void explain_file(const struct map_view *v, struct sidebar *s, const stru
         say_classes(s, &h);
         if (n == 1)
             say_refcount(s, ui, first);
+        say_content(v, s);
         return;
     }
     map_histogram(ui->scan->map, first, n, &h);
@@ -214,6 +225,7 @@ static void explain_file(const struct map_view *v, struct sidebar *s, const stru
                         class_info(cell.cls)->name);
         }
     }
+    say_content(v, s);
     say_refcount(s, ui, p->at);
     say_problems(s, ui, p->at);
     say_referrers(v, s, ui);
@@ -307,6 +319,7 @@ static void explain_guest(const struct map_view *v, struct sidebar *s, const str
     }
     if (v->hit_valid)
         say_entry(s, ui, &v->hit);
+    say_content(v, s);
     if (ui->scan)
         say_guest_problem(s, ui, first << geo->cluster_bits,
                           u64_min((first + n) << geo->cluster_bits, geo->size));

@@ -6,6 +6,7 @@
 
 #include "ui/lookup.h"
 #include "ui/map_pane.h"
+#include "ui/peek.h"
 #include "ui/sidebar.h"
 
 /* What walks over the guest disk find out, on a thread, once the scan has ended: first
@@ -36,6 +37,7 @@ struct map_view {
     struct map_hist total;              /* of the whole file, when the scan has ended */
     unsigned age;                       /* counts what tiles are made from */
     struct lookup lookup;               /* who refers to the cluster under the cursor */
+    struct peek peek;                   /* what that cluster, or the data there, looks like */
     struct guest_hit hit; /* guest focus: the entry of the cursor's cluster */
     bool hit_valid;
     bool linked;                        /* the marks of the other map are those of... */

@@ -52,6 +52,7 @@ static void hex_destroy(void *state)
     hunt_drop(v);
     task_finish(v->hunt.task, NULL);
     hex_unpack_free(&v->unpack);
+    peek_free(&v->peek);
     free(v->plain);
     hexdata_free(&v->data);
     free(v);
@@ -138,6 +139,10 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
                  : before ? row
                           : row - u64_min(row, page / 3 / line * line);
     }
+    if (v->plain || *v->page.title || v->at >= ui->img->geo.file_len)
+        peek_forget(&v->peek);
+    else
+        peek_want(&v->peek, ui->img, v->at & ~(ui->img->geo.cluster_size - 1));
     if (v->plain)
         hexdata_copy(&v->data, v->plain, size, v->top, (size_t)page);
     else
@@ -418,8 +423,9 @@ static void hex_ended(void *state, const struct ui *ui, struct request *req)
     bool ok;
 
     if (!h->task) {
-        unpack_ended(v, ui, req);
-        return;
+        if (v->unpack.task)
+            unpack_ended(v, ui, req);
+        return;                         /* else prepare() takes what the cluster looks like */
     }
     ok = task_finish(h->task, &err);
     h->task = NULL;
@@ -443,7 +449,7 @@ static int hex_waiting(const void *state)
     const struct hex_view *v = state;
 
     return v->hunt.task ? task_fd(v->hunt.task)
-         : v->unpack.task ? task_fd(v->unpack.task) : -1;
+         : v->unpack.task ? task_fd(v->unpack.task) : peek_fd(&v->peek);
 }
 
 static void hex_status(const void *state, const struct ui *ui, struct buf *out)

@@ -34,6 +34,7 @@ static void map_destroy(void *state)
 
     map_survey_free(v);
     lookup_free(&v->lookup);
+    peek_free(&v->peek);
     for (int s = 0; s < N_SPACES; s++)
         pane_free(&v->pane[s]);
     free(v);
@@ -67,6 +68,7 @@ static void map_reloaded(void *state, const struct ui *ui)
         map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
     map_survey_forget(v);
     lookup_forget(&v->lookup);
+    peek_forget(&v->peek);
     v->linked = false;
     v->age++;
 }
@@ -147,6 +149,22 @@ static void link_maps(struct map_view *v, const struct ui *ui)
     v->linked_at = p->at;
 }
 
+/* What the bytes of the cursor's cluster look like. */
+static void look_at_content(struct map_view *v, const struct ui *ui)
+{
+    const struct geometry *geo = &ui->img->geo;
+    const struct l2_entry *e = &v->hit.entry;
+    uint64_t off = map_focus(v)->at << geo->cluster_bits;
+
+    if (v->focus == SPACE_GUEST)
+        off = v->hit_valid && !geo->data_file && e->type == L2_NORMAL ? e->host_off
+                                                                      : NO_ADDRESS;
+    if (off == NO_ADDRESS || off >= geo->file_len)
+        peek_forget(&v->peek);
+    else
+        peek_want(&v->peek, ui->img, off & ~(geo->cluster_size - 1));
+}
+
 /* --- frame --- */
 
 enum map_style map_style_for(const struct ui *ui)
@@ -174,6 +192,7 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     map_layout(v, rows, cols, &l);
     map_survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
     link_maps(v, ui);
+    look_at_content(v, ui);
     if (!ui->scan)
         v->age++;                       /* the preview changes all the time */
     from = map_source(v, ui);
@@ -425,7 +444,8 @@ static int map_waiting(const void *state)
 {
     const struct map_view *v = state;
 
-    return v->surveying.task ? task_fd(v->surveying.task) : lookup_fd(&v->lookup);
+    return v->surveying.task      ? task_fd(v->surveying.task)
+         : lookup_fd(&v->lookup) >= 0 ? lookup_fd(&v->lookup) : peek_fd(&v->peek);
 }
 
 static void map_search(void *state, const struct ui *ui, const char *text, int dir,

@@ -16,12 +16,13 @@ qcow2   base
 scan    base qcow2
 inspect base qcow2 scan
 disk    base qcow2 scan inspect
+volumes base qcow2 scan inspect disk
 insight base qcow2 scan inspect disk
 plan    base qcow2 scan inspect disk insight
 picture base qcow2 scan inspect
-report  base qcow2 scan inspect disk insight plan picture
-ui      base qcow2 scan inspect disk insight plan picture
-cmd     base qcow2 scan inspect disk insight plan picture report ui'
+report  base qcow2 scan inspect disk volumes insight plan picture
+ui      base qcow2 scan inspect disk volumes insight plan picture
+cmd     base qcow2 scan inspect disk volumes insight plan picture report ui'
 
 layers=$(printf '%s\n' "$allowed" | awk 'NF { print $1 }')
 [ -d "$src/base" ] || { echo "no source folder at $src"; exit 99; }

@@ -52,7 +52,7 @@ struct ruleset {
     uint64_t files, net, scoped;
 };
 
-enum stage { STAGE_READING, STAGE_WRITING, STAGE_CLOSED };
+enum stage { STAGE_READING, STAGE_WRITING, STAGE_LIBRARIES, STAGE_CLOSED };
 
 static int landlock_version(void)
 {
@@ -188,6 +188,9 @@ static const uint16_t PERMITTED_READING[] = {
 /* No locks, no leases, and no signals to whoever F_SETOWN names. */
 static const uint32_t FCNTLS[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL };
 
+/* ... and for libraries that work on a file in memory. */
+static const uint16_t LIBRARIES[] = { __NR_pwrite64, __NR_ftruncate };
+
 /* What a terminal and a block device are asked for. Not TIOCSTI, which types into the
  * terminal. */
 static const uint32_t IOCTLS[] = {
@@ -291,6 +294,12 @@ static void build(struct program *p, enum stage stage)
     load(p, FIELD(nr));
     for (size_t i = 0; i < N(PERMITTED); i++)
         result_if(p, PERMITTED[i], SECCOMP_RET_ALLOW);
+    for (size_t i = 0; stage == STAGE_LIBRARIES && i < N(LIBRARIES); i++)
+        result_if(p, LIBRARIES[i], SECCOMP_RET_ALLOW);
+#ifdef __NR_newfstatat
+    if (stage == STAGE_LIBRARIES)       /* what fstat() of the C library is */
+        only_with(p, __NR_newfstatat, 3, AT_EMPTY_PATH);
+#endif
     for (size_t i = 0; stage == STAGE_WRITING && i < N(WRITING); i++)
         result_if(p, WRITING[i], SECCOMP_RET_ALLOW);
     if (stage == STAGE_READING)
@@ -401,6 +410,11 @@ bool sandbox_enter_writing(struct sandbox *out)
     return enter(STAGE_WRITING, out);
 }
 
+bool sandbox_enter_libraries(struct sandbox *out)
+{
+    return enter(STAGE_LIBRARIES, out);
+}
+
 void sandbox_probe(struct sandbox *out)
 {
     out->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0;
@@ -423,6 +437,11 @@ bool sandbox_enter(struct sandbox *out)
 }
 
 bool sandbox_enter_writing(struct sandbox *out)
+{
+    return sandbox_enter(out);
+}
+
+bool sandbox_enter_libraries(struct sandbox *out)
 {
     return sandbox_enter(out);
 }

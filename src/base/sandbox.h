@@ -41,6 +41,10 @@ bool sandbox_enter_reading(struct sandbox *out);
  * it, give it a length, punch holes, and sync. */
 bool sandbox_enter_writing(struct sandbox *out);
 
+/* The same for a process that runs libraries on a file in memory, which is open: it may write
+ * to that, give it a length, and ask what it is. */
+bool sandbox_enter_libraries(struct sandbox *out);
+
 /* What sandbox_enter() could do here, without doing it. */
 void sandbox_probe(struct sandbox *out);
 

@@ -9,6 +9,7 @@
 
 #include "base/sandbox.h"
 #include "cmd/options.h"
+#include "volumes/volumes.h"
 
 #define ROWS(a) a, sizeof(a) / sizeof((a)[0])
 
@@ -193,6 +194,19 @@ static const struct opt sum_opts[] = {
 };
 static const struct opt_group sum = { "Sum", ROWS(sum_opts) };
 
+static const struct opt files_opts[] = {
+    { OPT_DAMAGED, "damaged", ARG_NONE, NULL, NULL,
+      "files, directories and tables of file systems that lost bytes to damage, worst first" },
+    { OPT_UNMAPPED, "unmapped", ARG_NONE, NULL, NULL,
+      "also those that use bytes for which the image has nothing, as after the loss of a "
+      "table; sparse files that are sound are among them" },
+    { OPT_AT, "at", ARG_REQUIRED, "OFFSET", NULL, "whom this byte of the disk belongs to" },
+    { OPT_LIST, "list", ARG_NONE, NULL, NULL, "all files" },
+    OUTPUT_ROW,
+    PROGRESS_ROW,
+};
+static const struct opt_group files = { "Files", ROWS(files_opts) };
+
 static const struct opt at_opts[] = { OUTPUT_ROW };
 static const struct opt_group at = { "At", ROWS(at_opts) };
 
@@ -276,6 +290,12 @@ static const struct command commands[] = {
       "the disk as it is now and each snapshot. Exit status: 0, 1 for a failure, 2 when "
       "something is lost.",
       VALUES_FILES, { &sum, &disk, &image, &general }, cmd_sum },
+    { "files", "[OPTION]... IMAGE", "partitions, file systems, and files hit by damage",
+      "Shows what is on the guest's disk: partitions, LVM volumes and file systems, with what "
+      "they lost to damage; and on ext2, ext3, ext4 and NTFS which files that was. "
+      "The libraries that read file systems run in a process of their own. The exit status "
+      "is 2 when bytes are lost.",
+      VALUES_FILES, { &files, &disk, &image, &general }, cmd_files },
     { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
       "Tells for each address what is there: file offset, cluster, guest offset, "
       "owner, refcounts, problems and everything that refers to it. An address is a "
@@ -350,6 +370,7 @@ void version_text(struct buf *out)
 #else
     buf_puts(out, "nbd:// addresses: no\n");
 #endif
+    buf_printf(out, "partitions and files: %s\n", volumes_libraries());
     sandbox_probe(&sandbox);
     buf_puts(out, "sandbox: ");
     sandbox_text(&sandbox, out);

@@ -57,6 +57,8 @@ struct settings {
     const char *plan_output;    /* -o of plan, or NULL */
     const char *apply_output, *undo_file;       /* of apply, or NULL */
     bool ranges;                /* --ranges */
+    bool damaged, unmapped, list;   /* --damaged, --unmapped, --list */
+    const char *at;             /* --at, or NULL */
     char **operand;             /* what is left, n_operands words; borrowed from argv */
     int n_operands;
 };
@@ -85,6 +87,7 @@ int cmd_map(const struct command *cmd, int argc, char **argv);
 int cmd_read(const struct command *cmd, int argc, char **argv);
 int cmd_export(const struct command *cmd, int argc, char **argv);
 int cmd_sum(const struct command *cmd, int argc, char **argv);
+int cmd_files(const struct command *cmd, int argc, char **argv);
 int cmd_at(const struct command *cmd, int argc, char **argv);
 int cmd_plan(const struct command *cmd, int argc, char **argv);
 int cmd_apply(const struct command *cmd, int argc, char **argv);

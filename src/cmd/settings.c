@@ -240,6 +240,18 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_OVERWRITE:
         s->overwrite = true;
         return true;
+    case OPT_DAMAGED:
+        s->damaged = true;
+        return true;
+    case OPT_UNMAPPED:
+        s->unmapped = true;
+        return true;
+    case OPT_AT:
+        s->at = arg;
+        return true;
+    case OPT_LIST:
+        s->list = true;
+        return true;
     case OPT_RANGES:
         s->ranges = true;
         return true;

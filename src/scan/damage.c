@@ -17,26 +17,37 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* There is room for three per problem. */
-static void add_range(struct damage *to, const struct geometry *geo, uint32_t layer,
-                      uint64_t start, uint64_t len)
+static unsigned add_range(struct damage_range *to, const struct geometry *geo, uint32_t layer,
+                          uint64_t start, uint64_t len)
 {
     if (start >= geo->size || len == 0)     /* NO_ADDRESS as well */
-        return;
-    to->list[to->n++] = (struct damage_range){ layer, start,
-                                               start + u64_min(len, geo->size - start) };
+        return 0;
+    *to = (struct damage_range){ layer, start, start + u64_min(len, geo->size - start) };
+    return 1;
 }
 
 /* Of one cluster with two users both have lost it, or will. */
-static void add_user(struct damage *to, const struct problem *p,
-                     const struct place *user, const struct geometry *geo, bool active)
+static unsigned add_user(struct damage_range *to, const struct problem *p,
+                         const struct place *user, const struct geometry *geo)
 {
     uint64_t len;
 
-    if ((p->kind == PROBLEM_DOUBLE_ALLOCATION || p->kind == PROBLEM_OVERLAP)
-        && user->kind == PLACE_L2 && (user->layer == LAYER_ACTIVE) == active
-        && u64_mul(p->count, geo->cluster_size, &len))
-        add_range(to, geo, user->layer, user->guest_off, len);
+    if ((p->kind != PROBLEM_DOUBLE_ALLOCATION && p->kind != PROBLEM_OVERLAP) ||
+        user->kind != PLACE_L2 || !u64_mul(p->count, geo->cluster_size, &len))
+        return 0;
+    return add_range(to, geo, user->layer, user->guest_off, len);
+}
+
+unsigned damage_of_problem(const struct problem *p, const struct geometry *geo,
+                           struct damage_range out[3])
+{
+    uint32_t layer = p->place.kind == PLACE_CLUSTER ? p->owner.layer : p->place.layer;
+    unsigned n = add_user(out, p, &p->owner, geo);
+
+    n += add_user(out + n, p, &p->other, geo);
+    if (problem_info(p->kind)->loses_data)
+        n += add_range(out + n, geo, layer, p->guest_off, p->guest_len);
+    return n;
 }
 
 /* Makes one of ranges that touch. */
@@ -68,13 +79,12 @@ void damage_find(const struct scan_result *r, bool active, struct damage *out)
     if (!out->list)
         return;
     for (size_t i = 0; i < ps->n; i++) {
-        const struct problem *p = &ps->list[i];
-        uint32_t layer = p->place.kind == PLACE_CLUSTER ? p->owner.layer : p->place.layer;
+        struct damage_range found[3];
+        unsigned n = damage_of_problem(&ps->list[i], geo, found);
 
-        add_user(out, p, &p->owner, geo, active);
-        add_user(out, p, &p->other, geo, active);
-        if (problem_info(p->kind)->loses_data && (layer == LAYER_ACTIVE) == active)
-            add_range(out, geo, layer, p->guest_off, p->guest_len);
+        for (unsigned k = 0; k < n; k++)
+            if ((found[k].layer == LAYER_ACTIVE) == active)
+                out->list[out->n++] = found[k];
     }
     merge(out);
 }

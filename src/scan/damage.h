@@ -18,6 +18,11 @@ struct damage {
     uint64_t bytes;                 /* all of them together */
 };
 
+/* The ranges of one problem: what it says itself, and both users of a cluster that has two.
+ * Returns their number. */
+unsigned damage_of_problem(const struct problem *p, const struct geometry *geo,
+                           struct damage_range out[3]);
+
 /* Of the active layer, or of all that only snapshots hold; as far as records were kept.
  * Clusters with two users are lost for both. Without memory there is none. Free with
  * damage_free. */

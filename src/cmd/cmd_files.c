@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* qcheck files: partitions, file systems, and whom lost bytes belong to. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "cmd/disk_open.h"
+#include "cmd/watch.h"
+#include "report/files_report.h"
+#include "scan/damage.h"
+
+struct files_work {
+    const struct settings *s;
+    const struct image *img;
+    struct disk_layer layer;
+    struct disk *disk;
+    struct volumes_helper *helper;
+    struct guest_ranges range[N_LACKS];
+    struct scan_progress *scanning;
+    struct volumes volumes;
+    struct files_list list;
+    struct out *out;
+    struct jw *json;                /* NULL: text */
+    _Atomic uint64_t permille;
+    _Atomic bool cancel;
+    bool no_memory;
+};
+
+/* --- which bytes are lost --- */
+
+static void add_problem(void *ctx, const struct problem *p)
+{
+    struct files_work *w = ctx;
+    struct damage_range found[3];
+    unsigned n = damage_of_problem(p, &w->img->geo, found);
+
+    for (unsigned i = 0; i < n; i++)
+        if (found[i].layer == w->layer.layer &&
+            !guest_ranges_add(&w->range[LACK_LOST], found[i].start,
+                              found[i].end - found[i].start, NULL))
+            w->no_memory = true;
+}
+
+/* The sink does not know yet who shares a cluster; the records at the end do. */
+static bool scan_work(void *arg, struct task_run *task, struct error *err)
+{
+    struct files_work *w = arg;
+    struct problem_sink sink = { add_problem, w };
+    struct scan_options opt = { .threads = w->s->threads, .sink = &sink };
+    struct scan_result *r;
+
+    (void)task;
+    if (!scan_run(w->img, &opt, w->scanning, &r, err))
+        return false;
+    for (size_t i = 0; i < r->problems.n; i++)
+        add_problem(w, &r->problems.list[i]);
+    scan_free(r);
+    return !w->no_memory || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool find_lost(struct files_work *w, struct error *err)
+{
+    struct watch watch = { .phase = "scanning", .total = 1000, .cancel = &w->cancel };
+    bool ok;
+
+    w->scanning = calloc(1, sizeof *w->scanning);
+    if (!w->scanning)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    watch.done = &w->scanning->overall;
+    watch.cancel = &w->scanning->cancel;
+    ok = w->layer.vm_state || watch_run(w->s, &watch, scan_work, w, err);
+    free(w->scanning);
+    return ok && volumes_lacking(w->disk, &w->range[LACK_LOST],
+                                 w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel,
+                                 err);
+}
+
+/* --- asking --- */
+
+static bool list_item(void *ctx, const struct volume_item *item)
+{
+    struct files_work *w = ctx;
+
+    if (w->json)
+        files_json_item(w->json, &w->volumes, item);
+    else
+        files_line(&w->volumes, item, w->out);
+    return out_ok(w->out);
+}
+
+static bool keep_item(void *ctx, const struct volume_item *item)
+{
+    struct files_work *w = ctx;
+
+    if (!files_list_add(&w->list, item))
+        w->no_memory = true;
+    return !w->no_memory;
+}
+
+static bool ask(void *arg, struct task_run *task, struct error *err)
+{
+    struct files_work *w = arg;
+    struct volumes_query q = { .item = w->s->list ? list_item : keep_item, .ctx = w,
+        .want = w->s->list ? VOLUMES_ALL : w->s->at ? VOLUMES_ASKED
+              : w->s->damaged || w->s->unmapped ? VOLUMES_LACKING : VOLUMES_ONLY,
+        .cancel = &w->cancel, .permille = &w->permille };
+
+    (void)task;
+    for (int i = 0; i < N_LACKS; i++) {
+        guest_ranges_sort(&w->range[i]);
+        q.lack[i] = &w->range[i];
+    }
+    if (!volumes_run(w->helper, w->disk, &q, &w->volumes, err))
+        return false;
+    return !w->no_memory || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool look(struct files_work *w, struct error *err)
+{
+    struct watch watch = { .phase = "reading file systems", .done = &w->permille,
+                           .total = 1000, .cancel = &w->cancel };
+
+    return watch_run(w->s, &watch, ask, w, err);
+}
+
+/* --- telling --- */
+
+static bool at_of(struct files_work *w, uint64_t *at, struct error *err)
+{
+    if (!text_parse_size(w->s->at, at))
+        return err_set(err, ERR_USAGE, "--at: not a number");
+    if (*at >= disk_size(w->disk))
+        return err_set(err, ERR_USAGE, "the disk ends at %llu",
+                       (unsigned long long)disk_size(w->disk));
+    return guest_ranges_add(&w->range[LACK_ASKED], *at, 1, err) &&
+           volumes_lacking(w->disk, &w->range[LACK_LOST], NULL, &w->cancel, err);
+}
+
+static void begin_json(struct files_work *w, struct jw *j, const char *name)
+{
+    jw_object(j, NULL);
+    jw_bytes(j, "filename", name, strlen(name));
+    jw_u64(j, "snapshot", w->layer.layer);
+    jw_bool(j, "vm-state", w->layer.vm_state);
+    jw_u64(j, "virtual-size", disk_size(w->disk));
+    jw_array(j, "items");
+    w->json = j;
+}
+
+static void end_json(struct files_work *w)
+{
+    for (size_t i = 0; i < w->list.n && out_ok(w->out); i++)
+        files_json_item(w->json, &w->volumes, &w->list.item[i]);
+    jw_close(w->json);
+    files_json_volumes(w->json, &w->volumes);
+    jw_u64(w->json, "left-out", w->list.left_out);
+    jw_close(w->json);
+}
+
+static void tell(struct files_work *w, uint64_t at)
+{
+    if (w->json)
+        end_json(w);
+    else if (w->s->at)
+        files_at(&w->volumes, at, w->list.n ? &w->list.item[0] : NULL, w->out);
+    else if (!w->s->list && w->volumes.n)
+        files_volumes(&w->volumes, w->s->unmapped, w->out);
+    if (!w->json && (w->s->damaged || w->s->unmapped) && w->volumes.n)
+        files_lacking(&w->volumes, &w->list, w->s->unmapped, w->out);
+}
+
+static void tell_cut(struct files_work *w, const char *name)
+{
+    struct error err = { .code = ERR_LIMIT, .text = "too many ranges: some are left out" };
+
+    if (w->range[LACK_LOST].cut || w->range[LACK_UNMAPPED].cut)
+        message_error(name, &err);
+}
+
+static int files_image(const struct settings *s, const char *name,
+                       struct volumes_helper *helper)
+{
+    struct out out = { stdout, 0 };
+    struct files_work w = { .s = s, .helper = helper, .out = &out };
+    struct disk_files files = DISK_FILES_INIT;
+    struct jw json = JW_INIT(&out);
+    struct error err = { .code = ERR_NONE };
+    int status = STATUS_FAILED;
+    uint64_t at = 0;
+    bool ok;
+
+    if (!disk_files_open(s, name, &files, &err)) {
+        message_error(name, &err);
+        return finish(&out, status);
+    }
+    enter_sandbox(s);
+    w.img = files.img;
+    ok = disk_files_layer(s, &files, &w.layer, &err) &&
+         disk_files_disk(&files, w.layer, &w.disk, &err) &&
+         (s->at ? at_of(&w, &at, &err) : s->list || find_lost(&w, &err));
+    if (ok && s->output == OUTPUT_JSON)
+        begin_json(&w, &json, name);
+    if (ok) {
+        ok = look(&w, &err);
+        files_list_sort(&w.list);
+        tell(&w, at);
+        tell_cut(&w, name);
+    }
+    if (!ok)
+        message_error(name, &err);
+    else
+        status = !s->at && w.range[LACK_LOST].bytes ? STATUS_CORRUPT : STATUS_CLEAN;
+    files_list_free(&w.list);
+    volumes_free(&w.volumes);
+    for (int i = 0; i < N_LACKS; i++)
+        guest_ranges_free(&w.range[i]);
+    disk_close(w.disk);
+    disk_files_close(&files);
+    return finish(&out, status);
+}
+
+int cmd_files(const struct command *cmd, int argc, char **argv)
+{
+    struct settings s;
+    struct volumes_helper *helper = NULL;
+    struct buf name = BUF_INIT;
+    struct error err;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (image_count(&s) != 1 || (s.sample && s.n_operands))
+        return usage_error(cmd, "one image, please");
+    if ((s.at != NULL) + s.list + (s.damaged || s.unmapped) > 1)
+        return usage_error(cmd, "one of --damaged, --at and --list, please");
+    if (s.layer && strcmp(s.layer, "all") == 0)
+        return usage_error(cmd, "one layer at a time, please");
+    if (volumes_helper_start(&helper, &err) && image_name(&s, 0, &name, &err)) {
+        status = files_image(&s, buf_str(&name), helper);
+    } else {
+        message("", err.text);
+        status = STATUS_FAILED;
+    }
+    volumes_helper_end(helper);
+    buf_free(&name);
+    return status;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Tables of ext2, ext3 and ext4, and its free space. */
+#include "config.h"
+
+#ifdef HAVE_LIBEXT2FS
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "volumes/fs_ext.h"
+
+/* Adds blocks [at, at + n). */
+static bool touch_blocks(struct ext *x, struct touch *t, uint64_t at, uint64_t n)
+{
+    struct touch one = TOUCH_INIT;
+    uint64_t off, len;
+
+    if (!u64_mul(at, x->block, &off) || !u64_mul(n, x->block, &len))
+        return false;
+    touch_add(x->fs, &one, off, len, NO_ADDRESS);
+    for (int i = 0; i < N_LACKS; i++)
+        t->bytes[i] += one.bytes[i];
+    if (t->first == NO_ADDRESS || one.bytes[LACK_ASKED])
+        t->first = one.first;
+    return one.bytes[LACK_LOST] || one.bytes[LACK_UNMAPPED];
+}
+
+/* Super block and group descriptors, or their copies. */
+static bool touch_super(struct ext *x, struct touch *t, dgrp_t g)
+{
+    blk64_t super, old_desc, new_desc;
+    bool hit = false;
+
+    ext2fs_super_and_bgd_loc2(x->ext, g, &super, &old_desc, &new_desc, NULL);
+    if (super || g == 0)
+        hit |= touch_blocks(x, t, super, 1);
+    if (old_desc)
+        hit |= touch_blocks(x, t, old_desc, x->ext->desc_blocks);
+    if (new_desc)
+        hit |= touch_blocks(x, t, new_desc, 1);
+    return hit;
+}
+
+/* Bitmaps that say "all free" are zeros, which may be holes. */
+static bool touch_bitmaps(struct ext *x, struct touch *t, dgrp_t g)
+{
+    struct touch one = TOUCH_INIT;
+
+    touch_blocks(x, &one, ext2fs_block_bitmap_loc(x->ext, g), 1);
+    touch_blocks(x, &one, ext2fs_inode_bitmap_loc(x->ext, g), 1);
+    t->bytes[LACK_LOST] += one.bytes[LACK_LOST];
+    t->bytes[LACK_ASKED] += one.bytes[LACK_ASKED];
+    if ((one.bytes[LACK_LOST] || one.bytes[LACK_ASKED]) && t->first == NO_ADDRESS)
+        t->first = one.first;
+    return one.bytes[LACK_LOST];
+}
+
+/* Returns how many bytes of the table are of inodes that were ever used. */
+static uint64_t used_of_table(struct ext *x, dgrp_t g)
+{
+    uint32_t per_group = x->ext->super->s_inodes_per_group, unused = 0;
+
+    if (ext2fs_has_group_desc_csum(x->ext)) {
+        if (ext2fs_bg_flags_test(x->ext, g, EXT2_BG_INODE_UNINIT))
+            return 0;
+        unused = (uint32_t)u64_min(ext2fs_bg_itable_unused(x->ext, g), per_group);
+    } else if (ext2fs_bg_free_inodes_count(x->ext, g) >= per_group) {
+        return 0;
+    }
+    return (uint64_t)(per_group - unused) * (uint64_t)EXT2_INODE_SIZE(x->ext->super);
+}
+
+static void send_table(struct ext *x, dgrp_t g)
+{
+    const uint64_t inode = (uint64_t)EXT2_INODE_SIZE(x->ext->super);
+    uint64_t len = used_of_table(x, g), whole = x->ext->inode_blocks_per_group * x->block;
+    uint64_t off = ext2fs_inode_table_loc(x->ext, g), blocks;
+    struct touch t = TOUCH_INIT, rest = TOUCH_INIT;
+
+    if (!u64_mul(off, x->block, &off) || off > UINT64_MAX - whole)
+        return;
+    len = u64_min(len, whole);
+    touch_add(x->fs, &t, off, len, NO_ADDRESS);
+    touch_add(x->fs, &rest, off + len, whole - len, NO_ADDRESS);
+    t.bytes[LACK_LOST] += rest.bytes[LACK_LOST];
+    t.bytes[LACK_ASKED] += rest.bytes[LACK_ASKED];
+    if (t.first == NO_ADDRESS && (rest.bytes[LACK_LOST] || rest.bytes[LACK_ASKED]))
+        t.first = rest.first;
+    blocks = t.bytes[LACK_LOST] + t.bytes[LACK_UNMAPPED];
+    x->inodes_lost |= blocks != 0;
+    fs_send_part(x->fs, ITEM_INODES, &t, g, blocks / inode);
+}
+
+void ext_groups(struct ext *x)
+{
+    struct touch super = TOUCH_INIT, bitmaps = TOUCH_INIT;
+    uint64_t n_super = 0, n_bitmaps = 0;
+
+    for (dgrp_t g = 0; g < x->ext->group_desc_count; g++) {
+        n_super += touch_super(x, &super, g);
+        n_bitmaps += touch_bitmaps(x, &bitmaps, g);
+        send_table(x, g);
+    }
+    fs_send_part(x->fs, ITEM_SUPER, &super, 0, n_super);
+    fs_send_part(x->fs, ITEM_BITMAP, &bitmaps, 0, n_bitmaps);
+}
+
+/* --- free space --- */
+
+/* One group's share of it: blocks [first, last] and what its bitmap says. */
+struct ext_group { dgrp_t g; uint64_t first, last; const uint8_t *bits; bool uninit; };
+
+static uint64_t free_bytes(const struct ext *x, const struct ext_group *g, uint64_t start,
+                           uint64_t end)
+{
+    uint64_t bytes = 0;
+
+    if (g->uninit)
+        return end - start;
+    for (uint64_t off = start; off < end;) {
+        uint64_t block = off / x->block;
+        uint64_t bit = (block - g->first) >> x->ext->cluster_ratio_bits;
+        uint64_t next = u64_min((block + 1) * x->block, end);
+
+        if (bit / 8 < x->block && !(g->bits[bit / 8] & 1u << bit % 8))
+            bytes += next - off;
+        off = next;
+    }
+    return bytes;
+}
+
+/* Adds what of the ranges from *i on is free in the group. */
+static void free_in_group(struct ext *x, const struct ext_group *g, enum volume_lack lack, size_t *i,
+                          struct touch *t)
+{
+    const struct guest_ranges *r = &x->fs->lack[lack];
+    uint64_t from = g->first * x->block, to = (g->last + 1) * x->block;
+
+    while (*i < r->n && r->list[*i].end <= from)
+        ++*i;
+    for (size_t k = *i; k < r->n && r->list[k].off < to; k++)
+        t->bytes[lack] += free_bytes(x, g, u64_max(r->list[k].off, from),
+                                     u64_min(r->list[k].end, to));
+}
+
+void ext_free_space(struct ext *x)
+{
+    struct touch t = TOUCH_INIT;
+    uint8_t *bits = malloc(x->block);
+    size_t at[N_LACKS] = { 0, 0, 0 };
+
+    for (dgrp_t n = 0; bits && n < x->ext->group_desc_count; n++) {
+        struct ext_group g = { n, ext2fs_group_first_block2(x->ext, n),
+                               ext2fs_group_last_block2(x->ext, n), bits, false };
+        uint64_t off = g.first * x->block, len = (g.last - g.first + 1) * x->block;
+        uint64_t bitmap = ext2fs_block_bitmap_loc(x->ext, n);
+
+        if (g.last < g.first || g.last >= UINT64_MAX / x->block ||
+            (!fs_lacking(x->fs, LACK_LOST, off, len) &&
+             !fs_lacking(x->fs, LACK_UNMAPPED, off, len) &&
+             !fs_lacking(x->fs, LACK_ASKED, off, len)))
+            continue;
+        g.uninit = ext2fs_has_group_desc_csum(x->ext) &&
+                   ext2fs_bg_flags_test(x->ext, n, EXT2_BG_BLOCK_UNINIT);
+        if (!g.uninit) {
+            if (!u64_mul(bitmap, x->block, &bitmap) ||
+                fs_lacking(x->fs, LACK_LOST, bitmap, x->block))
+                continue;
+            fs_volume_read(x->fs->w, x->fs->v, bitmap, bits, x->block);
+        }
+        for (int k = 0; k < N_LACKS; k++)
+            free_in_group(x, &g, (enum volume_lack)k, &at[k], &t);
+    }
+    free(bits);
+    for (int k = 0; k < N_LACKS; k++)
+        x->fs->known[k] += t.bytes[k];
+    t.bytes[LACK_UNMAPPED] = 0;             /* as it should be */
+    fs_send_part(x->fs, ITEM_FREE, &t, 0, 0);
+}
+
+#endif

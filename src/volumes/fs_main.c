@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The process that reads file systems: one job, from the first byte to the last. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/sandbox.h"
+#include "volumes/fs_work.h"
+
+#define CPU_SECONDS_MAX 300
+#define MEMORY_MAX      (UINT64_C(2) << 30)     /* of address space */
+
+/* --- talking --- */
+
+static void say(struct fs_work *w, enum wire_type type, const void *a, size_t a_len,
+                const void *b, size_t b_len)
+{
+    struct wire_header h = { type, (uint32_t)(a_len + b_len) };
+
+    if (a_len + b_len > WIRE_LEN_MAX || !wire_send(w->fd, &h, sizeof h) ||
+        !wire_send(w->fd, a, a_len) || (b_len && !wire_send(w->fd, b, b_len)))
+        _exit(1);
+}
+
+static void ask(struct fs_work *w, uint64_t off, void *dst, size_t len)
+{
+    struct wire_read r = { off, len };
+
+    say(w, WIRE_READ, &r, sizeof r, NULL, 0);
+    if (!wire_receive(w->fd, dst, len))
+        _exit(1);
+}
+
+static const uint8_t *slot_of(struct fs_work *w, uint64_t off)
+{
+    struct fs_slot *s = &w->slot[off / FS_SLOT_BYTES % FS_SLOTS];
+
+    if (s->off != off) {
+        if (!s->bytes && !(s->bytes = malloc(FS_SLOT_BYTES)))
+            _exit(1);
+        ask(w, off, s->bytes, FS_SLOT_BYTES);
+        s->off = off;
+    }
+    return s->bytes;
+}
+
+void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len)
+{
+    uint8_t *p = dst;
+
+    while (len) {
+        uint64_t at = off % FS_SLOT_BYTES;
+        size_t n = (size_t)u64_min(len, FS_SLOT_BYTES - at);
+
+        if (off >= w->size) {
+            memset(p, 0, len);
+            return;
+        }
+        if (!at && len >= FS_SLOT_BYTES) {
+            n = (size_t)u64_min(len, WIRE_LEN_MAX);
+            ask(w, off, p, n);
+        } else {
+            memcpy(p, slot_of(w, off - at) + at, n);
+        }
+        p += n;
+        off += n;
+        len -= n;
+    }
+}
+
+void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
+                    size_t len)
+{
+    uint8_t *p = dst;
+
+    memset(dst, 0, len);
+    for (uint32_t i = 0; i < v->n_extents; i++) {
+        const struct volume_extent *e = &v->extents[i];
+        uint64_t start = u64_max(off, e->off), end = off + len < off ? UINT64_MAX : off + len;
+
+        end = u64_min(end, e->off + e->len);
+        if (start < end)
+            fs_disk_read(w, e->guest_off + (start - e->off), p + (start - off),
+                         (size_t)(end - start));
+    }
+}
+
+void fs_send_volume(struct fs_work *w, uint32_t index)
+{
+    struct wire_volume msg;
+
+    memset(&msg, 0, sizeof msg);
+    msg.index = index;
+    msg.v = w->vol[index];
+    msg.v.extents = NULL;
+    say(w, WIRE_VOLUME, &msg, sizeof msg, w->vol[index].extents,
+        w->vol[index].n_extents * sizeof *w->vol[index].extents);
+}
+
+void fs_send_item(struct fs_work *w, struct volume_item *item, const char *path, size_t len)
+{
+    struct wire_item msg;
+
+    memset(&msg, 0, sizeof msg);
+    msg.item = *item;
+    msg.item.path = NULL;
+    say(w, WIRE_ITEM, &msg, sizeof msg, path, len);
+}
+
+void fs_send_part(struct fs *fs, enum volume_item_kind kind, const struct touch *t,
+                  uint64_t id, uint64_t count)
+{
+    struct volume_item item = { .volume = fs->index, .kind = kind, .id = id, .count = count,
+        .size = NO_ADDRESS, .first = t->first, .file_off = NO_ADDRESS };
+
+    if (!fs_wants(fs->w, t))
+        return;
+    memcpy(item.lack, t->bytes, sizeof item.lack);
+    fs_send_item(fs->w, &item, "", 0);
+}
+
+void fs_progress(const struct fs *fs, uint64_t done, uint64_t total)
+{
+    double part = total ? (double)done / (double)total : 1;
+    uint64_t permille = (uint64_t)(((double)fs->part + part) * 1000 / fs->parts);
+
+    say(fs->w, WIRE_PROGRESS, &permille, sizeof permille, NULL, 0);
+}
+
+/* --- ranges --- */
+
+/* The first range that ends past `off`. */
+static size_t first_past(const struct guest_ranges *r, uint64_t off)
+{
+    size_t low = 0, high = r->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (r->list[mid].end > off)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+static uint64_t overlap(const struct guest_ranges *r, uint64_t off, uint64_t len,
+                        uint64_t *first)
+{
+    uint64_t end = off + len < off ? UINT64_MAX : off + len, bytes = 0;
+
+    for (size_t i = first_past(r, off); i < r->n && r->list[i].off < end; i++) {
+        uint64_t start = u64_max(r->list[i].off, off);
+
+        *first = u64_min(*first, start);
+        bytes += u64_min(r->list[i].end, end) - start;
+    }
+    return bytes;
+}
+
+uint64_t fs_lacking(const struct fs *fs, enum volume_lack lack, uint64_t off, uint64_t len)
+{
+    uint64_t first = NO_ADDRESS;
+
+    return overlap(&fs->lack[lack], off, len, &first);
+}
+
+static uint64_t guest_of(const struct volume *v, uint64_t off)
+{
+    for (uint32_t i = 0; i < v->n_extents; i++)
+        if (off >= v->extents[i].off && off - v->extents[i].off < v->extents[i].len)
+            return v->extents[i].guest_off + (off - v->extents[i].off);
+    return NO_ADDRESS;
+}
+
+void touch_add(struct fs *fs, struct touch *t, uint64_t off, uint64_t len, uint64_t file_off)
+{
+    for (int i = 0; i < N_LACKS; i++) {
+        uint64_t first = NO_ADDRESS, bytes = overlap(&fs->lack[i], off, len, &first);
+
+        if (!bytes)
+            continue;
+        t->bytes[i] += bytes;
+        fs->known[i] += bytes;
+        if (t->first == NO_ADDRESS || i == LACK_ASKED) {
+            t->first = guest_of(fs->v, first);
+            t->file_off = file_off == NO_ADDRESS ? NO_ADDRESS : file_off + (first - off);
+        }
+    }
+}
+
+/* The ranges of the disk as ranges of a volume. */
+static void ranges_in(struct fs_work *w, const struct volume *v, enum volume_lack lack,
+                      struct guest_ranges *out)
+{
+    const struct guest_ranges *r = &w->lack[lack];
+
+    for (uint32_t k = 0; k < v->n_extents; k++) {
+        const struct volume_extent *e = &v->extents[k];
+
+        for (size_t i = first_past(r, e->guest_off);
+             i < r->n && r->list[i].off < e->guest_off + e->len; i++) {
+            uint64_t start = u64_max(r->list[i].off, e->guest_off);
+            uint64_t end = u64_min(r->list[i].end, e->guest_off + e->len);
+
+            guest_ranges_add(out, e->off + (start - e->guest_off), end - start, NULL);
+        }
+    }
+    guest_ranges_sort(out);
+}
+
+/* --- volumes --- */
+
+static void sum_lacks(struct fs_work *w)
+{
+    for (uint32_t i = 0; i < w->n_vol; i++) {
+        for (int k = 0; k < N_LACKS; k++) {
+            struct guest_ranges r = GUEST_RANGES_INIT;
+
+            ranges_in(w, &w->vol[i], (enum volume_lack)k, &r);
+            w->vol[i].lack[k] = r.bytes;
+            guest_ranges_free(&r);
+        }
+    }
+}
+
+static bool has_children(const struct fs_work *w, uint32_t index)
+{
+    for (uint32_t i = index + 1; i < w->n_vol; i++)
+        if (w->vol[i].parent == index)
+            return true;
+    return false;
+}
+
+static bool is_ext(const char *type)
+{
+    return strncmp(type, "ext", 3) == 0 && strlen(type) == 4;
+}
+
+/* What the owners that were found leave over belongs to the volume itself. */
+static void send_rest(struct fs *fs)
+{
+    struct touch rest = TOUCH_INIT;
+    enum volume_item_kind kind = fs->v->looked_into ? ITEM_UNKNOWN
+                               : fs->index ? ITEM_VOLUME : ITEM_OUTSIDE;
+
+    for (int i = 0; i < N_LACKS; i++) {
+        uint64_t all = fs->lack[i].bytes;
+
+        rest.bytes[i] = all > fs->known[i] ? all - fs->known[i] : 0;
+        if (rest.bytes[i] && fs->lack[i].n && !fs->known[i] && rest.first == NO_ADDRESS)
+            rest.first = guest_of(fs->v, fs->lack[i].list[0].off);
+    }
+    fs_send_part(fs, kind, &rest, 0, 0);
+}
+
+/* Bytes of what lies within count as known. */
+static void know_children(struct fs *fs)
+{
+    for (uint32_t i = fs->index + 1; i < fs->w->n_vol; i++)
+        for (int k = 0; k < N_LACKS; k++)
+            if (fs->w->vol[i].parent == fs->index)
+                fs->known[k] += fs->w->vol[i].lack[k];
+}
+
+static void look_into(struct fs_work *w, uint32_t index)
+{
+    struct fs fs = { .w = w, .index = index, .v = &w->vol[index], .part = index,
+                     .parts = w->n_vol };
+
+    for (int k = 0; k < N_LACKS; k++)
+        ranges_in(w, fs.v, (enum volume_lack)k, &fs.lack[k]);
+    if (has_children(w, index))
+        know_children(&fs);
+    else if (is_ext(fs.v->type))
+        fs.v->looked_into = fs_ext(&fs);
+    else if (strcmp(fs.v->type, "ntfs") == 0)
+        fs.v->looked_into = fs_ntfs(&fs);
+    send_rest(&fs);
+    fs_send_volume(w, index);
+    for (int k = 0; k < N_LACKS; k++)
+        guest_ranges_free(&fs.lack[k]);
+}
+
+/* --- the beginning --- */
+
+static void limit(int what, uint64_t value)
+{
+    struct rlimit l = { (rlim_t)value, (rlim_t)value };
+
+    setrlimit(what, &l);
+}
+
+static void lock_in(struct fs_work *w)
+{
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_CPU, CPU_SECONDS_MAX);
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+    limit(RLIMIT_AS, MEMORY_MAX);
+#endif
+    w->memfd = memfd_create("disk", MFD_CLOEXEC);
+    sandbox_enter_libraries(NULL);
+}
+
+static void take_job(struct fs_work *w)
+{
+    struct wire_job job;
+
+    if (!wire_receive(w->fd, &job, sizeof job))
+        _exit(1);
+    w->size = job.size;
+    w->want = (enum volumes_want)job.want;
+    for (int i = 0; i < N_LACKS; i++) {
+        struct guest_ranges *r = &w->lack[i];
+
+        r->n = (size_t)job.n_ranges[i];
+        r->list = malloc(r->n * sizeof *r->list + 1);
+        if (!r->list || !wire_receive(w->fd, r->list, r->n * sizeof *r->list))
+            _exit(1);
+    }
+}
+
+_Noreturn void fs_main(int fd)
+{
+    static struct fs_work w;
+
+    w.fd = fd;
+    for (size_t i = 0; i < FS_SLOTS; i++)
+        w.slot[i].off = NO_ADDRESS;
+    lock_in(&w);
+    take_job(&w);
+    w.vol = calloc(VOLUMES_MAX, sizeof *w.vol);
+    if (!w.vol)
+        _exit(1);
+    fs_probe(&w);
+    fs_lvm(&w);
+    sum_lacks(&w);
+    for (uint32_t i = 0; i < w.n_vol; i++)
+        fs_send_volume(&w, i);
+    for (uint32_t i = 0; i < w.n_vol; i++)
+        look_into(&w, i);
+    say(&w, WIRE_END, NULL, 0, NULL, 0);
+    _exit(0);
+}

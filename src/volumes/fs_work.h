@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Inside the process that reads file systems (volumes.h). Nothing here can hurt the program,
+ * and a fault in a library ends this process only. */
+#ifndef QCHECK_VOLUMES_FS_WORK_H
+#define QCHECK_VOLUMES_FS_WORK_H
+
+#include "volumes/volumes_wire.h"
+
+#define FS_SLOT_BYTES (64u << 10)
+#define FS_SLOTS      256               /* 16 MiB of what was read last */
+
+struct fs_slot { uint64_t off; uint8_t *bytes; };   /* off NO_ADDRESS: empty */
+
+/* The whole disk. */
+struct fs_work {
+    int fd;                             /* to the program */
+    int memfd;                          /* for libblkid */
+    uint64_t size;
+    enum volumes_want want;
+    struct guest_ranges lack[N_LACKS];  /* guest bytes, sorted */
+    struct volume *vol;                 /* VOLUMES_MAX of them */
+    uint32_t n_vol;
+    struct fs_slot slot[FS_SLOTS];
+};
+
+/* One volume whose file system is looked into. */
+struct fs {
+    struct fs_work *w;
+    uint32_t index;
+    struct volume *v;                   /* w->vol[index] */
+    struct guest_ranges lack[N_LACKS];  /* bytes of the volume, sorted */
+    uint64_t known[N_LACKS];            /* of them those whose owner was found */
+    uint32_t part, parts;               /* of the progress of all */
+};
+
+/* What something lacks. */
+struct touch { uint64_t bytes[N_LACKS]; uint64_t first, file_off; };
+#define TOUCH_INIT { { 0, 0, 0 }, NO_ADDRESS, NO_ADDRESS }
+
+/* Ends the process when the program is gone. Bytes past the end are zeros. */
+void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len);
+void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
+                    size_t len);
+void fs_send_volume(struct fs_work *w, uint32_t index);
+void fs_send_item(struct fs_work *w, struct volume_item *item, const char *path, size_t len);
+void fs_progress(const struct fs *fs, uint64_t done, uint64_t total);
+
+/* Adds what of [off, off + len) of the volume is lacking; file_off: where that is in the
+ * file, NO_ADDRESS: nowhere. The owner of those bytes counts as found. */
+void touch_add(struct fs *fs, struct touch *t, uint64_t off, uint64_t len, uint64_t file_off);
+/* Bytes of [off, off + len) that lack something in this way. */
+uint64_t fs_lacking(const struct fs *fs, enum volume_lack lack, uint64_t off, uint64_t len);
+/* Is this what the program wants to hear of? */
+static inline bool fs_wants(const struct fs_work *w, const struct touch *t)
+{
+    return w->want == VOLUMES_ASKED ? t->bytes[LACK_ASKED] != 0
+         : w->want == VOLUMES_LACKING && (t->bytes[LACK_LOST] || t->bytes[LACK_UNMAPPED]);
+}
+/* Does anything in the volume lack anything? */
+static inline bool fs_any(const struct fs *fs)
+{
+    return fs->lack[LACK_LOST].n || fs->lack[LACK_UNMAPPED].n || fs->lack[LACK_ASKED].n;
+}
+
+/* Sends an item of the file system itself, if it lacks anything. */
+void fs_send_part(struct fs *fs, enum volume_item_kind kind, const struct touch *t,
+                  uint64_t id, uint64_t count);
+
+/* What is on the disk: fills w->vol. */
+void fs_probe(struct fs_work *w);
+/* Adds the logical volumes that lie in the volumes found so far. */
+void fs_lvm(struct fs_work *w);
+/* Says what lies in a volume: type, label, uuid, used. */
+void fs_identify(struct fs_work *w, struct volume *v);
+
+/* Looks into one. False: it could not be read, v->note says why. */
+bool fs_ext(struct fs *fs);
+bool fs_ntfs(struct fs *fs);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Our side of the conversation with the process that reads file systems: answers its reads,
+ * and checks every word it says. */
+#include "config.h"
+
+#include "volumes/volumes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "volumes/volumes_helper.h"
+#include "volumes/volumes_wire.h"
+
+#define TICK_MS     100                 /* between two looks at `cancel` */
+#define SILENCE_MS  120000              /* after which the process counts as hung */
+#define PATH_MAX_LEN 65536
+
+const char *volume_item_id(enum volume_item_kind kind)
+{
+    static const char *const ids[N_ITEM_KINDS] = {
+        [ITEM_FILE] = "file", [ITEM_DIRECTORY] = "directory", [ITEM_OTHER] = "other",
+        [ITEM_JOURNAL] = "journal", [ITEM_SUPER] = "super-block", [ITEM_BITMAP] = "bitmap",
+        [ITEM_INODES] = "inode-table", [ITEM_FREE] = "free", [ITEM_UNKNOWN] = "unknown",
+        [ITEM_VOLUME] = "volume", [ITEM_OUTSIDE] = "outside",
+    };
+
+    return ids[kind];
+}
+
+const char *volumes_libraries(void)
+{
+    return ""
+#ifdef HAVE_LIBBLKID
+           "libblkid"
+#ifdef HAVE_LIBEXT2FS
+           ", libext2fs"
+#endif
+#ifdef HAVE_LIBNTFS
+           ", libntfs-3g"
+#endif
+#else
+           "no"
+#endif
+           ;
+}
+
+void volumes_free(struct volumes *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        free(v->list[i].extents);
+    free(v->list);
+    *v = (struct volumes){ NULL, 0 };
+}
+
+static bool volume_holds(const struct volume *v, uint64_t guest_off, uint64_t *off)
+{
+    for (uint32_t i = 0; i < v->n_extents; i++) {
+        const struct volume_extent *e = &v->extents[i];
+
+        if (guest_off >= e->guest_off && guest_off - e->guest_off < e->len) {
+            *off = e->off + (guest_off - e->guest_off);
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t volumes_find(const struct volumes *v, uint64_t guest_off, uint64_t *off)
+{
+    for (size_t i = v->n; i-- > 1;)     /* what lies within comes later */
+        if (volume_holds(&v->list[i], guest_off, off))
+            return i;
+    *off = guest_off;
+    return 0;
+}
+
+/* --- one conversation --- */
+
+struct talk {
+    struct disk *disk;
+    const struct volumes_query *q;
+    struct volumes *out;
+    int fd;
+    uint8_t *bytes;             /* WIRE_LEN_MAX + 1 */
+    bool ended, enough;
+};
+
+/* Waits until there is something to read. */
+static bool wait_for(struct talk *t, struct error *err)
+{
+    struct pollfd p = { t->fd, POLLIN, 0 };
+
+    for (int waited = 0; waited < SILENCE_MS; waited += TICK_MS) {
+        int n = poll(&p, 1, TICK_MS);
+
+        if (t->q->cancel && atomic_load(t->q->cancel))
+            return err_set(err, ERR_CANCELLED, "stopped");
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return err_set_sys(err, errno, "cannot wait");
+    }
+    return err_set(err, ERR_LIMIT, "the process that reads file systems hangs");
+}
+
+static bool bad_talk(struct error *err)
+{
+    return err_set(err, ERR_FORMAT, "the process that reads file systems talks nonsense");
+}
+
+static bool gone(struct error *err)
+{
+    return err_set(err, ERR_IO, "the process that reads file systems ended before its time: "
+                                "this disk is too much for its libraries");
+}
+
+static bool answer_read(struct talk *t, const struct wire_header *h, struct error *err)
+{
+    struct wire_read r;
+
+    if (h->len != sizeof r)
+        return bad_talk(err);
+    memcpy(&r, t->bytes, sizeof r);
+    if (r.len > WIRE_LEN_MAX)
+        return bad_talk(err);
+    if (!disk_read(t->disk, r.off, t->bytes, (size_t)r.len, NULL, err))
+        return false;
+    return wire_send(t->fd, t->bytes, (size_t)r.len) || gone(err);
+}
+
+static void end_text(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+}
+
+static bool take_volume(struct talk *t, const struct wire_header *h, struct error *err)
+{
+    struct wire_volume w;
+    struct volume_extent *extents;
+    size_t bytes;
+
+    if (h->len < sizeof w)
+        return bad_talk(err);
+    memcpy(&w, t->bytes, sizeof w);
+    bytes = (size_t)w.v.n_extents * sizeof *extents;
+    if (w.v.n_extents > VOLUME_EXTENTS_MAX || h->len != sizeof w + bytes ||
+        w.index > t->out->n || w.index >= VOLUMES_MAX || (unsigned)w.v.kind >= N_VOLUME_KINDS ||
+        (w.index ? w.v.parent >= w.index : w.v.parent != 0))
+        return bad_talk(err);
+    extents = malloc(bytes + 1);
+    if (!extents)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(extents, t->bytes + sizeof w, bytes);
+    for (uint32_t i = 0; i < w.v.n_extents; i++) {
+        if (!range_inside(extents[i].guest_off, extents[i].len, disk_size(t->disk)) ||
+            !range_inside(extents[i].off, extents[i].len, w.v.len)) {
+            free(extents);
+            return bad_talk(err);
+        }
+    }
+    end_text(w.v.name, sizeof w.v.name);
+    end_text(w.v.type, sizeof w.v.type);
+    end_text(w.v.label, sizeof w.v.label);
+    end_text(w.v.uuid, sizeof w.v.uuid);
+    end_text(w.v.note, sizeof w.v.note);
+    w.v.extents = extents;
+    if (w.index == t->out->n)
+        t->out->n++;
+    else
+        free(t->out->list[w.index].extents);
+    t->out->list[w.index] = w.v;
+    return true;
+}
+
+static bool take_item(struct talk *t, const struct wire_header *h, struct error *err)
+{
+    struct wire_item w;
+
+    if (h->len < sizeof w || h->len - sizeof w > PATH_MAX_LEN)
+        return bad_talk(err);
+    memcpy(&w, t->bytes, sizeof w);
+    if (w.item.volume >= t->out->n || (unsigned)w.item.kind >= N_ITEM_KINDS)
+        return bad_talk(err);
+    t->bytes[h->len] = '\0';
+    w.item.path = (const char *)t->bytes + sizeof w;
+    t->enough = t->q->item && !t->q->item(t->q->ctx, &w.item);
+    return true;
+}
+
+static bool take_progress(struct talk *t, const struct wire_header *h, struct error *err)
+{
+    uint64_t permille;
+
+    if (h->len != sizeof permille)
+        return bad_talk(err);
+    memcpy(&permille, t->bytes, sizeof permille);
+    if (t->q->permille)
+        atomic_store(t->q->permille, u64_min(permille, 1000));
+    return true;
+}
+
+static bool take_message(struct talk *t, struct error *err)
+{
+    struct wire_header h;
+
+    if (!wait_for(t, err))
+        return false;
+    if (!wire_receive(t->fd, &h, sizeof h))
+        return gone(err);
+    if (h.len > WIRE_LEN_MAX)
+        return bad_talk(err);
+    if (!wire_receive(t->fd, t->bytes, h.len))
+        return gone(err);
+    switch (h.type) {
+    case WIRE_READ:
+        return answer_read(t, &h, err);
+    case WIRE_VOLUME:
+        return take_volume(t, &h, err);
+    case WIRE_ITEM:
+        return take_item(t, &h, err);
+    case WIRE_PROGRESS:
+        return take_progress(t, &h, err);
+    case WIRE_END:
+        t->ended = true;
+        return true;
+    default:
+        return bad_talk(err);
+    }
+}
+
+static bool send_job(struct talk *t, struct error *err)
+{
+    struct wire_job job;
+    bool ok;
+
+    memset(&job, 0, sizeof job);
+    job.want = (uint32_t)t->q->want;
+    job.size = disk_size(t->disk);
+    for (int i = 0; i < N_LACKS; i++)
+        job.n_ranges[i] = t->q->lack[i] ? t->q->lack[i]->n : 0;
+    ok = wire_send(t->fd, &job, sizeof job);
+    for (int i = 0; ok && i < N_LACKS; i++)
+        if (t->q->lack[i])
+            ok = wire_send(t->fd, t->q->lack[i]->list,
+                           t->q->lack[i]->n * sizeof *t->q->lack[i]->list);
+    return ok || gone(err);
+}
+
+bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_query *q,
+                 struct volumes *out, struct error *err)
+{
+    struct talk t = { .disk = d, .q = q, .out = out, .fd = -1 };
+    bool ok;
+
+#ifndef HAVE_LIBBLKID
+    *out = (struct volumes){ NULL, 0 };
+    return err_set(err, ERR_USAGE, "this build cannot look for file systems: no libblkid");
+#endif
+    *out = (struct volumes){ calloc(VOLUMES_MAX, sizeof *out->list), 0 };
+    t.bytes = malloc(WIRE_LEN_MAX + 1);
+    ok = (out->list && t.bytes) || err_set(err, ERR_NOMEM, "out of memory");
+    if (ok)
+        t.fd = volumes_helper_begin(h, err);
+    ok = ok && t.fd >= 0 && send_job(&t, err);
+    while (ok && !t.ended && !t.enough)
+        ok = take_message(&t, err);
+    if (t.fd >= 0) {
+        if (!t.ended)
+            volumes_helper_stop(h);
+        close(t.fd);
+    }
+    free(t.bytes);
+    return ok;
+}

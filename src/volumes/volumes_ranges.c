@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Which bytes of a disk lack something. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "volumes/volumes.h"
+
+bool guest_ranges_add(struct guest_ranges *r, uint64_t off, uint64_t len, struct error *err)
+{
+    struct guest_range *last = r->n ? &r->list[r->n - 1] : NULL;
+
+    if (!len || off > UINT64_MAX - len)
+        return true;
+    if (last && last->end == off) {
+        last->end += len;
+        return true;
+    }
+    if (r->n == GUEST_RANGES_MAX) {
+        r->cut = true;
+        return true;
+    }
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? 2 * r->cap : 64;
+        struct guest_range *list = realloc(r->list, cap * sizeof *list);
+
+        if (!list)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        r->list = list;
+        r->cap = cap;
+    }
+    r->list[r->n++] = (struct guest_range){ off, off + len };
+    return true;
+}
+
+static int by_off(const void *a, const void *b)
+{
+    const struct guest_range *x = a, *y = b;
+
+    return x->off < y->off ? -1 : x->off > y->off;
+}
+
+void guest_ranges_sort(struct guest_ranges *r)
+{
+    size_t n = 0;
+
+    if (r->n)
+        qsort(r->list, r->n, sizeof *r->list, by_off);
+    for (size_t i = 0; i < r->n; i++) {
+        struct guest_range *last = n ? &r->list[n - 1] : NULL;
+
+        if (last && last->end >= r->list[i].off)
+            last->end = u64_max(last->end, r->list[i].end);
+        else
+            r->list[n++] = r->list[i];
+    }
+    r->n = n;
+    r->bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        r->bytes += r->list[i].end - r->list[i].off;
+}
+
+void guest_ranges_free(struct guest_ranges *r)
+{
+    free(r->list);
+    *r = (struct guest_ranges)GUEST_RANGES_INIT;
+}
+
+bool volumes_lacking(struct disk *d, struct guest_ranges *lost, struct guest_ranges *unmapped,
+                     const _Atomic bool *cancel, struct error *err)
+{
+    const uint64_t size = disk_size(d);
+    struct disk_span span;
+
+    for (uint64_t off = 0; off < size && disk_next(d, off, size, &span); off += span.len) {
+        struct guest_ranges *to = span.state == DISK_DAMAGED || span.state == DISK_UNREADABLE
+                                  ? lost : span.state == DISK_HOLE ? unmapped : NULL;
+
+        if (to && !guest_ranges_add(to, span.off, span.len, err))
+            return false;
+        if (cancel && atomic_load(cancel))
+            return err_set(err, ERR_CANCELLED, "stopped");
+    }
+    return true;
+}

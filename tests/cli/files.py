@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+"""What qcheck files says about disks of GPT, ext4, ext2, NTFS, FAT, swap and LVM2, against
+debugfs and ntfscluster; then about mutated file systems, which may end its helper process
+but nothing else.
+
+    files.py PROGRAM SOURCE-TREE SEED N-MUTANTS
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+program, tree = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+rng = random.Random(int(sys.argv[3]))
+mutants = int(sys.argv[4])
+sys.path.insert(0, os.path.join(tree, "tests", "oracle"))
+import qcow2   # noqa: E402
+
+MIB = 1 << 20
+CLUSTER = 65536
+PER_TABLE = CLUSTER // 8
+bad = 0
+
+
+def expect(what, got, wanted):
+    global bad
+    if got != wanted:
+        bad += 1
+        print(f"{what}:\n  got    {got}\n  wanted {wanted}")
+
+
+def run(*argv, status=(0,)):
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode not in status:
+        sys.exit(f"{argv}: status {done.returncode}: {done.stderr.decode()[-400:]}")
+    return done.stdout
+
+
+SCHEMA = json.load(open(os.path.join(tree, "data", "schema", "files.schema.json")))
+
+
+def files(image, *args, status=(0,)):
+    report = json.loads(run(program, "files", "--output=json", *args, image, status=status))
+    if jsonschema:
+        jsonschema.Draft7Validator(SCHEMA).validate(report)
+    return report
+
+
+# --- disks ---
+
+def make_tree(top):
+    os.makedirs(f"{top}/var/lib/app")
+    os.makedirs(f"{top}/many")
+    for i in range(40):
+        with open(f"{top}/var/lib/app/f{i}", "wb") as f:
+            f.write(rng.randbytes(i * 3000 + 1))
+    for i in range(400):
+        with open(f"{top}/many/a rather long name of a file {i}", "wb") as f:
+            f.write(b"x")
+    with open(f"{top}/big.bin", "wb") as f:
+        f.write(rng.randbytes(7 * MIB))
+    os.symlink("big.bin", f"{top}/link")
+
+
+def make_ext(path, mib, kind, top, label):
+    run("truncate", "-s", f"{mib}M", path)
+    run("mke2fs", "-q", "-t", kind, "-L", label, "-E", "root_owner=0:0", "-d", top, path)
+
+
+def make_ntfs(path, mib, top):
+    run("truncate", "-s", f"{mib}M", path)
+    run("mkntfs", "-q", "-F", "-L", "WINDOWS", path)
+    run("ntfscp", "-q", path, f"{top}/big.bin", "/big.bin")
+    for i in range(20, 40):
+        run("ntfscp", "-q", path, f"{top}/var/lib/app/f{i}", f"/f{i} \u00fc\U0001f600.dat")
+
+
+def partition(path, sizes):
+    run("truncate", "-s", f"{2 + sum(sizes)}M", path)
+    subprocess.run(["sfdisk", "-q", path], check=True, text=True,
+                   input="label: gpt\n" + "".join(f"size={s}MiB\n" for s in sizes))
+
+
+def place(disk, part, at):
+    with open(part, "rb") as src, open(disk, "r+b") as dst:
+        dst.seek(at)
+        shutil.copyfileobj(src, dst, MIB)
+
+
+def lvm_crc(data):
+    """CRC-32 as LVM has it: another start, no inversion at the end."""
+    return zlib.crc32(data, 0xf597a6cf ^ 0xffffffff) ^ 0xffffffff
+
+
+def make_pv(path, mib, lv):
+    """A physical volume with "root" in two pieces, the second before the first on disk, and
+    one of a type that nobody follows."""
+    uuid = "AbCdEf0123456789abcdefghijklmnop"
+    dashed = "-".join([uuid[:6]] + [uuid[i:i + 4] for i in range(6, 26, 4)] + [uuid[26:]])
+    extents = os.path.getsize(lv) // MIB
+    half = extents // 2
+    text = f"""vg {{
+id = "x"
+extent_size = 2048 # 1 MiB
+physical_volumes {{ pv0 {{ id = "{dashed}" device = "/dev/\\"x" pe_start = 2048 }} }}
+logical_volumes {{
+ root {{ status = ["READ", "WRITE", "VISIBLE"] segment_count = 2
+  segment1 {{ start_extent = 0 extent_count = {half} type = "striped" stripe_count = 1
+   stripes = [ "pv0", {extents - half} ] }}
+  segment2 {{ start_extent = {half} extent_count = {extents - half} type = "striped"
+   stripe_count = 1 stripes = ["pv0", 0] }} }}
+ thin {{ status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
+  segment1 {{ start_extent = 0 extent_count = 4 type = "thin" thin_pool = "pool" }} }}
+ hidden {{ status = ["READ", "WRITE"] segment1 {{ start_extent = 0 extent_count = 1
+  type = "striped" stripe_count = 1 stripes = ["pv0", 0] }} }}
+}} }}
+# end
+""".encode() + b"\0"
+    header = (uuid.encode() + (mib * MIB).to_bytes(8, "little") +
+              MIB.to_bytes(8, "little") + bytes(8) + bytes(16) +
+              (4096).to_bytes(8, "little") + (MIB - 4096).to_bytes(8, "little") + bytes(16))
+    rest = ((32).to_bytes(4, "little") + b"LVM2 001" + header).ljust(512 - 20, b"\0")
+    label = (b"LABELONE" + (1).to_bytes(8, "little") +
+             lvm_crc(rest).to_bytes(4, "little") + rest)
+    area = (bytes(4) + b" LVM2 x[5A%r0N*>" + (1).to_bytes(4, "little") +
+            (4096).to_bytes(8, "little") + (MIB - 4096).to_bytes(8, "little") +
+            (MIB - 4096 - 100).to_bytes(8, "little") +      # goes round the ring
+            len(text).to_bytes(8, "little") + bytes(8))
+    with open(path, "wb") as f:
+        f.truncate(mib * MIB)
+        f.seek(512)
+        f.write(label)
+        f.seek(4096)
+        f.write(area)
+        f.seek(MIB - 100)
+        f.write(text[:100])
+        f.seek(4096 + 512)
+        f.write(text[100:])
+        data = open(lv, "rb").read()
+        f.seek(MIB + (extents - half) * MIB)
+        f.write(data[:half * MIB])
+        f.seek(MIB)
+        f.write(data[half * MIB:])
+    return [(0, MIB + (extents - half) * MIB, half * MIB),
+            (half * MIB, MIB, (extents - half) * MIB)]
+
+
+def damage(image, clusters, value):
+    """Makes the entries of these guest clusters wrong (misaligned) or empty."""
+    with qcow2.Image(image, True) as img:
+        for c in clusters:
+            if img.get(f"l1[{c // PER_TABLE}]"):
+                img.poke(f"l2[{c // PER_TABLE}][{c % PER_TABLE}]", value)
+
+
+# --- oracles ---
+
+def debugfs(part, request):
+    return run("debugfs", "-R", request, part).decode()
+
+
+def block_size(part):
+    return int(re.search(r"Block size: +(\d+)", debugfs(part, "stats")).group(1))
+
+
+def inodes(part):
+    """Size of an inode, inodes of a group, and where the tables of groups begin (bytes)."""
+    stats, size = debugfs(part, "stats"), block_size(part)
+    return (int(re.search(r"Inode size:\s+(\d+)", stats).group(1)),
+            int(re.search(r"Inodes per group:\s+(\d+)", stats).group(1)),
+            [int(t) * size for t in re.findall(r"inode table at (\d+)", stats)])
+
+
+def inode_gone(layout, ino, ranges):
+    size, per_group, tables = layout
+    at = tables[(ino - 1) // per_group] + (ino - 1) % per_group * size
+    return any(off < at + size and at < end for off, end in ranges)
+
+
+def ext_owners(part, ranges):
+    """Inode -> bytes, of ranges of bytes of the partition, but for those whose inode lies in
+    one of them, and 7, which holds space for descriptors."""
+    size, layout = block_size(part), inodes(part)
+    blocks = [b for off, end in ranges for b in range(off // size, (end + size - 1) // size)]
+    count = {}
+    for i in range(0, len(blocks), 2000):
+        out = debugfs(part, "icheck " + " ".join(map(str, blocks[i:i + 2000])))
+        for _, ino in re.findall(r"^(\d+)\t(\d+)$", out, re.M):
+            count[int(ino)] = count.get(int(ino), 0) + size
+    return {i: n for i, n in count.items() if i != 7 and not inode_gone(layout, i, ranges)}
+
+
+def ext_names(part, numbers):
+    found = {2: "/"}
+    for i in range(0, len(numbers), 500):
+        out = debugfs(part, "ncheck " + " ".join(map(str, numbers[i:i + 500])))
+        for ino, name in re.findall(r"^(\d+)\t(.*)$", out, re.M):
+            found.setdefault(int(ino), re.sub("^//", "/", name))
+    return found
+
+
+def ntfs_owners(part, ranges):
+    """Paths that own clusters of the ranges."""
+    found = set()
+    for off, end in ranges:
+        out = run("ntfscluster", "-q", "-f", "-c", f"{off // 4096}-{(end - 1) // 4096}", part,
+                  status=(0, 1)).decode()
+        found |= set(re.findall(r"^Inode \d+ (/.*?)/\$(?:DATA|INDEX_ALLOCATION|BITMAP)", out,
+                                re.M))
+    return found
+
+
+# --- tests ---
+
+def owners(report, volume, field="lost"):
+    return {i["id"]: i[field] for i in report["items"] if i["volume"] == volume and i[field] and
+            i["kind"] in ("file", "directory", "other", "journal")}
+
+
+def ranges_of(clusters, start, length):
+    out = []
+    for c in sorted(clusters):
+        a, b = max(c * CLUSTER, start), min((c + 1) * CLUSTER, start + length)
+        if a < b:
+            out.append((a - start, b - start))
+    return out
+
+
+def test_listing(image, parts):
+    listed = {i["path"] for i in files(image, "--list")["items"] if i["volume"] == "sda2"}
+    wanted = set()
+    for here, dirs, names in os.walk("tree"):
+        wanted |= {os.path.join(here, n)[4:] for n in dirs + names}
+    expect("--list of ext4", listed - {"/", "/lost+found"}, wanted)
+
+
+def test_volumes(image):
+    said = [(v["name"], v.get("parent"), v.get("type"), v.get("label"), v["size"])
+            for v in files(image)["volumes"]]
+    expect("volumes", said[1:], [
+        ("sda1", "sda", "vfat", "ESP", 16 * MIB), ("sda2", "sda", "ext4", "root", 48 * MIB),
+        ("sda3", "sda", "ntfs", "WINDOWS", 40 * MIB),
+        ("sda4", "sda", "LVM2_member", "vg", 40 * MIB),
+        ("vg/root", "sda4", "ext2", "old", 32 * MIB),
+        ("vg/thin", "sda", None, None, 4 * MIB)])
+
+
+def ntfs_own_clusters(start):
+    """Clusters of the image without which NTFS cannot be opened."""
+    found = set()
+    for c in range(start // CLUSTER, (start + 40 * MIB) // CLUSTER):
+        out = run("ntfscluster", "-q", "-f", "-c",
+                  f"{(c * CLUSTER - start) // 4096}-{((c + 1) * CLUSTER - start) // 4096 - 1}",
+                  "p3", status=(0, 1)).decode()
+        if re.search(r"^Inode (\d|1\d|2\d) ", out, re.M):
+            found.add(c)
+    return found
+
+
+def test_damage(image, starts, clusters, value, option, field):
+    shutil.copy(image, "damaged.qcow2")
+    damage("damaged.qcow2", clusters, value)
+    report = files("damaged.qcow2", option, status=(0, 2))
+    there = ranges_of(clusters, starts[1], 48 * MIB)
+    wanted = ext_owners("p2", there)
+    if field == "unmapped":
+        wanted.pop(8, None)             # a journal is made of zeros
+    expect("ext4, " + field, owners(report, "sda2", field), wanted)
+    expect("NTFS, " + field,
+           {i["path"] for i in report["items"] if i["volume"] == "sda3" and i[field] and
+            i["kind"] in ("file", "directory")},
+           ntfs_owners("p3", ranges_of(clusters, starts[2], 40 * MIB)))
+    names = ext_names("p2", list(wanted))
+    for i in report["items"]:
+        if i["volume"] == "sda2" and "path" in i and not i.get("no-path") and "<" not in i["path"]:
+            expect("name of " + str(i["id"]), i["path"], names.get(i["id"], i["path"]))
+
+
+def test_at(image, starts):
+    for _ in range(20):
+        off = rng.randrange(48 * MIB)
+        said = [i["id"] for i in files(image, f"--at={starts[1] + off}")["items"]
+                if i["kind"] in ("file", "directory", "journal")]
+        expect(f"--at {off}", said, list(ext_owners("p2", [(off, off + 1)])))
+
+
+def test_lvm(image, start, pieces):
+    shutil.copy(image, "lvm.qcow2")
+    clusters = rng.sample(range((start + MIB) // CLUSTER, (start + 33 * MIB) // CLUSTER), 60)
+    damage("lvm.qcow2", clusters, (1 << 63) | 512)
+    ranges = [(a - guest + off, b - guest + off) for off, guest, n in pieces
+              for a, b in ranges_of([c - start // CLUSTER for c in clusters], 0, 40 * MIB)
+              if guest <= a < guest + n]
+    report = files("lvm.qcow2", "--damaged", status=(2,))
+    more = {i["id"] for i in report["items"] if i.get("map-lost")}
+    wanted = ext_owners("lv", ranges)
+    expect("files of a logical volume",
+           {i: min(n, wanted.get(i, n)) if i in more else n
+            for i, n in owners(report, "vg/root").items()}, wanted)
+
+
+def test_lost_inodes(image, starts):
+    """Files whose inodes are lost are still named."""
+    shutil.copy(image, "inodes.qcow2")
+    table = inodes("p2")[2][0]
+    damage("inodes.qcow2", [(starts[1] + table) // CLUSTER + 1], (1 << 63) | 512)
+    report = files("inodes.qcow2", "--damaged", status=(2,))
+    lost = [i for i in report["items"] if i["kind"] == "inode-table"]
+    first = ((starts[1] + table) // CLUSTER + 1) * CLUSTER - starts[1] - table
+    size = inodes("p2")[0]
+    gone = range(first // size + 1, (first + CLUSTER) // size + 1)
+    names = set(ext_names("p2", list(gone)).values()) - {"/"}
+    wanted = {n for n in names if not any(n.startswith(d + "/") for d in names)}
+    expect("inodes lost", sum(i["inodes"] for i in lost), CLUSTER // size)
+    expect("names of lost inodes",
+           sorted(i["path"] for i in report["items"] if i.get("inode-lost")), sorted(wanted))
+
+
+def test_lost_super(image, starts):
+    """Without its super block ext4 is read by a copy (4 KiB blocks: in block 32768)."""
+    run("truncate", "-s", "160M", "copy.raw")
+    run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", "tree", "copy.raw")
+    run("qemu-img", "convert", "-O", "qcow2", "copy.raw", "copy.qcow2")
+    damage("copy.qcow2", [0], (1 << 63) | 512)
+    report = files("copy.qcow2", "--list")
+    expect("type by a copy", report["volumes"][0].get("type"), "ext4")
+    expect("names by a copy", "/big.bin" in {i["path"] for i in report["items"]}, True)
+
+
+def test_mutants(starts):
+    """Status and time are all that is asked for. Bytes are changed where tables are."""
+    raw = bytearray(open("disk.raw", "rb").read())
+    ended = 0
+    for i in range(mutants):
+        data = bytearray(raw)
+        for _ in range(rng.choice((1, 4, 20, 200))):
+            start = rng.choice([0] + starts)
+            at = start + rng.choice((rng.randrange(4096), rng.randrange(MIB),
+                                     rng.randrange(16 * MIB)))
+            data[at] = rng.choice((0, 255, rng.randrange(256), data[at] ^ 1 << rng.randrange(8)))
+        with open("mutant.raw", "wb") as f:
+            f.write(data)
+        run("qemu-img", "convert", "-O", "qcow2", "mutant.raw", "mutant.qcow2")
+        damage("mutant.qcow2", rng.sample(range(18 * 16, 140 * 16), 40), (1 << 63) | 512)
+        done = subprocess.run([program, "files", "--output=json",
+                               rng.choice(("--list", "--damaged", "--at=70M")),
+                               "mutant.qcow2"], timeout=330, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        json.loads(done.stdout)
+        if done.returncode not in (0, 1, 2):
+            shutil.copy("mutant.qcow2", os.environ.get("KEEP", ".") + f"/mutant-{i}.qcow2")
+            expect(f"mutant {i}: {done.stderr.decode()[-300:]}", done.returncode, "0, 1 or 2")
+        ended += b"before its time" in done.stderr
+    print(f"{mutants} mutants, the helper ended before its time in {ended}")
+
+
+def main():
+    os.makedirs("tree")
+    make_tree("tree")
+    run("truncate", "-s", "16M", "p1")
+    run("mkfs.fat", "-n", "ESP", "p1")
+    make_ext("p2", 48, "ext4", "tree", "root")
+    make_ntfs("p3", 40, "tree")
+    make_ext("lv", 32, "ext2", "tree", "old")
+    pieces = make_pv("p4", 40, "lv")
+    sizes = [16, 48, 40, 40]
+    partition("disk.raw", sizes)
+    starts = [MIB + sum(sizes[:i]) * MIB for i in range(4)]
+    for i, start in enumerate(starts):
+        place("disk.raw", f"p{i + 1}", start)
+    run("qemu-img", "convert", "-O", "qcow2", "-S", "0", "disk.raw", "disk.qcow2")
+
+    test_volumes("disk.qcow2")
+    test_listing("disk.qcow2", starts)
+    spare = ntfs_own_clusters(starts[2])
+    can_go = sorted(set(range(17 * MIB // CLUSTER + 1, 105 * MIB // CLUSTER)) - spare)
+    for n in (1, 30, 300):
+        test_damage("disk.qcow2", starts, rng.sample(can_go, n), (1 << 63) | 512, "--damaged",
+                    "lost")
+    test_damage("disk.qcow2", starts, rng.sample(can_go, 200), 0, "--unmapped", "unmapped")
+    test_at("disk.qcow2", starts)
+    test_lvm("disk.qcow2", starts[3], pieces)
+    test_lost_inodes("disk.qcow2", starts)
+    test_lost_super("disk.qcow2", starts)
+    test_mutants(starts)
+
+
+with tempfile.TemporaryDirectory() as here:
+    os.chdir(here)
+    main()
+    os.chdir("/")
+sys.exit(1 if bad else 0)

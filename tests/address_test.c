@@ -174,6 +174,7 @@ static void people_type_it_in_many_ways(void **state)
         { "0%", { .kind = PLACE_FILE_OFFSET, .file_off = 0 } },
         { "guest 50%", { .kind = PLACE_GUEST, .guest_off = 16 << 20 } },
         { "guest 12.5%", { .kind = PLACE_GUEST, .guest_off = 4 << 20 } },
+        { "guest 0.125%", { .kind = PLACE_GUEST, .guest_off = 41943 } },
         { "guest 100%", { .kind = PLACE_GUEST, .guest_off = (32 << 20) - 1 } },
         { "guest 2s", { .kind = PLACE_GUEST, .guest_off = 1024 } },
         { "guest 2c", { .kind = PLACE_GUEST, .guest_off = 8192 } },
@@ -239,7 +240,7 @@ static void other_text_is_not_an_address(void **state)
     static const char *const wrong[] = {
         "", " ", "somewhere", "1,02", "1,0240", ",024", "1,,024", "1024,", "12,34,567",
         "0x", "0xg", "L1", "L1[", "L1[3", "L1[0] L3[1]", "L2[0]", "rt", "rb", "refcount",
-        "refcount block", "c", "28cc", "101%", "%", "1.2.3%", "guest", "guest x", "header x",
+        "refcount block", "c", "28cc", "101%", "1.2345%", "%", "1.2.3%", "guest", "guest x", "header x",
         "snap 1 nowhere", "bitmap 1 entry 3", "bitmap 1 table entry 0 and more", "+", "+x",
         "5 5", "1.5", "18446744073709551616", "encryption", "file",
     };

@@ -30,15 +30,23 @@ static void every_place_leads_to_its_row_and_back(void **state)
     static const char *const typed[] = {
         "L1[1]",           "L2[0][3]", "snap 1", "snap 1 L1[0]",
         "snap 1 L2[0][3]", "rt 0",     "rb 0 3", "bitmap 1",
+        "L2[1][4]", "snap 2 L2[1][3]", "rt 1", "rb 1 3", "bitmap 2", "bitmap 2 table entry 0",
     };
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
     struct image *img;
     struct known known;
 
     (void)state;
-    builder_map(b, 3);
+    opt.cluster_bits = 9;               /* 64 entries in all tables */
+    opt.refcount_order = 6;
+    b = builder_new(opt);
+    for (uint64_t g = 0; g < 70; g++)
+        builder_map(b, g);
     builder_add_snapshot(b, "1", "before");
+    builder_add_snapshot(b, "2", "later");
     builder_add_bitmap(b, "daily", 16, 0);
+    builder_add_bitmap(b, "weekly", 16, 0);
     img = builder_open(b);
     known = known_of(img, NULL);
     for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++) {
@@ -306,6 +314,55 @@ static void problems_are_marked_on_the_rows_they_concern(void **state)
     builder_free(b);
 }
 
+/* Problems that the row of this entry tells. */
+static size_t problems_of(const struct known *k, struct table t, uint64_t index)
+{
+    struct table_row row;
+
+    table_resolve(k->img, &t);
+    table_read(k, &t, &index, 1, &row);
+    assert_true(row.problems == 0 ||
+                row.problem < k->scan->problems.n);
+    return row.problems;
+}
+
+static void a_row_tells_the_problems_of_what_it_leads_to(void **state)
+{
+    const struct table l1 = { .kind = TABLE_L1 }, reftable = { .kind = TABLE_REFTABLE },
+                       first = { .kind = TABLE_L2, .i = 0 }, second = { .kind = TABLE_L2, .i = 1 },
+                       block = { .kind = TABLE_REFBLOCK, .i = 0 };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct problem_index *index;
+    struct scan_result *scan;
+    struct image *img;
+    struct known known;
+    uint64_t lost;
+
+    (void)state;
+    builder_map(b, 0);
+    builder_map(b, 512);
+    lost = builder_map(b, 514);
+    builder_set_l2(b, 513, UINT64_C(1) << 40, 0);       /* past the end */
+    builder_set_refcount(b, lost >> 12, 0);
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &scan, NULL));
+    assert_true(problem_index_new(scan, &index, NULL));
+    known = (struct known){ img, scan, index };
+    assert_int_equal(problems_of(&known, l1, 0), 0);
+    assert_true(problems_of(&known, l1, 1) > 0);        /* in the table it points to */
+    assert_int_equal(problems_of(&known, first, 0), 0);
+    assert_int_equal(problems_of(&known, second, 0), 0);
+    assert_true(problems_of(&known, second, 1) > 0);    /* the entry */
+    assert_true(problems_of(&known, second, 2) > 0);    /* the cluster */
+    assert_true(problems_of(&known, block, lost >> 12) > 0);
+    assert_int_equal(problems_of(&known, block, (lost >> 12) - 1), 0);
+    assert_int_equal(problems_of(&known, reftable, 0), 0);
+    problem_index_free(index);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 static void the_owner_of_guest_data_is_found(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
@@ -347,6 +404,7 @@ int main(void)
         cmocka_unit_test(entries_that_cannot_be_read_say_so),
         cmocka_unit_test(tables_that_cannot_be_entered_say_why),
         cmocka_unit_test(problems_are_marked_on_the_rows_they_concern),
+        cmocka_unit_test(a_row_tells_the_problems_of_what_it_leads_to),
         cmocka_unit_test(the_owner_of_guest_data_is_found),
     };
 

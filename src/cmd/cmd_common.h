@@ -53,6 +53,8 @@ typedef int image_fn(const struct settings *s, const char *name, struct out *out
 
 /* Does `one` for all images of the settings and ends the output; the worst status. */
 int each_image(const struct settings *s, image_fn *one);
+/* All of a command that takes any number of images. */
+int each_image_named(const struct command *cmd, int argc, char **argv, image_fn *one);
 
 /* The worse of two: corruptions, then failures, then references outside, then leaks. */
 int status_worst(int a, int b);

@@ -46,12 +46,5 @@ out:
 
 int cmd_info(const struct command *cmd, int argc, char **argv)
 {
-    struct settings s;
-    int status;
-
-    if (!settings_parse(&s, cmd, argc, argv, &status))
-        return status;
-    if (image_count(&s) == 0)
-        return usage_error(cmd, "which image?");
-    return each_image(&s, info_one);
+    return each_image_named(cmd, argc, argv, info_one);
 }

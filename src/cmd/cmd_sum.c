@@ -104,12 +104,5 @@ out:
 
 int cmd_sum(const struct command *cmd, int argc, char **argv)
 {
-    struct settings s;
-    int status;
-
-    if (!settings_parse(&s, cmd, argc, argv, &status))
-        return status;
-    if (image_count(&s) == 0)
-        return usage_error(cmd, "which image?");
-    return each_image(&s, sum_image);
+    return each_image_named(cmd, argc, argv, sum_image);
 }

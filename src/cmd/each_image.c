@@ -72,3 +72,15 @@ int each_image(const struct settings *s, image_fn *one)
     buf_free(&name);
     return finish(&out, status);
 }
+
+int each_image_named(const struct command *cmd, int argc, char **argv, image_fn *one)
+{
+    struct settings s;
+    int status;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    if (image_count(&s) == 0)
+        return usage_error(cmd, "which image?");
+    return each_image(&s, one);
+}

@@ -332,6 +332,36 @@ static void a_cause_is_seen_without_a_key_and_its_proof_after_two(void **state)
     }
 }
 
+static void subclusters_are_whole_or_not_there(void **state)
+{
+    char *got = screens("extended-l2", "wait 4 Enter j j shot:80 size:120x30 shot:120 "
+                                       "size:60x20 shot:60");
+    static const char strip[] = "00000000\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7"
+                                "\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7"
+                                "\u00b7\u00b7\u00b7\u00b7\u00b7";
+
+    (void)state;
+    assert_shows(shot(got, "80"), strip);
+    assert_shows(shot(got, "120"), strip);
+    assert_shows_not(shot(got, "60"), "00000000\u00b7");
+    assert_shows(shot(got, "80"), "8 zeros, 24 unallocated");
+    assert_shows_not(shot(got, "80"), "\u00b7 unallocated");
+    free(got);
+}
+
+/* The message names what is on the screen: a small map has no half blocks. */
+static void v_names_the_style_that_is_drawn(void **state)
+{
+    char *got = screens("healthy", "wait 2 v shot:a v shot:b v shot:c");
+
+    (void)state;
+    assert_shows_not(got, "Style: half blocks");
+    assert_shows(shot(got, "a"), "Style: blocks");
+    assert_shows(shot(got, "b"), "Style: letters");
+    assert_shows(shot(got, "c"), "Style: blocks");
+    free(got);
+}
+
 static void content_of_a_cluster_is_told_in_map_and_hex(void **state)
 {
     char *got = screens("l2-overwritten", "wait g type:L1[1] Enter Enter shot:table x shot:hex "
@@ -472,6 +502,8 @@ int main(void)
         cmocka_unit_test(what_to_do_can_be_read_at_any_size),
         cmocka_unit_test(next_problem_is_selected_in_the_list),
         cmocka_unit_test(a_cause_is_seen_without_a_key_and_its_proof_after_two),
+        cmocka_unit_test(subclusters_are_whole_or_not_there),
+        cmocka_unit_test(v_names_the_style_that_is_drawn),
         cmocka_unit_test(content_of_a_cluster_is_told_in_map_and_hex),
         cmocka_unit_test(problems_change_between_causes_and_kinds),
         cmocka_unit_test(nothing_in_the_overview_is_cut),

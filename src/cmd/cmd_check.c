@@ -42,10 +42,12 @@ static bool wants_json(const struct settings *s)
 }
 
 static bool write_json(const struct settings *s, const char *name,
-                       const struct insight *insight, struct out *out, struct error *err)
+                       const struct insight *insight, const struct figures *figures,
+                       struct out *out, struct error *err)
 {
     const struct scan_result *scan = insight->scan;
-    struct check_json c = { name, scan, insight, s->metadata, s->stats, status_of(s, scan) };
+    struct check_json c = { name, scan, insight, figures, s->metadata, s->stats,
+                            status_of(s, scan) };
 
     if (!wants_json(s))
         return true;
@@ -56,12 +58,22 @@ static bool write_json(const struct settings *s, const char *name,
     return check_json_write(&c, out, err);
 }
 
+/* They cost another walk through the tables. */
+static bool wants_figures(const struct settings *s)
+{
+    if (s->output == OUTPUT_JSON)
+        return wants_json(s);
+    return s->deep || (s->streams & STREAM_BIT(CONFIRM));
+}
+
 static int check_one(const struct settings *s, const char *name, struct out *out)
 {
     struct classic report = { .streams = s->streams, .out = out, .err = { stderr, 0 },
                               .name = name, .stats = s->stats };
     struct chain chain = CHAIN_INIT;
     struct insight_options look = { name, s->backing ? &chain : NULL, s->deep, NULL };
+    struct figures_options measure = { look.chain, s->deep, NULL };
+    struct figures figures = { 0 };
     struct image *img = NULL;
     struct scan_result *scan = NULL;
     struct insight *insight = NULL;
@@ -71,9 +83,14 @@ static int check_one(const struct settings *s, const char *name, struct out *out
     if (!open_image_and_chain(s, name, &img, &chain, &err) ||
         !scan_image(s, img, &scan, &err) || !insight_find(scan, &look, &insight, &err))
         goto failed;
+    if (wants_figures(s)) {
+        if (!figures_of_scan(scan, &measure, &figures, &err))
+            goto failed;
+        report.figures = &figures;
+    }
     report.status = status_of(s, scan);
     report.insight = insight;
-    if (s->output == OUTPUT_JSON ? !write_json(s, name, insight, out, &err)
+    if (s->output == OUTPUT_JSON ? !write_json(s, name, insight, report.figures, out, &err)
                                  : !classic_report(&report, scan, &err))
         goto failed;
     status = report.status;
@@ -84,6 +101,7 @@ failed:
     if (s->streams & STREAM_BIT(FATAL))
         message_error(name, &err);
 out:
+    figures_free(&figures);
     insight_free(insight);
     scan_free(scan);
     chain_close(&chain);

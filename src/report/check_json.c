@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "report/causes.h"
+#include "report/figures_report.h"
 #include "report/guesses.h"
 #include "report/jw.h"
 #include "report/outside.h"
@@ -223,6 +224,8 @@ static void own_object(struct jw *j, const struct check_json *c)
     jw_u64(j, "file-size", r->img->geo.file_size);
     jw_u64(j, "file-clusters", map_clusters(r->map));
     jw_u64(j, "guest-bytes-damaged", scan_guest_bytes_damaged(r));
+    if (c->figures)
+        figures_json(c->figures, r->img, j);
     classes(j, &r->stats);
     statistics(j, &r->stats);
     if (c->stats)

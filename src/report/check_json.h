@@ -7,6 +7,7 @@
 #define QCHECK_REPORT_CHECK_JSON_H
 
 #include "insight/cause.h"
+#include "insight/figures.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -16,6 +17,7 @@ struct check_json {
     const char *filename;           /* as the person gave it */
     const struct scan_result *scan;
     const struct insight *insight;  /* of this scan; NULL: no verdict, no causes */
+    const struct figures *figures;  /* NULL: not asked for */
     bool metadata;                  /* add `viscera` */
     bool stats;                     /* add what the scan took */
     int status;                     /* with which the program will exit */

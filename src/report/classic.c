@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "report/causes.h"
 #include "report/dump.h"
+#include "report/figures_report.h"
 #include "report/ranges.h"
 #include "report/sections.h"
 #include "report/stats.h"
@@ -246,6 +247,14 @@ static void all_ranges(struct report *r)
 
 /* --- the end --- */
 
+static void figures(struct report *r)
+{
+    if (!r->c->figures || !on(r->c, STREAM_SUMMARY))
+        return;
+    heading(r->c, "Figures");
+    figures_text(r->c->figures, r->scan->img, r->c->out);
+}
+
 static void cluster_counts(struct report *r)
 {
     char size[TEXT_NUM], group[TEXT_NUM];
@@ -344,6 +353,7 @@ bool classic_report(struct classic *c, const struct scan_result *scan, struct er
     } else if (ok) {
         all_ranges(&r);
         cluster_counts(&r);
+        figures(&r);
         last_words(&r);
         if (c->stats)
             stats_text(&scan->stats, c->out);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "insight/cause.h"
+#include "insight/figures.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -17,6 +18,7 @@ struct classic {
     struct out err;         /* for the streams that go to standard error */
     const char *name;       /* of the image, as the person gave it */
     const struct insight *insight;      /* borrowed: the verdict and the causes; NULL: neither */
+    const struct figures *figures;      /* borrowed; NULL: not wanted */
     bool stats;             /* end with what the scan took */
     int status;             /* with which the program will exit */
 };

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "qcow2/field.h"
+#include "report/figures_report.h"
 #include "report/guesses.h"
 #include "report/image_end.h"
 #include "qcow2/names.h"
@@ -25,6 +26,7 @@ void info_gather(const char *filename, const struct image *img, const struct cha
         .chain = chain,
         .preallocation = preallocation_name(preallocation_from_tables(img)),
     };
+    figures_of_header(img, &out->figures);
     out->end_known = image_end_by_refcounts(img, &out->end);
 }
 
@@ -220,6 +222,7 @@ void info_text(const struct info *info, struct out *out)
         bytes_line(out, "end of image", info->end);
     else
         line(out, "end of image", "unknown: the refcounts are behind or damaged; qcheck check finds it");
+    figures_text(&info->figures, img, out);
     if (info->file.fs_type)
         line(out, "file system", info->file.fs_type);
     line(out, "lock", info->file.in_use ? "another process may write to it now" :

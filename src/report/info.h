@@ -7,6 +7,7 @@
 #define QCHECK_REPORT_INFO_H
 
 #include "base/sandbox.h"
+#include "insight/figures.h"
 #include "qcow2/image.h"
 #include "disk/chain.h"
 #include "report/out.h"
@@ -20,6 +21,7 @@ struct info {
     const char *preallocation;      /* "off", "metadata", "full" */
     const struct sandbox *sandbox;  /* what is in force now, to be told; NULL: not asked */
     bool end_known;                 /* else only a scan finds the end */
+    struct figures figures;         /* those of the header */
     uint64_t end;                   /* byte after the last cluster with a refcount */
 };
 

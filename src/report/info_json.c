@@ -9,6 +9,7 @@
 #include "qcow2/field.h"
 #include "qcow2/luks.h"
 #include "report/check_json.h"
+#include "report/figures_report.h"
 #include "report/guesses.h"
 #include "report/info.h"
 #include "report/jw.h"
@@ -315,6 +316,7 @@ static void own_object(struct jw *j, const struct info *info)
     if (info->end_known)
         jw_u64(j, "image-end-offset", info->end);
     jw_text(j, "preallocation", info->preallocation);
+    figures_json(&info->figures, img, j);
     if (img->refused.id) {
         jw_object(j, "refused");
         jw_text(j, "rule", img->refused.id);

@@ -176,7 +176,7 @@ void report_check(const struct scan_result *scan, struct sink *s)
 {
     struct classic classic = { .streams = (UINT32_C(1) << N_STREAMS) - 1, .out = &s->out,
                                .name = NAME, .stats = true };
-    struct check_json json = { NAME, scan, NULL, true, true, scan_strict_status(scan) };
+    struct check_json json = { NAME, scan, NULL, NULL, true, true, scan_strict_status(scan) };
     struct insight_options look = { .name = NAME, .deep = scan->img->geo.file_size % 2 };
     struct insight *insight;
     bool ok;

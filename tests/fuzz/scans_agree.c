@@ -16,7 +16,7 @@ void compare_whole(const struct scan_result *one, struct scan_result *two)
     const struct scan_result *scan[2] = { one, two };
 
     for (int i = 0; two && i < 2; i++) {
-        struct check_json json = { NAME, scan[i], NULL, false, false,
+        struct check_json json = { NAME, scan[i], NULL, NULL, false, false,
                                    scan_exit_status(scan[i]) };
 
         sink_init(&s[i]);

@@ -222,6 +222,11 @@ class House:
     def copy_tree(self):
         """Brings the copy up to date; files that are the same keep their time."""
         skipped = {".git", "build", "autom4te.cache"}
+        for folder, _, files in os.walk(os.path.join(self.work, "src")):
+            for name in files:          # moved or deleted since the last time
+                gone = os.path.join(folder, name)
+                if not os.path.exists(os.path.join(TOP, os.path.relpath(gone, self.work))):
+                    os.remove(gone)
         for folder, dirs, files in os.walk(TOP):
             dirs[:] = [d for d in dirs if d not in skipped and
                        not os.path.exists(os.path.join(folder, d, "config.status"))]

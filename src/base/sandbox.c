@@ -154,7 +154,7 @@ static const uint16_t PERMITTED[] = {
 #endif
 };
 
-/* ... and for who writes a file. */
+/* ... and for commands that write a file. */
 static const uint16_t WRITING[] = {
     __NR_pwrite64, __NR_ftruncate, __NR_fallocate, __NR_fsync, __NR_fdatasync,
     __NR_sync_file_range,
@@ -185,7 +185,7 @@ static const uint16_t PERMITTED_READING[] = {
 #endif
 };
 
-/* No locks, no leases, and no signals to whoever F_SETOWN names. */
+/* No locks, no leases, and no signals to a process named by F_SETOWN. */
 static const uint32_t FCNTLS[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL };
 
 /* ... and for libraries that work on a file in memory. */

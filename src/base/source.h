@@ -96,7 +96,7 @@ void source_read_many(struct source *src, struct source_req *req, size_t n);
 bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
                  struct error *err);
 
-/* The same for who goes on without those bytes: *bad as in source_req. */
+/* The same for callers that continue without those bytes: *bad as in source_req. */
 bool source_read_known(struct source *src, uint64_t off, void *dst, size_t len,
                        struct source_span *bad);
 

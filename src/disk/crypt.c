@@ -247,7 +247,7 @@ bool crypt_open(const struct image *img, const void *phrase, size_t len, struct 
     } else if (img->hdr.crypt_method == CRYPT_LUKS) {
         ok = open_luks(c, img, phrase, len, err);
     } else {
-        ok = err_set(err, ERR_FORMAT, "crypt_method is none that is known");
+        ok = err_set(err, ERR_FORMAT, "unknown crypt_method");
     }
     if (!ok) {
         crypt_close(c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Compressed clusters, decompressed: with a few kept for whoever reads them in pieces. May be
+/* Compressed clusters, decompressed: with a few kept for readers that take them in pieces. May be
  * used by several threads at once. */
 #ifndef QCHECK_DISK_PACKED_H
 #define QCHECK_DISK_PACKED_H

@@ -81,7 +81,7 @@ void rangemap_text(const struct rangemap *m, const char *label, bool complete,
                    m->list[i].len, m->list[i].status);
 }
 
-/* One "pos size status" line; false: it is none. */
+/* One "pos size status" line; false if it is not one. */
 static bool range_line(const char *line, struct map_range *out)
 {
     char *end, status;

@@ -35,7 +35,7 @@ void rangemap_text(const struct rangemap *m, const char *label, bool complete,
                    struct buf *out);
 
 /* Reads such a text of a disk of `size` bytes. All that is neither done nor lost counts as
- * untried. False when it is none, when it is of another disk, or has another label. */
+ * untried. False if it is not a map, belongs to another disk, or has another label. */
 bool rangemap_parse(const char *text, const char *label, uint64_t size, struct rangemap *out,
                     struct error *err);
 

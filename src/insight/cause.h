@@ -85,7 +85,7 @@ struct cause_info {
     const char *title;          /* "An L2 table was overwritten with refcounts" */
     const char *happened;       /* how this comes about */
     const char *told;           /* how it is recognised */
-    const char *alike;          /* what looks like it and is none; NULL: nothing */
+    const char *alike;          /* what looks like it but is harmless; NULL: nothing */
     const char *next;           /* what to do */
 };
 

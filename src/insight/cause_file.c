@@ -153,7 +153,7 @@ static void cut_short(struct work *w)
     cause_step(w, c, "Look for a longer copy of the file (at least %llu bytes): fetch it "
                "again, or copy it again %s", (unsigned long long)(w->geo->file_size + missing),
                older ? "after the machine is shut down" : "to storage that has room");
-    cause_step(w, c, "If there is none, read out what is left, on a copy: qemu-img convert "
+    cause_step(w, c, "Without one, read out what is left, on a copy: qemu-img convert "
                "-O raw %s %s.raw (it stops at ranges that cannot be read)",
                buf_str(&w->copy), buf_str(&w->copy));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* L2 tables that are none any more: overwritten, wiped, or zeroed page by page. */
+/* L2 tables that were destroyed: overwritten, wiped, or zeroed page by page. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static bool in_foreign(const struct work *w, const struct problem *p, const void
     return b && b->foreign && !is_refcounts(b);
 }
 
-/* A cluster of which the problem is owned by a table that is none. */
+/* A problem about a cluster that only a destroyed table refers to. */
 static bool through_foreign(const struct work *w, const struct problem *p, const void *ctx)
 {
     const bool *refcounts = ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The causes in words, for `explain`, the manual and whoever meets one. Identity (id,
+/* The causes in words, for `explain`, the manual and the reports. Identity (id,
  * weight) comes from CAUSES. */
 #include "config.h"
 

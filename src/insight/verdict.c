@@ -236,9 +236,9 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
     if (problems_of_severity(w->ps, SEV_ERROR))
         buf_puts(out, " Not all of it could be checked.");
     if (guessed == 1)
-        buf_puts(out, " One value of the header was guessed: the rest stands on it.");
+        buf_puts(out, " One value of the header was guessed: everything else depends on it.");
     else if (guessed)
-        buf_printf(out, " %zu values of the header were guessed: the rest stands on them.",
+        buf_printf(out, " %zu values of the header were guessed: everything else depends on them.",
                    guessed);
 }
 

@@ -86,7 +86,7 @@ static bool in_words(const struct image *img, const struct structure *x, uint64_
         place.i = x->i;
         place.j = word;
         set_word(img, s, "bitmap-table-entry", place, x->off + word * 8);
-        return x->off;                      /* a table at byte 0 is none */
+        return x->off;                      /* there is no table at byte 0 */
     }
     place.kind = x->kind == STRUCTURE_L1 ? PLACE_L1 : PLACE_REFTABLE;
     place.layer = x->i;

@@ -41,7 +41,7 @@ bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
 bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
                 struct error *err);
 
-/* Reads an undo file. False when it is none, or was not completed, or its records are
+/* Reads an undo file. False if it is not one, was not completed, or its records are
  * damaged. */
 bool undo_open(struct source *src, struct undo *out, struct error *err);
 void undo_free(struct undo *u);

@@ -50,7 +50,7 @@ struct geometry {
     uint64_t coffset_mask;
 };
 
-/* False, with a message, only when no sense at all can be made of it: cluster_bits
+/* False, with a message, only if nothing can be made of it: cluster_bits
  * outside CLUSTER_BITS_MIN..MAX. Everything else is brought into range (a
  * refcount_order over 6 becomes 4, table sizes are clamped); qcow2/refuse.h and the
  * problem rules tell. */

@@ -52,7 +52,7 @@ static bool read_backing_file(struct image *img)
         return false;
     img->backing_file_len = (size_t)len;
     (void)source_read(img->src, off, img->backing_file, (size_t)len, NULL);
-    if (!img->backing_file[0]) {            /* a name that begins with NUL is none */
+    if (!img->backing_file[0]) {            /* a name that begins with NUL does not count */
         free(img->backing_file);
         img->backing_file = NULL;
         img->backing_file_len = 0;

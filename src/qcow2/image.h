@@ -66,7 +66,7 @@ struct image {
     struct source_span reftable_bad;    /* I/O error in it (those entries are 0) */
     struct structures structures;       /* owned */
     struct refusal refused;
-    struct side_file backing_there, data_there; /* filled by whoever can look */
+    struct side_file backing_there, data_there; /* filled by the command, which can look */
 };
 
 /* Takes `src` when it succeeds; on failure the caller still owns it. Fails on I/O errors

@@ -62,7 +62,7 @@ const struct stream_info *stream_info(enum stream s);
 const struct preset *preset_by_letter(char letter);     /* NULL: no such preset */
 const struct preset *preset_at(unsigned i);             /* NULL past the last */
 
-/* Streams of a string of letters. False, naming it, for a letter that is none. */
+/* Streams of a string of letters. False, naming it, for an unknown letter. */
 bool streams_parse(const char *letters, uint32_t *out, struct error *err);
 
 #endif

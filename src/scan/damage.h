@@ -24,7 +24,7 @@ unsigned damage_of_problem(const struct problem *p, const struct geometry *geo,
                            struct damage_range out[3]);
 
 /* Of the active layer, or of all that only snapshots hold; as far as records were kept.
- * Clusters with two users are lost for both. Without memory there is none. Free with
+ * Clusters with two users are lost for both. It is empty if memory runs out. Free with
  * damage_free. */
 void damage_find(const struct scan_result *r, bool active, struct damage *out);
 void damage_free(struct damage *d);

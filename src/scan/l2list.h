@@ -48,7 +48,7 @@ void l2_list_advance(struct l2_list *l);
  * runs out, or cancelled; also see `more`, without which there is no next one. */
 bool l2_list_next(struct l2_list *l, const struct image *img, _Atomic bool *cancel);
 
-/* The first window, for who has no list from a scan. */
+/* The first window, for callers without a list from a scan. */
 bool l2_list_first(struct l2_list *l, const struct image *img, size_t max,
                    _Atomic bool *cancel);
 

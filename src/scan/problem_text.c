@@ -127,7 +127,7 @@ static void take_word(const char **t, const char *ends, char *word, size_t size)
 
 /* Templates hold {found}, {expected} and {host}, as {found:x} in hexadecimal, as
  * {found:size} or as {found:count} for a number that may be unknown; {copied}, {owners},
- * {claimed} and {entry}. What is none of these stands as it is. */
+ * {claimed} and {entry}. Anything else is copied unchanged. */
 static void what_text(const struct problem *p, struct buf *out)
 {
     const char *t = problem_info(p->kind)->text;

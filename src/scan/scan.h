@@ -43,7 +43,7 @@ struct scan_options {
                                            tables and refcounts are judged by one thread */
     uint64_t memory_limit;          /* bytes for the whole program; 0: a byte and a
                                        quarter per cluster and MEMORY_BASE */
-    bool tightest;                  /* for tests: the least of all that can be done without */
+    bool tightest;                  /* for tests: as little memory as possible */
 };
 
 /* log2 of the clusters of one preview bin of this image. */

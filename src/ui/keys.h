@@ -84,7 +84,7 @@ struct key_row {
  * the first row that matches decides. */
 const struct key_row *key_table(size_t i);
 
-/* Code of a key name ("k", "Up", "Ctrl-L", "F1"); 0 when it is none. `len` bytes. */
+/* Code of a key name ("k", "Up", "Ctrl-L", "F1"); 0 if there is no such key. `len` bytes. */
 uint32_t key_code(const char *name, size_t len);
 
 /* Its name for people: "x", "Ctrl-X", "F5", "Del". */

@@ -50,7 +50,7 @@ size_t pick_cause_of(const struct insight *x, size_t problem);
 void pick_free(struct problem_pick *p);
 
 /* Reads what a person typed: "guest 1G-2G", "guest 1.5G" (a point), else a text. False:
- * it begins like a guest range but is none. */
+ * it only begins like a guest range. */
 bool filter_parse(const char *typed, struct problem_filter *f);
 bool filter_is_open(const struct problem_filter *f);        /* lets everything pass */
 

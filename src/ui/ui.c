@@ -85,7 +85,7 @@ bool ui_run(const struct image *img, const struct ui_options *opt, struct ui_end
         end->signo = app_run(app);
     term->ops->close(term);
     if (ok) {
-        source_interrupt(img->src);     /* whoever still reads shall not keep us */
+        source_interrupt(img->src);     /* reads under way must not delay the end */
         end->reading = !app_free_in_time(app);
     }
     return ok;

@@ -12,7 +12,7 @@
 
 #define TABLES_TRIED 16                 /* of one L1 table */
 #define PROBE 4096                      /* bytes of a cluster that might begin one */
-#define TABLES_WALKED 4096              /* L2 tables read for who maps one cluster */
+#define TABLES_WALKED 4096              /* L2 tables read to find who maps one cluster */
 #define TABLES_BACK 64                  /* L2 tables looked at for the last mapping */
 
 static bool l1_possible(const struct seek *s, uint64_t e)

@@ -272,7 +272,7 @@ static void R_scans_again_after_a_scan_was_stopped(void **state)
     play_gated("many", &play, &got);
     assert_shows(strstr(buf_str(&got), "== partial"), "partial scan");
     assert_null(strstr(strstr(buf_str(&got), "== whole"), "partial scan"));
-    assert_shows(strstr(buf_str(&got), "== again"), "corrupt");
+    assert_shows(strstr(buf_str(&got), "== again"), "data lost");
     buf_free(&got);
 }
 

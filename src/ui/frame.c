@@ -185,8 +185,14 @@ static void draw_outcome(const struct frame *f, const struct area *line, int x)
     } else if (r && r->partial) {
         text = "partial scan";
         role = ROLE_ALARM;
+    } else if (f->ui->insight && f->ui->insight->verdict.data_lost == ANSWER_YES) {
+        text = "data lost";
+        role = ROLE_SEV + SEV_CORRUPTION;
     } else if (r && problems_of_severity(&r->problems, SEV_CORRUPTION)) {
         text = "corrupt";
+        role = ROLE_SEV + SEV_CORRUPTION;
+    } else if (f->ui->insight && f->ui->insight->verdict.data_lost == ANSWER_PERHAPS) {
+        text = "data perhaps lost";
         role = ROLE_SEV + SEV_CORRUPTION;
     } else if (r && problems_of_severity(&r->problems, SEV_ERROR)) {
         text = "not fully checked";

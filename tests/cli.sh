@@ -76,6 +76,13 @@ for command in check info; do
 done
 status 1 check -q --output=json text; out_lacks . "-q of a text as JSON"
 
+# --- what could not be written is said ---
+for asked in --help --version "check --help" "check --version" "dump -h"; do
+    "$QCHECK" $asked > /dev/full 2> err
+    [ $? = 1 ] || complain "qcheck $asked > /dev/full: not status 1"
+    [ -s err ] || complain "qcheck $asked > /dev/full says nothing"
+done
+
 # --- samples and a file that is called like a command ---
 status 3 check --sample leak
 status 1 check --sample nothing

@@ -25,6 +25,7 @@
 
 #include <cmocka.h>
 
+#include "base/lookout.h"
 #include "base/sandbox.h"
 
 /* Runs `what` in a child that is in the sandbox; its result, or -1 when it was killed. */
@@ -290,6 +291,19 @@ static void a_signal_to_itself_ends_the_process(void **state)
     assert_int_equal(inside(end_by_tkill, image), -1);
 }
 
+static void looking_for_files_leaves_no_child_behind(void **state)
+{
+    struct lookout l;
+    uint64_t size;
+
+    (void)state;
+    lookout_start("./image", &l);
+    assert_int_equal(lookout_ask(&l, "no such file", 12, false, &size), SEEN_MISSING);
+    lookout_end(&l);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
 static void the_probe_tells_what_entering_does(void **state)
 {
     (void)state;
@@ -321,6 +335,7 @@ int main(void)
         cmocka_unit_test(others_are_neither_signalled_nor_locked_nor_looked_at),
         cmocka_unit_test(before_the_last_stage_files_can_be_read_and_nothing_else),
         cmocka_unit_test(a_signal_to_itself_ends_the_process),
+        cmocka_unit_test(looking_for_files_leaves_no_child_behind),
         cmocka_unit_test(the_probe_tells_what_entering_does),
         cmocka_unit_test(a_sandbox_can_be_put_into_words),
     };

@@ -25,6 +25,7 @@
 #include "report/check_json.h"
 #include "report/classic.h"
 #include "report/dump.h"
+#include "report/info.h"
 #include "report/map_report.h"
 #include "report/streams.h"
 
@@ -258,6 +259,7 @@ static void reports(struct work *w)
     struct classic classic = { .out = &w->out, .err = w->out, .name = "image", .stats = true };
     struct check_json json = { .filename = "image", .scan = w->scan, .metadata = true, .stats = true };
     struct chain chain;
+    struct info info;
 
     assert_true(streams_parse("fwshipc", &classic.streams, NULL));
     assert_true(classic_report(&classic, w->scan, NULL));
@@ -272,6 +274,9 @@ static void reports(struct work *w)
     assert_true(chain_open("image", w->img, false, &chain, NULL));
     assert_true(map_guest(w->img, &chain, true, &w->out, NULL));
     judge(w, "map --space guest");
+    info_gather("image", w->img, &chain, &info);
+    info_text(&info, &w->out);
+    judge(w, "info");
     chain_close(&chain);
     look_at_places(w);
 }

@@ -166,6 +166,20 @@ static void c1_and_bidirectional_and_invisible_characters_are_shown(void **state
     assert_visible("\xc2\xad", "\\u{00ad}");
     assert_visible("\xf3\xa0\x81\x81", "\\u{e0041}");          /* tag character */
     assert_visible("\xef\xbf\xbf", "\\u{ffff}");
+    assert_visible("\xf0\x93\x90\xb0", "\\u{13430}");
+    assert_visible("\xf0\x96\xbf\xa4", "\\u{16fe4}");
+    assert_visible("\xe2\xa0\x80", "\\u{2800}");
+    assert_visible("\xf0\x9d\x85\x99", "\\u{1d159}");
+    assert_visible("\xe1\x86\xa8", "\\u{11a8}");
+}
+
+static void of_a_flood_of_combining_marks_only_the_first_are_written(void **state)
+{
+#define ACUTE "\xcc\x81"
+    (void)state;
+    assert_visible("e" ACUTE ACUTE ACUTE ACUTE "e", "e" ACUTE ACUTE ACUTE ACUTE "e");
+    assert_visible("e" ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE "e" ACUTE,
+                   "e" ACUTE ACUTE ACUTE ACUTE "\\u{0301}\\u{0301}e" ACUTE);
 }
 
 static void invalid_utf8_is_shown_byte_by_byte(void **state)
@@ -215,6 +229,7 @@ int main(void)
         cmocka_unit_test(ordinary_text_stays_as_it_is),
         cmocka_unit_test(control_characters_are_shown_and_a_backslash_is_doubled),
         cmocka_unit_test(c1_and_bidirectional_and_invisible_characters_are_shown),
+        cmocka_unit_test(of_a_flood_of_combining_marks_only_the_first_are_written),
         cmocka_unit_test(invalid_utf8_is_shown_byte_by_byte),
         cmocka_unit_test(every_byte_string_becomes_printable),
     };

@@ -78,6 +78,7 @@ static int folder_of(const char *image_name)
 void lookout_start(const char *image_name, struct lookout *out)
 {
     int fd[2], dir = folder_of(image_name);
+    pid_t between;
 
     *out = (struct lookout)LOOKOUT_NONE;
     if (dir < 0)
@@ -86,14 +87,19 @@ void lookout_start(const char *image_name, struct lookout *out)
         close(dir);
         return;
     }
-    out->pid = fork();
-    if (out->pid == 0) {
+    /* The one that looks is a grandchild: in the sandbox nobody could wait for a child. */
+    between = fork();
+    if (between == 0) {
         close(fd[0]);
-        serve(fd[1], dir);
+        if (fork() == 0)
+            serve(fd[1], dir);
+        _exit(0);
     }
+    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR)
+        ;
     close(dir);
     close(fd[1]);
-    if (out->pid < 0)
+    if (between < 0)
         close(fd[0]);
     else
         out->fd = fd[0];
@@ -122,6 +128,5 @@ void lookout_end(struct lookout *l)
     if (l->fd < 0)
         return;
     close(l->fd);
-    (void)waitpid(l->pid, NULL, WNOHANG);
     *l = (struct lookout)LOOKOUT_NONE;
 }

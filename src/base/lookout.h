@@ -20,8 +20,8 @@ enum seen {
     SEEN_UNFIT,                 /* a directory, FIFO, socket or character device */
 };
 
-struct lookout { int fd; pid_t pid; };
-#define LOOKOUT_NONE { -1, 0 }
+struct lookout { int fd; };      /* -1: none */
+#define LOOKOUT_NONE { -1 }
 
 #define LOOKOUT_NAME_MAX 1023   /* bytes of a name */
 

@@ -212,19 +212,24 @@ static const struct { uint32_t first, last; } HIDDEN[] = {
     { 0x00ad, 0x00ad },     /* soft hyphen */
     { 0x034f, 0x034f },     /* combining grapheme joiner */
     { 0x061c, 0x061c },     /* Arabic letter mark */
-    { 0x115f, 0x1160 },     /* Hangul fillers */
+    { 0x115f, 0x11ff },     /* Hangul fillers; vowels and finals that join what is before */
     { 0x17b4, 0x17b5 },     /* Khmer inherent vowels */
     { 0x180b, 0x180f },     /* Mongolian selectors and separator */
     { 0x200b, 0x200f },     /* zero width, left-to-right and right-to-left marks */
     { 0x2028, 0x202e },     /* line and paragraph separators, bidirectional embeddings */
     { 0x2060, 0x206f },     /* word joiner, invisible operators, bidirectional isolates */
+    { 0x2800, 0x2800 },     /* Braille blank */
     { 0x3164, 0x3164 },     /* Hangul filler */
+    { 0xd7b0, 0xd7ff },     /* more Hangul vowels and finals */
     { 0xfdd0, 0xfdef },     /* not characters */
     { 0xfe00, 0xfe0f },     /* variation selectors */
     { 0xfeff, 0xfeff },     /* byte order mark */
     { 0xffa0, 0xffa0 },     /* half-width Hangul filler */
     { 0xfff0, 0xfffb },     /* interlinear annotations */
+    { 0x13430, 0x1345f },   /* Egyptian format controls */
+    { 0x16fe4, 0x16fe4 },   /* Khitan filler */
     { 0x1bca0, 0x1bca3 },   /* shorthand format controls */
+    { 0x1d159, 0x1d159 },   /* null notehead */
     { 0x1d173, 0x1d17a },   /* musical format controls */
     { 0xe0000, 0xe0fff },   /* tags, variation selectors */
 };
@@ -235,6 +240,29 @@ static bool hidden(uint32_t cp)
         return true;
     for (size_t i = 0; i < sizeof HIDDEN / sizeof HIDDEN[0]; i++)
         if (cp >= HIDDEN[i].first && cp <= HIDDEN[i].last)
+            return true;
+    return false;
+}
+
+/* Marks that are drawn over the character before them: a few are writing, a flood of them
+ * covers the lines above and below. */
+#define MARKS_MAX 4
+static const struct { uint32_t first, last; } MARKS[] = {
+    { 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x05bf, 0x05c7 },
+    { 0x0610, 0x061a }, { 0x064b, 0x065f }, { 0x0670, 0x0670 }, { 0x06d6, 0x06ed },
+    { 0x0711, 0x0711 }, { 0x0730, 0x074a }, { 0x07eb, 0x07f3 }, { 0x0816, 0x082d },
+    { 0x0859, 0x085b }, { 0x0898, 0x0903 }, { 0x093a, 0x094f }, { 0x0e31, 0x0e31 },
+    { 0x0e34, 0x0e3a }, { 0x0e47, 0x0e4e }, { 0x0eb1, 0x0ebc }, { 0x0ec8, 0x0ece },
+    { 0x0f71, 0x0f84 }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x20d0, 0x20ff },
+    { 0x2cef, 0x2cf1 }, { 0x2de0, 0x2dff }, { 0x302a, 0x302f }, { 0x3099, 0x309a },
+    { 0xa66f, 0xa67d }, { 0xa8e0, 0xa8f1 }, { 0xfe20, 0xfe2f }, { 0x1d165, 0x1d169 },
+    { 0x1d16d, 0x1d172 }, { 0x1d17b, 0x1d18b }, { 0x1e000, 0x1e02a }, { 0x1e8d0, 0x1e94a },
+};
+
+static bool mark(uint32_t cp)
+{
+    for (size_t i = 0; i < sizeof MARKS / sizeof MARKS[0]; i++)
+        if (cp >= MARKS[i].first && cp <= MARKS[i].last)
             return true;
     return false;
 }
@@ -265,6 +293,7 @@ void text_visible(struct buf *out, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
     size_t i = 0;
+    unsigned marks = 0;         /* in a row */
 
     while (i < len) {
         uint32_t cp = p[i];
@@ -277,11 +306,12 @@ void text_visible(struct buf *out, const void *bytes, size_t len)
         } else if (cp < 0x80 || (n = utf8_sequence(p + i, len - i, &cp)) == 0) {
             buf_printf(out, "\\x%02x", p[i]);
             n = 1;
-        } else if (hidden(cp)) {
+        } else if (hidden(cp) || (mark(cp) && marks >= MARKS_MAX)) {
             buf_printf(out, "\\u{%04x}", (unsigned)cp);
         } else {
             buf_add(out, p + i, n);
         }
+        marks = mark(cp) ? marks + 1 : 0;
         i += n;
     }
 }

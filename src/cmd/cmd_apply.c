@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/sandbox.h"
 #include "cmd/cmd_common.h"
 #include "plan/apply.h"
 
@@ -31,8 +30,7 @@ static void close_files(struct files *f)
 
 static void enter(const struct settings *s)
 {
-    if (!s->no_sandbox)
-        sandbox_enter_writing(NULL);
+    enter_sandbox_writing(s);
 }
 
 static bool named(const char *name, bool ok, struct error *err)

@@ -79,10 +79,20 @@ int finish(struct out *out, int status)
     return STATUS_FAILED;
 }
 
+static void tell_sandbox(bool entered)
+{
+    if (!entered)
+        message("warning: no sandbox: the kernel offers neither Landlock nor seccomp", "");
+}
+
 void enter_sandbox(const struct settings *s)
 {
-    if (!s->no_sandbox && !sandbox_enter(NULL))
-        message("warning: no sandbox: the kernel offers neither Landlock nor seccomp", "");
+    tell_sandbox(s->no_sandbox || sandbox_enter(NULL));
+}
+
+void enter_sandbox_writing(const struct settings *s)
+{
+    tell_sandbox(s->no_sandbox || sandbox_enter_writing(NULL));
 }
 
 /* Looks for a file that the image names, by the rules of SECURITY.md: nothing is opened. */

@@ -37,6 +37,7 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
 bool open_image_reading(const struct settings *s, const char *name, struct image **out,
                         struct error *err);
 void enter_sandbox(const struct settings *s);
+void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 
 /* The image and, where --backing asks for it, the chain of files below it; then the
  * sandbox. Without --backing nothing that the image names is touched. */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/sandbox.h"
 #include "cmd/disk_open.h"
 #include "cmd/watch.h"
 #include "report/export_report.h"
@@ -235,7 +234,7 @@ static int export_image(const struct settings *s, const char *name)
     size_t n = 0;
     int status = STATUS_FAILED;
 
-    if (!disk_files_open(s, name, &files, &err)) {
+    if (!disk_files_open(s, name, true, &files, &err)) {
         message_error(name, &err);
         return finish(&out, status);
     }
@@ -243,8 +242,7 @@ static int export_image(const struct settings *s, const char *name)
         message("", err.text);
         goto out;
     }
-    if (!s->no_sandbox)
-        sandbox_enter_writing(NULL);
+    enter_sandbox_writing(s);
     status = STATUS_CLEAN;
     for (size_t i = 0; i < n && !watch_stopped(); i++)
         status = status_worst(status, export_layer(s, name, &files, &outlet[i], &out));

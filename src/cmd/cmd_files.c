@@ -194,11 +194,10 @@ static int files_image(const struct settings *s, const char *name,
     uint64_t at = 0;
     bool ok;
 
-    if (!disk_files_open(s, name, &files, &err)) {
+    if (!disk_files_open(s, name, false, &files, &err)) {
         message_error(name, &err);
         return finish(&out, status);
     }
-    enter_sandbox(s);
     w.img = files.img;
     ok = disk_files_layer(s, &files, &w.layer, &err) &&
          disk_files_disk(&files, w.layer, &w.disk, &err) &&

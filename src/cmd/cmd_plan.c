@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/sandbox.h"
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
 #include "plan/planner.h"
@@ -73,8 +72,7 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
         message_error(name, &err);
         goto out;
     }
-    if (!s->no_sandbox)
-        sandbox_enter_writing(NULL);
+    enter_sandbox_writing(s);
     if (!make_plan(s, img, &plan, &t, &err)) {
         message_error(name, &err);
         goto out;

@@ -84,9 +84,8 @@ static int read_image(const struct settings *s, const char *name)
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!disk_files_open(s, name, &files, &err))
+    if (!disk_files_open(s, name, false, &files, &err))
         goto failed;
-    enter_sandbox(s);
     if (!disk_files_layer(s, &files, &layer, &err) ||
         !disk_files_disk(&files, layer, &disk, &err) ||
         !range_of(s, disk, show, &off, &end, &err) ||

@@ -83,11 +83,10 @@ static int sum_image(const struct settings *s, const char *name, struct out *out
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!disk_files_open(s, name, &files, &err)) {
+    if (!disk_files_open(s, name, false, &files, &err)) {
         message_error(name, &err);
         return STATUS_FAILED;
     }
-    enter_sandbox(s);
     if (!line.all && !disk_files_layer(s, &files, &line.layer, &err)) {
         message_error(name, &err);
         goto out;

@@ -40,14 +40,15 @@ static bool read_key(const char *path, struct disk_files *f, struct error *err)
     return ok;
 }
 
-bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
-                     struct error *err)
+bool disk_files_open(const struct settings *s, const char *name, bool late_sandbox,
+                     struct disk_files *out, struct error *err)
 {
     struct disk_files f = DISK_FILES_INIT;
 
     if ((s->key_file && !read_key(s->key_file, &f, err)) ||
-        !open_image_only(s, name, &f.img, err) ||
-        !chain_open(name, f.img, s->backing, &f.chain, err)) {
+        !(late_sandbox ? open_image_only(s, name, &f.img, err)
+                           && chain_open(name, f.img, s->backing, &f.chain, err)
+                       : open_image_and_chain(s, name, &f.img, &f.chain, err))) {
         disk_files_close(&f);
         return false;
     }

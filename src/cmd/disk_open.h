@@ -16,10 +16,11 @@ struct disk_files {
 };
 #define DISK_FILES_INIT { NULL, CHAIN_INIT, NULL, 0 }
 
-/* Reads the key file, opens the image and, with --backing, the files it names; says what of them is missing. Does
- * not enter the sandbox. */
-bool disk_files_open(const struct settings *s, const char *name, struct disk_files *out,
-                     struct error *err);
+/* Reads the key file, opens the image and, with --backing, the files it names; says what of
+ * them is missing. Enters the sandbox before a byte of the image is parsed, unless
+ * `late_sandbox`: then the caller does, when what it writes to is open. */
+bool disk_files_open(const struct settings *s, const char *name, bool late_sandbox,
+                     struct disk_files *out, struct error *err);
 void disk_files_close(struct disk_files *f);
 
 /* The layer that --layer names (not "all"); the active one without. */

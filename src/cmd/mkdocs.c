@@ -317,12 +317,12 @@ static void bash(void)
     bash_values();
     puts("    esac\n"
          "    if [ -n \"$words\" ]; then\n"
-         "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+         "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
          "        return\n"
          "    fi\n"
          "    case $cur in\n"
          "        -*)\n"
-         "            COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+         "            mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
          "            [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
          "            return ;;\n"
          "    esac\n"
@@ -345,8 +345,8 @@ static void bash(void)
     puts("        esac\n"
          "    fi\n"
          "    compopt -o filenames\n"
-         "    COMPREPLY=($(compgen -W \"$first\" -- \"$cur\")\n"
-         "               $(compgen -f -- \"$cur\"))\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"$first\" -- \"$cur\"\n"
+         "                             compgen -f -- \"$cur\")\n"
          "}\n"
          "complete -F _qcheck qcheck");
 }
@@ -384,8 +384,7 @@ static void zsh_option(const struct opt *o)
     }
     putchar(']');
     if (o->has_arg) {
-        printf("%s:", o->has_arg == ARG_OPTIONAL ? ":" : "");
-        fputs(":", stdout);
+        printf("%s:value:", o->has_arg == ARG_OPTIONAL ? ":" : "");
         if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
             fputs("{_values sample list ${(f)\"$(qcheck --sample=list 2>/dev/null | "
                   "cut -d\" \" -f1)\"}}", stdout);

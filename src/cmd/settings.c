@@ -272,9 +272,10 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     }
 }
 
-/* Prints help or version; true when it did. */
-static bool answered(const struct command *cmd, int id)
+/* Prints help or version; true when it did, with the exit status. */
+static bool answered(const struct command *cmd, int id, int *status)
 {
+    struct out out = { stdout, 0 };
     struct buf text = BUF_INIT;
 
     if (id == 'h')
@@ -283,8 +284,9 @@ static bool answered(const struct command *cmd, int id)
         version_text(&text);
     else
         return false;
-    fputs(buf_str(&text), stdout);
+    out_puts(&out, buf_str(&text));
     buf_free(&text);
+    *status = finish(&out, STATUS_CLEAN);
     return true;
 }
 
@@ -304,10 +306,8 @@ bool settings_parse(struct settings *s, const struct command *cmd, int argc, cha
         return false;
     }
     while ((id = opt_next(&p, &err)) >= 0) {
-        if (answered(cmd, id)) {
-            *status = STATUS_CLEAN;
+        if (answered(cmd, id, status))
             goto out;
-        }
         if (!apply(s, id, p.arg, &err)) {
             id = OPT_BAD;
             break;

@@ -415,7 +415,7 @@ static bool run_windows(struct exporter *x, struct sink *sink, unsigned threads,
         if (ended(x))
             x->n_tasks = 0;
         atomic_store(&x->next_task, 0);
-        if (x->n_tasks && !team_run((unsigned)u64_min(threads, x->n_tasks), worker, x, err))
+        if (x->n_tasks && !team_run((unsigned)u64_min(threads, x->n_tasks), NULL, worker, x, err))
             return false;
         if (ended(x))
             break;

@@ -261,6 +261,13 @@ static void compare_grown(struct compare_pass *pass)
     pass->twice += c.twice;
 }
 
+static bool compare_ready(void *ctx, unsigned n, struct error *err)
+{
+    struct compare_pass *pass = ctx;
+
+    return rounds_init(&pass->rounds, n, err);
+}
+
 /* Chunks [pass->first, pass->end) of the map. */
 static bool compare_range(struct compare_pass *pass, struct error *err)
 {
@@ -274,12 +281,9 @@ static bool compare_range(struct compare_pass *pass, struct error *err)
         if (!pass->found)
             return err_set(err, ERR_NOMEM, "out of memory");
     }
-    ok = rounds_init(r, pass->n_workers, err);
-    if (ok) {
-        ok = team_run(pass->n_workers, compare_worker, pass, err)
-             && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
-        rounds_free(r);
-    }
+    ok = team_run(pass->n_workers, compare_ready, compare_worker, pass, err)
+         && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
+    rounds_free(r);
     if (ok && e->grown && pass->end == e->map->n_chunks && !pass->abandoned)
         compare_grown(pass);
     free(pass->found);

@@ -202,7 +202,7 @@ bool guest_map_build(const struct scan_result *scan, _Atomic bool *cancel,
     g->bin = calloc(g->n_bins + 1, sizeof *g->bin);
     sv.bins_per_grab = geo->l2_bits > g->bin_bits
         ? (size_t)1 << (geo->l2_bits - g->bin_bits) : 1;
-    if (!g->bin || !team_run(team_size(0), survey_worker, &sv, err) || sv.failed) {
+    if (!g->bin || !team_run(team_size(0), NULL, survey_worker, &sv, err) || sv.failed) {
         guest_map_free(g);
         return err_set(err, ERR_NOMEM, "out of memory");
     }

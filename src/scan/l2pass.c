@@ -93,7 +93,7 @@ bool pass_l2(struct engine *e, struct error *err)
         }
         w->reader.leave_holes = true;
     }
-    if (!team_run(pass.n_workers, l2_worker_main, &pass, err))
+    if (!team_run(pass.n_workers, NULL, l2_worker_main, &pass, err))
         goto out;
     for (unsigned i = 0; i < pass.n_workers; i++)
         add_stats(e, &pass.worker[i]);

@@ -252,7 +252,7 @@ bool pass_refblocks(struct engine *e, struct error *err)
     if (!e->block)
         return err_set(err, ERR_NOMEM, "out of memory");
     engine_phase(e, PHASE_REFBLOCKS, e->n_blocks);
-    if (!team_run(e->cells->flat ? e->threads : 1, first_worker, &fp, err))
+    if (!team_run(e->cells->flat ? e->threads : 1, NULL, first_worker, &fp, err))
         return false;
     if (fp.failed || e->cells->failed)
         return err_set(err, ERR_NOMEM, "out of memory");

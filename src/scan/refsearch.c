@@ -254,7 +254,7 @@ static bool search_tables(struct search *sr, const struct l2_table *l2, size_t n
     sr->l2 = l2;
     sr->n_l2 = n;
     sr->cursor = 0;
-    return !n || (team_run(sr->team, search_worker, sr, err)
+    return !n || (team_run(sr->team, NULL, search_worker, sr, err)
                   && !sr->failed);
 }
 

@@ -50,7 +50,15 @@ static void fill_stats(struct engine *e)
         st->peak_memory = (uint64_t)usage.ru_maxrss * 1024;
 }
 
-/* L2 tables with problems, and the tables that hold other bad entries, get their mark. */
+/* Where the table begins that holds what a record is about; a misaligned L2 table may begin in
+ * a cluster before the entry's. */
+static uint64_t table_of(const struct geometry *geo, const struct place *p)
+{
+    return p->kind == PLACE_L2 ? p->file_off - p->j * geo->l2_entry_size : p->file_off;
+}
+
+/* L2 tables with problems, and the tables that hold other bad entries, get their mark: where
+ * they begin, and where the entry is. */
 static void mark_tables(struct engine *e)
 {
     const struct problems *ps = &e->res->problems;
@@ -64,8 +72,10 @@ static void mark_tables(struct engine *e)
         const struct problem *p = &ps->list[i];
 
         if (p->place.kind != PLACE_CLUSTER && p->place.file_off != NO_ADDRESS
-            && problem_info(p->kind)->severity != SEV_NOTE)
+            && problem_info(p->kind)->severity != SEV_NOTE) {
             map_mark(e->map, geo_cluster_of(e->geo, p->place.file_off));
+            map_mark(e->map, geo_cluster_of(e->geo, table_of(e->geo, &p->place)));
+        }
     }
 }
 

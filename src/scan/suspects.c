@@ -246,6 +246,13 @@ static bool list_suspects(struct explain_pass *pass)
     return true;
 }
 
+static bool explain_ready(void *ctx, unsigned n, struct error *err)
+{
+    struct explain_pass *pass = ctx;
+
+    return rounds_init(&pass->rounds, n, err);
+}
+
 bool pass_explain(struct engine *e, struct error *err)
 {
     struct explain_pass pass = { .e = e, .rounds = { .done = merge_round, .ctx = &pass } };
@@ -264,8 +271,8 @@ bool pass_explain(struct engine *e, struct error *err)
         pass.found = calloc((size_t)r->per_round, sizeof *pass.found);
     if (!list_suspects(&pass) || (!pass.found && !e->res->problems.sink)) {
         err_set(err, ERR_NOMEM, "out of memory");
-    } else if (rounds_init(r, n_workers, err)) {
-        ok = team_run(n_workers, explain_worker, &pass, err)
+    } else {
+        ok = team_run(n_workers, explain_ready, explain_worker, &pass, err)
              && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
         rounds_free(r);
     }

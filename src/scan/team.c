@@ -41,31 +41,31 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
-              struct error *err)
+bool team_run(unsigned n, bool (*ready)(void *ctx, unsigned m, struct error *err),
+              void (*fn)(void *ctx, unsigned worker), void *ctx, struct error *err)
 {
     struct team team = { fn, ctx, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
     struct member member[THREADS_MAX];
     unsigned started;
-    int rc = 0;
+    bool go;
 
     if (n > THREADS_MAX)
         n = THREADS_MAX;
     for (started = 1; started < n; started++) {
         member[started] = (struct member){ .team = &team, .worker = started };
-        rc = thread_start(&member[started].thread, member_main, &member[started]);
-        if (rc)
+        if (thread_start(&member[started].thread, member_main, &member[started]))
             break;
     }
+    go = !ready || ready(ctx, started, err);
     pthread_mutex_lock(&team.lock);
-    team.verdict = rc ? -1 : 1;
+    team.verdict = go ? 1 : -1;
     pthread_cond_broadcast(&team.go);
     pthread_mutex_unlock(&team.lock);
-    if (!rc)
+    if (go)
         fn(ctx, 0);
     for (unsigned i = 1; i < started; i++)
         pthread_join(member[i].thread, NULL);
-    return rc ? err_set_sys(err, rc, "cannot start threads") : true;
+    return go;
 }
 
 /* Cores this process may run on. Asked of the scheduler where it can be: the other way reads
@@ -95,13 +95,15 @@ bool rounds_init(struct rounds *r, unsigned n, struct error *err)
     r->first = 0;
     r->cursor = 0;
     r->stop = r->failed = false;
-    return pthread_barrier_init(&r->barrier, NULL, n) == 0
-           || err_set(err, ERR_NOMEM, "cannot make a barrier");
+    r->there = pthread_barrier_init(&r->barrier, NULL, n) == 0;
+    return r->there || err_set(err, ERR_NOMEM, "cannot make a barrier");
 }
 
 void rounds_free(struct rounds *r)
 {
-    pthread_barrier_destroy(&r->barrier);
+    if (r->there)
+        pthread_barrier_destroy(&r->barrier);
+    r->there = false;
 }
 
 void rounds_fail(struct rounds *r)

@@ -12,10 +12,12 @@
 
 #include "base/error.h"
 
-/* Calls fn(ctx, 0) ... fn(ctx, n-1) at once, number 0 on the calling thread, and returns
- * when all have. When threads cannot be started, false: nothing was called. */
-bool team_run(unsigned n, void (*fn)(void *ctx, unsigned worker), void *ctx,
-              struct error *err);
+/* Calls fn(ctx, 0) ... fn(ctx, m-1) at once, number 0 on the calling thread, and returns
+ * when all have. m is n, or fewer where so many threads cannot be started. Before that calls
+ * ready(ctx, m) on the calling thread, where it is not NULL; when it is false, so is this,
+ * with no fn called and *err left to it. */
+bool team_run(unsigned n, bool (*ready)(void *ctx, unsigned m, struct error *err),
+              void (*fn)(void *ctx, unsigned worker), void *ctx, struct error *err);
 
 /* As many workers as the machine has cores, at most THREADS_MAX; `wanted` > 0 wins. */
 unsigned team_size(unsigned wanted);
@@ -34,10 +36,12 @@ struct rounds {
     bool stop;
     _Atomic uint64_t cursor;
     _Atomic bool failed;
+    bool there;                     /* the barrier */
     pthread_barrier_t barrier;
 };
 
-/* Before team_run, for a team of n; sets all that is inside. */
+/* Before a team of n begins (from `ready`); sets all that is inside. rounds_free also of what
+ * is all zeros. */
 bool rounds_init(struct rounds *r, unsigned n, struct error *err);
 void rounds_free(struct rounds *r);
 

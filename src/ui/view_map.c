@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -444,8 +445,20 @@ static int map_waiting(const void *state)
 {
     const struct map_view *v = state;
 
-    return v->surveying.task      ? task_fd(v->surveying.task)
-         : lookup_fd(&v->lookup) >= 0 ? lookup_fd(&v->lookup) : peek_fd(&v->peek);
+    const int all[] = { v->surveying.task ? task_fd(v->surveying.task) : -1,
+                        lookup_fd(&v->lookup), peek_fd(&v->peek) };
+    int ended = -1;
+
+    /* Several may run: one that does, before one that has ended. */
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct pollfd one = { all[i], POLLIN, 0 };
+
+        if (all[i] >= 0 && poll(&one, 1, 0) == 0)
+            return all[i];
+        if (all[i] >= 0)
+            ended = all[i];
+    }
+    return ended;
 }
 
 static void map_search(void *state, const struct ui *ui, const char *text, int dir,

@@ -213,6 +213,71 @@ static void without_block_status_all_is_data(void **state)
     end(&f);
 }
 
+static void answers_about_single_bytes_are_not_asked_for_for_ever(void **state)
+{
+    struct fixture f;
+    uint64_t start, stop, at = 0, before, after, bytes;
+
+    (void)state;
+    begin(&f, SERVER("nbdkit", "eval", "get_size=echo 100000",
+                     "pread=dd if=/dev/zero bs=$3 count=1 2>/dev/null",
+                     "extents=echo $4 1 hole,zero; echo $(($4 + 1)) 1 "));
+    source_counters(f.src, &before, &bytes);
+    while (at < 100000 && source_next_data(f.src, at, &start, &stop)) {
+        assert_true(start >= at && stop > start);
+        at = stop;
+    }
+    source_counters(f.src, &after, &bytes);
+    assert_int_equal(at, 100000);           /* what is not known to be a hole is data */
+    assert_true(after - before < 1000);
+    end(&f);
+}
+
+/* Greets, and answers the first option for ever. */
+static const char FLOOD[] =
+    "import socket, struct\n"
+    "c = socket.socket(fileno=3).accept()[0]\n"
+    "c.sendall(b'NBDMAGICIHAVEOPT' + struct.pack('>H', 3))\n"
+    "c.recv(4, socket.MSG_WAITALL)\n"
+    "option = struct.unpack('>QII', c.recv(16, socket.MSG_WAITALL))[1]\n"
+    "while True:\n"
+    "    c.sendall(struct.pack('>QIII', 0x3e889045565a9, option, 4, 4) + bytes(4))\n";
+
+static void a_greeting_without_end_is_ended(void **state)
+{
+    struct nbd_test_server server;
+    struct source *src;
+    struct error err;
+
+    (void)state;
+    if (!program_there("python3"))
+        skip();
+    nbd_server_start(&server, SERVER("python3", "-c", FLOOD));
+    assert_false(source_open(server.uri, &src, &err));
+    assert_non_null(strchr(err.text, ':'));
+    nbd_server_stop(&server);
+}
+
+static void an_export_that_is_too_large_is_refused_with_a_reason(void **state)
+{
+    static const char huge[] =
+        "import socket, struct\n"
+        "c = socket.socket(fileno=3).accept()[0]\n"
+        "c.sendall(b'NBDMAGIC' + struct.pack('>QQI124x', 0x420281861253, 2**64 - 1, 1))\n"
+        "c.recv(1)\n";
+    struct nbd_test_server server;
+    struct source *src;
+    struct error err;
+
+    (void)state;
+    if (!program_there("python3"))
+        skip();
+    nbd_server_start(&server, SERVER("python3", "-c", huge));
+    assert_false(source_open(server.uri, &src, &err));
+    assert_non_null(strstr(err.text, "2^63"));
+    nbd_server_stop(&server);
+}
+
 static void a_failing_server_is_an_error_and_zeros(void **state)
 {
     struct fixture f;
@@ -367,6 +432,9 @@ int main(void)
         cmocka_unit_test(several_connections_are_used_where_they_are_offered),
         cmocka_unit_test(holes_are_known_by_block_status),
         cmocka_unit_test(without_block_status_all_is_data),
+        cmocka_unit_test(answers_about_single_bytes_are_not_asked_for_for_ever),
+        cmocka_unit_test(a_greeting_without_end_is_ended),
+        cmocka_unit_test(an_export_that_is_too_large_is_refused_with_a_reason),
         cmocka_unit_test(a_failing_server_is_an_error_and_zeros),
         cmocka_unit_test(what_fails_now_and_then_is_tried_again),
         cmocka_unit_test(a_bad_sector_costs_that_sector_only),

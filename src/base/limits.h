@@ -50,7 +50,12 @@
 #define NAMES_KEPT_MAX          (UINT64_C(1) << 20)     /* of all in one table; past that */
 #define NAME_KEPT_SHORT         16          /* only so many of each */
 #define SOURCE_RETRIES_MAX      256         /* failed reads of one request */
-#define NBD_SILENCE_MAX         60          /* seconds in vain for due answers */
+#define NBD_SILENCE_MAX         60          /* seconds in which no request is answered in full */
+#define NBD_CONNECT_MAX         30          /* seconds until a server is ready for requests, */
+#define NBD_CONNECT_EVENTS_MAX  10000       /* and times that it is heard before */
+#define NBD_EXTENTS_MAX         65536       /* kept of one answer */
+#define NBD_PETTY_MAX           64          /* answers about less than 512 bytes; after that
+                                               the server is not asked where holes are */
 #define BITMAP_JUDGE_BYTES_MAX  (UINT64_C(64) << 20)    /* of bitmap tables, at opening */
 #define GUESS_CLUSTERS_MAX      131072      /* looked at in one search for a table */
 #define GUESS_BLIND_MAX         32768       /* ... when the cluster size is unknown too */

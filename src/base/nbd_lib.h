@@ -12,23 +12,25 @@
 #define NBD_CALLS(X) \
     X(nbd_add_meta_context) \
     X(nbd_aio_block_status) \
+    X(nbd_aio_connect_uri) \
     X(nbd_aio_disconnect) \
     X(nbd_aio_get_direction) \
     X(nbd_aio_get_fd) \
     X(nbd_aio_is_closed) \
     X(nbd_aio_is_dead) \
+    X(nbd_aio_is_ready) \
     X(nbd_aio_notify_read) \
     X(nbd_aio_notify_write) \
     X(nbd_aio_pread) \
     X(nbd_can_meta_context) \
     X(nbd_can_multi_conn) \
     X(nbd_close) \
-    X(nbd_connect_uri) \
     X(nbd_create) \
     X(nbd_get_block_size) \
     X(nbd_get_errno) \
     X(nbd_get_error) \
     X(nbd_get_size) \
+    X(nbd_poll) \
     X(nbd_set_uri_allow_local_file)
 
 struct nbd_lib {

@@ -52,7 +52,8 @@ struct nbd_queue {
     /* The thread's own */
     struct nbd_conn conn[CONNECTIONS_MAX];
     struct nbd_job *finished;           /* answered since they were last reported */
-    struct timespec heard;              /* when something last arrived */
+    struct timespec heard;              /* when a request was last answered: bytes that trickle
+                                           are no answer */
 };
 
 /* --- the thread's side --- */
@@ -81,6 +82,7 @@ static int answered(void *user, int *error)
 {
     struct nbd_job *job = user;
 
+    clock_gettime(CLOCK_MONOTONIC, &job->conn->queue->heard);
     finish(job->conn->queue, job, *error);
     return 1;
 }
@@ -95,7 +97,7 @@ static int extent_answer(void *user, const char *context, uint64_t off, uint32_t
     (void)error;
     if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) || off != job->off || x->n)
         return 0;
-    for (size_t i = 0; i + 1 < n && entries[i]; i += 2) {
+    for (size_t i = 0; i + 1 < n && entries[i] && x->n < NBD_EXTENTS_MAX; i += 2) {
         if (!u64_add(at, entries[i], &at))
             break;
         if (x->n == x->cap) {
@@ -210,12 +212,12 @@ static void report(struct nbd_queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-static bool too_quiet(const struct nbd_queue *q)
+static bool longer_than(time_t seconds, const struct timespec *since)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - q->heard.tv_sec > NBD_SILENCE_MAX;
+    return now.tv_sec - since->tv_sec > seconds;
 }
 
 /* Lets libnbd do what the socket is ready for. */
@@ -225,7 +227,6 @@ static void serve(struct nbd_queue *q, struct nbd_conn *c, int events)
 
     if (events & (POLLIN | POLLHUP | POLLERR) && wants & LIBNBD_AIO_DIRECTION_READ) {
         q->lib.nbd_aio_notify_read(c->h);
-        clock_gettime(CLOCK_MONOTONIC, &q->heard);
     } else if (events & POLLOUT && wants & LIBNBD_AIO_DIRECTION_WRITE) {
         q->lib.nbd_aio_notify_write(c->h);
     } else if (events & (POLLHUP | POLLERR | POLLNVAL)) {
@@ -294,7 +295,8 @@ static void *queue_thread(void *user)
             continue;                   /* for what could not be sent until now */
         report(q);
         watch_all(q, &w);
-        if (poll(w.fd, w.n, w.in_flight ? 1000 : -1) == 0 && too_quiet(q)) {
+        poll(w.fd, w.n, w.in_flight ? 1000 : -1);
+        if (w.in_flight && longer_than(NBD_SILENCE_MAX, &q->heard)) {
             for (nfds_t i = 1; i < w.n; i++)
                 lose(w.owner[i], ETIMEDOUT);
             continue;
@@ -355,26 +357,57 @@ const struct nbd_server *nbd_queue_server(const struct nbd_queue *q)
     return &q->server;
 }
 
-static bool lib_error(struct nbd_queue *q, const char *uri, struct error *err)
+/* text: the reason; NULL: what libnbd says. */
+static bool lib_error(struct nbd_queue *q, const char *uri, const char *text,
+                      struct error *err)
 {
     struct buf shown = BUF_INIT, why = BUF_INIT;
-    const char *text = q->lib.nbd_get_error();
+
+    if (!text)
+        text = q->lib.nbd_get_error();
+    if (!text || !*text)
+        text = "no reason is given";
 
     text_visible(&shown, uri, strlen(uri));
-    text_visible(&why, text ? text : "", text ? strlen(text) : 0);
+    text_visible(&why, text, strlen(text));
     err_set(err, ERR_IO, "cannot open '%s': %s", buf_str(&shown), buf_str(&why));
     buf_free(&shown);
     buf_free(&why);
     return false;
 }
 
-static struct nbd_handle *connect_one(struct nbd_queue *q, const char *uri)
+/* Talks until the connection can be used. False: it cannot, *why says so where libnbd does
+ * not. */
+static bool handshake(struct nbd_queue *q, struct nbd_handle *h, const char **why)
+{
+    struct timespec begun;
+
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    for (unsigned events = 0; q->lib.nbd_aio_is_ready(h) <= 0; events++) {
+        if (q->lib.nbd_aio_is_dead(h) || q->lib.nbd_aio_is_closed(h))
+            return false;
+        if (longer_than(NBD_CONNECT_MAX, &begun)) {
+            *why = "the server takes too long to answer";
+            return false;
+        }
+        if (events == NBD_CONNECT_EVENTS_MAX) {
+            *why = "the server does not come to an end with its greeting";
+            return false;
+        }
+        if (q->lib.nbd_poll(h, 1000) < 0)
+            return false;
+    }
+    return true;
+}
+
+static struct nbd_handle *connect_one(struct nbd_queue *q, const char *uri,
+                                      const char **why)
 {
     struct nbd_handle *h = q->lib.nbd_create();
 
     if (h && q->lib.nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
         q->lib.nbd_set_uri_allow_local_file(h, true) == 0 &&
-        q->lib.nbd_connect_uri(h, uri) == 0)
+        q->lib.nbd_aio_connect_uri(h, uri) == 0 && handshake(q, h, why))
         return h;
     if (h)
         q->lib.nbd_close(h);
@@ -419,6 +452,7 @@ static bool start_thread(struct nbd_queue *q, struct error *err)
 bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err)
 {
     struct nbd_queue *q = calloc(1, sizeof *q);
+    const char *why = NULL;
 
     if (!q)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -428,16 +462,18 @@ bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err)
         q->conn[i].queue = q;
     if (!nbd_lib_load(&q->lib, err))
         goto bad;
-    q->conn[0].h = connect_one(q, uri);
-    if (!q->conn[0].h || !ask_server(q, q->conn[0].h)) {
-        lib_error(q, uri, err);
+    q->conn[0].h = connect_one(q, uri, &why);
+    if (q->conn[0].h && !ask_server(q, q->conn[0].h))
+        why = "the export has no size, or one past 2^63 - 1 bytes";
+    if (!q->conn[0].h || why) {
+        lib_error(q, uri, why, err);
         goto bad;
     }
     q->server.connections = 1;
     if (q->lib.nbd_can_multi_conn(q->conn[0].h) > 0) {
         /* As many as it lets us have; one is enough. */
         for (size_t i = 1; i < CONNECTIONS_MAX; i++) {
-            q->conn[i].h = connect_one(q, uri);
+            q->conn[i].h = connect_one(q, uri, &why);
             if (!q->conn[i].h)
                 break;
             q->server.connections++;

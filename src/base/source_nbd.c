@@ -25,6 +25,7 @@ struct nbd_source {
 
     pthread_mutex_t extents_lock;
     struct nbd_extents extents;         /* the last answer */
+    unsigned petty;                     /* answers that hardly went anywhere */
 };
 
 /* Requests that one read serves: those from `first` to before `end` of the sorted list. */
@@ -229,6 +230,7 @@ static const struct nbd_extent *extent_at(struct nbd_source *s, uint64_t at)
             x->n = 0;
             return NULL;
         }
+        s->petty += x->list[x->n - 1].end - x->start < u64_min(512, job.len);
     }
     for (hi = x->n - 1; lo < hi;) {
         size_t mid = lo + (hi - lo) / 2;
@@ -250,8 +252,10 @@ static bool nbd_source_next_data(struct source *src, uint64_t from, uint64_t *st
     bool found = true;
 
     pthread_mutex_lock(&s->extents_lock);
-    while (at < src->size && (x = extent_at(s, at)) && x->zero)
+    while (at < src->size && s->petty < NBD_PETTY_MAX && (x = extent_at(s, at)) && x->zero)
         at = x->end;
+    if (s->petty >= NBD_PETTY_MAX)
+        x = NULL;
     if (at >= src->size) {
         found = false;
     } else {

@@ -21,6 +21,7 @@ struct l2_walk {
     uint64_t l1_index, l2_off;  /* of the table being printed */
     uint64_t *l1;               /* DUMP_BATCH entries */
     struct l2_entry *entry;     /* DUMP_BATCH entries */
+    uint64_t empty, n_empty;    /* entries that follow each other, not printed yet */
     struct l2_stats one, all;
     struct data_memo memo;
 };
@@ -168,6 +169,58 @@ static void table_end(struct l2_walk *w)
     add(&w->all, &w->one);
 }
 
+/* Prints the empty entries before this one: those that follow each other are one line. */
+static void empty_run(struct l2_walk *w)
+{
+    struct dump *d = w->d;
+    const struct geometry *geo = &d->img->geo;
+    uint64_t first = w->empty, n = w->n_empty;
+    uint64_t guest = geo_guest_off(geo, w->l1_index, first);
+
+    w->n_empty = 0;
+    if (!n)
+        return;
+    if (d->json) {
+        dump_line(d, "l2-entry");
+        jw_u64(&d->jw, "layer", w->layer);
+        jw_u64(&d->jw, "l1-index", w->l1_index);
+        jw_u64(&d->jw, "l2-index", first);
+        if (n > 1)
+            jw_u64(&d->jw, "entries", n);
+        jw_u64(&d->jw, "file-offset", w->l2_off + first * geo->l2_entry_size);
+        jw_u64(&d->jw, "guest-offset", guest);
+        jw_hex(&d->jw, "raw", 0);
+        if (geo->extended_l2)
+            jw_hex(&d->jw, "subclusters", 0);
+        jw_text(&d->jw, "entry", l2_type_id(L2_UNALLOCATED));
+        dump_line_end(d);
+        return;
+    }
+    out_printf(d->out, "  [%" PRIu64 "][%" PRIu64, w->l1_index, first);
+    if (n > 1)
+        out_printf(d->out, " - %" PRIu64, first + n - 1);
+    out_printf(d->out, "] guest 0x%" PRIx64 "  %s\n", guest, l2_type_name(L2_UNALLOCATED));
+}
+
+/* Entries [first, end) are empty, without problems. */
+static void add_empty(struct l2_walk *w, uint64_t first, uint64_t end)
+{
+    const struct geometry *geo = &w->d->img->geo;
+    uint64_t start = geo_guest_off(geo, w->l1_index, 0);
+
+    if (w->d->from > start)
+        first = u64_max(first, (w->d->from - start) >> geo->cluster_bits);
+    end = u64_min(end, div_up(w->d->to - start, geo->cluster_size));
+    if (first >= end)
+        return;
+    w->one.unallocated += end - first;
+    if (w->d->used)
+        return;
+    if (!w->n_empty)
+        w->empty = first;
+    w->n_empty += end - first;
+}
+
 static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
 {
     struct dump *d = w->d;
@@ -177,52 +230,45 @@ static void row(struct l2_walk *w, uint64_t j, const struct l2_entry *e)
 
     if (guest >= d->to || (guest < d->from && d->from - guest >= geo->cluster_size))
         return;
-    judge(w, e, &w->one);
     problem_index_bytes(d->index, w->l2_off + j * geo->l2_entry_size, 1, &found);
     if (in_this_file(w, e))
         problem_index_clusters(d->index, geo_cluster_of(geo, e->host_off), 1, &found);
-    if (d->used && !e->raw && !e->bitmap && !found.n)
+    if (!e->raw && !e->bitmap && !found.n) {
+        add_empty(w, j, j + 1);
         return;
+    }
+    empty_run(w);
+    judge(w, e, &w->one);
     if (d->json)
         row_json(w, j, guest, e, &found);
     else
         row_text(w, j, guest, e, &found);
 }
 
-/* A table in a hole, of which no entry is printed. */
-static bool empty_table(struct l2_walk *w)
-{
-    const struct dump *d = w->d;
-    const struct geometry *geo = &d->img->geo;
-    uint64_t start = geo_guest_off(geo, w->l1_index, 0);
-    uint64_t first = d->from > start ? (d->from - start) >> geo->cluster_bits : 0;
-    uint64_t end = u64_min(div_up(d->to - start, geo->cluster_size), geo->l2_entries);
-
-    if (!d->used
-        || !source_all_hole(d->img->src, &w->memo, w->l2_off, geo->cluster_size))
-        return false;
-    w->one.unallocated = end > first ? end - first : 0;
-    return true;
-}
-
 static void one_table(struct l2_walk *w)
 {
     const struct geometry *geo = &w->d->img->geo;
+    const uint64_t n_batches = div_up(geo->l2_entries, DUMP_BATCH);
+    uint64_t b = 0;
 
     w->one = (struct l2_stats){ 0 };
-    if (empty_table(w)) {
-        table_end(w);
-        return;
-    }
-    for (uint64_t j = 0; j < geo->l2_entries && out_ok(w->d->out); j += DUMP_BATCH) {
-        size_t n = (size_t)u64_min(DUMP_BATCH, geo->l2_entries - j);
+    while (b < n_batches && out_ok(w->d->out)) {
+        /* What lies in holes is not read. */
+        uint64_t data = source_next_unit(w->d->img->src, &w->memo, w->l2_off,
+                                         DUMP_BATCH * geo->l2_entry_size, b, n_batches);
+        uint64_t j = data * DUMP_BATCH;
+        size_t n = data < n_batches ? (size_t)u64_min(DUMP_BATCH, geo->l2_entries - j) : 0;
         struct error why;
 
-        if (!image_read_l2(w->d->img, w->l2_off, j, n, w->entry, &why))
+        if (data > b)
+            add_empty(w, b * DUMP_BATCH, u64_min(j, geo->l2_entries));
+        if (n && !image_read_l2(w->d->img, w->l2_off, j, n, w->entry, &why))
             dump_lost(w->d, &why);
         for (size_t k = 0; k < n; k++)
             row(w, j + k, &w->entry[k]);
+        b = data + 1;
     }
+    empty_run(w);
     table_end(w);
 }
 

@@ -131,7 +131,8 @@ static inline uint8_t cells_bump_flat(struct cells *c, uint8_t *flat, uint64_t c
     uint8_t was = cell_load(flat + cl), next = s->next[was];
 
     /* What is not 0 was touched. */
-    if (__builtin_expect(!was, 0) && !cells_chunk_touch(c, cl >> CHUNK_BITS))
+    if (!was && !cell_load(c->touched + (cl >> CHUNK_BITS))
+        && !cells_chunk_touch(c, cl >> CHUNK_BITS))
         return 0;
     if (__builtin_expect(next != STEP_UNKNOWN, 1))
         cell_store(flat + cl, next);

@@ -12,7 +12,7 @@
 
 #include "scan/judge.h"
 
-#define PREFETCH 24                     /* entries between asking for a cell and counting in it */
+#define PREFETCH 24         /* entries between asking for a cell and counting in it */
 
 struct decode {
     struct engine *e;

@@ -72,7 +72,7 @@ static int check_one(const struct settings *s, const char *name, struct out *out
                               .name = name, .stats = s->stats };
     struct chain chain = CHAIN_INIT;
     struct insight_options look = { name, s->backing ? &chain : NULL, s->deep, NULL };
-    struct figures_options measure = { look.chain, s->deep, NULL };
+    struct figures_options measure = { .chain = look.chain, .deep = s->deep };
     struct figures figures = { 0 };
     struct image *img = NULL;
     struct scan_result *scan = NULL;
@@ -84,6 +84,7 @@ static int check_one(const struct settings *s, const char *name, struct out *out
         !scan_image(s, img, &scan, &err) || !insight_find(scan, &look, &insight, &err))
         goto failed;
     if (wants_figures(s)) {
+        measure.incomplete = insight->verdict.incomplete;
         if (!figures_of_scan(scan, &measure, &figures, &err))
             goto failed;
         report.figures = &figures;

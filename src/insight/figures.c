@@ -97,6 +97,7 @@ bool figures_of_scan(const struct scan_result *scan, const struct figures_option
 
     figures_of_header(scan->img, &f);
     f.scanned = !scan->partial;
+    f.whole = f.scanned && !opt->incomplete;
     f.missing_end = missing_end(scan);
     f.device_min = u64_max(scan->qemu.image_end_offset, f.missing_end ?
                            geo->file_size + f.missing_end : 0);

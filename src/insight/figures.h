@@ -33,6 +33,7 @@ struct figures {
     bool absent;                /* some of the disk lies in files that are not open: what is
                                    told of the guest counts that as data, and what a
                                    conversion takes is not known */
+    bool whole;                 /* no table is missing: guest_end and `snap` can be told */
     uint64_t guest_end;         /* guest byte after the last one that is not zeros by the
                                    tables: the disk can shrink to this */
     uint64_t guest_data;        /* bytes of the guest that are stored, here or below */
@@ -55,6 +56,8 @@ struct figures {
 
 struct figures_options {
     const struct chain *chain;  /* NULL: nobody looked at the files it names */
+    bool incomplete;            /* tables are missing (struct verdict): nothing is said that
+                                   makes it look safe to shrink, or to delete snapshots */
     bool deep;                  /* read all data for zeros */
     _Atomic bool *cancel;       /* may be NULL */
 };

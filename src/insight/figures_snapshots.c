@@ -143,7 +143,7 @@ bool figures_snapshots(const struct scan_result *scan, const struct figures_opti
     bool done = true;
 
     if (!img->snaps.n || img->snaps.n != img->snaps.announced || img->geo.data_file ||
-        scan->partial || !scan->l2 || !window ||
+        !f->whole || !scan->l2 || !window ||
         div_up(clusters, window) * div_up(img->snaps.n, GROUP) > WALKS_MAX)
         return true;
     o.of = malloc((size_t)window);

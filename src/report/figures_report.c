@@ -35,7 +35,8 @@ static void walk_lines(const struct figures *f, const struct image *img, struct 
         bytes(out, "  in backing", f->from_backing, "");
     if (img->geo.data_file)
         bytes(out, "  in data file", f->from_data_file, "");
-    bytes(out, "can shrink to", f->guest_end, ": nothing but zeros follows");
+    if (f->whole)
+        bytes(out, "can shrink to", f->guest_end, ": nothing but zeros follows");
     if (f->converts) {
         bytes(out, "as new qcow2", f->qcow2_required, "");
         bytes(out, "  when filled", f->qcow2_full, "");
@@ -85,7 +86,8 @@ static void walk_json(const struct figures *f, struct jw *j)
     jw_u64(j, "guest-from-backing", f->from_backing);
     jw_u64(j, "guest-from-data-file", f->from_data_file);
     jw_bool(j, "guest-absent", f->absent);
-    jw_u64(j, "guest-end", f->guest_end);
+    if (f->whole)
+        jw_u64(j, "guest-end", f->guest_end);
     if (f->converts) {
         jw_object(j, "convert");
         jw_u64(j, "qcow2-required", f->qcow2_required);

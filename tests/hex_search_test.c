@@ -13,6 +13,7 @@
 
 #include "qcow2/decompress.h"
 #include "support/image_builder.h"
+#include "ui/hex_guest.h"
 #include "ui/hex_search.h"
 
 /* The hit after or before *pos, which becomes it; false: none. */
@@ -121,6 +122,53 @@ static void hits_past_the_256_first_mib_are_found(void **state)
     builder_free(b);
 }
 
+/* The same on the guest's disk. */
+static bool next_guest(const struct image *img, const char *text, int dir, uint64_t *at,
+                       bool *wrapped)
+{
+    struct task_run run = { 0 };
+    struct needle n;
+    struct disk *d;
+    bool found;
+
+    assert_true(needle_parse(text, &n, NULL));
+    assert_true(disk_open(img, (struct disk_layer){ LAYER_ACTIVE, false }, NULL, &d, NULL));
+    found = guest_search(d, &n, *at, dir, &run, at, wrapped, NULL);
+    disk_close(d);
+    return found;
+}
+
+static void the_guest_disk_is_searched_in_its_own_order(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+    struct image *img;
+    uint64_t high, low, at = 0;
+    bool wrapped;
+
+    (void)state;
+    opt.size = UINT64_C(1) << 40;
+    b = builder_new(opt);
+    high = builder_map(b, UINT64_C(200) << 20);     /* earlier in the file, later on the disk */
+    low = builder_map(b, 3);
+    memcpy(b->bytes + high + 100, "needle", 6);
+    memcpy(b->bytes + low + 4093, "nee", 3);
+    memcpy(b->bytes + builder_map(b, 4), "dle", 3);
+    img = builder_open(b);
+    for (int dir = -1; dir <= 1; dir += 2) {
+        at = 3 * 4096 + 4093;
+        assert_true(next_guest(img, "needle", dir, &at, &wrapped));
+        assert_int_equal(at, (UINT64_C(200) << 32) + 100);
+        assert_int_equal(wrapped, dir < 0);
+        assert_true(next_guest(img, "needle", dir, &at, &wrapped));
+        assert_int_equal(at, 3 * 4096 + 4093);
+        assert_int_equal(wrapped, dir > 0);
+    }
+    assert_false(next_guest(img, "nowhere to be found", 1, &at, &wrapped));
+    image_close(img);
+    builder_free(b);
+}
+
 /* Some bytes that a compressed cluster has when it is decompressed, as a needle. */
 static void needle_of_stream(const struct image *img, uint64_t off, char out[80])
 {
@@ -199,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_goes_from_hit_to_hit_and_once_round),
+        cmocka_unit_test(the_guest_disk_is_searched_in_its_own_order),
         cmocka_unit_test(the_only_hit_is_found_again),
         cmocka_unit_test(a_needle_across_the_border_of_two_reads_is_found),
         cmocka_unit_test(hits_past_the_256_first_mib_are_found),

@@ -55,6 +55,11 @@ static const struct { const char *name, *sample; struct play play;
     { "compressed",
       "compressed",
       { .script = "wait 4 Enter u wait j j shot:entries Enter shot:stream z wait shot:plain" } },
+    { "hex-guest",
+      "compressed",
+      { .script = "wait 4 Enter u wait j j x shot:entry T wait shot:guest j G wait shot:end / "
+                  "type:0x00097400 Enter wait shot:found Enter shot:tables Backspace T shot:file",
+        .cols = 120, .rows = 30 } },
     { "ascii",
       "truncated",
       { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex", .ascii = true } },
@@ -325,6 +330,44 @@ static void hex_of_a_place_without_bytes_says_where_they_come_from(void **state)
     free(over);
 }
 
+static void the_guest_disk_in_hex_reads_what_the_tables_say(void **state)
+{
+    static const char script[] = "wait g type:guest_0xa00 Enter 6 T wait shot:guest";
+    struct play play = { .script = script, .depth = DEPTH_16, .backing = true };
+    char *closed = screens("overlay", script);
+    char *snap = screens("snapshots", "wait 4 t t Enter Enter x T wait shot:guest");
+    char *none = screens("snapshots", "wait 6 T wait shot:start T shot:file");
+    struct buf open = BUF_INIT;
+
+    (void)state;
+    play_sample("overlay", &play, &open);
+    assert_shows(closed, "in a file that is not open");
+    assert_shows(closed, "?? ??");
+    assert_shows(buf_str(&open), "guest 0x00000a00");
+    assert_shows(buf_str(&open), "of the backing file");
+    assert_shows(snap, ", snapshot 1");
+    assert_shows(snap, "of snapshot 1 = L1[0] L2[0]");
+    assert_shows(none, "the disk from its start");
+    assert_shows(none, "guest 0x00000000");
+    buf_free(&open);
+    free(none);
+    free(snap);
+    free(closed);
+}
+
+static void the_guest_disk_in_hex_never_waits_for_storage(void **state)
+{
+    struct play play = { .script = "6 T shot:coming shot:open-gate wait shot:there",
+                         .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("healthy", &play, &got);
+    assert_shows(strstr(buf_str(&got), "== coming"), "\u00b7\u00b7 \u00b7\u00b7");
+    assert_shows(strstr(buf_str(&got), "== there"), "guest 0x00000000");
+    buf_free(&got);
+}
+
 static void hints_in_the_last_line_can_be_clicked(void **state)
 {
     char *got = screens("healthy", "wait 4 shot:hints click:23,2 shot:opened");
@@ -562,6 +605,8 @@ int main(void)
         cmocka_unit_test(R_scans_again_after_a_scan_was_stopped),
         cmocka_unit_test(n_goes_from_hit_to_hit_until_Esc),
         cmocka_unit_test(hex_of_a_place_without_bytes_says_where_they_come_from),
+        cmocka_unit_test(the_guest_disk_in_hex_reads_what_the_tables_say),
+        cmocka_unit_test(the_guest_disk_in_hex_never_waits_for_storage),
         cmocka_unit_test(hints_in_the_last_line_can_be_clicked),
         cmocka_unit_test(no_line_of_the_help_is_cut),
         cmocka_unit_test(d_in_the_header_shows_only_sizes_and_offsets_as_sizes),

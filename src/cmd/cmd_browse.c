@@ -22,11 +22,12 @@ static bool colours_unwanted(void)
 
 static int inspect(const struct settings *s)
 {
+    struct chain chain = CHAIN_INIT;
     struct ui_options opt = {
         .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
         .mono = colours_unwanted(), .threads = s->threads,
         .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
-        .sandbox = !s->no_sandbox,
+        .sandbox = !s->no_sandbox, .chain = &chain,
     };
     struct buf name = BUF_INIT;
     struct image *img = NULL;
@@ -39,12 +40,15 @@ static int inspect(const struct settings *s)
     if (!image_name(s, 0, &name, &err))
         message("", err.text);
     else if (!open_image_reading(s, buf_str(&name), &img, &err) ||
+             !chain_open(buf_str(&name), img, s->backing, &chain, &err) ||
              !ui_run(img, &opt, &end, &err))
         message_error(buf_str(&name), &err);
     else
         status = STATUS_CLEAN;
-    if (!end.reading)
+    if (!end.reading) {
+        chain_close(&chain);
         image_close(img);
+    }
     buf_free(&name);
     if (end.signo) {
         /* The terminal is whole again: now end as the signal wants it. */

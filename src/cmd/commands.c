@@ -103,6 +103,7 @@ static const struct opt browse_opts[] = {
       "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" },
     { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },
     { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
+    BACKING_ROW,
 };
 static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 

@@ -445,6 +445,7 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.ascii = term->ascii;
     app->ui.colour = opt->theme != THEME_MONO && term->depth != DEPTH_MONO;
     app->ui.shades = app->ui.colour && depth_has_shades(term->depth);
+    app->ui.chain = opt->chain;
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);

@@ -6,16 +6,24 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ui/hex_values.h"
 #include "ui/hex_view.h"
+
+#define VALUES_COLS 34       /* taken by the values at least */
 
 int hex_detail_rows(int rows)
 {
-    return rows >= 18 ? 5 : rows >= 8 ? 3 : 0;
+    return rows >= 18 ? 6 : rows >= 8 ? 3 : 0;
 }
 
-bool hex_has_title(const struct hex_view *v, int rows)
+int hex_head_rows(const struct hex_view *v, int rows)
 {
-    return v->plain && rows > 2;
+    return (v->plain || v->guest.on) && rows > 2;
+}
+
+bool hex_has_values(const struct hex_view *v, int cols)
+{
+    return cols - (hex_text_column(v, v->per_line) + 2) >= VALUES_COLS;
 }
 
 int hex_column(const struct hex_view *v, int i)
@@ -80,7 +88,7 @@ static void draw_marks(const struct hex_view *v, const struct ui *ui,
         uint64_t off = v->data.start + at;
         int y = (int)(at / (size_t)v->per_line);
         int i = (int)(at % (size_t)v->per_line);
-        bool field = !v->plain && site->place.kind != PLACE_NONE && off >= site->start &&
+        bool field = !v->plain && !v->guest.on && site->place.kind != PLACE_NONE && off >= site->start &&
                      off - site->start < site->len;
 
         if (v->data.state[at] == BYTE_PAST_END)
@@ -142,10 +150,19 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
     struct place to;
     const char *why;
     struct problem_hits hits = { .n = 0 };
+    struct area words = area_part(a, 0, 0, a->h - (a->h > 4 ? 1 + (text_columns(a, v->way.text) > a->w - 2) : 0), -1);
     int y = 1;
 
     draw_hline(a, 0, 0, a->w);
     draw_content(v, a);
+    if (a->h > 4)
+        way_draw(&v->way, a, true);
+    if (v->guest.on) {
+        hex_guest_text(&v->guest, ui, v->at, &text);
+        draw_wrapped(a, y, 1, a->w - 2, ROLE_TEXT, buf_str(&text), 0);
+        buf_free(&text);
+        return;
+    }
     if (v->plain) {
         draw_printf(a, y, 1, ROLE_TEXT,
                     "guest 0x%" PRIx64 ", byte %" PRIu64 " of the cluster",
@@ -180,14 +197,48 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
         draw_cut(a, y++, 1, a->w - 2, ROLE_LINK, buf_str(&text));
     }
     if (site->field)
-        draw_wrapped(a, y, 1, a->w - 2, ROLE_TEXT, site->field->meaning, 0);
+        draw_wrapped(&words, y, 1, a->w - 2, ROLE_TEXT, site->field->meaning, 0);
     buf_free(&text);
+}
+
+static void draw_guest_title(const struct hex_view *v, const struct ui *ui,
+                             const struct area *a)
+{
+    char size[TEXT_NUM];
+    int x = draw_printf(a, 0, 1, ROLE_HEADING, "guest disk of %s", text_size(size, v->guest.size));
+
+    if (v->guest.layer && v->guest.layer <= ui->img->snaps.n)
+        draw_printf(a, 0, x, ROLE_HEADING, ", snapshot %" PRIu32, v->guest.layer);
+}
+
+/* What the bytes from the cursor on are as numbers, times and so on. */
+static void draw_values(const struct hex_view *v, const struct area *lines)
+{
+    struct hex_value value[HEX_VALUES_MAX];
+    int left = hex_text_column(v, v->per_line) + 2;
+    struct area a = area_part(lines, 0, left, -1, -1);
+    size_t at = (size_t)(v->at - v->data.start);
+    size_t len = 0, n;
+    int y = 0;
+
+    draw_vline(&a, 0, 0, a.h);
+    while (len < HEX_VALUES_BYTES && at + len < v->data.len &&
+           v->data.state[at + len] == BYTE_OK)
+        len++;
+    n = at < v->data.len ? hex_values(v->data.bytes + at, len, value) : 0;
+    for (size_t i = 0; i < n; i++) {
+        bool fits = (int)strlen(value[i].text) <= a.w - 12;
+
+        draw_text(&a, y, 2, ROLE_DIM, value[i].name);
+        y += !fits;
+        draw_cut(&a, y++, fits ? 12 : 2, a.w - (fits ? 12 : 2), ROLE_TEXT, value[i].text);
+    }
 }
 
 void hex_draw(const void *state, const struct ui *ui, const struct area *a)
 {
     const struct hex_view *v = state;
-    int head = hex_has_title(v, a->h);
+    int head = hex_head_rows(v, a->h);
     struct area lines = area_part(a, head, 0, v->lines, -1);
     char size[TEXT_NUM];
 
@@ -195,7 +246,9 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
         hex_page_draw(&v->page, a);
         return;
     }
-    if (head)
+    if (head && v->guest.on)
+        draw_guest_title(v, ui, a);
+    else if (head)
         draw_printf(a, 0, 1, ROLE_HEADING,
                     "decompressed: %s of guest disk from at most %" PRIu64
                     " bytes at 0x%" PRIx64, text_size(size, ui->img->geo.cluster_size),
@@ -211,6 +264,8 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
     }
     draw_hits(v, &lines);
     draw_marks(v, ui, &lines);
+    if (hex_has_values(v, a->w))
+        draw_values(v, &lines);
     if (hex_detail_rows(a->h)) {
         struct area below =
             area_part(a, a->h - hex_detail_rows(a->h), 0, hex_detail_rows(a->h), -1);

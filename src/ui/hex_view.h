@@ -4,11 +4,13 @@
 #ifndef QCHECK_UI_HEX_VIEW_H
 #define QCHECK_UI_HEX_VIEW_H
 
+#include "ui/hex_guest.h"
 #include "ui/hex_search.h"
 #include "ui/hex_unpack.h"
 #include "ui/hexdata.h"
 #include "ui/peek.h"
 #include "ui/view.h"
+#include "ui/way.h"
 
 /* A search that goes on; its thread owns all but the first row until the task has ended. */
 struct hex_hunt {
@@ -18,7 +20,10 @@ struct hex_hunt {
     struct needle needle;
     struct hex_pos from;
     int dir;
-    struct hex_hit hit;
+    struct hex_hit hit;         /* on the disk: pos.off is the guest offset */
+    bool guest;                 /* searches the guest's disk, not the file */
+    uint32_t layer;             /* ... of this layer */
+    const struct chain *chain;  /* ... and what of its chain is open */
 };
 
 /* Shown instead of bytes, where there are none. */
@@ -35,7 +40,8 @@ void hex_page_draw(const struct hex_page *page, const struct area *a);
 
 struct hex_view {
     struct hex_page page;
-    uint64_t at; /* byte under the cursor; file offset, or offset in `plain` */
+    uint64_t at; /* byte under the cursor; file offset, guest offset, or offset in
+                                   `plain` */
     uint64_t top;               /* first byte shown */
     int per_line, lines;
     struct hexdata data;
@@ -51,12 +57,36 @@ struct hex_view {
     struct hex_hunt hunt;
     struct hex_unpack unpack;
     bool unpack_next;           /* when the search that was stopped has ended */
+    struct hex_guest guest;
+    struct way way;             /* from the guest offset here to its bytes */
     struct place said;          /* place reported last */
 };
 
+/* --- view_hex.c, for the search --- */
+
+/* Shows the guest's disk, or the file. */
+void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req);
+/* Shows the file again, after a compressed cluster. */
+void hex_leave_plain(struct hex_view *v);
+/* The cursor stands somewhere else now. */
+void hex_moved(struct hex_view *v, const struct ui *ui, struct request *req);
+
+/* --- hex_hunt.c: search, by text or bytes, on a thread --- */
+
+/* Begins to decompress what v->unpack asks for. */
+void hex_unpack_begin(struct hex_view *v, struct request *req);
+/* The person has moved on: no hit, and no cluster, is wanted any more. */
+void hex_hunt_drop(struct hex_view *v);
+void hex_hunt_find(void *state, const struct ui *ui, const char *text, int dir,
+                   struct request *req);
+void hex_hunt_ended(struct hex_view *v, const struct ui *ui, struct request *req);
+
 /* How a view of `rows` rows is divided: rows of explanation below, a title above. */
 int hex_detail_rows(int rows);
-bool hex_has_title(const struct hex_view *v, int rows);
+int hex_head_rows(const struct hex_view *v, int rows);
+
+/* Is there room for what the bytes are as numbers? */
+bool hex_has_values(const struct hex_view *v, int cols);
 
 /* Columns of byte number i of a line: as hex, as a character. */
 int hex_column(const struct hex_view *v, int i);

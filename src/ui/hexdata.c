@@ -14,7 +14,7 @@
 
 #define SECTOR 512
 
-static void reserve(struct hexdata *d, size_t len)
+void hexdata_reserve(struct hexdata *d, uint64_t start, size_t len)
 {
     if (len > d->cap) {
         uint8_t *bytes = calloc(len, 1);
@@ -32,6 +32,7 @@ static void reserve(struct hexdata *d, size_t len)
         }
     }
     d->len = len < d->cap ? len : d->cap;
+    d->start = start;
 }
 
 void hexdata_free(struct hexdata *d)
@@ -43,8 +44,7 @@ void hexdata_free(struct hexdata *d)
 
 void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, size_t len)
 {
-    reserve(d, len);
-    d->start = start;
+    hexdata_reserve(d, start, len);
     if (d->len == 0)
         return;
     memset(d->state, BYTE_OK, d->len);
@@ -66,8 +66,7 @@ void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, si
 void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_t start,
                   size_t len)
 {
-    reserve(d, len);
-    d->start = start;
+    hexdata_reserve(d, start, len);
     for (size_t i = 0; i < d->len; i++) {
         bool inside = start + i < size;
 

@@ -17,6 +17,8 @@ struct hexdata {
     size_t cap;
 };
 
+/* Makes room for them: `bytes` and `state` are to be filled. */
+void hexdata_reserve(struct hexdata *d, uint64_t start, size_t len);
 /* Reads [start, start+len) of the file; a part that cannot be read is tried again in
  * pieces of 512 bytes. Without memory fewer bytes are held. */
 void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, size_t len);

@@ -21,7 +21,7 @@ bool tables_is_list(const struct tables_view *v)
 
 int tables_detail_rows(int rows)
 {
-    return rows >= 16 ? 3 : rows >= 9 ? 2 : 0;
+    return rows >= 16 ? 4 : rows >= 9 ? 2 : 0;
 }
 
 int tables_head_rows(int rows)
@@ -102,6 +102,8 @@ static void draw_detail(const struct tables_view *v, const struct ui *ui,
     struct buf text = BUF_INIT;
 
     draw_hline(a, 0, 0, a->w);
+    if (a->h > 3)
+        way_draw(&v->way, a, at < v->n_row && !v->row[at].problems);
     if (at < v->n_row) {
         const struct table_row *r = &v->row[at];
 

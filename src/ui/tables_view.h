@@ -8,6 +8,7 @@
 #include "ui/list.h"
 #include "ui/number.h"
 #include "ui/view.h"
+#include "ui/way.h"
 
 #define ROWS_MAX 512            /* rows read for one screen */
 
@@ -45,6 +46,7 @@ struct tables_view {
     bool bar_stale;             /* ... or the list is another */
     int bar_h;
     bool bar[ROWS_MAX];         /* scroll bar: a problem in this part of the list */
+    struct way way;             /* that the entry under the cursor is part of */
     char fault[200];            /* why rows are not filtered; "" : nothing */
 };
 

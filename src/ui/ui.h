@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "disk/chain.h"
 #include "qcow2/image.h"
 #include "qcow2/place.h"
 #include "ui/theme.h"
@@ -21,6 +22,7 @@ struct ui_options {
     size_t problems_kept;       /* 0: the default */
     uint64_t memory_limit;      /* bytes; 0: the default */
     bool sandbox;               /* give up all but terminal and image once open */
+    const struct chain *chain;  /* what of the chain is open; NULL: nothing */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

@@ -38,6 +38,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "disk/chain.h"
 #include "insight/cause.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
@@ -57,6 +58,7 @@ struct ui {
     const struct insight *insight;          /* the causes; NULL where scan is, or memory
                                                ran out */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
+    const struct chain *chain;              /* what of its chain is open; NULL: nothing */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */
     struct place owner;                     /* guest data at here: the L2 entry whose it

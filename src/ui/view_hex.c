@@ -10,7 +10,9 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "scan/guest.h"
+#include "ui/hex_values.h"
 #include "ui/hex_view.h"
+#include "ui/where.h"
 
 static bool hex_create(const struct ui *ui, void **state)
 {
@@ -25,7 +27,7 @@ static bool hex_create(const struct ui *ui, void **state)
     return true;
 }
 
-static void leave_plain(struct hex_view *v)
+void hex_leave_plain(struct hex_view *v)
 {
     if (v->plain)
         v->at = v->file_at;
@@ -34,33 +36,24 @@ static void leave_plain(struct hex_view *v)
     v->page.title[0] = '\0';
 }
 
-/* The person has moved on: no hit, and no cluster, is wanted any more. */
-static void hunt_drop(struct hex_view *v)
-{
-    v->unpack_next = false;
-    hex_unpack_drop(&v->unpack);
-    v->hunt.again = false;
-    v->hunt.dropped = true;
-    if (v->hunt.task)
-        task_cancel(v->hunt.task);
-}
-
 static void hex_destroy(void *state)
 {
     struct hex_view *v = state;
 
-    hunt_drop(v);
+    hex_hunt_drop(v);
     task_finish(v->hunt.task, NULL);
     hex_unpack_free(&v->unpack);
     peek_free(&v->peek);
     free(v->plain);
+    hex_guest_free(&v->guest);
     hexdata_free(&v->data);
     free(v);
 }
 
 static uint64_t size_of(const struct hex_view *v, const struct ui *ui)
 {
-    return v->plain ? ui->img->geo.cluster_size : ui->img->geo.file_size;
+    return v->guest.on ? v->guest.size
+         : v->plain    ? ui->img->geo.cluster_size : ui->img->geo.file_size;
 }
 
 /* Keeps what a place tells about guest data: then the place line knows the guest
@@ -91,8 +84,16 @@ static void hex_show(void *state, const struct ui *ui, const struct place *place
 
     if (place_equal(place, &v->said) && place->file_off == v->said.file_off)
         return;                         /* coming back: keep everything as it was */
-    hunt_drop(v);
-    leave_plain(v);
+    hex_hunt_drop(v);
+    hex_leave_plain(v);
+    v->guest.on = v->guest.on && place->kind == PLACE_GUEST &&
+                  hex_guest_open(&v->guest, ui, place->layer, NULL) &&
+                  place->guest_off < v->guest.size;
+    if (v->guest.on) {
+        v->page.title[0] = '\0';
+        v->at = place->guest_off;
+        return;
+    }
     if (hex_page_of(ui, place, &v->page))
         return;
     v->at = place->file_off;
@@ -103,11 +104,33 @@ static enum lit hex_lit(const void *state, const struct ui *ui, struct place *ou
 {
     const struct hex_view *v = state;
 
-    if (place_equal(&ui->here, &v->said) || ui->here.file_off == v->at || v->plain || *v->page.title)
+    if (place_equal(&ui->here, &v->said) || ui->here.file_off == v->at || v->plain || v->guest.on ||
+        *v->page.title)
         return LIT_HERE;
     *out = (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = v->at,
                            .guest_off = NO_ADDRESS };
     return LIT_OTHER;
+}
+
+/* The guest offset under the cursor: NO_ADDRESS where it is not known. */
+static uint64_t guest_here(const struct hex_view *v, const struct ui *ui, uint32_t *layer)
+{
+    const struct place *site = &ui->site.place;
+    const struct place *p = site->kind == PLACE_L1 || site->kind == PLACE_L2 ? site : &ui->here;
+    uint64_t in = v->at & (ui->img->geo.cluster_size - 1);
+
+    *layer = p->layer;
+    if (v->guest.on) {
+        *layer = v->guest.layer;
+        return v->at;
+    }
+    if (v->plain || *v->page.title || p == site || ui->here.guest_off != NO_ADDRESS)
+        return p->kind == PLACE_L1 ? geo_guest_off(&ui->img->geo, p->i, 0)
+             : p->kind == PLACE_L2 ? geo_guest_off(&ui->img->geo, p->i, p->j) : p->guest_off;
+    if (ui->owner.kind != PLACE_L2 || ui->owner.guest_off == NO_ADDRESS)
+        return NO_ADDRESS;
+    *layer = ui->owner.layer;
+    return ui->owner.guest_off + in;
 }
 
 static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
@@ -116,13 +139,15 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
     uint64_t size = size_of(v, ui);
     uint64_t page;
     uint64_t line;
+    uint64_t guest_off;
+    uint32_t layer;
 
     v->per_line = cols >= 146  ? 32
                   : cols >= 79 ? 16
                   : cols >= 46 ? 8
                   : cols >= 30 ? 4
                                : 2;
-    v->lines = rows - hex_detail_rows(rows) - hex_has_title(v, rows);
+    v->lines = rows - hex_detail_rows(rows) - hex_head_rows(v, rows);
     if (v->lines < 1)
         v->lines = 1;
     line = (uint64_t)v->per_line;
@@ -139,24 +164,33 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
                  : before ? row
                           : row - u64_min(row, page / 3 / line * line);
     }
-    if (v->plain || *v->page.title || v->at >= ui->img->geo.file_len)
+    if (v->plain || v->guest.on || *v->page.title || v->at >= ui->img->geo.file_len)
         peek_forget(&v->peek);
     else
         peek_want(&v->peek, ui->img, v->at & ~(ui->img->geo.cluster_size - 1));
-    if (v->plain)
+    page += HEX_VALUES_BYTES;
+    if (v->guest.on)
+        hex_guest_show(&v->guest, ui, &v->data, v->top, (size_t)page);
+    else if (v->plain)
         hexdata_copy(&v->data, v->plain, size, v->top, (size_t)page);
     else
         hexdata_read(&v->data, ui->img, v->top, (size_t)page);
+    guest_off = guest_here(v, ui, &layer);
+    way_find(&v->way, ui, layer, guest_off);
 }
 
-static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
+void hex_moved(struct hex_view *v, const struct ui *ui, struct request *req)
 {
     struct place p = { .kind = PLACE_FILE_OFFSET,
                        .file_off = v->at,
                        .guest_off = NO_ADDRESS };
 
     (void)ui;
-    if (v->plain) {
+    if (v->guest.on) {
+        p.kind = PLACE_GUEST;
+        p.guest_off = v->at;
+        p.layer = v->guest.layer;
+    } else if (v->plain) {
         p.file_off = v->stream.host_off;
         p.guest_off = v->stream.guest_off + v->at;
         p.layer = v->stream.layer;
@@ -168,22 +202,15 @@ static void moved(struct hex_view *v, const struct ui *ui, struct request *req)
     request_moved(req, &p);
 }
 
-static void unpack_start(struct hex_view *v, struct request *req)
-{
-    struct error err;
-
-    v->unpack_next = false;
-    if (!hex_unpack_start(&v->unpack, &err))
-        request_message(req, "%.250s", err.text);
-}
-
 static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request *req)
 {
     struct hex_unpack *u = &v->unpack;
 
-    if (v->plain || v->page.stream) {
-        leave_plain(v);
-        moved(v, ui, req);
+    if (v->guest.on) {
+        request_message(req, "The guest's disk is decompressed. T: the bytes of the file");
+    } else if (v->plain || v->page.stream) {
+        hex_leave_plain(v);
+        hex_moved(v, ui, req);
     } else if (u->task) {
         request_message(req, "One moment: the cluster before is still being read");
     } else {
@@ -193,14 +220,15 @@ static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request
         if (v->hunt.task)
             v->unpack_next = true;
         else
-            unpack_start(v, req);
+            hex_unpack_begin(v, req);
     }
 }
 
 /* The next field or entry; in data, the next cluster. */
 static void step_entry(struct hex_view *v, const struct ui *ui, int dir)
 {
-    const struct site *site = &ui->site;
+    const struct site none = { .place = { .kind = PLACE_NONE } };
+    const struct site *site = v->guest.on ? &none : &ui->site;
     uint64_t cluster = ui->img->geo.cluster_size;
     uint64_t start = v->at & ~(cluster - 1);
     uint64_t len = cluster;
@@ -224,6 +252,54 @@ static void step_entry(struct hex_view *v, const struct ui *ui, int dir)
         if (before.place.kind != PLACE_NONE)
             v->at = before.start;
     }
+}
+
+void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    uint32_t layer;
+    uint64_t guest_off = guest_here(v, ui, &layer);
+    struct place p = { .kind = PLACE_GUEST, .layer = layer, .guest_off = guest_off };
+    struct error err;
+
+    if (guest_off == NO_ADDRESS) {
+        p.layer = layer = LAYER_ACTIVE;
+        p.guest_off = guest_off = 0;
+        request_message(req, "No guest data, as far as is known: the disk from its start");
+    }
+    if (v->guest.on) {
+        v->guest.on = false;
+        where_complete(ui->img, &p);
+        if (!hex_page_of(ui, &p, &v->page)) {
+            v->at = p.file_off;
+            remember_guest(v, ui, &p);
+        }
+        v->said = p;
+        request_moved(req, &p);
+    } else if (!hex_guest_open(&v->guest, ui, layer, &err)) {
+        request_message(req, "%.250s", err.text);
+    } else if (guest_off >= v->guest.size) {
+        v->guest.on = false;
+        request_message(req, "This lies past the end of the guest's disk");
+    } else {
+        hex_leave_plain(v);
+        v->page.title[0] = '\0';
+        v->at = guest_off;
+        hex_moved(v, ui, req);
+    }
+}
+
+/* Where the entry is that says what the guest reads here. */
+static void open_entry(const struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    uint64_t cluster = v->at >> ui->img->geo.cluster_bits;
+    struct place p = { .kind = PLACE_L2, .layer = v->guest.layer,
+                       .i = cluster >> ui->img->geo.l2_bits,
+                       .j = cluster & (ui->img->geo.l2_entries - 1),
+                       .file_off = NO_ADDRESS, .guest_off = NO_ADDRESS };
+
+    if (!place_complete(ui->img, &p))
+        p.kind = PLACE_L1;
+    request_go(req, &p, VIEW_TABLES);
 }
 
 static bool motion(struct hex_view *v, const struct ui *ui, enum action action,
@@ -260,7 +336,7 @@ static bool motion(struct hex_view *v, const struct ui *ui, enum action action,
 
 static void click(struct hex_view *v, const struct act_arg *arg)
 {
-    int y = arg->y - (v->plain ? 1 : 0);
+    int y = arg->y - hex_head_rows(v, v->lines + 2);
 
     for (int i = 0; i < v->per_line && y >= 0 && y < v->lines; i++) {
         int hex = hex_column(v, i);
@@ -277,14 +353,21 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
     struct place to;
     const char *why;
 
-    if (*v->page.title && action != ACT_DECOMPRESS && action != ACT_STOP) {
+    if (*v->page.title && action != ACT_DECOMPRESS && action != ACT_STOP &&
+        action != ACT_SPACE) {
         if (action == ACT_OPEN)
             request_message(req, "There are no bytes here. Backspace: back");
         return;
     }
     switch (action) {
+    case ACT_SPACE:
+        hex_hunt_drop(v);
+        hex_turn(v, ui, req);
+        return;
     case ACT_OPEN:
-        if (!v->plain && site_target(ui->img, &ui->site, &to, &why))
+        if (v->guest.on)
+            open_entry(v, ui, req);
+        else if (!v->plain && site_target(ui->img, &ui->site, &to, &why))
             request_go(req, &to, VIEW_HEX);
         else
             request_message(req, "%s", v->plain ? "This is guest data" : why);
@@ -295,11 +378,11 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         v->at = u64_min(v->at, size_of(v, ui) ? size_of(v, ui) - 1 : 0);
         break;
     case ACT_DECOMPRESS:
-        hunt_drop(v);
+        hex_hunt_drop(v);
         toggle_plain(v, ui, req);
         return;
     case ACT_STOP:
-        hunt_drop(v);
+        hex_hunt_drop(v);
         v->needle.len = 0;
         return;
     case ACT_CLICK:
@@ -310,146 +393,34 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         if (!motion(v, ui, action, arg))
             return;
     }
-    hunt_drop(v);
-    moved(v, ui, req);
-}
-
-/* --- search, by text or bytes, on a thread --- */
-
-static bool hunt_work(void *arg, struct task_run *run, struct error *err)
-{
-    struct hex_hunt *h = arg;
-
-    return hex_search(h->img, &h->needle, &h->from, h->dir, run, &h->hit, err);
-}
-
-static void hunt_start(struct hex_view *v, const struct ui *ui, struct request *req)
-{
-    struct hex_hunt *h = &v->hunt;
-    struct error err;
-
-    *h = (struct hex_hunt){ .img = ui->img, .needle = v->needle, .dir = v->dir,
-                            .from = { v->at, false, 0 } };
-    if (v->plain)
-        h->from = (struct hex_pos){ v->stream.host_off, true, v->at };
-    if (!task_start(hunt_work, h, &h->task, &err)) {
-        h->task = NULL;
-        request_message(req, "%.250s", err.text);
-    }
-}
-
-static void hex_find(void *state, const struct ui *ui, const char *text, int dir,
-                     struct request *req)
-{
-    struct hex_view *v = state;
-    struct error err;
-
-    if (!needle_parse(text, &v->needle, &err)) {
-        request_message(req, "%.250s", err.text);
-        return;
-    }
-    v->dir = dir;
-    if (v->unpack.task) {
-        request_message(req, "A compressed cluster is being read. Esc stops it");
-    } else if (v->hunt.task) {
-        v->hunt.again = true;
-        task_cancel(v->hunt.task);
-    } else {
-        hunt_start(v, ui, req);
-    }
-}
-
-static void say_hit(const struct hex_view *v, struct request *req)
-{
-    request_message(req, "%sn, N: next hit, hit before  Esc: n and N mean problems",
-                    !v->hunt.hit.wrapped ? "" : v->hunt.dir > 0 ? "Round to the start. "
-                                                                : "Round to the end. ");
-}
-
-static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_hit *hit,
-                      struct request *req)
-{
-    bool same = v->plain && hit->pos.in_stream && hit->pos.off == v->stream.host_off;
-
-    if (hit->pos.in_stream && !same) {
-        v->unpack = (struct hex_unpack){ .hit = true, .found = true, .stream = hit->stream,
-                                         .at = hit->pos.in, .file_at = hit->pos.off,
-                                         .what = { .img = ui->img } };
-        unpack_start(v, req);
-        return;
-    }
-    if (!same)
-        leave_plain(v);
-    v->page.title[0] = '\0';
-    v->at = same ? hit->pos.in : hit->pos.off;
-    moved(v, ui, req);
-    say_hit(v, req);
-}
-
-/* A compressed cluster has come. */
-static void unpack_ended(struct hex_view *v, const struct ui *ui, struct request *req)
-{
-    struct hex_unpack *u = &v->unpack;
-    struct error err;
-    bool ok = hex_unpack_end(u, &err);
-
-    if (u->dropped) {
-        request_message(req, "Stopped");
-    } else if (ok) {
-        leave_plain(v);
-        v->stream = u->stream;
-        v->file_at = u->file_at;
-        v->plain = u->plain;
-        u->plain = NULL;
-        v->at = u->at;
-        v->top = 0;
-        moved(v, ui, req);
-        if (u->hit)
-            say_hit(v, req);
-    } else if (u->found) {
-        leave_plain(v);
-        v->stream = u->stream;
-        hex_page_undecodable(&v->stream, err.text, &v->page);
-    } else {
-        request_message(req, "%.250s", err.text);
-    }
-}
-
-static void hex_ended(void *state, const struct ui *ui, struct request *req)
-{
-    struct hex_view *v = state;
-    struct hex_hunt *h = &v->hunt;
-    struct error err;
-    bool ok;
-
-    if (!h->task) {
-        if (v->unpack.task)
-            unpack_ended(v, ui, req);
-        return;                         /* else prepare() takes what the cluster looks like */
-    }
-    ok = task_finish(h->task, &err);
-    h->task = NULL;
-    if (v->unpack_next) {
-        unpack_start(v, req);
-    } else if (h->again) {
-        hunt_start(v, ui, req);
-    } else if (h->dropped) {
-        request_message(req, "Search stopped");
-    } else if (ok) {
-        go_to_hit(v, ui, &h->hit, req);
-    } else {
-        request_message(req, "%.120s: %.100s%s", err.text, ui->search,
-                        h->hit.left_out ? " (not all compressed clusters were looked into)"
-                                        : "");
-    }
+    hex_hunt_drop(v);
+    hex_moved(v, ui, req);
 }
 
 static int hex_waiting(const void *state)
 {
     const struct hex_view *v = state;
 
-    return v->hunt.task ? task_fd(v->hunt.task)
+    return v->guest.task ? task_fd(v->guest.task) : v->hunt.task ? task_fd(v->hunt.task)
          : v->unpack.task ? task_fd(v->unpack.task) : peek_fd(&v->peek);
+}
+
+static void hex_ended(void *state, const struct ui *ui, struct request *req)
+{
+    struct hex_view *v = state;
+
+    if (v->guest.task)
+        hex_guest_take(&v->guest);
+    else
+        hex_hunt_ended(v, ui, req);
+}
+
+static void hex_reloaded(void *state, const struct ui *ui)
+{
+    struct hex_view *v = state;
+
+    (void)ui;
+    hex_guest_forget(&v->guest);
 }
 
 static void hex_status(const void *state, const struct ui *ui, struct buf *out)
@@ -466,7 +437,7 @@ static void hex_status(const void *state, const struct ui *ui, struct buf *out)
     }
     if (v->unpack.task)
         buf_puts(out, "looking for the compressed cluster ");
-    buf_puts(out, v->plain ? "decompressed " : "");
+    buf_puts(out, v->guest.on ? "guest disk " : v->plain ? "decompressed " : "");
 }
 
 const struct view_class view_hex = {
@@ -476,10 +447,11 @@ const struct view_class view_hex = {
     .destroy = hex_destroy,
     .show = hex_show,
     .lit = hex_lit,
+    .reloaded = hex_reloaded,
     .prepare = hex_prepare,
     .draw = hex_draw,
     .act = hex_act,
-    .search = hex_find,
+    .search = hex_hunt_find,
     .steps = true,
     .waiting = hex_waiting,
     .ended = hex_ended,

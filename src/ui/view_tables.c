@@ -239,6 +239,16 @@ static void find_problems(struct tables_view *v, const struct ui *ui)
     }
 }
 
+/* The translation that the entry under the cursor is part of. */
+static void find_way(struct tables_view *v, const struct ui *ui)
+{
+    struct place p = place_here(v, ui);
+
+    if (!v->list.n || tables_topic(&v->table) != TOPIC_MAPPING || !place_complete(ui->img, &p))
+        p.guest_off = NO_ADDRESS;
+    way_find(&v->way, ui, p.layer, p.guest_off);
+}
+
 static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     const struct known known = ui_known(ui);
@@ -250,6 +260,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
     list_fit(&v->list, tables_filtered(v) ? v->n_used : v->table.n,
              h > ROWS_MAX ? ROWS_MAX : h);
     find_problems(v, ui);
+    find_way(v, ui);
     if (!next)
         return;
     if (v->stale)

@@ -89,8 +89,9 @@ static void take_shot(void *arg, const char *name, const struct grid *g)
     grid_dump(g, s->play->roles, s->out);
 }
 
-int play_source(struct source *src, const struct play *p, struct buf *out)
+static int play_chain(struct source *src, const char *path, const struct play *p, struct buf *out)
 {
+    struct chain chain = CHAIN_INIT;
     struct shots shots = { p, out };
     struct fake_options fake = { .rows = p->rows ? p->rows : 24,
                                  .cols = p->cols ? p->cols : 80,
@@ -99,7 +100,7 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
                                  .script = p->script,
                                  .shot = take_shot,
                                  .arg = &shots };
-    struct ui_options opt = { .start = p->start, .threads = 1, .theme = p->theme };
+    struct ui_options opt = { .start = p->start, .chain = &chain, .threads = 1, .theme = p->theme };
     struct terminal *term = term_fake_open(&fake);
     struct image *img;
     struct error err = { .text = "" };
@@ -110,25 +111,38 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
         fprintf(stderr, "%s\n", err.text);
         abort();
     }
+    assert(!path || chain_open(path, img, true, &chain, &err));
     assert(term && app_new(img, &opt, term, &app, &err));
     signo = app_run(app);
     if (p->gate)
         gate_open(p->gate);
     app_free(app);
     term->ops->close(term);
+    chain_close(&chain);
     image_close(img);
     return signo;
 }
 
-uint8_t *sample_load(const char *name, struct source **out)
+int play_source(struct source *src, const struct play *p, struct buf *out)
+{
+    return play_chain(src, NULL, p, out);
+}
+
+static void sample_path(const char *name, char path[4096])
 {
     const char *top = getenv("top_srcdir");
+
+    snprintf(path, 4096, "%s/data/samples/%s.qcow2", top ? top : ".", name);
+}
+
+uint8_t *sample_load(const char *name, struct source **out)
+{
     char path[4096];
     uint8_t *bytes;
     long len;
     FILE *f;
 
-    snprintf(path, sizeof path, "%s/data/samples/%s.qcow2", top ? top : ".", name);
+    sample_path(name, path);
     f = fopen(path, "rb");
     if (!f || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) <= 0) {
         fprintf(stderr, "cannot read %s\n", path);
@@ -146,8 +160,12 @@ uint8_t *sample_load(const char *name, struct source **out)
 int play_sample(const char *name, const struct play *p, struct buf *out)
 {
     struct source *src;
+    char path[4096];
     uint8_t *bytes = sample_load(name, &src);
-    int signo = play_source(src, p, out);
+    int signo;
+
+    sample_path(name, path);
+    signo = play_chain(src, p->backing ? path : NULL, p, out);
 
     free(bytes);
     return signo;

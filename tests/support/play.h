@@ -16,6 +16,7 @@ struct play {
     enum theme_id theme;
     bool ascii;
     bool roles;                 /* screens with roles */
+    bool backing;               /* play_sample: open the files that the image names */
     const char *start;          /* as ui_options.start */
     struct gate *gate;          /* opened by "shot:open-gate"; NULL: none */
 };

@@ -115,7 +115,20 @@ cmp wanted.raw whole.raw > differs && complain "a range that was done has been r
 printf '\001\001\001\001' | dd of=whole.raw conv=notrunc bs=1 seek=500 2>/dev/null
 cmp wanted.raw whole.raw || complain "resuming did not get the rest"
 status 1 export --map m --resume empty.qcow2 whole.raw
+for changed in base.raw top.qcow2; do
+    "$QCHECK" export --backing --map n --overwrite top.qcow2 whole.raw
+    touch -d '2001-01-01' $changed
+    status 1 export --backing --map n --resume top.qcow2 whole.raw
+    err_has 'as it is now' "resuming when $changed has changed"
+done
 status 1 export --resume top.qcow2 whole.raw
+
+# --- what is left behind when the disk is full ---
+if (trap '' XFSZ; ulimit -f 2048; "$QCHECK" export --backing top.qcow2 short.raw > out 2> err); then
+    complain "an export that cannot be written is no failure"
+else
+    err_has 'only a part of the disk' "an export that cannot be written"
+fi
 
 # --- encrypted ---
 if qemu-img create -q --object secret,id=s0,data=sesame -f qcow2 \

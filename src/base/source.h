@@ -52,6 +52,8 @@ struct source_info {
     uint64_t size;          /* bytes */
     uint64_t allocated;     /* bytes on disk (st_blocks * 512); = size where unknown */
     const char *fs_type;    /* host file system ("ext4", "xfs", ...); NULL: unknown */
+    uint64_t stamp;         /* another one when the file is replaced or written to, as far as
+                               inode and time of modification tell; 0: unknown */
     bool in_use;            /* another process holds QEMU's write permission lock on it */
     size_t batch_bytes;     /* reads of one batch should add up to about this */
     size_t batch_reqs;      /* ... or this many requests */
@@ -83,6 +85,12 @@ bool source_open_failing(struct source *inner, uint64_t bad_off, uint64_t bad_le
 /* The bytes of `inner` (takes it on success) from byte `off` on. */
 bool source_open_window(struct source *inner, uint64_t off, struct source **out,
                         struct error *err);
+
+/* Two stamps (source_info) made one. */
+static inline uint64_t source_stamp(uint64_t a, uint64_t b)
+{
+    return (a ^ b) * UINT64_C(0x9e3779b97f4a7c15) + (a >> 29);
+}
 
 void source_close(struct source *src);      /* accepts NULL */
 

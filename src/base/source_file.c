@@ -29,6 +29,7 @@ struct file {
     const char *fs_type;
     bool in_use;
     struct timespec mtime;              /* when opened */
+    uint64_t stamp;
 };
 
 static void file_close(struct source *src)
@@ -45,6 +46,7 @@ static void file_info(struct source *src, struct source_info *out)
     out->allocated = f->allocated;
     out->fs_type = f->fs_type;
     out->in_use = f->in_use;
+    out->stamp = f->stamp;
     out->batch_bytes = 1u << 18;
     out->batch_reqs = 64;
 }
@@ -289,6 +291,9 @@ bool source_open_file(const char *path, struct source **out, struct error *err)
     f->fs_type = f->block ? NULL : fs_type_of(fd);
     f->in_use = write_locked(fd);
     f->mtime = st.st_mtim;
+    if (!f->block)
+        f->stamp = source_stamp(source_stamp((uint64_t)st.st_ino, (uint64_t)st.st_mtim.tv_sec),
+                                (uint64_t)st.st_mtim.tv_nsec);
     *out = &f->base;
     f = NULL;
     fd = -1;

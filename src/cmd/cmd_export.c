@@ -20,7 +20,7 @@ struct outlet {
     struct disk_layer layer;
     struct sink *sink, *map;
     struct rangemap have;
-    char label[128];
+    char label[160];
     struct disk *disk;
 };
 
@@ -128,14 +128,28 @@ static bool open_outlets(const struct settings *s, const char *name, const struc
 
 /* --- resuming --- */
 
-/* What a map must belong to: the image as it is now, and the layer. */
+/* With that of another file of the chain, if it is open. */
+static uint64_t add_stamp(uint64_t stamp, struct source *src)
+{
+    return source_stamp(stamp, src ? source_get_info(src).stamp : 0);
+}
+
+/* What a map must belong to: the layer, and the files that are read as they are now. */
 static void label_of(const struct disk_files *f, struct outlet *o)
 {
     struct source_info info = source_get_info(f->img->src);
+    uint64_t stamp = add_stamp(info.stamp, f->chain.data.src);
 
-    snprintf(o->label, sizeof o->label, "%s%u of an image of %" PRIu64 " bytes, disk %" PRIu64,
+    for (size_t i = 0; i < f->chain.n; i++) {
+        const struct chain_layer *l = &f->chain.layer[i];
+
+        stamp = add_stamp(stamp, l->img ? l->img->src : l->raw);
+        stamp = add_stamp(stamp, l->data.src);
+    }
+    snprintf(o->label, sizeof o->label,
+             "%s%u of an image of %" PRIu64 " bytes, disk %" PRIu64 ", stamp %016" PRIx64,
              o->layer.vm_state ? "VM state " : "layer ", o->layer.layer, info.size,
-             disk_size(o->disk));
+             disk_size(o->disk), stamp);
 }
 
 static bool load_map(struct outlet *o, struct error *err)
@@ -206,6 +220,10 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
     ok = watch_run(s, &watch, run, &w, &err);
     if (!ok)
         message_error(sink_name(o->sink), &err);
+    if (!ok && s->map_file && !s->qcow2)
+        message("not complete; --resume goes on with ", sink_name(o->sink));
+    else if (!ok)
+        message("holds only a part of the disk: ", sink_name(o->sink));
     if (s->output == OUTPUT_JSON)
         export_json(name, sink_name(o->sink), o->layer, s->qcow2, &w.result, out);
     if (ok && w.result.complete)
@@ -213,7 +231,7 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
     else if (ok && s->map_file && !s->qcow2)
         message("stopped; --resume goes on with ", sink_name(o->sink));
     else if (ok)
-        message("stopped: ", sink_name(o->sink));
+        message("stopped; holds only a part of the disk: ", sink_name(o->sink));
     tell_lost(name, w.result.bytes);
     if (source_changed(f->img->src, &err)) {
         message_error(name, &err);

@@ -6,12 +6,11 @@
 
 #include "disk/export.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "disk/writer.h"
+#include "disk/exporter.h"
 #include "scan/team.h"
 
 #define TASK_BYTES   (1u << 20)                 /* read at a time by one thread */
@@ -20,33 +19,6 @@
 #define NEAR         (UINT64_C(64) << 10)       /* runs no farther apart are read together */
 #define ZERO_BLOCK   4096u                      /* zeros of this size are not written */
 #define SAVE_SECONDS 20                         /* between two savings of the map */
-
-/* A range to be read and written. */
-struct piece_task {
-    uint64_t off, len;                  /* guest bytes */
-    unsigned depth;                     /* where it lies: what tasks are sorted by */
-    uint64_t host_off, host_end;
-    bool done;
-};
-
-struct exporter {
-    struct disk *d;
-    const struct export_options *opt;
-    struct export_progress *progress;
-    struct export_result *result;
-    struct writer *writer;
-    uint64_t size;
-
-    struct piece_task *task;                  /* of the current window */
-    size_t n_tasks;
-    uint64_t window_start, window_end;
-    _Atomic size_t next_task;
-
-    pthread_mutex_t lock;               /* for what follows */
-    struct disk_spans lost;             /* in any order, may overlap */
-    bool failed, stopped;
-    struct error err;
-};
 
 /* --- what is lost --- */
 
@@ -74,46 +46,17 @@ static bool lose(struct exporter *x, const struct disk_span *s, struct error *er
     bool ok = true;
 
     pthread_mutex_lock(&x->lock);
-    if (x->lost.n >= EXPORT_LOST_MAX)
+    if (x->lost.n >= EXPORT_LOST_MAX) {
         x->result->lost_cut = true;
-    else
+        x->result->bytes[s->state] += s->len;
+        x->told_end = u64_min(x->told_end, s->off);
+    } else {
         ok = disk_spans_add(&x->lost, s, err);
+    }
     if (x->opt->on_damage == DAMAGE_STOP)
         x->stopped = true;
     pthread_mutex_unlock(&x->lock);
     return ok;
-}
-
-static bool by_off(const struct disk_span *a, const struct disk_span *b)
-{
-    return a->off < b->off;
-}
-
-static int compare_spans(const void *a, const void *b)
-{
-    return by_off(b, a) - by_off(a, b);
-}
-
-/* Puts the lost ranges in order, each byte once. */
-static bool sort_lost(struct exporter *x, struct disk_spans *out, struct error *err)
-{
-    uint64_t at = 0;
-
-    if (x->lost.n)
-        qsort(x->lost.list, x->lost.n, sizeof *x->lost.list, compare_spans);
-    for (size_t i = 0; i < x->lost.n; i++) {
-        struct disk_span s = x->lost.list[i];
-        uint64_t cut = at > s.off ? u64_min(at - s.off, s.len) : 0;
-
-        s.off += cut;
-        s.len -= cut;
-        if (s.host_off != NO_ADDRESS && !s.compressed)
-            s.host_off += cut;
-        at = u64_max(at, s.off + s.len);
-        if (s.len && !disk_spans_add(out, &s, err))
-            return false;
-    }
-    return true;
 }
 
 /* --- tasks --- */
@@ -307,101 +250,6 @@ static void worker(void *ctx, unsigned number)
     pthread_mutex_unlock(&x->lock);
 }
 
-/* --- the map --- */
-
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct map_range *x = a, *y = b;
-
-    return (x->off > y->off) - (x->off < y->off);
-}
-
-/* Everything up to the window, and of it the tasks that are done, in rising order. */
-static bool had(const struct exporter *x, struct map_range **out, size_t *n, struct error *err)
-{
-    const struct rangemap *have = x->opt->have;
-    struct map_range *r = malloc((x->n_tasks + 1 + (have ? have->n : 0)) * sizeof *r);
-    size_t k = 0;
-
-    if (!r)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    r[k++] = (struct map_range){ 0, x->window_start, RANGE_DONE };
-    for (size_t i = 0; i < x->n_tasks; i++)
-        if (x->task[i].done)
-            r[k++] = (struct map_range){ x->task[i].off, x->task[i].len, RANGE_DONE };
-    for (size_t i = 0; have && i < have->n; i++)
-        if (have->list[i].status == RANGE_DONE)
-            r[k++] = have->list[i];
-    qsort(r, k, sizeof *r, compare_ranges);
-    *out = r;
-    *n = k;
-    return true;
-}
-
-/* Adds [off, end), of which lost ranges from number *i on are no success. */
-static bool add_had(struct rangemap *m, uint64_t off, uint64_t end,
-                    const struct disk_spans *lost, size_t *i, struct error *err)
-{
-    while (off < end) {
-        const struct disk_span *s = *i < lost->n ? &lost->list[*i] : NULL;
-        uint64_t from = s ? u64_max(off, u64_min(s->off, end)) : end, to;
-
-        if (s && s->off + s->len <= off) {
-            ++*i;
-            continue;
-        }
-        to = s && from < end ? u64_min(end, s->off + s->len) : from;
-        if (!rangemap_add(m, off, from - off, RANGE_DONE, err) ||
-            !rangemap_add(m, from, to - from, RANGE_LOST, err))
-            return false;
-        off = to;
-    }
-    return true;
-}
-
-static bool make_map(struct exporter *x, struct rangemap *m, struct error *err)
-{
-    struct disk_spans lost = DISK_SPANS_INIT;
-    struct map_range *r = NULL;
-    size_t n = 0, next = 0;
-    uint64_t at = 0;
-    bool ok = sort_lost(x, &lost, err) && had(x, &r, &n, err);
-
-    for (size_t i = 0; ok && i < n; i++) {
-        uint64_t off = u64_max(r[i].off, at), end = r[i].off + r[i].len;
-
-        if (end <= off)
-            continue;
-        ok = rangemap_add(m, at, off - at, RANGE_UNTRIED, err) &&
-             add_had(m, off, end, &lost, &next, err);
-        at = end;
-    }
-    ok = ok && rangemap_add(m, at, x->size - at, RANGE_UNTRIED, err);
-    free(r);
-    disk_spans_free(&lost);
-    return ok;
-}
-
-static bool save_map(struct exporter *x, bool complete, struct error *err)
-{
-    struct rangemap m = RANGEMAP_INIT;
-    struct buf text = BUF_INIT;
-    bool ok;
-
-    if (!x->opt->map)
-        return true;
-    ok = make_map(x, &m, err);
-    if (ok) {
-        rangemap_text(&m, x->opt->label, complete, &text);
-        ok = !text.failed ? sink_replace(x->opt->map, buf_str(&text), text.len, err) &&
-                                sink_sync(x->opt->map, err)
-                          : err_set(err, ERR_NOMEM, "out of memory");
-    }
-    rangemap_free(&m);
-    buf_free(&text);
-    return ok;
-}
-
 /* --- the whole --- */
 
 static bool run_windows(struct exporter *x, struct sink *sink, unsigned threads,
@@ -425,7 +273,7 @@ static bool run_windows(struct exporter *x, struct sink *sink, unsigned threads,
         x->n_tasks = 0;
         atomic_store(&x->progress->done, x->window_start);
         if (x->opt->map && time(NULL) - saved >= SAVE_SECONDS) {
-            if (!sink_sync(sink, err) || !save_map(x, false, err))
+            if (!sink_sync(sink, err) || !export_save_map(x, false, err))
                 return false;
             saved = time(NULL);
         }
@@ -439,7 +287,7 @@ static bool sum_up(struct exporter *x, struct error *err)
     struct export_result *r = x->result;
     uint64_t rest = r->size;
 
-    if (!sort_lost(x, &r->lost, err))
+    if (!export_lost(x, &r->lost, err))
         return false;
     for (size_t i = 0; i < r->lost.n; i++)
         r->bytes[r->lost.list[i].state] += r->lost.list[i].len;
@@ -454,7 +302,8 @@ bool export_run(struct disk *d, struct sink *sink, const struct export_options *
                 struct error *err)
 {
     struct exporter x = { .d = d, .opt = opt, .progress = progress, .result = out,
-                          .size = disk_size(d), .lost = DISK_SPANS_INIT };
+                          .size = disk_size(d), .lost = DISK_SPANS_INIT,
+                          .told_end = UINT64_MAX };
     unsigned threads = team_size(opt->threads);
     bool ok = false;
 
@@ -477,7 +326,7 @@ bool export_run(struct disk *d, struct sink *sink, const struct export_options *
     out->complete = ok && x.window_start == x.size && !x.stopped;
     ok = ok && (!out->complete || !x.writer->end || x.writer->end(x.writer, err));
     ok = sink_sync(sink, ok ? err : NULL) && ok;
-    ok = save_map(&x, out->complete, ok ? err : NULL) && ok;
+    ok = export_save_map(&x, out->complete, ok ? err : NULL) && ok;
     ok = sum_up(&x, ok ? err : NULL) && ok;
     out->complete = out->complete && ok;
 out:

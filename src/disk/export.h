@@ -37,7 +37,8 @@ struct export_result {
     uint64_t size;                  /* bytes of the disk */
     uint64_t bytes[N_DISK_STATES];  /* of each state */
     struct disk_spans lost;         /* owned; what could not be had, in rising order */
-    bool lost_cut;                  /* there is more: only the first of it is told */
+    bool lost_cut;                  /* there is more, told only in `bytes`; the map says
+                                       "untried" from its first byte on */
     uint64_t written;               /* bytes */
     bool complete;                  /* not stopped, by the person or by damage */
 };

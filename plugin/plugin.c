@@ -3,6 +3,7 @@
 /* nbdkit-qcheck-plugin: serves the disk of any layer of an image, damaged or not, read-only.
  *
  *     nbdkit qcheck IMAGE [layer=LAYER] [backing=1] [key-file=FILE] [on-damage=error|zero]
+ *         [plan=FILE]
  */
 #include "config.h"
 
@@ -14,7 +15,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/patch.h"
 #include "disk/disk.h"
+#include "plan/plan.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -22,6 +25,7 @@ static struct {
     char *image;                        /* absolute */
     const char *layer;
     char *key_file;                     /* absolute */
+    char *plan_file;                    /* absolute */
     bool backing, zeros;                /* zeros: where something is lost */
     struct image *img;
     struct chain chain;
@@ -41,6 +45,11 @@ static int plugin_config(const char *key, const char *value)
         free(served.key_file);
         served.key_file = nbdkit_realpath(value);
         return served.key_file ? 0 : -1;
+    }
+    if (strcmp(key, "plan") == 0) {
+        free(served.plan_file);
+        served.plan_file = nbdkit_realpath(value);
+        return served.plan_file ? 0 : -1;
     }
     if (strcmp(key, "layer") == 0) {
         served.layer = value;
@@ -84,6 +93,24 @@ static bool read_key(uint8_t *key, size_t *len, struct error *err)
     return ok;
 }
 
+/* Lays the plan over the image, which it must have been made for. */
+static bool lay_plan(struct source **src, struct error *err)
+{
+    struct plan plan = { 0 };
+    struct patches patches = { 0 };
+    struct source *file;
+    bool ok;
+
+    if (!source_open_file(served.plan_file, &file, err))
+        return false;
+    ok = plan_read(file, &plan, err) && plan_matches(&plan, *src, err) &&
+         plan_patches(&plan, &patches, err) && source_wrap_patched(*src, &patches, src, err);
+    patches_free(&patches);
+    plan_free(&plan);
+    source_close(file);
+    return ok;
+}
+
 static bool open_disk(struct error *err)
 {
     static uint8_t key[KEY_FILE_MAX];
@@ -98,7 +125,7 @@ static bool open_disk(struct error *err)
     }
     if (!source_open(served.image, &src, err))
         return false;
-    if (!image_open(src, NULL, &served.img, err)) {
+    if ((served.plan_file && !lay_plan(&src, err)) || !image_open(src, NULL, &served.img, err)) {
         source_close(src);
         return false;
     }
@@ -124,6 +151,7 @@ static void plugin_unload(void)
     image_close(served.img);
     free(served.image);
     free(served.key_file);
+    free(served.plan_file);
 }
 
 static void *plugin_open(int readonly)
@@ -216,7 +244,8 @@ static struct nbdkit_plugin plugin = {
                    "layer=LAYER          Snapshot by id or name, vm:SNAPSHOT, or active.\n"
                    "backing=1            Open backing and data files that the image names.\n"
                    "key-file=FILE        Holds the pass phrase of an encrypted image.\n"
-                   "on-damage=error|zero What is read where something is lost.",
+                   "on-damage=error|zero What is read where something is lost.\n"
+                   "plan=FILE            Serve the image as this plan would leave it.",
     .magic_config_key = "image",
     .get_ready = plugin_get_ready,
     .unload = plugin_unload,

@@ -47,6 +47,15 @@ serve $samples/misaligned.qcow2 on-damage=zero --run 'nbdcopy "$uri" zeros.raw' 
 cmp salvaged.raw zeros.raw || complain "on-damage=zero differs from what QEMU salvages"
 serve no-such-file --run true 2>/dev/null && complain "an image that is not there is served"
 
+# --- an image as a plan would leave it, before anything is written ---
+cp top.qcow2 planned.qcow2
+"$QCHECK" plan snapshots apply=before --accept-loss -o plan planned.qcow2 >text 2>&1
+[ -f plan ] || complain "no plan: $(cat text)"
+serve planned.qcow2 backing=1 plan=plan \
+    --run 'qemu-img compare -q -f raw -F raw before.raw "$uri"' || complain "plan= differs"
+cmp top.qcow2 planned.qcow2 || complain "serving a plan has changed the image"
+serve base.qcow2 plan=plan --run true 2>/dev/null && complain "a plan for another image is served"
+
 # --- a file system in an image that QEMU does not open ---
 echo 'hello from inside' > hello
 truncate -s 16M fs.raw

@@ -65,6 +65,17 @@ traced() {
     judge_trace "$@"
 }
 
+# An export opens what it was told to write, and changes nothing else.
+traced_export() {
+    rm -f "$tmp/out.raw" "$tmp/out.map"
+    strace -f -y -e trace="$calls" -o "$tmp/whole" "$QCHECK" export --map "$tmp/out.map" "$1" \
+        "$tmp/out.raw" >/dev/null 2>"$tmp/err"
+    grep -q 'out\.raw.*O_RDWR' "$tmp/whole" || wrong "export $1: the trace shows no output"
+    grep -vE '^[0-9]+ +(openat|pwrite64|fallocate|ftruncate)\(.*/out\.(raw|map)[">]' \
+        "$tmp/whole" >"$tmp/trace"
+    judge_trace export "$1"
+}
+
 run_all() {
     image=$1
     traced explain
@@ -83,6 +94,9 @@ run_all() {
     traced map --space guest --output=json "$image"
     traced map --output=ansi "$image"
     traced at 0x200 'L1[0]' "$image"
+    traced read 0 4096 "$image"
+    traced sum "$image"
+    traced_export "$image"
 }
 
 for name in healthy many overlay; do
@@ -141,7 +155,7 @@ fi
 cat >"$tmp/all" <<'ALL'
 program=$1 image=$2
 for command in check info 'dump header' 'dump l1' 'dump l2' 'dump refcounts' \
-    'dump snapshots' 'dump bitmaps' 'dump ranges' map 'map --space=guest' 'at 0'; do
+    'dump snapshots' 'dump bitmaps' 'dump ranges' map 'map --space=guest' 'at 0' 'read 0 1' sum; do
     $program $command "$image" >/dev/null || { echo "$command: status $?"; exit 1; }
 done
 ALL

@@ -255,6 +255,27 @@ def compare_check(image):
     return value
 
 
+def compare_export(image):
+    """JSON of export by its schema; its states add up to the disk."""
+    out = os.path.join(tempfile.gettempdir(), f"agree-{os.getpid()}.raw")
+    status, text, err = run(program, "export", "--output=json", "--progress=json",
+                            "--overwrite", image, out)
+    size = os.path.getsize(out) if os.path.exists(out) else 0
+    if os.path.exists(out):
+        os.unlink(out)
+    if status == 1 and not text:
+        return
+    value = json.loads(text)
+    validate(image, "export", value)
+    if value["complete"] and sum(value["bytes"].values()) != size:
+        complain(image, f"export of {size} bytes tells of {value['bytes']}")
+    if (status == 2) != bool(value["lost"]):
+        complain(image, f"export ends with {status} and has lost {value['lost'][:3]}")
+    for line in err.splitlines():
+        if line.startswith("{"):
+            validate(image, "progress", json.loads(line))
+
+
 def compare_viscera(image, value, size):
     """The tree names every cluster of metadata, no other."""
     wanted, found = {}, set()
@@ -299,6 +320,8 @@ def one_image(image, sound):
     status, out, err = run(program, "at", "0", "L1[0]", "guest 0", "rt 0", "end",
                            "--output=json", image)
     validate(image, "at", json.loads(out))
+    if info["virtual-size"] <= 1 << 30:
+        compare_export(image)
     if sound:
         guest_map = compare_map(image)
         compare_l2(image, guest_map, size, data.get("extended-l2"))

@@ -207,8 +207,20 @@ static void start_lookout(const char *name, struct lookout *l)
         lookout_start(name, l);
 }
 
-static bool open_in(bool reading, const struct settings *s, const char *name,
-                    struct image **out, struct error *err)
+static void no_sandbox_yet(const struct settings *s)
+{
+    (void)s;
+}
+
+static void enter_sandbox_reading(const struct settings *s)
+{
+    if (!s->no_sandbox)
+        sandbox_enter_reading(NULL);
+}
+
+/* Opens what is needed, enters the sandbox, and only then parses. */
+static bool open_in(void (*enter)(const struct settings *), const struct settings *s,
+                    const char *name, struct image **out, struct error *err)
 {
     struct opened o;
     struct lookout l;
@@ -216,34 +228,32 @@ static bool open_in(bool reading, const struct settings *s, const char *name,
     if (!open_files(s, name, &o, err))
         return false;
     start_lookout(name, &l);
-    if (reading && !s->no_sandbox)
-        sandbox_enter_reading(NULL);
+    enter(s);
     return image_from(s, &o, &l, out, err);
 }
 
 bool open_image_only(const struct settings *s, const char *name, struct image **out,
                      struct error *err)
 {
-    return open_in(false, s, name, out, err);
+    return open_in(no_sandbox_yet, s, name, out, err);
 }
 
 bool open_image_reading(const struct settings *s, const char *name, struct image **out,
                         struct error *err)
 {
-    return open_in(true, s, name, out, err);
+    return open_in(enter_sandbox_reading, s, name, out, err);
+}
+
+bool open_image_writing(const struct settings *s, const char *name, struct image **out,
+                        struct error *err)
+{
+    return open_in(enter_sandbox_writing, s, name, out, err);
 }
 
 bool open_image(const struct settings *s, const char *name, struct image **out,
                 struct error *err)
 {
-    struct opened o;
-    struct lookout l;
-
-    if (!open_files(s, name, &o, err))
-        return false;
-    start_lookout(name, &l);
-    enter_sandbox(s);
-    return image_from(s, &o, &l, out, err);
+    return open_in(enter_sandbox, s, name, out, err);
 }
 
 bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,

@@ -36,6 +36,9 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
  * good, nothing else. */
 bool open_image_reading(const struct settings *s, const char *name, struct image **out,
                         struct error *err);
+/* The same in the sandbox of commands that write a file, which is open already. */
+bool open_image_writing(const struct settings *s, const char *name, struct image **out,
+                        struct error *err);
 void enter_sandbox(const struct settings *s);
 void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 

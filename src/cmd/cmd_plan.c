@@ -68,11 +68,10 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!open_image_only(s, name, &img, &err)) {
+    if (!open_image_writing(s, name, &img, &err)) {
         message_error(name, &err);
         goto out;
     }
-    enter_sandbox_writing(s);
     if (!make_plan(s, img, &plan, &t, &err)) {
         message_error(name, &err);
         goto out;

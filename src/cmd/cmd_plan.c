@@ -34,7 +34,11 @@ static bool asked_for(const struct settings *s, const char *goal, struct planner
 static bool make_plan(const struct settings *s, const struct image *img, struct plan *plan,
                       struct trial **t, struct error *err)
 {
-    struct planner_options opt = { .accept_loss = s->accept_loss };
+    struct planner_options opt = {
+        .accept_loss = s->accept_loss,
+        .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
+            : ENTRIES_PROVE,
+    };
     const struct trial_options how = {
         .image = s->image,
         .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
@@ -46,6 +50,7 @@ static bool make_plan(const struct settings *s, const struct image *img, struct 
         if (asked_for(s, plan_goal_at(i)->name, &opt)
             && !planner_run(plan, *t, plan_goal_at(i)->name, &opt, err))
             return false;
+    planner_note_outcome(plan, *t);
     return plan_fingerprint(plan, img->src, err);
 }
 

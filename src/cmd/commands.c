@@ -216,6 +216,10 @@ static const struct opt plan_opts[] = {
     { 'o', "plan-file", ARG_REQUIRED, "FILE", NULL, "write the plan to FILE (JSON)" },
     { OPT_ACCEPT_LOSS, "accept-loss", ARG_NONE, NULL, NULL,
       "let steps give up guest data where nothing else helps; each loss is named" },
+    { OPT_ENTRIES, "entries", ARG_REQUIRED, "HOW", "prove|zero|leave",
+      "broken entries of tables: take the value that their surroundings prove and leave the "
+      "others (prove, default), give up the others (zero), or mend only what reads the same "
+      "(leave)" },
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
 };
 static const struct opt_group plan = { "Plan", ROWS(plan_opts) };
@@ -308,15 +312,21 @@ static const struct command commands[] = {
       NULL, { &at, &image, &scan, &general }, cmd_at },
     { "plan", "GOAL [NAME=VALUE]... [OPTION]... IMAGE", "plan changes and see what comes of them",
       "Plans what each GOAL asks for, and says what every step does, mends and costs; "
-      "several goals are taken in the best order. Goals: flags (dirty=off, corrupt=off, "
+      "several goals are taken in the best order. Goals: repair (all that the findings call "
+      "for), flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
-      "or offset =VALUE), snapshots (delete=NAME, delete=all, keep=NAME, apply=NAME), "
+      "or offset =VALUE), entries (of L1, L2 and bitmap tables that are not valid or lead "
+      "nowhere), reused (clusters with two owners), "
+      "snapshots (delete=NAME, delete=all, keep=NAME, apply=NAME), "
       "bitmaps (drop=NAME, drop=all, enable=NAME, disable=NAME, clear-in-use=NAME), "
       "discard (clusters of zeros become free), resize (size=20G), compact (a shorter file; "
-      "order=guest puts data into the order of the disk), refcounts (raise those that are too low, replace blocks and tables "
+      "order=guest puts data into the order of the disk), "
+      "refcounts (raise those that are too low, replace blocks and tables "
       "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
       "refcounts). Nothing is written but the plan.",
-      "flags|backing|set|snapshots|bitmaps|discard|resize|compact|refcounts|leaks|copied", { &plan, &image, &scan, &general }, cmd_plan },
+      "repair|flags|backing|set|entries|reused|snapshots|bitmaps|discard|resize|compact|"
+      "refcounts|leaks|copied",
+      { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
       "Writes the image as a plan has it, as a new file or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "

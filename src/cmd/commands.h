@@ -54,6 +54,7 @@ struct settings {
     bool resume, overwrite;     /* --resume, --overwrite */
     bool accept_loss, in_place; /* --accept-loss, --in-place */
     const char *plan_file;      /* --plan: laid over the image, or NULL */
+    bool entries_zero, entries_leave;   /* --entries */
     const char *plan_output;    /* -o of plan, or NULL */
     const char *apply_output, *undo_file;       /* of apply, or NULL */
     bool ranges;                /* --ranges */

@@ -222,6 +222,10 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_ACCEPT_LOSS:
         s->accept_loss = true;
         return true;
+    case OPT_ENTRIES:
+        s->entries_zero = strcmp(arg, "zero") == 0;
+        s->entries_leave = strcmp(arg, "leave") == 0;
+        return true;
     case OPT_IN_PLACE:
         s->in_place = true;
         return true;

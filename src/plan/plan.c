@@ -15,11 +15,14 @@ static const struct plan_goal goals[] = {
     { "set", "any field, entry or byte, by hand" },
     { "snapshots", "go back to a snapshot, or delete some" },
     { "bitmaps", "drop, enable or disable persistent bitmaps" },
+    { "entries", "entries of tables that are not valid or lead nowhere" },
+    { "reused", "clusters that belong to two places" },
     { "discard", "give back clusters of zeros" },
     { "resize", "a larger or smaller guest disk" },
     { "refcounts", "refcounts that are too low, missing or unreadable" },
     { "leaks", "clusters that nobody uses" },
     { "copied", "COPIED flags that do not fit the refcounts" },
+    { "repair", "all that the findings call for, in the right order" },
     { "compact", "move data into free space and cut the file" },
 };
 
@@ -55,7 +58,20 @@ void plan_free(struct plan *p)
     free(p->step);
     free(p->range);
     free(p->image);
+    free(p->left);
     *p = (struct plan){ 0 };
+}
+
+bool plan_add_left(struct plan *p, const char *sentence)
+{
+    struct buf text = BUF_INIT;
+
+    if (p->left)
+        buf_printf(&text, "%s ", p->left);
+    buf_puts(&text, sentence);
+    free(p->left);
+    p->left = buf_take(&text);
+    return p->left != NULL;
 }
 
 struct plan_step *plan_add(struct plan *p, const char *goal)
@@ -73,13 +89,14 @@ struct plan_step *plan_add(struct plan *p, const char *goal)
     return &p->step[p->n++];
 }
 
-bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len)
+static bool add_range(struct plan_step *s, struct loss range)
 {
     struct loss *last = s->n_losses ? &s->loss[s->n_losses - 1] : NULL;
     struct loss *loss;
 
-    if (last && last->layer == layer && last->guest_off + last->len == guest_off) {
-        last->len += len;
+    if (last && last->layer == range.layer && last->regained == range.regained
+        && last->guest_off + last->len == range.guest_off) {
+        last->len += range.len;
         return true;
     }
     if (!(s->n_losses & (s->n_losses - 1))) {
@@ -88,8 +105,34 @@ bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off,
             return false;
         s->loss = loss;
     }
-    s->loss[s->n_losses++] = (struct loss){ layer, guest_off, len };
+    s->loss[s->n_losses++] = range;
     return true;
+}
+
+/* No guest has bytes past 2^63: entries that stand for some cost nothing. */
+static bool add_guest_range(struct plan_step *s, struct loss range)
+{
+    return range.guest_off > INT64_MAX || range.len > INT64_MAX - range.guest_off
+        || add_range(s, range);
+}
+
+bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len)
+{
+    return add_guest_range(s, (struct loss){ layer, guest_off, len, false });
+}
+
+bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
+                            uint64_t len)
+{
+    return add_guest_range(s, (struct loss){ layer, guest_off, len, true });
+}
+
+bool plan_step_loses(const struct plan_step *s)
+{
+    for (size_t i = 0; i < s->n_losses; i++)
+        if (!s->loss[i].regained)
+            return true;
+    return false;
 }
 
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err)

@@ -13,7 +13,9 @@
 #include "base/patch.h"
 #include "scan/scan.h"
 
-struct loss { uint32_t layer; uint64_t guest_off, len; };   /* bytes that a step gives up */
+/* A guest range that reads differently after a step: given up, or regained where it read as
+ * nothing that was ever written. */
+struct loss { uint32_t layer; uint64_t guest_off, len; bool regained; };
 
 struct plan_step {
     const char *goal;           /* "refcounts", "leaks", ...: one of plan_goals() */
@@ -28,11 +30,20 @@ struct plan_step {
     struct patches patches;     /* in the order of making */
 };
 
+/* What QEMU's check would say once all chosen steps are taken. */
+struct plan_outcome {
+    bool known;                 /* the plan was scanned to its end */
+    bool refused;               /* QEMU would not check the image */
+    uint64_t corruptions, leaks, check_errors;
+};
+
 struct plan_range { uint64_t off, len; uint8_t digest[DIGEST_LEN]; };
 
 struct plan {
     struct plan_step *step;          /* owned */
     size_t n, cap;
+    char *left;                 /* owned: what stays as it is, and why; NULL: nothing to say */
+    struct plan_outcome outcome;    /* of all steps; not known of a plan that was read */
     char *image;                /* owned: name it was made for; for people */
     uint64_t file_size;         /* bytes of the image it was made for */
     struct plan_range *range;   /* owned, rising, no overlaps: what must be as it was */
@@ -41,10 +52,16 @@ struct plan {
 
 void plan_free(struct plan *p);             /* leaves an empty plan */
 
+/* Adds a sentence to what stays as it is. False: no memory. */
+bool plan_add_left(struct plan *p, const char *sentence);
+
 /* Adds an empty step of a goal (a name that stays), chosen. NULL: no memory. */
 struct plan_step *plan_add(struct plan *p, const char *goal);
 void plan_step_free(struct plan_step *s);
 bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len);
+bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
+                            uint64_t len);
+bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */
 
 /* All patches of the chosen steps, flattened. False when a chosen step follows one that was
  * not chosen (steps rest on those before them). */

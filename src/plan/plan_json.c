@@ -119,9 +119,9 @@ static json_t *write_losses(const struct plan_step *s)
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < s->n_losses; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o}",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:b}",
             "layer", number(s->loss[i].layer), "offset", number(s->loss[i].guest_off),
-            "length", number(s->loss[i].len)));
+            "length", number(s->loss[i].len), "regained", s->loss[i].regained));
     return list;
 }
 
@@ -186,6 +186,12 @@ bool plan_write(const struct plan *p, struct buf *out, struct error *err)
                             "steps", steps);
     bool ok = all != NULL;
 
+    set_text(all, "left", p->left);
+    if (p->outcome.known)
+        json_object_set_new(all, "outcome", json_pack("{s:b, s:o, s:o, s:o}",
+            "refused", p->outcome.refused, "corruptions", number(p->outcome.corruptions),
+            "leaks", number(p->outcome.leaks), "check-errors",
+            number(p->outcome.check_errors)));
     for (size_t i = 0; ok && i < p->n; i++)
         ok = json_array_append_new(steps, write_step(&p->step[i])) == 0;
     ok = ok && json_dump_callback(all, into_buf, out, JSON_INDENT(1)) == 0;
@@ -312,12 +318,15 @@ static bool read_losses(struct reading *r, const json_t *list, struct plan_step 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
         uint64_t layer, off, len;
+        bool regained;
 
         if (!get_number(o, "layer", &layer) || layer > SNAPSHOTS_MAX
             || !get_number(o, "offset", &off) || !get_number(o, "length", &len)
             || !range_inside(off, len, UINT64_MAX))
             return wrong(r, "a loss without layer, offset and length");
-        if (!plan_step_add_loss(s, (uint32_t)layer, off, len))
+        regained = json_is_true(json_object_get(o, "regained"));
+        if (!(regained ? plan_step_add_regained : plan_step_add_loss)(s, (uint32_t)layer, off,
+                                                                      len))
             return wrong(r, "out of memory");
     }
     return true;

@@ -9,25 +9,63 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "insight/cause.h"
 #include "plan/copied.h"
 #include "plan/refcounts.h"
+#include "scan/missing.h"
+
+/* Causes after which data that a lost table referred to lies in clusters that look leaked. */
+static bool loses_references(enum cause_kind kind)
+{
+    switch (kind) {
+    case CAUSE_OF_TWICE_USED: case CAUSE_OF_TWO_WRITERS: case CAUSE_OF_BASE_MISSING:
+    case CAUSE_OF_DATA_FILE: case CAUSE_OF_LUKS_HEADER: case CAUSE_OF_COMPRESSION_TYPE:
+        return false;
+    case CAUSE_OF_UNFLUSHED: case CAUSE_OF_SNAPSHOT_TABLE:
+        return true;
+    default:
+        return cause_info(kind)->weight == CAUSE_LOSES;
+    }
+}
+
+static const char *doubt_by_cause(const struct trial *t)
+{
+    const struct insight_options opt = { .name = "IMAGE" };
+    struct insight *x;
+    const char *why = NULL;
+
+    if (!insight_find(t->scan, &opt, &x, NULL))
+        return "the causes of the damage are not known";
+    for (size_t i = 0; !why && i < x->n; i++)
+        if (loses_references(x->list[i].kind))
+            why = cause_info(x->list[i].kind)->title;
+    insight_free(x);
+    return why;
+}
 
 const char *planner_counts_doubtful(const struct trial *t)
 {
     const uint64_t *count = t->scan->problems.count;
 
     if (t->scan->partial)
-        return "the scan was stopped";
+        return "The scan was stopped";
     if (t->scan->refused.id && t->scan->refused.at_check)
-        return "a table is missing, so not all references are known";
+        return "A table is missing, so not all references are known";
     if (count[PROBLEM_UNREADABLE])
-        return "parts of the image cannot be read, so not all references are known";
-    if (count[PROBLEM_L2_PAST_END] || count[PROBLEM_L1_PAST_END] || count[PROBLEM_L2_MISALIGNED]
-        || count[PROBLEM_SNAPTABLE_FAULT] || count[PROBLEM_SNAPSHOT_L1_MISALIGNED]
-        || count[PROBLEM_SNAPSHOT_L1_TOO_LARGE] || count[PROBLEM_SNAPTABLE_PAST_END]
-        || count[PROBLEM_BITMAP_DIR_FAULT])
-        return "a table is lost or cut off, and what it refers to may look free";
-    return NULL;
+        return "Parts of the image cannot be read, so not all references are known";
+    if (missing_tables(t->scan))
+        return "A table is lost or cut off, and what it refers to may look free";
+    return doubt_by_cause(t);
+}
+
+void planner_note_outcome(struct plan *plan, const struct trial *t)
+{
+    const struct scan_result *scan = t->scan;
+
+    plan->outcome = (struct plan_outcome){
+        .known = true, .refused = scan->refused.id != NULL, .leaks = scan->qemu.leaks,
+        .corruptions = scan->qemu.corruptions, .check_errors = scan->qemu.check_errors,
+    };
 }
 
 static bool set_text(char **out, struct buf *text, struct error *err)
@@ -80,13 +118,13 @@ bool planner_leaks(struct trial *t, const struct planner_options *opt,
     char n[TEXT_NUM];
 
     if (doubt && !opt->accept_loss)
-        return err_set(err, ERR_USAGE, "leaks are not freed: %s; what looks leaked may be the "
-                       "only copy of guest data (--accept-loss frees it all the same)", doubt);
+        return err_set(err, ERR_USAGE, "leaks are not freed: what looks leaked may be the only "
+                       "copy of guest data (--accept-loss frees it all the same). %s", doubt);
     if (!refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step->patches, &o, err))
         return false;
-    buf_printf(&text, "Free what nobody uses: %s refcount%s become the number of references "
-               "found", text_group(n, o.lowered + o.raised),
-               o.lowered + o.raised == 1 ? "" : "s");
+    buf_printf(&text, "Free what nobody uses: %s refcount%s the number of references found",
+               text_group(n, o.lowered + o.raised),
+               o.lowered + o.raised == 1 ? " becomes" : "s become");
     describe_table(&o, &text);
     buf_puts(&text, ".");
     if (!set_text(&step->title, &text, err))
@@ -128,6 +166,8 @@ static const struct planner planners[] = {
     { "set", planner_set },
     { "snapshots", planner_snapshots },
     { "bitmaps", planner_bitmaps },
+    { "entries", planner_entries },
+    { "reused", planner_reused },
     { "discard", planner_discard },
     { "resize", planner_resize },
     { "compact", planner_compact },
@@ -157,6 +197,8 @@ static bool run_one(struct plan *plan, struct trial *t, const struct planner *p,
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,
                  const struct planner_options *opt, struct error *err)
 {
+    if (strcmp(goal, "repair") == 0)
+        return planner_repair(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
             return run_one(plan, t, &planners[i], opt, err);

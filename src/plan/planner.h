@@ -8,10 +8,17 @@
 #include "plan/plan.h"
 #include "plan/trial.h"
 
+enum entries_mode {
+    ENTRIES_PROVE,              /* mend what is proved; leave the others */
+    ENTRIES_ZERO,               /* ... give up the others */
+    ENTRIES_LEAVE,              /* only what reads the same afterwards */
+};
+
 struct planner_options {
     bool accept_loss;           /* guest data may be given up where nothing else helps */
     const char *const *args;    /* NAME=VALUE words that followed the goal; borrowed */
     size_t n_args;
+    enum entries_mode entries;
 };
 
 /* Fills title, why, cost, place and losses, and takes and keeps the patches. A step that
@@ -20,6 +27,8 @@ typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
                         struct plan_step *step, struct error *err);
 
 planner_fn planner_refcounts, planner_leaks, planner_copied;
+planner_fn planner_entries;             /* entries.c */
+planner_fn planner_reused;              /* reused.c */
 
 planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 
@@ -37,8 +46,18 @@ const char *planner_arg(const struct planner_options *opt, const char *name);
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,
                  const struct planner_options *opt, struct error *err);
 
+/* Plans "repair" (repair.c): a step for all that the findings call for, in the order in
+ * which each rests on those before it. No step gives up guest data unless accept_loss says
+ * so; what stays as it is, is told in plan->left. */
+bool planner_repair(struct plan *plan, struct trial *t, const struct planner_options *opt,
+                    struct error *err);
+
+/* Notes what QEMU's check says of the trial, which has all steps of the plan. */
+void planner_note_outcome(struct plan *plan, const struct trial *t);
+
 /* Why counted references cannot be trusted to be all there are, so that nothing may be called
- * free; NULL: they can. */
+ * free; NULL: they can. Looks at what leaked clusters hold and asks for causes (insight). The
+ * text is a sentence without its stop, and static. */
 const char *planner_counts_doubtful(const struct trial *t);
 
 #endif

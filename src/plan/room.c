@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "plan/findings.h"
+#include "scan/refsearch.h"
 
 void room_init(struct room *s, const struct trial *t)
 {
@@ -18,6 +20,7 @@ void room_init(struct room *s, const struct trial *t)
 void room_free(struct room *s)
 {
     free(s->run);
+    free(s->beyond);
     *s = (struct room){ 0 };
 }
 
@@ -53,7 +56,7 @@ static bool covered(const struct image *img, uint64_t cl)
     return entry && !(entry & (img->geo.cluster_size - 1));
 }
 
-static bool reads_as_zeros(const struct image *img, uint64_t cl)
+bool room_reads_as_zeros(const struct image *img, uint64_t cl)
 {
     uint64_t off = cl << img->geo.cluster_bits, end = off + img->geo.cluster_size;
     uint8_t bytes[4096];
@@ -75,7 +78,7 @@ static bool suits(struct room *s, uint64_t cl, bool empty)
         return false;
     if (!empty)
         return true;
-    return s->looked++ < SPACE_LOOKS_MAX && reads_as_zeros(s->trial->img, cl);
+    return s->looked++ < SPACE_LOOKS_MAX && room_reads_as_zeros(s->trial->img, cl);
 }
 
 /* The first n neighbouring clusters inside the file that are free, and `empty` ones where
@@ -107,27 +110,106 @@ static bool find_inside(struct room *s, uint64_t n, bool empty, uint64_t *first_
     return false;
 }
 
-static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl)
-{
-    uint64_t end;
+#define BEYOND_MAX 65536            /* clusters after the end that are looked at */
 
-    if (!s->may_grow || !u64_add(s->end_cl, n, &end)
-        || end > READ_OFFSET_MAX >> s->trial->img->geo.cluster_bits)
+static void mark_beyond(struct room *s, uint64_t off, uint64_t len)
+{
+    const struct geometry *geo = &s->trial->img->geo;
+    uint64_t first = u64_max(geo_cluster_of(geo, off), geo->n_clusters), end;
+
+    if (!len || !u64_add(off, len - 1, &end))
+        return;
+    end = u64_min(geo_cluster_of(geo, end) + 1, geo->n_clusters + BEYOND_MAX);
+    for (uint64_t cl = first; cl < end; cl++)
+        s->beyond[cl - geo->n_clusters] = 1;
+}
+
+static void mark_referrer(void *ctx, size_t target, const struct referrer *r)
+{
+    (void)target;
+    mark_beyond(ctx, r->host_off, r->host_len);
+}
+
+/* References that do not count, as they lie too far after the end. */
+static bool mark_problem(void *ctx, const struct problem *p, struct error *err)
+{
+    struct room *s = ctx;
+
+    (void)err;
+    mark_beyond(s, p->host_off, 2 * s->trial->img->geo.cluster_size);
+    return true;
+}
+
+/* Pointers past the end of the file must not find something there once it has grown. */
+static bool look_beyond(struct room *s, struct error *err)
+{
+    static const bool wanted[N_PROBLEMS] = {
+        [PROBLEM_DATA_PAST_END] = true, [PROBLEM_COMPRESSED_PAST_END] = true,
+    };
+    const struct trial *t = s->trial;
+    const struct ref_target target = { t->img->geo.n_clusters, BEYOND_MAX };
+    const struct ref_search search = {
+        .img = t->img, .l2 = t->scan->l2, .n_l2 = t->scan->n_l2, .target = &target,
+        .n_targets = 1, .threads = t->opt.scan.threads, .hit = mark_referrer, .ctx = s,
+    };
+
+    if (s->beyond)
+        return true;
+    s->beyond = calloc(BEYOND_MAX, 1);
+    if (!s->beyond)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return ref_search_run(&search, err)
+        && (!(t->scan->problems.count[PROBLEM_DATA_PAST_END]
+              + t->scan->problems.count[PROBLEM_COMPRESSED_PAST_END])
+            || findings_each(t, wanted, mark_problem, s, err));
+}
+
+static bool is_beyond(const struct room *s, uint64_t cl)
+{
+    uint64_t i = cl - s->trial->img->geo.n_clusters;
+
+    return i < BEYOND_MAX && s->beyond[i];
+}
+
+/* Takes n clusters after the end; *none: there is no room. */
+static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl, bool *none,
+                       struct error *err)
+{
+    uint64_t first = s->end_cl, len = 0, end;
+
+    *none = true;
+    if (!s->may_grow)
+        return true;
+    if (!look_beyond(s, err))
         return false;
-    *first_cl = s->end_cl;
+    while (len < n && first + len - s->trial->img->geo.n_clusters < BEYOND_MAX) {
+        if (is_beyond(s, first + len)) {
+            first += len + 1;
+            len = 0;
+        } else {
+            len++;
+        }
+    }
+    if (!u64_add(first, n, &end) || end > READ_OFFSET_MAX >> s->trial->img->geo.cluster_bits)
+        return true;
+    *first_cl = first;
     s->end_cl = end;
+    *none = false;
     return true;
 }
 
 bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err)
 {
-    uint64_t first;
+    uint64_t first = 0;
+    bool none;
 
     if (find_inside(s, n, true, &first)) {
         s->next_cl = first + n;
     } else {
         s->looked = SPACE_LOOKS_MAX + 1;        /* once behind the end, always there */
-        if (!at_the_end(s, n, &first)) {
+        if (!at_the_end(s, n, &first, &none, err))
+            return false;
+        if (none) {
             if (!find_inside(s, n, false, &first))
                 return err_set(err, ERR_LIMIT, "no room for %llu more clusters, and the "
                                "%s cannot grow", (unsigned long long)n,

@@ -17,6 +17,8 @@ struct room {
     unsigned looked;                /* clusters read to see whether they are zeros */
     uint64_t end_cl;                /* where the file ends, with what was taken */
     bool may_grow;                  /* false for block devices */
+    uint8_t *beyond;               /* owned: a byte for each cluster after the end of the
+                                       file as it is, 1: something points there already */
     struct room_run *run;          /* owned: what was taken, in rising order */
     size_t n, cap;
 };
@@ -32,5 +34,8 @@ bool room_taken(const struct room *s, uint64_t cl);
 
 /* Sets the length in `step` when something was taken behind the end of the file. */
 void room_set_length(const struct room *s, struct patches *step);
+
+/* Does this cluster read as nothing but zeros? */
+bool room_reads_as_zeros(const struct image *img, uint64_t cl);
 
 #endif

@@ -23,19 +23,23 @@ static void print_counts(const struct plan_step *s, struct out *out)
     }
 }
 
+#define LOSSES_SHOWN 20
+
 static void print_losses(const struct plan_step *s, struct out *out)
 {
     char size[TEXT_NUM];
 
-    for (size_t i = 0; i < s->n_losses; i++) {
-        if (s->loss[i].layer)
-            out_printf(out, "     gives up snapshot %u, guest 0x%" PRIx64 ": %s\n",
-                       s->loss[i].layer, s->loss[i].guest_off,
-                       text_size(size, s->loss[i].len));
-        else
-            out_printf(out, "     gives up guest 0x%" PRIx64 ": %s\n",
-                       s->loss[i].guest_off, text_size(size, s->loss[i].len));
+    for (size_t i = 0; i < s->n_losses && i < LOSSES_SHOWN; i++) {
+        const struct loss *l = &s->loss[i];
+
+        out_printf(out, "     %s ", l->regained ? "regains" : "gives up");
+        if (l->layer)
+            out_printf(out, "snapshot %u, ", l->layer);
+        out_printf(out, "guest 0x%" PRIx64 ": %s\n", l->guest_off, text_size(size, l->len));
     }
+    if (s->n_losses > LOSSES_SHOWN)
+        out_printf(out, "     and %s more ranges; the plan file has all of them\n",
+                   text_group(size, s->n_losses - LOSSES_SHOWN));
 }
 
 static void print_step(const struct plan_step *s, size_t number, struct out *out)
@@ -74,10 +78,14 @@ void plan_report(const struct plan *plan, const struct image *before,
 {
     if (!plan->n) {
         out_printf(out, "There is nothing to do.\n");
+        if (plan->left)
+            out_printf(out, "Left as it is: %s\n", plan->left);
         return;
     }
     for (size_t i = 0; i < plan->n; i++)
         print_step(&plan->step[i], i + 1, out);
+    if (plan->left)
+        out_printf(out, "\nLeft as it is: %s\n", plan->left);
     print_outcome(after, source_size(before->src), out);
     if (file)
         out_printf(out, "The plan is in %s. Nothing was changed; qcheck apply carries it out.\n",

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 program, tree = os.path.abspath(sys.argv[1]), sys.argv[2]
 SENTINEL = str(2 ** 64 - 1)
@@ -67,8 +68,9 @@ def printed(value, path=""):
 
 SCHEMAS = {name: load(name) for name in
            ("check", "info", "dump", "map-guest", "map-host", "at", "explain", "progress",
-            "refused")}
+            "refused", "plan")}
 LINES = {line["properties"]["type"]["const"]: line for line in SCHEMAS["dump"]["oneOf"]}
+COUNTS = re.compile(r"^steps\[\]\.(before|after)\.")    # one for each kind of problem
 OPEN = re.compile(r"^qcheck\.stats\.seconds\.")      # one for each phase
 
 
@@ -151,6 +153,13 @@ def one_image(path):
         text = run("at", "--output=json", address, path)
         compare(name, printed(json.loads(text)), SCHEMAS["at"])
         run("at", address, path)
+    with tempfile.TemporaryDirectory() as work:
+        plan = os.path.join(work, "plan")
+        run("plan", "repair", "--accept-loss", "-o", plan, path)
+        if os.path.getsize(plan):
+            with open(plan) as f:
+                members = printed(json.load(f))
+            compare(name, {m for m in members if not COUNTS.search(m)}, SCHEMAS["plan"])
     run("check", "--deluge", path)
     run("info", path)
 

@@ -53,9 +53,12 @@ def call(args):
         return "timeout", b"", b""
 
 
-def qemu_check(path, mode, data_file):
-    """mode: "plain", "secret", or "alone" (no backing file, the data file given)."""
+def qemu_check(path, mode, data_file, repair=None):
+    """mode: "plain", "secret", or "alone" (no backing file, the data file given). repair:
+    argument of -r."""
     args = ["qemu-img", "check", "--output=json"]
+    if repair:
+        args += ["-r", repair]
     if mode == "plain":
         args += ["-f", "qcow2", path]
     elif mode == "secret":

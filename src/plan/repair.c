@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The order: first the entries, which decide what is referred to; then clusters with two
+ * owners; then refcounts, first up, which protects, then down, which frees; then COPIED flags,
+ * which follow from them; and last the bits of the header that say how things are. */
+#include "config.h"
+
+#include "plan/planner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "plan/edit.h"
+#include "plan/room.h"
+
+static bool left(struct plan *plan, struct buf *sentence, struct error *err)
+{
+    bool ok = !sentence->failed && plan_add_left(plan, buf_str(sentence));
+
+    buf_free(sentence);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+#define LEAKS_READ_MAX 16384        /* clusters */
+
+/* Do all leaked clusters read as zeros? Then there is nothing to lose in them. */
+static bool leaks_are_empty(const struct trial *t)
+{
+    uint64_t n = t->scan->stats.class_clusters[CLASS_LEAKED], at = 0, cl;
+
+    if (t->scan->problems.count[PROBLEM_REFCOUNT_HIGH] || n > LEAKS_READ_MAX)
+        return false;
+    while (n-- && map_find(t->scan->map, at, 1, CLASS_LEAKED, &cl)) {
+        if (!room_reads_as_zeros(t->img, cl))
+            return false;
+        at = cl;
+    }
+    return true;
+}
+
+/* doubt: what was doubtful before the first step; a copy for the second owner of a cluster
+ * hides that the first had another one. */
+static bool free_leaks(struct plan *plan, struct trial *t, const struct planner_options *opt,
+                       const char *doubt, struct error *err)
+{
+    const uint64_t *count = t->scan->problems.count;
+    uint64_t n = count[PROBLEM_LEAKED] + count[PROBLEM_REFCOUNT_HIGH];
+    struct buf text = BUF_INIT;
+    struct planner_options sure = *opt;
+    char a[TEXT_NUM];
+
+    if (!n)
+        return true;
+    if (!doubt)
+        doubt = planner_counts_doubtful(t);
+    sure.accept_loss = true;
+    if (!doubt || opt->accept_loss || leaks_are_empty(t))
+        return planner_run(plan, t, "leaks", &sure, err);
+    buf_printf(&text, "%s cluster%s not freed, because %s may be the only copy of guest data "
+               "(--accept-loss frees %s). %s.", text_group(a, n), n == 1 ? " is" : "s are",
+               n == 1 ? "it" : "they", n == 1 ? "it" : "them", doubt);
+    return left(plan, &text, err);
+}
+
+/* --- the bits of the header --- */
+
+static bool refcounts_right(const struct trial *t)
+{
+    const uint64_t *count = t->scan->problems.count;
+
+    return !count[PROBLEM_REFCOUNT_ZERO] && !count[PROBLEM_REFCOUNT_LOW]
+        && !count[PROBLEM_REFCOUNT_OVERFLOW] && !count[PROBLEM_REFCOUNT_UNREADABLE]
+        && !count[PROBLEM_REFBLOCK_SHARED] && !t->scan->refused.id;
+}
+
+static bool no_corruption(const struct trial *t)
+{
+    return !t->scan->qemu.corruptions && !t->scan->qemu.check_errors && !t->scan->refused.id
+        && !problems_of_severity(&t->scan->problems, SEV_CORRUPTION)
+        && !problems_of_severity(&t->scan->problems, SEV_ERROR);
+}
+
+static bool settle_bits(struct plan *plan, struct trial *t, struct error *err)
+{
+    uint64_t features = t->img->hdr.incompatible_features, now = features;
+    struct buf text = BUF_INIT;
+    struct plan_step *step;
+    bool ok;
+
+    if (t->img->geo.version < 3)
+        return true;
+    if (features & INCOMPAT_DIRTY && refcounts_right(t))
+        now &= ~INCOMPAT_DIRTY;
+    if (features & INCOMPAT_CORRUPT && no_corruption(t))
+        now &= ~INCOMPAT_CORRUPT;
+    if (features & now & INCOMPAT_CORRUPT) {
+        buf_puts(&text, "The corrupt bit stays, as not all corruption is mended.");
+        if (!left(plan, &text, err))
+            return false;
+    }
+    if (now == features)
+        return true;
+    step = plan_add(plan, "repair");
+    if (!step)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(step->before, t->scan->problems.count, sizeof step->before);
+    edit_header(&step->patches, "incompatible_features", now);
+    buf_printf(&text, "Clear the %s.", !((features ^ now) & INCOMPAT_CORRUPT) ? "dirty bit"
+               : !((features ^ now) & INCOMPAT_DIRTY) ? "corrupt bit" : "dirty and corrupt bits");
+    step->title = buf_take(&text);
+    step->why = strdup("What they warned of is no more.");
+    ok = step->title && step->why ? trial_take(t, &step->patches, err)
+        : err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(step->after, t->scan->problems.count, sizeof step->after);
+    return ok;
+}
+
+/* --- all of it --- */
+
+static bool tell_what_is_left(struct plan *plan, const struct trial *t,
+                              const struct planner_options *opt, struct error *err)
+{
+    struct buf text = BUF_INIT;
+    char n[TEXT_NUM];
+
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        const struct problem_info *info = problem_info((enum problem_kind)k);
+
+        if (info->severity == SEV_CORRUPTION && t->scan->problems.count[k])
+            buf_printf(&text, "%s%s %s", text.len ? ", " : "",
+                       text_group(n, t->scan->problems.count[k]), info->id);
+    }
+    if (!text.len) {
+        buf_free(&text);
+        return true;
+    }
+    buf_puts(&text, opt->accept_loss ? "." : ". A longer or older copy of the file may have "
+             "what is missing; --accept-loss gives it up where that helps.");
+    return left(plan, &text, err);
+}
+
+bool planner_repair(struct plan *plan, struct trial *t, const struct planner_options *opt,
+                    struct error *err)
+{
+    struct planner_options how = *opt;
+    const char *doubt = NULL;
+
+    if (t->scan->refused.id && !t->scan->refused.at_check)
+        return err_set(err, ERR_FORMAT, "the header comes first, QEMU does not open the image: "
+                       "%s", t->scan->refused.text);
+    if (t->img->guesses.n && guesses_taken(&t->img->guesses))
+        return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, or "
+                       "forced, and a repair would rest on them");
+    if (opt->accept_loss && opt->entries == ENTRIES_PROVE)
+        how.entries = ENTRIES_ZERO;
+    if (t->scan->problems.count[PROBLEM_LEAKED] + t->scan->problems.count[PROBLEM_REFCOUNT_HIGH])
+        doubt = planner_counts_doubtful(t);
+    return planner_run(plan, t, "entries", &how, err)
+        && planner_run(plan, t, "reused", &how, err)
+        && planner_run(plan, t, "refcounts", &how, err)
+        && free_leaks(plan, t, &how, doubt, err)
+        && planner_run(plan, t, "copied", &how, err)
+        && settle_bits(plan, t, err)
+        && tell_what_is_left(plan, t, &how, err);
+}

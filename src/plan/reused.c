@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Clusters that belong to two places. What a guest reads there stays as it is, unless the
+ * neighbours of one of the entries prove that it led somewhere else: one owner keeps the
+ * cluster, every other guest range gets a copy of it. A table always keeps its cluster. */
+#include "config.h"
+
+#include "plan/entries.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "plan/entry_prove.h"
+#include "plan/refcounts.h"
+#include "plan/room.h"
+#include "scan/refsearch.h"
+
+#define CLUSTERS_MAX    65536       /* that are looked at; more are left */
+#define REFERRERS_MAX   (1u << 20)
+
+struct reuse { size_t target; struct referrer r; };
+
+struct reused {
+    struct trial *t;
+    const struct planner_options *opt;
+    struct ref_target *target;      /* owned: the clusters, rising */
+    size_t n, cap;
+    struct reuse *use;              /* owned: who refers to them, by cluster and guest */
+    size_t n_uses, cap_uses;
+    struct entries changed;
+    struct prover prover;
+    struct room room;
+    struct patches round;
+    uint64_t copies, proven, zeroed, left;
+    bool failed;                    /* memory ran out, in a callback */
+};
+
+/* --- which clusters, and whose they are --- */
+
+static bool note_cluster(void *ctx, const struct problem *p, struct error *err)
+{
+    struct reused *u = ctx;
+
+    for (uint64_t k = 0; k < p->count; k++) {
+        if (u->n == CLUSTERS_MAX) {
+            u->left += p->count - k;
+            return true;
+        }
+        if (u->n == u->cap) {
+            size_t cap = u->cap ? u->cap * 2 : 64;
+            struct ref_target *list = realloc(u->target, cap * sizeof *list);
+
+            if (!list)
+                return err_set(err, ERR_NOMEM, "out of memory");
+            u->target = list;
+            u->cap = cap;
+        }
+        u->target[u->n++] = (struct ref_target){ p->place.i + k, 1 };
+    }
+    return true;
+}
+
+static int by_cluster(const void *a, const void *b)
+{
+    const struct ref_target *x = a, *y = b;
+
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void drop_doubles(struct reused *u)
+{
+    size_t n = 0;
+
+    if (u->n)
+        qsort(u->target, u->n, sizeof *u->target, by_cluster);
+    for (size_t i = 0; i < u->n; i++)
+        if (!n || u->target[n - 1].first != u->target[i].first)
+            u->target[n++] = u->target[i];
+    u->n = n;
+}
+
+static void note_use(void *ctx, size_t target, const struct referrer *r)
+{
+    struct reused *u = ctx;
+
+    if (u->failed || u->n_uses == REFERRERS_MAX) {
+        u->failed = true;
+        return;
+    }
+    if (u->n_uses == u->cap_uses) {
+        size_t cap = u->cap_uses ? u->cap_uses * 2 : 64;
+        struct reuse *list = realloc(u->use, cap * sizeof *list);
+
+        if (!list) {
+            u->failed = true;
+            return;
+        }
+        u->use = list;
+        u->cap_uses = cap;
+    }
+    u->use[u->n_uses++] = (struct reuse){ target, *r };
+}
+
+/* By cluster, and there by guest byte: entries for the same guest byte, of the active layer
+ * and of snapshots, share a cluster by right. */
+static int by_guest(const void *a, const void *b)
+{
+    const struct reuse *x = a, *y = b;
+
+    if (x->target != y->target)
+        return x->target < y->target ? -1 : 1;
+    if (x->r.place.guest_off != y->r.place.guest_off)
+        return x->r.place.guest_off < y->r.place.guest_off ? -1 : 1;
+    return referrer_compare(&x->r, &y->r);
+}
+
+static bool find_uses(struct reused *u, struct error *err)
+{
+    static const bool wanted[N_PROBLEMS] = {
+        [PROBLEM_OVERLAP] = true, [PROBLEM_DOUBLE_ALLOCATION] = true,
+    };
+    struct ref_search search = {
+        .img = u->t->img, .l2 = u->t->scan->l2, .n_l2 = u->t->scan->n_l2,
+        .threads = u->t->opt.scan.threads, .hit = note_use, .ctx = u,
+    };
+
+    if (!findings_each(u->t, wanted, note_cluster, u, err))
+        return false;
+    drop_doubles(u);
+    search.target = u->target;
+    search.n_targets = u->n;
+    if (!u->n)
+        return true;
+    if (!ref_search_run(&search, err))
+        return false;
+    if (u->failed)
+        return err_set(err, ERR_LIMIT, "too many references to clusters with two owners");
+    if (u->n_uses)
+        qsort(u->use, u->n_uses, sizeof *u->use, by_guest);
+    return true;
+}
+
+/* --- what to do about one cluster --- */
+
+/* An entry that can be led to another cluster: plain guest data of a table that is one. */
+static bool movable(const struct reused *u, const struct reuse *x)
+{
+    const struct geometry *geo = &u->t->img->geo;
+
+    return (x->r.owner == OWNER_DATA || x->r.owner == OWNER_VMSTATE || x->r.owner == OWNER_ZERO)
+        && x->r.place.kind == PLACE_L2 && entry_is_plain(geo, x->r.value)
+        && (x->r.value & ENTRY_OFFSET_MASK) >> geo->cluster_bits == u->target[x->target].first
+        && entries_in_a_table(u->t, &x->r.place);
+}
+
+static bool read_words(const struct reused *u, const struct reuse *x, struct entry_words *out,
+                       struct error *err)
+{
+    bool wide = u->t->img->geo.extended_l2;
+    uint8_t bytes[16] = { 0 };
+
+    if (!source_read(u->t->img->src, x->r.place.file_off, bytes, wide ? 16 : 8, err))
+        return false;
+    *out = (struct entry_words){ be64(bytes), be64(bytes + 8) };
+    return true;
+}
+
+static struct broken_entry *change(struct reused *u, const struct reuse *x, struct error *err)
+{
+    struct entry_words was;
+
+    if (!read_words(u, x, &was, err)
+        || !entries_add(&u->changed, &x->r.place, was, err))
+        return NULL;
+    return &u->changed.list[u->changed.n - 1];
+}
+
+/* Leads the entries [first, end), one guest range, to another cluster. */
+static bool move_range(struct reused *u, size_t first, size_t end, bool zero,
+                       struct error *err)
+{
+    const struct geometry *geo = &u->t->img->geo;
+    const struct reuse *x = &u->use[first];
+    uint64_t from = u->target[x->target].first, to = 0, off = 0;
+    uint64_t walks = 0;
+
+    if (u->opt->entries != ENTRIES_LEAVE)
+        off = prover_look(&u->prover, &x->r.place, x->r.value);
+    if (off) {
+        prover_take(&u->prover, off);
+        u->proven++;
+    } else if (zero) {
+        u->zeroed++;
+    } else {
+        if (!room_take(&u->room, 1, &to, err)
+            || !trial_copy(u->t, &u->round, to << geo->cluster_bits, from << geo->cluster_bits,
+                           geo->cluster_size, err))
+            return false;
+        u->copies++;
+    }
+    for (size_t i = first; i < end; i++)
+        walks += u->use[i].r.walks;
+    for (size_t i = first; i < end; i++) {
+        struct broken_entry *b = change(u, &u->use[i], err);
+
+        if (!b)
+            return false;
+        entry_take_proven(b, off ? off : to << geo->cluster_bits, walks == 1);
+        if (off)
+            continue;
+        b->fix = zero ? ENTRY_ZEROED : ENTRY_SAME;
+        if (zero)
+            b->now = entry_zero_l2(geo, b->was);
+        else
+            b->now.word |= b->was.word & OFLAG_ZERO;
+    }
+    return true;
+}
+
+static size_t range_end(const struct reused *u, size_t first, size_t end)
+{
+    size_t i = first;
+
+    while (i < end && u->use[i].r.place.guest_off == u->use[first].r.place.guest_off)
+        i++;
+    return i;
+}
+
+static bool range_movable(const struct reused *u, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        if (!movable(u, &u->use[i]))
+            return false;
+    return true;
+}
+
+/* Does the entry before or after lead to the cluster before or after this one? Then this is
+ * where it belongs. */
+static bool fits_neighbours(const struct reused *u, const struct reuse *x)
+{
+    const struct geometry *geo = &u->t->img->geo;
+    uint64_t cl = u->target[x->target].first;
+
+    for (int dir = -1; dir <= 1; dir += 2) {
+        uint64_t at = x->r.place.file_off + (uint64_t)(int64_t)dir * geo->l2_entry_size;
+        uint8_t bytes[8];
+
+        if (dir < 0 ? !x->r.place.j : x->r.place.j + 1 == geo->l2_entries)
+            continue;
+        if (source_read(u->t->img->src, at, bytes, 8, NULL) && entry_is_plain(geo, be64(bytes))
+            && (be64(bytes) & ENTRY_OFFSET_MASK) >> geo->cluster_bits
+               == cl + (uint64_t)(int64_t)dir)
+            return true;
+    }
+    return false;
+}
+
+/* The range that keeps the cluster, of those of [first, end) that are guest data; `end`: a
+ * table or a compressed stream does, which cannot be moved. */
+static size_t choose_keeper(const struct reused *u, size_t first, size_t end)
+{
+    size_t keeper = first;
+
+    for (size_t i = first; i < end; i++)
+        if (!movable(u, &u->use[i]))
+            return end;
+    for (size_t i = first; i < end; i = range_end(u, i, end))
+        if (fits_neighbours(u, &u->use[i]))
+            return i;
+    return keeper;
+}
+
+static bool settle_cluster(struct reused *u, size_t first, size_t end, struct error *err)
+{
+    size_t keeper = choose_keeper(u, first, end);
+    struct map_cell cell;
+    bool zero;
+
+    map_get(u->t->scan->map, u->target[u->use[first].target].first, &cell);
+    zero = u->opt->entries == ENTRIES_ZERO && keeper == end
+        && cell.owners & OWNER_KINDS & ~(uint32_t)(OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE
+                                                   | OWNER_COMPRESSED);
+    for (size_t i = first; i < end; i = range_end(u, i, end)) {
+        size_t stop = range_end(u, i, end);
+
+        if (i == keeper)
+            continue;
+        if (range_movable(u, i, stop) && !move_range(u, i, stop, zero, err))
+            return false;
+    }
+    return true;
+}
+
+static bool settle_all(struct reused *u, struct error *err)
+{
+    for (size_t i = 0; i < u->n_uses;) {
+        size_t end = i;
+
+        while (end < u->n_uses && u->use[end].target == u->use[i].target)
+            end++;
+        if (!settle_cluster(u, i, end, err))
+            return false;
+        i = end;
+    }
+    return true;
+}
+
+/* --- the refcounts of the clusters that were shared --- */
+
+/* Takes away what they counted for those who are led elsewhere now; where the refcount was
+ * too low from the start nothing is left to take. */
+static bool lower(struct reused *u, const uint64_t *counted_before, struct error *err)
+{
+    const struct image *img = u->t->img;
+    struct patches round = { 0 };
+    uint8_t *block = malloc((size_t)img->geo.cluster_size);
+    uint64_t have = 0;
+    bool ok = block || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < u->n; i++) {
+        uint64_t cl = u->target[i].first, j = cl & (img->geo.refblock_entries - 1), stored;
+        uint64_t at, entry = cl >> img->geo.refblock_bits < img->reftable_n
+            ? img->reftable[cl >> img->geo.refblock_bits] : 0;
+        struct map_cell cell = { .counted = 0 };
+
+        if (!entry || entry & (img->geo.cluster_size - 1) || cl >= img->geo.n_clusters)
+            continue;
+        map_get(u->t->scan->map, cl, &cell);
+        if (have != entry
+            && !source_read(img->src, entry, block, (size_t)img->geo.cluster_size, NULL)) {
+            have = 0;
+            continue;
+        }
+        have = entry;
+        stored = refblock_get(block, img->geo.refcount_order, j);
+        if (!cell.counted || cell.counted >= counted_before[i] || stored <= cell.counted)
+            continue;
+        stored = u64_max(cell.counted, stored - u64_min(stored, counted_before[i]
+                                                                - cell.counted));
+        refblock_set(block, img->geo.refcount_order, j, stored);
+        at = (j << img->geo.refcount_order) / 8 & ~UINT64_C(7);
+        patches_write(&round, entry + at, block + at, 8);
+    }
+    if (ok && (round.n || round.failed))
+        ok = trial_take(u->t, &round, err);
+    patches_append(&u->round, &round);
+    patches_free(&round);
+    free(block);
+    return ok;
+}
+
+static bool take(struct reused *u, struct error *err)
+{
+    uint64_t *before = calloc(u->n ? u->n : 1, sizeof *before);
+    struct refcounts_outcome o;
+    bool ok = false;
+
+    if (!before)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < u->n; i++) {
+        struct map_cell cell = { .counted = 0 };
+
+        if (u->target[i].first < u->t->img->geo.n_clusters)
+            map_get(u->t->scan->map, u->target[i].first, &cell);
+        before[i] = cell.counted;
+    }
+    entries_sort(&u->changed);
+    entries_patch(&u->changed, &u->round);
+    room_set_length(&u->room, &u->round);
+    /* The copies need refcounts before anything else is given room. */
+    ok = trial_take(u->t, &u->round, err)
+        && refcounts_plan(u->t, REFCOUNTS_RAISE, &u->round, &o, err) && lower(u, before, err);
+    free(before);
+    return ok;
+}
+
+/* --- in words --- */
+
+static void add_count(struct buf *out, uint64_t n, const char *one, const char *many)
+{
+    char text[TEXT_NUM];
+
+    if (n)
+        buf_printf(out, "%s%s %s", out->len ? "; " : "", text_group(text, n),
+                   n == 1 ? one : many);
+}
+
+static bool describe(const struct reused *u, struct plan_step *step, struct error *err)
+{
+    struct buf title = BUF_INIT, why = BUF_INIT, cost = BUF_INIT;
+    uint64_t n = u->copies + u->proven + u->zeroed;
+    char text[TEXT_NUM];
+
+    buf_printf(&title, "Give %s guest range%s a cluster of %s own.", text_group(text, n),
+               n == 1 ? "" : "s", n == 1 ? "its" : "their");
+    add_count(&why, u->copies, "gets a copy of the cluster that it shared, and reads the same",
+              "get a copy of the cluster that they shared, and read the same");
+    add_count(&why, u->proven, "gets the leaked cluster that its neighbours lead to",
+              "get the leaked clusters that their neighbours lead to");
+    add_count(&cost, u->zeroed, "range whose cluster is a table reads as zeros",
+              "ranges whose clusters are tables read as zeros");
+    if (u->copies)
+        buf_printf(&cost, "%sof what was copied, one owner's data may be that of another",
+                   cost.len ? "; " : "");
+    step->title = buf_take(&title);
+    step->why = why.len ? buf_take(&why) : NULL;
+    step->cost = cost.len ? buf_take(&cost) : NULL;
+    if (u->changed.n)
+        step->place = u->changed.list[0].place;
+    return step->title || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+bool planner_reused(struct trial *t, const struct planner_options *opt,
+                    struct plan_step *step, struct error *err)
+{
+    struct reused u = { .t = t, .opt = opt, .changed.t = t };
+    bool ok = false;
+
+    room_init(&u.room, t);
+    if (!find_uses(&u, err) || !prover_init(&u.prover, t, u.n_uses, err))
+        goto out;
+    if (!settle_all(&u, err) || !entries_name_losses(&u.changed, step, err))
+        goto out;
+    ok = !u.changed.n || (take(&u, err) && describe(&u, step, err));
+    if (ok && u.changed.n)
+        patches_append(&step->patches, &u.round);
+out:
+    prover_free(&u.prover);
+    room_free(&u.room);
+    patches_free(&u.round);
+    entries_free(&u.changed);
+    free(u.target);
+    free(u.use);
+    return ok;
+}

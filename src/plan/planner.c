@@ -85,15 +85,29 @@ static void describe_table(const struct refcounts_outcome *o, struct buf *text)
                    o->new_blocks == 1 ? "" : "s");
 }
 
+static bool blocks_are_lost(const struct trial *t)
+{
+    const uint64_t *count = t->scan->problems.count;
+
+    return count[PROBLEM_REFTABLE_PAST_END] || count[PROBLEM_REFBLOCK_PAST_END]
+        || count[PROBLEM_REFTABLE_RESERVED] || count[PROBLEM_REFBLOCK_MISALIGNED]
+        || count[PROBLEM_REFBLOCK_SHARED] || count[PROBLEM_REFCOUNT_UNREADABLE]
+        || count[PROBLEM_REFCOUNT_ZERO];
+}
+
 bool planner_refcounts(struct trial *t, const struct planner_options *opt,
                        struct plan_step *step, struct error *err)
 {
+    unsigned goal = REFCOUNTS_RAISE;
     struct refcounts_outcome o;
     struct buf text = BUF_INIT;
     char n[TEXT_NUM];
 
     (void)opt;
-    if (!refcounts_plan(t, REFCOUNTS_RAISE, &step->patches, &o, err))
+    /* What a block that is lost called used may be the only copy of guest data. */
+    if (blocks_are_lost(t) && planner_counts_doubtful(t))
+        goal |= REFCOUNTS_KEEP;
+    if (!refcounts_plan(t, goal, &step->patches, &o, err))
         return false;
     buf_printf(&text, "Raise %s refcount%s to the number of references found",
                text_group(n, o.raised), o.raised == 1 ? "" : "s");
@@ -176,16 +190,16 @@ static const struct planner planners[] = {
     { "leaks", planner_leaks },
 };
 
-static bool run_one(struct plan *plan, struct trial *t, const struct planner *p,
+bool planner_run_fn(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
                     const struct planner_options *opt, struct error *err)
 {
-    struct plan_step *step = plan_add(plan, p->goal);
+    struct plan_step *step = plan_add(plan, goal);
     bool ok;
 
     if (!step)
         return err_set(err, ERR_NOMEM, "out of memory");
     memcpy(step->before, t->scan->problems.count, sizeof step->before);
-    ok = p->fn(t, opt, step, err);
+    ok = fn(t, opt, step, err);
     memcpy(step->after, t->scan->problems.count, sizeof step->after);
     if (!ok || (!step->patches.n && !step->patches.has_length)) {
         plan_step_free(step);
@@ -201,6 +215,6 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_repair(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
-            return run_one(plan, t, &planners[i], opt, err);
+            return planner_run_fn(plan, t, goal, planners[i].fn, opt, err);
     return err_set(err, ERR_USAGE, "there is no goal '%s'", goal);
 }

@@ -29,6 +29,11 @@ typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
 planner_fn planner_refcounts, planner_leaks, planner_copied;
 planner_fn planner_entries;             /* entries.c */
 planner_fn planner_reused;              /* reused.c */
+planner_fn planner_snapshot_table;      /* snapshot_table.c; part of "repair" */
+
+/* Adds the step of one planner to `plan`, unless it had nothing to do. */
+bool planner_run_fn(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
+                    const struct planner_options *opt, struct error *err);
 
 planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 

@@ -267,6 +267,9 @@ static bool write_block(struct blocks *b, uint64_t i, unsigned goal, uint8_t *ol
         if (!stored && first + j >= b->space.end_cl)
             continue;
         want = wanted_count(b, first + j, stored, goal, out, &known);
+        if (!want && is_new && goal & REFCOUNTS_KEEP && first + j < geo->n_clusters
+            && !room_reads_as_zeros(b->t->img, first + j))
+            want = 1;
         if (want != stored)
             refblock_set(now, geo->refcount_order, j, want);
     }

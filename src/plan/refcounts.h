@@ -10,6 +10,8 @@
 enum refcounts_goal {
     REFCOUNTS_RAISE = 1,    /* those lower than counted: what protects live clusters */
     REFCOUNTS_LOWER = 2,    /* those higher than counted: frees leaks */
+    REFCOUNTS_KEEP = 4,     /* in blocks written anew: clusters that hold something are used,
+                               whoever they belong to */
 };
 
 struct refcounts_outcome {

@@ -146,6 +146,7 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
 {
     struct planner_options how = *opt;
     const char *doubt = NULL;
+    struct map_cell header;
 
     if (t->scan->refused.id && !t->scan->refused.at_check)
         return err_set(err, ERR_FORMAT, "the header comes first, QEMU does not open the image: "
@@ -153,11 +154,17 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     if (t->img->guesses.n && guesses_taken(&t->img->guesses))
         return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, or "
                        "forced, and a repair would rest on them");
+    map_get(t->scan->map, 0, &header);
+    if (header.owners & OWNER_KINDS & (OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_REFTABLE
+                                       | OWNER_SNAPTABLE | OWNER_BITMAP_DIR))
+        return err_set(err, ERR_FORMAT, "the header comes first: it says that a table lies "
+                       "where it lies itself");
     if (opt->accept_loss && opt->entries == ENTRIES_PROVE)
         how.entries = ENTRIES_ZERO;
-    if (t->scan->problems.count[PROBLEM_LEAKED] + t->scan->problems.count[PROBLEM_REFCOUNT_HIGH])
+    if (problems_serious(&t->scan->problems))
         doubt = planner_counts_doubtful(t);
-    return planner_run(plan, t, "entries", &how, err)
+    return planner_run_fn(plan, t, "repair", planner_snapshot_table, &how, err)
+        && planner_run(plan, t, "entries", &how, err)
         && planner_run(plan, t, "reused", &how, err)
         && planner_run(plan, t, "refcounts", &how, err)
         && free_leaks(plan, t, &how, doubt, err)

@@ -144,6 +144,20 @@ static bool find_uses(struct reused *u, struct error *err)
 
 /* --- what to do about one cluster --- */
 
+/* Is the cluster of this entry an L2 table, and nothing else but guest data? Such data is
+ * led to a copy, made before the table changes. */
+static bool in_an_l2_table(const struct trial *t, const struct place *place)
+{
+    const struct geometry *geo = &t->img->geo;
+    struct map_cell cell;
+
+    if (place->file_off == NO_ADDRESS || !range_inside(place->file_off, 8, geo->file_size))
+        return false;
+    map_get(t->scan->map, geo_cluster_of(geo, place->file_off), &cell);
+    return (cell.owners & OWNER_KINDS & ~(uint32_t)(OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE))
+        == OWNER_L2;
+}
+
 /* An entry that can be led to another cluster: plain guest data of a table that is one. */
 static bool movable(const struct reused *u, const struct reuse *x)
 {
@@ -152,7 +166,7 @@ static bool movable(const struct reused *u, const struct reuse *x)
     return (x->r.owner == OWNER_DATA || x->r.owner == OWNER_VMSTATE || x->r.owner == OWNER_ZERO)
         && x->r.place.kind == PLACE_L2 && entry_is_plain(geo, x->r.value)
         && (x->r.value & ENTRY_OFFSET_MASK) >> geo->cluster_bits == u->target[x->target].first
-        && entries_in_a_table(u->t, &x->r.place);
+        && in_an_l2_table(u->t, &x->r.place);
 }
 
 static bool read_words(const struct reused *u, const struct reuse *x, struct entry_words *out,

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* A snapshot table that QEMU does not take, although each of its entries can be read: extra
+ * data that is missing, or of an impossible length, and an offset without a table. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "plan/edit.h"
+#include "plan/planner.h"
+#include "plan/room.h"
+
+#define FIXED       40              /* bytes of an entry before its extra data */
+#define EXTRA_SIZE  36              /* where its length stands */
+#define EXTRA_MIN   16              /* that version 3 must have */
+
+static bool stored_extra(const struct image *img, const struct snapshot *s, uint64_t *out,
+                         struct error *err)
+{
+    uint8_t bytes[4];
+
+    if (!source_read(img->src, s->entry_off + EXTRA_SIZE, bytes, 4, err))
+        return false;
+    *out = be32(bytes);
+    return true;
+}
+
+/* Does QEMU take the entries as they are? */
+static bool entries_good(const struct image *img, bool *good, struct error *err)
+{
+    *good = true;
+    for (size_t i = 0; i < img->snaps.n; i++) {
+        const struct snapshot *s = &img->snaps.list[i];
+        uint64_t stored;
+
+        if (!stored_extra(img, s, &stored, err))
+            return false;
+        *good &= stored == s->extra_data_size
+            && (img->geo.version < 3 || stored >= EXTRA_MIN);
+    }
+    return true;
+}
+
+/* One entry with whole extra data; id and name as they are. */
+static bool add_entry(const struct image *img, const struct snapshot *s, struct buf *table,
+                      struct error *err)
+{
+    uint64_t extra = s->extra_data_size, wanted = extra;
+    size_t names = (size_t)(s->id_size + s->name_size);
+    uint8_t *bytes;
+
+    if (img->geo.version >= 3)
+        wanted = u64_max(wanted, EXTRA_MIN);
+    bytes = calloc(1, FIXED + (size_t)wanted + names);
+    if (!bytes)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (!source_read(img->src, s->entry_off, bytes, FIXED, err)
+        || !source_read(img->src, s->entry_off + FIXED, bytes + FIXED, (size_t)extra, err)
+        || !source_read(img->src, s->entry_off + FIXED + extra, bytes + FIXED + wanted, names,
+                        err)) {
+        free(bytes);
+        return false;
+    }
+    be_store(bytes + EXTRA_SIZE, 4, wanted);
+    if (wanted > extra) {
+        be_store(bytes + FIXED, 8, s->vm_state_size);
+        be_store(bytes + FIXED + 8, 8, s->disk_size);
+    }
+    buf_add(table, bytes, FIXED + (size_t)wanted + names);
+    while (table->len % 8 && !table->failed)
+        buf_putc(table, '\0');
+    free(bytes);
+    return !table->failed || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool readable(const struct snapshots *s)
+{
+    if (s->n != s->announced || s->bad.len
+        || (s->end != SNAPSHOTS_COMPLETE && s->end != SNAPSHOTS_EXTRA_TOO_LARGE))
+        return false;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->list[i].id_cut || s->list[i].extra_data_size > SNAPSHOT_EXTRA_MAX)
+            return false;
+    return true;
+}
+
+static bool new_table(struct trial *t, struct patches *round, struct error *err)
+{
+    const struct image *img = t->img;
+    struct buf table = BUF_INIT;
+    struct room room;
+    uint64_t first;
+    bool ok = true;
+
+    room_init(&room, t);
+    for (size_t i = 0; ok && i < img->snaps.n; i++)
+        ok = add_entry(img, &img->snaps.list[i], &table, err);
+    ok = ok && room_take(&room, div_up(table.len, img->geo.cluster_size), &first, err);
+    if (ok) {
+        patches_zero(round, first << img->geo.cluster_bits,
+                     round_up(table.len, img->geo.cluster_size));
+        patches_write(round, first << img->geo.cluster_bits, table.data, table.len);
+        edit_header(round, "snapshots_offset", first << img->geo.cluster_bits);
+        room_set_length(&room, round);
+    }
+    room_free(&room);
+    buf_free(&table);
+    return ok;
+}
+
+bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
+                            struct plan_step *step, struct error *err)
+{
+    const struct image *img = t->img;
+    struct patches round = { 0 };
+    bool good = true, ok;
+
+    (void)opt;
+    if (!img->snaps.announced) {
+        if (!snapshots_offset_bad(&img->geo, img->hdr.snapshots_offset, 0))
+            return true;
+        edit_header(&round, "snapshots_offset", 0);
+        step->title = strdup("Clear the offset of the snapshot table: there are no snapshots.");
+    } else {
+        if (!readable(&img->snaps))
+            return true;
+        if (!entries_good(img, &good, err))
+            return false;
+        if (good)
+            return true;
+        if (!new_table(t, &round, err)) {
+            patches_free(&round);
+            return false;
+        }
+        step->title = strdup("Write the snapshot table anew, with what QEMU wants in each entry.");
+        step->why = strdup("The entries can be read, but not by QEMU.");
+    }
+    ok = step->title ? planner_take_all(t, step, &round, err)
+        : err_set(err, ERR_NOMEM, "out of memory");
+    patches_free(&round);
+    return ok;
+}

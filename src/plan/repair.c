@@ -141,12 +141,22 @@ static bool tell_what_is_left(struct plan *plan, const struct trial *t,
     return left(plan, &text, err);
 }
 
+static bool table_over_header(const struct image *img)
+{
+    for (size_t i = 0; i < img->structures.n; i++) {
+        const struct structure *s = &img->structures.list[i];
+
+        if (s->kind != STRUCTURE_HEADER && s->len && s->off < img->geo.cluster_size)
+            return true;
+    }
+    return false;
+}
+
 bool planner_repair(struct plan *plan, struct trial *t, const struct planner_options *opt,
                     struct error *err)
 {
     struct planner_options how = *opt;
     const char *doubt = NULL;
-    struct map_cell header;
 
     if (t->scan->refused.id && !t->scan->refused.at_check)
         return err_set(err, ERR_FORMAT, "the header comes first, QEMU does not open the image: "
@@ -154,9 +164,7 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     if (t->img->guesses.n && guesses_taken(&t->img->guesses))
         return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, or "
                        "forced, and a repair would rest on them");
-    map_get(t->scan->map, 0, &header);
-    if (header.owners & OWNER_KINDS & (OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_REFTABLE
-                                       | OWNER_SNAPTABLE | OWNER_BITMAP_DIR))
+    if (table_over_header(t->img))
         return err_set(err, ERR_FORMAT, "the header comes first: it says that a table lies "
                        "where it lies itself");
     if (opt->accept_loss && opt->entries == ENTRIES_PROVE)

@@ -20,7 +20,11 @@
 #define CLUSTERS_MAX    65536       /* that are looked at; more are left */
 #define REFERRERS_MAX   (1u << 20)
 
-struct reuse { size_t target; struct referrer r; };
+struct reuse {
+    size_t target;                  /* index of the cluster */
+    struct referrer r;
+    bool movable;
+};
 
 struct reused {
     struct trial *t;
@@ -100,17 +104,21 @@ static void note_use(void *ctx, size_t target, const struct referrer *r)
         u->use = list;
         u->cap_uses = cap;
     }
-    u->use[u->n_uses++] = (struct reuse){ target, *r };
+    u->use[u->n_uses++] = (struct reuse){ target, *r, false };
 }
 
-/* By cluster, and there by guest byte: entries for the same guest byte, of the active layer
+/* By cluster, and there tables first, then by guest byte: entries for the same guest byte, of the active layer
  * and of snapshots, share a cluster by right. */
 static int by_guest(const void *a, const void *b)
 {
     const struct reuse *x = a, *y = b;
 
+    bool x_table = x->r.place.kind != PLACE_L2, y_table = y->r.place.kind != PLACE_L2;
+
     if (x->target != y->target)
         return x->target < y->target ? -1 : 1;
+    if (x_table != y_table)
+        return x_table ? -1 : 1;
     if (x->r.place.guest_off != y->r.place.guest_off)
         return x->r.place.guest_off < y->r.place.guest_off ? -1 : 1;
     return referrer_compare(&x->r, &y->r);
@@ -159,7 +167,7 @@ static bool in_an_l2_table(const struct trial *t, const struct place *place)
 }
 
 /* An entry that can be led to another cluster: plain guest data of a table that is one. */
-static bool movable(const struct reused *u, const struct reuse *x)
+static bool may_move(const struct reused *u, const struct reuse *x)
 {
     const struct geometry *geo = &u->t->img->geo;
 
@@ -167,6 +175,56 @@ static bool movable(const struct reused *u, const struct reuse *x)
         && x->r.place.kind == PLACE_L2 && entry_is_plain(geo, x->r.value)
         && (x->r.value & ENTRY_OFFSET_MASK) >> geo->cluster_bits == u->target[x->target].first
         && in_an_l2_table(u->t, &x->r.place);
+}
+
+static size_t first_use_of(const struct reused *u, uint64_t cl)
+{
+    size_t lo = 0, hi = u->n_uses;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (u->target[u->use[mid].target].first < cl)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Is the table of this entry guest data as well, for an entry that cannot be moved? Then
+ * the table must stay as it is: that guest would read the change. */
+static bool table_is_read(const struct reused *u, const struct reuse *x)
+{
+    uint64_t cl = geo_cluster_of(&u->t->img->geo, x->r.place.file_off);
+
+    for (size_t i = first_use_of(u, cl);
+         i < u->n_uses && u->target[u->use[i].target].first == cl; i++)
+        if (u->use[i].r.place.kind == PLACE_L2 && !u->use[i].movable)
+            return true;
+    return false;
+}
+
+#define ROUNDS_MAX 8
+
+static void mark_movable(struct reused *u)
+{
+    bool more = true;
+
+    for (size_t i = 0; i < u->n_uses; i++)
+        u->use[i].movable = may_move(u, &u->use[i]);
+    for (int round = 0; more; round++) {
+        more = false;
+        for (size_t i = 0; i < u->n_uses; i++) {
+            struct reuse *x = &u->use[i];
+
+            if (x->movable && (table_is_read(u, x) || (round >= ROUNDS_MAX
+                               && !entries_in_a_table(u->t, &x->r.place)))) {
+                x->movable = false;
+                more = true;
+            }
+        }
+    }
 }
 
 static bool read_words(const struct reused *u, const struct reuse *x, struct entry_words *out,
@@ -207,6 +265,9 @@ static bool move_range(struct reused *u, size_t first, size_t end, bool zero,
         u->proven++;
     } else if (zero) {
         u->zeroed++;
+    } else if (u->t->img->hdr.crypt_method == CRYPT_LUKS) {
+        u->left++;                  /* what it decrypts to depends on where it lies */
+        return true;
     } else {
         if (!room_take(&u->room, 1, &to, err)
             || !trial_copy(u->t, &u->round, to << geo->cluster_bits, from << geo->cluster_bits,
@@ -237,7 +298,8 @@ static size_t range_end(const struct reused *u, size_t first, size_t end)
 {
     size_t i = first;
 
-    while (i < end && u->use[i].r.place.guest_off == u->use[first].r.place.guest_off)
+    while (i < end && u->use[i].r.place.kind == u->use[first].r.place.kind
+           && u->use[i].r.place.guest_off == u->use[first].r.place.guest_off)
         i++;
     return i;
 }
@@ -245,7 +307,7 @@ static size_t range_end(const struct reused *u, size_t first, size_t end)
 static bool range_movable(const struct reused *u, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++)
-        if (!movable(u, &u->use[i]))
+        if (!u->use[i].movable)
             return false;
     return true;
 }
@@ -278,7 +340,7 @@ static size_t choose_keeper(const struct reused *u, size_t first, size_t end)
     size_t keeper = first;
 
     for (size_t i = first; i < end; i++)
-        if (!movable(u, &u->use[i]))
+        if (!u->use[i].movable)
             return end;
     for (size_t i = first; i < end; i = range_end(u, i, end))
         if (fits_neighbours(u, &u->use[i]))
@@ -309,6 +371,7 @@ static bool settle_cluster(struct reused *u, size_t first, size_t end, struct er
 
 static bool settle_all(struct reused *u, struct error *err)
 {
+    mark_movable(u);
     for (size_t i = 0; i < u->n_uses;) {
         size_t end = i;
 

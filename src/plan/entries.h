@@ -58,7 +58,7 @@ void entries_sort(struct entries *e);
 /* Looks for proof of those that are ENTRY_LEFT (entry_prove.c). */
 bool entries_prove(struct entries *e, struct error *err);
 
-/* Adds the guest ranges of entries that are given up, or read differently, to the losses of
+/* Of a sorted list: adds the guest ranges of entries that are given up, or read differently, to the losses of
  * the step, for every layer that reads them (entry_layers.c). */
 bool entries_name_losses(const struct entries *e, struct plan_step *step, struct error *err);
 

@@ -443,7 +443,6 @@ static bool take(struct reused *u, struct error *err)
             map_get(u->t->scan->map, u->target[i].first, &cell);
         before[i] = cell.counted;
     }
-    entries_sort(&u->changed);
     entries_patch(&u->changed, &u->round);
     room_set_length(&u->room, &u->round);
     /* The copies need refcounts before anything else is given room. */
@@ -498,7 +497,10 @@ bool planner_reused(struct trial *t, const struct planner_options *opt,
     room_init(&u.room, t);
     if (!find_uses(&u, err) || !prover_init(&u.prover, t, u.n_uses, err))
         goto out;
-    if (!settle_all(&u, err) || !entries_name_losses(&u.changed, step, err))
+    if (!settle_all(&u, err))
+        goto out;
+    entries_sort(&u.changed);
+    if (!entries_name_losses(&u.changed, step, err))
         goto out;
     ok = !u.changed.n || (take(&u, err) && describe(&u, step, err));
     if (ok && u.changed.n)

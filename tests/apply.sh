@@ -86,6 +86,36 @@ for call in pwrite64 fsync ftruncate; do
     [ "$call" = ftruncate ] || [ $n -gt 2 ] || fail "$call: never killed"
 done
 
+# A guest that ran since: undo would mix two states.
+cp "$samples/$name.qcow2" a.qcow2; rm -f undo
+"$QCHECK" apply plan a.qcow2 --in-place --undo undo >/dev/null
+cp undo undo.kept
+cp a.qcow2 written.qcow2
+/usr/bin/python3 - plan written.qcow2 <<'P'
+import json, sys
+patch = json.load(open(sys.argv[1]))["steps"][0]["patches"][0]
+with open(sys.argv[2], "r+b") as file:
+    file.seek(patch["offset"])
+    byte = file.read(1)
+    file.seek(patch["offset"])
+    file.write(bytes([byte[0] ^ 1]))
+P
+written=$(sum written.qcow2)
+"$QCHECK" undo undo written.qcow2 >/dev/null 2>message && fail "undone under a guest's writes"
+grep -q 'changed since' message || fail "changed since: $(cat message)"
+[ "$(sum written.qcow2)" = "$written" ] || fail "a refused undo changed the image"
+"$QCHECK" undo --force undo written.qcow2 >/dev/null || fail "undo --force"
+[ "$(sum written.qcow2)" = "$before" ] || fail "undo --force did not give the bytes back"
+
+# Undo killed anywhere can be done again.
+for n in 1 2 3 4 5 6; do
+    cp a.qcow2 half; cp undo.kept undo.half
+    strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=KILL:when=$n \
+        "$QCHECK" undo undo.half half >/dev/null 2>&1
+    "$QCHECK" undo undo.half half >/dev/null 2>message || fail "undo again: $(cat message)"
+    [ "$(sum half)" = "$before" ] || fail "undo killed at write $n, and done again, differs"
+done
+
 # A damaged undo file, one of another image, and an image in use are refused.
 cp "$samples/$name.qcow2" a.qcow2; rm -f undo
 "$QCHECK" apply plan a.qcow2 --in-place --undo undo >/dev/null

@@ -225,6 +225,7 @@ static bool undo_here(const struct settings *s, const char *undo_name, const cha
         enter(s);
         ok = named(undo_name, sink_open_source(f.mark, &f.undo, err)
                               && undo_open(f.undo, &saved, err), err)
+            && (s->image.force_magic || named(image, undo_fits(&saved, f.image, err), err))
             && apply_undo(&saved, f.image, f.target, f.mark, NULL, err);
     }
     undo_free(&saved);

@@ -240,6 +240,8 @@ static const struct opt apply_opts[] = {
 static const struct opt_group apply = { "Apply", ROWS(apply_opts) };
 
 static const struct opt undo_opts[] = {
+    { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
+      "put the bytes back although the image was changed since the plan was carried out" },
     { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
       "keep access to other files while it works, for debuggers" },
 };
@@ -334,7 +336,8 @@ static const struct command commands[] = {
       "again completes the work, and undo takes it back.",
       VALUES_FILES, { &apply, &general }, cmd_apply },
     { "undo", "FILE IMAGE", "take back what apply did in place",
-      "Puts back the bytes that apply kept in FILE, whether it had ended or was stopped.",
+      "Puts back the bytes that apply kept in FILE, whether it had ended or was stopped. An "
+      "image that was written to since is refused.",
       VALUES_FILES, { &undo, &general }, cmd_undo },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "

@@ -189,7 +189,8 @@ bool apply_undo(const struct undo *saved, struct source *image, struct sink *tar
     if (progress)
         for (size_t i = 0; i < saved->old.n; i++)
             atomic_fetch_add(&progress->total, saved->old.list[i].len);
-    if (!sink_begin(target, saved->old_size, err))
+    /* From here on it is between the two states, and this may be done again. */
+    if (!undo_mark(mark, UNDO_READY, err) || !sink_begin(target, saved->old_size, err))
         goto out;
     for (size_t i = 0; i < saved->old.n; i++)
         if (!write_range(&w, before, saved->old.list[i].off, saved->old.list[i].len, err))

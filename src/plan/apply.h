@@ -32,7 +32,8 @@ bool apply_in_place(const struct plan *plan, struct source *image, struct sink *
                     struct apply_progress *progress, struct error *err);
 
 /* Puts back what was there before. False, and nothing is written, when the undo file is
- * damaged or the image is not the one it belongs to. */
+ * damaged or the image is not the one it belongs to. Whether the image was changed since is
+ * for undo_fits to say. */
 bool apply_undo(const struct undo *saved, struct source *image, struct sink *target,
                 struct sink *mark, struct apply_progress *progress, struct error *err);
 

@@ -11,15 +11,15 @@
 #include "base/num.h"
 
 #define MAGIC       "qcheck undo file"      /* 16 bytes */
-#define FORM        1
-#define RECORD      56                      /* bytes of one record */
+#define FORM        2
+#define RECORD      88                      /* bytes of one record */
 #define RECORDS_MAX (UINT64_C(1) << 24)
 #define CHUNK       (1u << 20)
 
 /* Offsets in the header. */
 enum {
     AT_MAGIC = 0, AT_FORM = 16, AT_STATE = 20, AT_OLD_SIZE = 24, AT_NEW_SIZE = 32,
-    AT_RECORDS = 40, AT_PLAN = 48, AT_DIGEST = 80
+    AT_RECORDS = 40, AT_PLAN = 48, AT_DIGEST = 80, AT_TAIL = 112
 };
 
 bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
@@ -127,6 +127,48 @@ static bool digest_of(const void *bytes, size_t len, uint8_t out[DIGEST_LEN],
     return true;
 }
 
+/* Digest of bytes [off, off + len) of a source; what cannot be read counts as zeros. */
+static bool digest_source(struct source *src, uint64_t off, uint64_t len, uint8_t *bytes,
+                          uint8_t out[DIGEST_LEN], struct error *err)
+{
+    struct digest *d;
+
+    if (!digest_new(&d, err))
+        return false;
+    while (len) {
+        size_t n = (size_t)u64_min(len, CHUNK);
+        struct source_span bad;
+
+        source_read_known(src, off, bytes, n, &bad);
+        digest_add(d, bytes, n);
+        off += n;
+        len -= n;
+    }
+    digest_end(d, out);
+    return true;
+}
+
+/* What the ranges of the records, and the bytes after the old end, are to be under the plan. */
+static bool digest_after(struct source *image, const struct patches *patches, uint8_t *rec,
+                         uint64_t n, uint64_t new_size, uint8_t *bytes, uint8_t tail[DIGEST_LEN],
+                         struct error *err)
+{
+    uint64_t size = source_size(image);
+    struct source *after = NULL;
+    bool ok = source_open_patched(image, patches, &after, err);
+
+    for (uint64_t i = 0; ok && i < n; i++) {
+        uint64_t off = be64(rec + i * RECORD), len = be64(rec + i * RECORD + 8);
+
+        ok = digest_source(after, off, off < new_size ? u64_min(len, new_size - off) : 0, bytes,
+                           rec + i * RECORD + 56, err);
+    }
+    ok = ok && digest_source(after, size, new_size > size ? new_size - size : 0, bytes, tail,
+                             err);
+    source_close(after);
+    return ok;
+}
+
 bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
                 struct error *err)
 {
@@ -156,6 +198,8 @@ bool undo_write(struct sink *out, struct source *image, const struct patches *pa
             goto out;
         at += be64(rec + i * RECORD + 8);
     }
+    if (!digest_after(image, patches, rec, n, new_size, bytes, head + AT_TAIL, err))
+        goto out;
     if (n && !sink_write(out, UNDO_HEADER, rec, (size_t)n * RECORD, err))
         goto out;
     if (!sink_sync(out, err))
@@ -193,7 +237,8 @@ static bool read_records(struct undo *u, uint64_t n, const uint8_t want[DIGEST_L
     bool ok = false;
 
     u->digest = calloc(n ? (size_t)n : 1, sizeof *u->digest);
-    if (!rec || !u->digest) {
+    u->after = calloc(n ? (size_t)n : 1, sizeof *u->after);
+    if (!rec || !u->digest || !u->after) {
         err_set(err, ERR_NOMEM, "out of memory");
         goto out;
     }
@@ -213,6 +258,7 @@ static bool read_records(struct undo *u, uint64_t n, const uint8_t want[DIGEST_L
         /* One patch a record: never joined, each has a digest. */
         patches_copy(&u->old, off, at, len);
         memcpy(u->digest[i], r + 24, DIGEST_LEN);
+        memcpy(u->after[i], r + 56, DIGEST_LEN);
     }
     if (!ok)
         err_set(err, ERR_FORMAT, "the undo file is damaged: its records are not what was "
@@ -238,6 +284,7 @@ bool undo_open(struct source *src, struct undo *out, struct error *err)
     u.new_size = be64(head + AT_NEW_SIZE);
     n = be64(head + AT_RECORDS);
     memcpy(u.plan, head + AT_PLAN, DIGEST_LEN);
+    memcpy(u.tail, head + AT_TAIL, DIGEST_LEN);
     if (be32(head + AT_FORM) != FORM)
         return err_set(err, ERR_FORMAT, "an undo file of form %u; this program reads form %d",
                        be32(head + AT_FORM), FORM);
@@ -258,6 +305,7 @@ void undo_free(struct undo *u)
 {
     patches_free(&u->old);
     free(u->digest);
+    free(u->after);
     *u = (struct undo){ 0 };
 }
 
@@ -284,6 +332,38 @@ bool undo_verify(const struct undo *u, struct error *err)
                          "image are not what was saved",
                          (unsigned long long)u->old.list[i].off);
     }
+    free(bytes);
+    return ok;
+}
+
+static bool changed_since(uint64_t off, struct error *err)
+{
+    return err_set(err, ERR_FORMAT, "the image was changed since the plan was carried out, at "
+                   "0x%llx or soon after: taking the plan back would mix two states; --force "
+                   "does it all the same", (unsigned long long)off);
+}
+
+bool undo_fits(const struct undo *u, struct source *image, struct error *err)
+{
+    uint8_t *bytes, sum[DIGEST_LEN];
+    bool ok;
+
+    if (u->state != UNDO_APPLIED)
+        return true;
+    if (source_size(image) != u->new_size)
+        return changed_since(u64_min(source_size(image), u->new_size), err);
+    bytes = malloc(CHUNK);
+    ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; ok && i < u->old.n; i++) {
+        uint64_t off = u->old.list[i].off, len = u->old.list[i].len;
+
+        len = off < u->new_size ? u64_min(len, u->new_size - off) : 0;
+        ok = digest_source(image, off, len, bytes, sum, err)
+            && (memcmp(sum, u->after[i], DIGEST_LEN) == 0 || changed_since(off, err));
+    }
+    if (ok && u->new_size > u->old_size)
+        ok = digest_source(image, u->old_size, u->new_size - u->old_size, bytes, sum, err)
+            && (memcmp(sum, u->tail, DIGEST_LEN) == 0 || changed_since(u->old_size, err));
     free(bytes);
     return ok;
 }

@@ -6,8 +6,8 @@
  *
  * Form, numbers big endian: a header of UNDO_HEADER bytes (magic, version, state, lengths of
  * the image before and after, digest of the plan's patches, number of records, digest of the
- * records), the records (offset, length, where the bytes are in this file, their digest),
- * the bytes. */
+ * records, digest of what is added after the end), the records (offset, length, where the
+ * bytes are in this file, their digest, that of what the plan writes there), the bytes. */
 #ifndef QCHECK_PLAN_UNDO_H
 #define QCHECK_PLAN_UNDO_H
 
@@ -31,6 +31,8 @@ struct undo {
     uint8_t plan[DIGEST_LEN];       /* of undo_plan_digest */
     struct patches old;             /* copies from `src` that give the image as it was */
     uint8_t (*digest)[DIGEST_LEN];  /* owned: one per record, in the order of `old` */
+    uint8_t (*after)[DIGEST_LEN];   /* owned: of what the plan makes of each range */
+    uint8_t tail[DIGEST_LEN];       /* ... and of what it adds after the old end */
 };
 
 /* What tells one plan from another: a digest of flattened patches. */
@@ -48,6 +50,11 @@ void undo_free(struct undo *u);
 
 /* Are the old bytes all as they were written? Reads all of them. */
 bool undo_verify(const struct undo *u, struct error *err);
+
+/* Are the bytes that the plan wrote still there? A guest that ran since has written others,
+ * and with the old ones put back under them the image would be neither. True while the plan
+ * was not carried out to its end. */
+bool undo_fits(const struct undo *u, struct source *image, struct error *err);
 
 /* Marks the file and syncs it. */
 bool undo_mark(struct sink *file, enum undo_state state, struct error *err);

@@ -75,13 +75,15 @@ static bool add_entry(const struct image *img, const struct snapshot *s, struct 
     return !table->failed || err_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* Entries of zeros are what is left of a table that is lost: they say nothing. */
 static bool readable(const struct snapshots *s)
 {
     if (s->n != s->announced || s->bad.len
         || (s->end != SNAPSHOTS_COMPLETE && s->end != SNAPSHOTS_EXTRA_TOO_LARGE))
         return false;
     for (size_t i = 0; i < s->n; i++)
-        if (s->list[i].id_cut || s->list[i].extra_data_size > SNAPSHOT_EXTRA_MAX)
+        if (s->list[i].id_cut || (!s->list[i].id_size && !s->list[i].l1_size)
+            || s->list[i].extra_data_size > SNAPSHOT_EXTRA_MAX)
             return false;
     return true;
 }

@@ -25,6 +25,7 @@ import make
 
 HEADER_FIRST = "the header comes first"
 LEFT_LEAKS = re.compile(r"not freed, because .*?\)\. (.*?)\.(?: |$)")
+SNAPSHOTS_LOST = re.compile("snapshot-table-fault|snapshot-incomplete")
 PAST_END = re.compile(r"[0-9] (data|l2-table|compressed)-past-end")
 UNDO_EACH = 4           # in place and back again, each so many images
 SNAPSHOTS = 3           # whose bytes are compared
@@ -191,6 +192,8 @@ class Repairs(compare.Comparison):
             why = LEFT_LEAKS.search(plan.get("left", ""))
             if self.deleted_by_qemu():
                 self.count("clean after -r all, which deleted snapshots or bitmaps")
+            elif SNAPSHOTS_LOST.search(plan.get("left", "")):
+                self.count("clean after -r all, which took a wrong number of snapshots")
             elif PAST_END.search(plan.get("left", "")):
                 self.count("clean after -r all, which let the file grow over a pointer")
             elif why:
@@ -221,8 +224,8 @@ class Repairs(compare.Comparison):
             return found
         named = Named(plan)
         for number, layer in enumerate([None, *was[0][:SNAPSHOTS]]):
-            if layer and mode == "alone":
-                break
+            if layer == "" or (layer and mode == "alone"):
+                continue            # QEMU takes "" for the active layer
             found += self.layer(path, mode, data_file, number, layer, named)
         return found
 

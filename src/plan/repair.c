@@ -174,6 +174,8 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     return planner_run_fn(plan, t, "repair", planner_snapshot_table, &how, err)
         && planner_run(plan, t, "entries", &how, err)
         && planner_run(plan, t, "reused", &how, err)
+        /* Tables that were guest data as well are nothing but tables now. */
+        && planner_run(plan, t, "entries", &how, err)
         && planner_run(plan, t, "refcounts", &how, err)
         && free_leaks(plan, t, &how, doubt, err)
         && planner_run(plan, t, "copied", &how, err)

@@ -314,4 +314,11 @@ out_has '"unknown": true' "map that does not open the base"
 status 0 map --space guest --backing --output=json beside/top.qcow2
 out_lacks unknown "map with the base"
 
+# A disk that claims 2 EiB costs no walk through all of it: the limit ends one that does.
+cp $s/healthy.qcow2 beside/large.qcow2
+printf '\040\000\000\000\000\000\000\000' |
+    dd of=beside/large.qcow2 bs=1 seek=24 conv=notrunc 2>/dev/null
+(ulimit -t 20; "$QCHECK" check --output=json beside/large.qcow2 >/dev/null 2>&1)
+[ $? -lt 128 ] || { echo "a disk of 2 EiB: check did not end"; bad=1; }
+
 exit $bad

@@ -152,16 +152,18 @@ static void count_span(struct measuring *w, const struct disk_span *s, bool in_d
 static bool walk_disk(struct measuring *w, const struct figures_options *opt, struct error *err)
 {
     const struct image *img = w->scan->img;
-    uint64_t size = disk_size(w->disk) & ~UINT64_C(511);
+    uint64_t size = disk_size(w->disk) & ~UINT64_C(511), step = GUEST_STEP;
     struct disk_span s;
 
     for (uint64_t pos = 0; pos < size; pos += s.len) {
-        uint64_t end = size - pos > GUEST_STEP ? pos + GUEST_STEP : size;
+        uint64_t end = size - pos > step ? pos + step : size;
 
         if (opt->cancel && atomic_load(opt->cancel))
             return true;
         if (!disk_next(w->disk, pos, end, &s))
             break;
+        /* Longer steps through a long run: a disk may claim to have 8 EiB. */
+        step = s.len == step ? u64_min(step * 2, UINT64_C(1) << 62) : GUEST_STEP;
         if (s.state == DISK_ZERO || s.state == DISK_HOLE || (s.sparse && w->below[s.depth]))
             continue;
         /* What is absent of an image with an entry for it lies in its data file. */

@@ -105,11 +105,12 @@ bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64
 {
     if (from >= src->size)
         return false;
-    if (src->ops->next_data)
-        return src->ops->next_data(src, from, start, end);
     *start = from;
     *end = src->size;
-    return true;
+    if (src->ops->next_data && !src->ops->next_data(src, from, start, end))
+        return false;
+    *end = u64_min(*end, src->size);        /* servers tell of whole blocks */
+    return *start < src->size;
 }
 
 void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t at,

@@ -143,7 +143,7 @@ static void the_guest_disk_is_searched_in_its_own_order(void **state)
     struct builder_options opt = BUILDER_DEFAULTS;
     struct builder *b;
     struct image *img;
-    uint64_t high, low, at = 0;
+    uint64_t high, low, at = 0, rest;
     bool wrapped;
 
     (void)state;
@@ -153,7 +153,8 @@ static void the_guest_disk_is_searched_in_its_own_order(void **state)
     low = builder_map(b, 3);
     memcpy(b->bytes + high + 100, "needle", 6);
     memcpy(b->bytes + low + 4093, "nee", 3);
-    memcpy(b->bytes + builder_map(b, 4), "dle", 3);
+    rest = builder_map(b, 4);                       /* moves the bytes */
+    memcpy(b->bytes + rest, "dle", 3);
     img = builder_open(b);
     for (int dir = -1; dir <= 1; dir += 2) {
         at = 3 * 4096 + 4093;

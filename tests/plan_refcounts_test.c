@@ -142,6 +142,7 @@ static void a_sound_image_gets_no_patch(void **state)
     assert_true(refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step, &outcome, NULL));
     assert_int_equal(step.n, 0);
     assert_false(step.has_length);
+    patches_free(&step);
     trial_close(t);
     source_close(src);
     builder_free(b);

@@ -31,21 +31,11 @@ static bool write_directory(const struct image *img, const bool *drop, size_t n_
 
     for (size_t i = 0; ok && i < b->n; i++) {
         const struct bitmap *e = &b->list[i];
-        uint8_t *bytes;
 
         if (drop[i])
             continue;
-        bytes = malloc((size_t)e->entry_len);
-        ok = bytes ? source_read(img->src, e->entry_off, bytes, (size_t)e->entry_len, err)
-                   : err_set(err, ERR_NOMEM, "out of memory");
-        if (ok)
-            buf_add(&dir, bytes, (size_t)e->entry_len);
-        while (ok && dir.len % 8 && !dir.failed)
-            buf_putc(&dir, '\0');
-        free(bytes);
+        ok = edit_carry(img->src, e->entry_off, e->entry_len, &dir, err);
     }
-    if (ok && dir.failed)
-        ok = err_set(err, ERR_NOMEM, "out of memory");
     if (ok && dir.len)
         patches_write(round, b->dir_off, dir.data, dir.len);
     change.directory_size = dir.len;

@@ -5,9 +5,11 @@
 #include "plan/edit.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "base/source.h"
 
 void edit_field(struct patches *step, const char *table, uint64_t at, const char *field,
                 uint64_t value)
@@ -27,6 +29,27 @@ void edit_entry(struct patches *step, uint64_t off, uint64_t value)
 
     be_store(bytes, 8, value);
     patches_write(step, off, bytes, 8);
+}
+
+bool edit_carry(struct source *src, uint64_t off, uint64_t len, struct buf *out,
+                struct error *err)
+{
+    uint8_t *bytes;
+    bool ok;
+
+    if (!range_inside(off, len, source_size(src)))
+        return err_set(err, ERR_FORMAT, "the entry at 0x%llx reaches past the end of the file",
+                       (unsigned long long)off);
+    bytes = malloc(len ? (size_t)len : 1);
+    if (!bytes)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    ok = source_read(src, off, bytes, (size_t)len, err);
+    if (ok)
+        buf_add(out, bytes, (size_t)len);
+    while (ok && out->len % 8 && !out->failed)
+        buf_putc(out, '\0');
+    free(bytes);
+    return ok && (!out->failed || err_set(err, ERR_NOMEM, "out of memory"));
 }
 
 void edit_difference(struct patches *step, uint64_t off, const uint8_t *old,

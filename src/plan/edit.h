@@ -19,6 +19,11 @@ static inline void edit_header(struct patches *step, const char *field, uint64_t
 /* A big-endian word of 8 bytes, as in L1, L2 and refcount tables. */
 void edit_entry(struct patches *step, uint64_t off, uint64_t value);
 
+/* Appends an entry of a table of entries of different lengths to `out`, padded to 8 bytes. One
+ * that reaches past the end of the file is refused. */
+bool edit_carry(struct source *src, uint64_t off, uint64_t len, struct buf *out,
+                struct error *err);
+
 /* Patches for the parts of two pieces of `len` bytes, a multiple of 8, that differ. */
 void edit_difference(struct patches *step, uint64_t off, const uint8_t *old,
                      const uint8_t *now, size_t len);

@@ -71,22 +71,12 @@ static bool write_table(const struct image *img, const bool *drop, struct patche
     *kept = 0;
     for (size_t i = 0; ok && i < s->n; i++) {
         const struct snapshot *e = &s->list[i];
-        uint8_t *bytes;
 
         if (drop[i])
             continue;
-        bytes = malloc((size_t)e->entry_len);
-        ok = bytes ? source_read(img->src, e->entry_off, bytes, (size_t)e->entry_len, err)
-                   : err_set(err, ERR_NOMEM, "out of memory");
-        if (ok)
-            buf_add(&table, bytes, (size_t)e->entry_len);
-        while (ok && table.len % 8 && !table.failed)
-            buf_putc(&table, '\0');
-        free(bytes);
+        ok = edit_carry(img->src, e->entry_off, e->entry_len, &table, err);
         ++*kept;
     }
-    if (ok && table.failed)
-        ok = err_set(err, ERR_NOMEM, "out of memory");
     if (ok && *kept)
         patches_write(round, s->table_off, table.data, table.len);
     if (ok && s->table_len > table.len)

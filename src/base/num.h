@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Checked arithmetic and big-endian loads. Every number that came from a file goes
+/* Checked arithmetic and loads of integers. Every number that came from a file goes
  * through these before it is added, multiplied, shifted or compared. */
 #ifndef QCHECK_BASE_NUM_H
 #define QCHECK_BASE_NUM_H
@@ -18,6 +18,17 @@ static inline uint64_t be_load(const void *at, size_t width)
 
     for (size_t i = 0; i < width; i++)
         v = v << 8 | p[i];
+    return v;
+}
+
+/* ... little-endian, for what lies on a guest's disk. */
+static inline uint64_t le_load(const void *at, size_t width)
+{
+    const uint8_t *p = at;
+    uint64_t v = 0;
+
+    while (width--)
+        v = v << 8 | p[width];
     return v;
 }
 

@@ -26,13 +26,4 @@ void content_vote_ext(struct looking *l);       /* content_ext.c */
 void content_vote_files(struct looking *l);     /* content_fs.c: NTFS, XFS, btrfs, FAT */
 void content_vote_bytes(struct looking *l);     /* content_bytes.c: streams, text, rest */
 
-static inline uint64_t le_load(const uint8_t *p, size_t width)
-{
-    uint64_t v = 0;
-
-    while (width--)
-        v = v << 8 | p[width];
-    return v;
-}
-
 #endif

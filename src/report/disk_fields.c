@@ -125,15 +125,6 @@ static const struct disk_structure structures[] = {
     { "swap header", 1024, 3072, 3062, "SWAPSPACE2", 10, false, FIELDS(swap) },
 };
 
-static uint64_t le_load(const uint8_t *at, size_t width)
-{
-    uint64_t v = 0;
-
-    while (width--)
-        v = v << 8 | at[width];
-    return v;
-}
-
 static void uuid_text(const uint8_t *p, bool guid, struct out *out)
 {
     /* The first three groups of a GUID are little endian. */

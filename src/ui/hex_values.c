@@ -24,15 +24,6 @@ static struct hex_value *add(struct values *v, const char *name)
     return row;
 }
 
-static uint64_t le_load(const uint8_t *bytes, unsigned n)
-{
-    uint64_t value = 0;
-
-    while (n-- > 0)
-        value = value << 8 | bytes[n];
-    return value;
-}
-
 /* Unsigned, and signed where that is another number. */
 static void add_number(struct values *v, const char *name, uint64_t value, unsigned bits)
 {

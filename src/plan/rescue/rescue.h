@@ -59,8 +59,9 @@ bool rescue_placed(const struct rescue_guest *g, uint64_t guest_cl, size_t *cand
 
 /* This candidate belongs at that guest cluster, because of `why` (static text, ends a sentence
  * that begins "Placed by": "the address that an XFS block bears"). Of two that contradict, the
- * surer stays; two of one confidence that contradict both drop to POSSIBLE. Returns whether
- * that was news. Ignores what is out of bounds or not lost. */
+ * surer stays; two of one confidence that contradict both drop to POSSIBLE, and nothing of that
+ * confidence is heard about them again. Candidates of the same bytes do not contradict: the
+ * first one stays. Returns whether that was news. Ignores what is out of bounds or not lost. */
 bool rescue_pin(struct rescue_guest *g, size_t cand, uint64_t guest_cl,
                 enum rescue_sure sure, const char *why);
 
@@ -77,7 +78,8 @@ bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
 
 /* A piece of a file: bytes from file_off on lie at guest_off. `file` tells files apart (for
  * instance volume number << 32 | inode). The tail of the last block past `size` reads as
- * zeros. `name` may be NULL; copied. The alignment uses it: a file's clusters are neighbours in
+ * zeros. `name` may be NULL; copied. Returns whether it was kept; that it was said before does
+ * not count. Marks the range as USE_DATA. The alignment uses it: a file's clusters are neighbours in
  * the order of writing, its head has a type, its content goes on as it began. */
 bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
                    uint64_t guest_off, uint64_t len, uint64_t size, const char *name);
@@ -100,7 +102,8 @@ struct rescue_witness {
 };
 #define RESCUE_ROUNDS 16
 
-/* One file (or a few) each; NULL ends RESCUE_WITNESSES (witnesses.c). */
+/* One file (or a few) each. Add yours to RESCUE_WITNESSES in witnesses.c; a disk in memory to
+ * try it on is in tests/support/rescue_memory.h. */
 extern const struct rescue_witness witness_disk;        /* MBR, GPT, LVM2, swap */
 extern const struct rescue_witness witness_ext, witness_fat, witness_ntfs, witness_xfs,
     witness_btrfs;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Inside of a disk that is being rescued. Nobody but rescue.c and rescue_marks.c includes
+ * this. */
+#ifndef QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
+#define QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
+
+#include "plan/rescue/rescue_guest.h"
+
+#define PLACE_PAGE 4096             /* guest clusters of which places are made at once */
+
+struct pin_place {
+    const char *why;
+    uint32_t cand;
+    uint8_t held;                   /* a candidate is there */
+    uint8_t sure;                   /* how sure */
+    uint8_t disputed;               /* nothing up to this confidence is heard any more */
+};
+
+struct lost_range { uint64_t first, n; };       /* guest clusters */
+
+#define CACHE_N 16
+
+struct cache_slot {
+    size_t cand;                    /* SIZE_MAX: empty */
+    uint64_t used;
+    uint8_t *bytes;                 /* owned */
+};
+
+#define MARK_PAGE 65536             /* bytes of marks, 4 grains each, made at once */
+
+struct rescue_guest {
+    struct rescue_store store;
+    uint64_t size, n_clusters;
+    unsigned bits;                  /* log2 of bytes of a cluster */
+    size_t n_cands;
+    struct pin_place **page;        /* owned: n_pages, NULL where nothing was said */
+    size_t n_pages;
+    uint64_t *at;                   /* owned: of each candidate, guest cluster + 1; 0: none */
+    uint8_t *cand_disputed;         /* owned */
+    struct lost_range *lost;        /* owned, rising */
+    size_t n_lost;
+    uint64_t lost_sum;
+    struct cache_slot cache[CACHE_N];
+    uint64_t clock;
+    uint8_t *compare;               /* owned: a cluster */
+    bool starved;                   /* out of memory */
+
+    unsigned grain_bits;
+    uint8_t **mark;                 /* owned: pages of 2 bits a grain; NULL: unknown */
+    size_t n_mark_pages;
+    struct rescue_file_extent *extent;          /* owned */
+    size_t n_extents, extents_cap;
+    bool extents_sorted;
+    struct rescue_volume_found *volume;         /* owned */
+    size_t n_volumes;
+};
+
+/* The bytes of a candidate, valid until the next call; NULL: cannot be read. */
+const uint8_t *rescue_cached(struct rescue_guest *g, size_t cand);
+
+bool rescue_marks_init(struct rescue_guest *g);
+void rescue_marks_free(struct rescue_guest *g);
+
+#endif

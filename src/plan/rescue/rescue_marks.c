@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "plan/rescue/rescue_inside.h"
+
+bool rescue_marks_init(struct rescue_guest *g)
+{
+    g->grain_bits = 9;
+    while (g->size >> g->grain_bits > RESCUE_GRAINS_MAX)
+        g->grain_bits++;
+    g->n_mark_pages = (size_t)((g->size >> g->grain_bits) / (MARK_PAGE * 4) + 1);
+    g->mark = calloc(g->n_mark_pages, sizeof *g->mark);
+    return g->mark != NULL;
+}
+
+void rescue_marks_free(struct rescue_guest *g)
+{
+    for (size_t i = 0; g->mark && i < g->n_mark_pages; i++)
+        free(g->mark[i]);
+    free(g->mark);
+    free(g->extent);
+    free(g->volume);
+}
+
+uint32_t rescue_grain(const struct rescue_guest *g)
+{
+    return UINT32_C(1) << g->grain_bits;
+}
+
+enum rescue_use rescue_use_at(const struct rescue_guest *g, uint64_t guest_off)
+{
+    uint64_t grain = guest_off >> g->grain_bits;
+    const uint8_t *page;
+
+    if (guest_off >= g->size)
+        return USE_UNKNOWN;
+    page = g->mark[grain / (MARK_PAGE * 4)];
+    return page ? page[grain / 4 % MARK_PAGE] >> grain % 4 * 2 & 3 : USE_UNKNOWN;
+}
+
+static bool mark_grain(struct rescue_guest *g, uint64_t grain, enum rescue_use use)
+{
+    uint8_t **page = &g->mark[grain / (MARK_PAGE * 4)], *byte;
+    unsigned shift = grain % 4 * 2;
+
+    if (!*page)
+        *page = calloc(MARK_PAGE, 1);
+    if (!*page) {
+        g->starved = true;
+        return false;
+    }
+    byte = &(*page)[grain / 4 % MARK_PAGE];
+    if ((*byte >> shift & 3) >= use)
+        return false;
+    *byte = (uint8_t)((*byte & ~(3u << shift)) | (unsigned)use << shift);
+    return true;
+}
+
+bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
+                 enum rescue_use use)
+{
+    uint64_t last = (UINT64_C(1) << g->grain_bits) - 1, first, end;
+    bool news = false;
+
+    if (guest_off >= g->size || !len || use == USE_UNKNOWN)
+        return false;
+    len = u64_min(len, g->size - guest_off);
+    if (use == USE_FREE) {
+        first = (guest_off + last) >> g->grain_bits;
+        end = guest_off + len == g->size ? (g->size + last) >> g->grain_bits
+            : (guest_off + len) >> g->grain_bits;
+    } else {
+        first = guest_off >> g->grain_bits;
+        end = (guest_off + len + last) >> g->grain_bits;
+    }
+    for (uint64_t i = first; i < end; i++)
+        news |= mark_grain(g, i, use);
+    return news;
+}
+
+bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
+                   const char *what)
+{
+    struct rescue_volume_found *more;
+
+    for (size_t i = 0; i < g->n_volumes; i++)
+        if (g->volume[i].guest_off == guest_off && strcmp(g->volume[i].what, what) == 0)
+            return false;
+    if (g->n_volumes == RESCUE_VOLUMES_MAX || guest_off >= g->size)
+        return false;
+    more = realloc(g->volume, (g->n_volumes + 1) * sizeof *more);
+    if (!more) {
+        g->starved = true;
+        return false;
+    }
+    g->volume = more;
+    more += g->n_volumes++;
+    *more = (struct rescue_volume_found){ guest_off, u64_min(len, g->size - guest_off), "" };
+    snprintf(more->what, sizeof more->what, "%s", what);
+    return true;
+}
+
+const struct rescue_volume_found *rescue_volumes(const struct rescue_guest *g, size_t *n)
+{
+    *n = g->n_volumes;
+    return g->volume;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct rescue_file_extent *x = a, *y = b;
+
+    if (x->guest_off != y->guest_off)
+        return x->guest_off < y->guest_off ? -1 : 1;
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    return x->file_off < y->file_off ? -1 : x->file_off > y->file_off;
+}
+
+static bool same_extent(const struct rescue_file_extent *x, const struct rescue_file_extent *y)
+{
+    return by_place(x, y) == 0 && x->len == y->len && x->size == y->size;
+}
+
+/* Sorts, and drops what was said twice. */
+static void settle(struct rescue_guest *g)
+{
+    size_t m = 0;
+
+    if (g->extents_sorted)
+        return;
+    qsort(g->extent, g->n_extents, sizeof *g->extent, by_place);
+    for (size_t i = 0; i < g->n_extents; i++)
+        if (!m || !same_extent(&g->extent[m - 1], &g->extent[i]))
+            g->extent[m++] = g->extent[i];
+    g->n_extents = m;
+    g->extents_sorted = true;
+}
+
+bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
+                   uint64_t guest_off, uint64_t len, uint64_t size, const char *name)
+{
+    const struct rescue_file_extent e = { file, file_off, guest_off, len, size };
+
+    (void)name;
+    if (!range_inside(guest_off, len, g->size) || !len)
+        return false;
+    rescue_mark(g, guest_off, len, USE_DATA);
+    if (g->n_extents == g->extents_cap) {
+        size_t cap = g->extents_cap ? g->extents_cap * 2 : 256;
+        struct rescue_file_extent *more;
+
+        settle(g);              /* what is said in every round is kept once */
+        if (g->n_extents > g->extents_cap / 2 || !g->extent) {
+            if (cap > RESCUE_EXTENTS_MAX)
+                return false;
+            more = realloc(g->extent, cap * sizeof *more);
+            if (!more) {
+                g->starved = true;
+                return false;
+            }
+            g->extent = more;
+            g->extents_cap = cap;
+        }
+    }
+    g->extent[g->n_extents++] = e;
+    g->extents_sorted = false;
+    return true;
+}
+
+const struct rescue_file_extent *rescue_extents(struct rescue_guest *g, size_t *n)
+{
+    settle(g);
+    *n = g->n_extents;
+    return g->extent;
+}

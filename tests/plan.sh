@@ -57,6 +57,11 @@ outcome healthy set 0x50=0102ff || fail "set bytes: $(cat text)"
 [ "$(od -An -tx1 -j80 -N3 new.qcow2)" = ' 01 02 ff' ] || fail "the bytes are not set"
 outcome healthy set '0x400=@0x0+512' || fail "copy: $(cat text)"
 cmp -s -n 512 -i 1024:0 new.qcow2 old.qcow2 || fail "the range was not copied"
+head -c 4096 /dev/urandom >donor
+outcome healthy set '0x400=@0x200+512:donor' || fail "copy from a file: $(cat text)"
+cmp -s -n 512 -i 1024:512 new.qcow2 donor || fail "the range of the other file was not copied"
+outcome healthy set '0x400=@0x200+4096:donor' && fail "copied past the end of another file"
+outcome healthy set '0x400=@0+512:nothing' && fail "copied from a file that is not there"
 for wrong in foo=1 size=x 'L2[99][0]=1' 0x50=012 0x50=zz '0x50=@0+99999999999' cluster_bits=999999999999; do
     outcome healthy set "$wrong" && fail "set $wrong was planned"
 done

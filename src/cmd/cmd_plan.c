@@ -30,14 +30,50 @@ static bool asked_for(const struct settings *s, const char *goal, struct planner
     return true;
 }
 
+#define FILES_MAX 8                 /* that arguments may copy from */
+
+struct donors { struct planner_file list[FILES_MAX]; size_t n; };
+
+static void close_files(struct donors *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        source_close(f->list[i].src);
+}
+
+/* Opens what arguments of "set" copy from: later the sandbox is closed. */
+static bool open_files(const struct settings *s, struct donors *f)
+{
+    struct error err;
+
+    *f = (struct donors){ .n = 0 };
+    for (int i = 0; i + 1 < s->n_operands; i++) {
+        const char *name = planner_set_file(s->operand[i]);
+
+        if (!name)
+            continue;
+        if (f->n == FILES_MAX) {
+            err_set(&err, ERR_LIMIT, "too many files to copy from");
+        } else if (source_open_file(name, &f->list[f->n].src, &err)) {
+            f->list[f->n++].name = name;
+            continue;
+        }
+        message_error(name, &err);
+        close_files(f);
+        return false;
+    }
+    return true;
+}
+
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
-static bool make_plan(const struct settings *s, const struct image *img, struct plan *plan,
-                      struct trial **t, struct error *err)
+static bool make_plan(const struct settings *s, const struct donors *files,
+                      const struct image *img, struct plan *plan, struct trial **t,
+                      struct error *err)
 {
     struct planner_options opt = {
         .accept_loss = s->accept_loss,
         .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
             : ENTRIES_PROVE,
+        .file = files->list, .n_files = files->n,
     };
     const struct trial_options how = {
         .image = s->image,
@@ -70,14 +106,17 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
     struct image *img = NULL;
     struct trial *t = NULL;
     struct plan plan = { 0 };
+    struct donors files;
     struct error err;
     int status = STATUS_FAILED;
 
+    if (!open_files(s, &files))
+        return STATUS_FAILED;
     if (!open_image_writing(s, name, &img, &err)) {
         message_error(name, &err);
         goto out;
     }
-    if (!make_plan(s, img, &plan, &t, &err)) {
+    if (!make_plan(s, &files, img, &plan, &t, &err)) {
         message_error(name, &err);
         goto out;
     }
@@ -92,6 +131,7 @@ out:
     plan_free(&plan);
     trial_close(t);
     image_close(img);
+    close_files(&files);
     return finish(&out, status);
 }
 

@@ -315,7 +315,7 @@ static const struct command commands[] = {
     { "plan", "GOAL [NAME=VALUE]... [OPTION]... IMAGE", "plan changes and see what comes of them",
       "Plans what each GOAL asks for, and says what every step does, mends and costs; "
       "several goals are taken in the best order. Goals: repair (all that the findings call "
-      "for), flags (dirty=off, corrupt=off, "
+      "for), header (lost or wrong values that the tables prove), flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
       "or offset =VALUE), entries (of L1, L2 and bitmap tables that are not valid or lead "
       "nowhere), reused (clusters with two owners), "
@@ -326,7 +326,7 @@ static const struct command commands[] = {
       "refcounts (raise those that are too low, replace blocks and tables "
       "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
       "refcounts). Nothing is written but the plan.",
-      "repair|flags|backing|set|entries|reused|snapshots|bitmaps|discard|resize|compact|"
+      "repair|header|flags|backing|set|entries|reused|snapshots|bitmaps|discard|resize|compact|"
       "refcounts|leaks|copied",
       { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",

@@ -237,28 +237,79 @@ static bool set_field(const struct image *img, const struct field *f, const char
     return true;
 }
 
-/* OFFSET=HEX, or OFFSET=@FROM+LENGTH: a copy inside the file. */
-static bool set_bytes(const struct trial *t, uint64_t off, const char *value,
-                      struct patches *round, struct buf *title, struct error *err)
+#define FROM_FILE_MAX (UINT64_C(64) << 20)      /* bytes that a plan carries of another file */
+
+const char *planner_set_file(const char *arg)
+{
+    const char *value = strchr(arg, '=');
+    const char *colon = value && value[1] == '@' ? strchr(value, ':') : NULL;
+
+    return colon && colon[1] ? colon + 1 : NULL;
+}
+
+static bool write_from(struct source *src, uint64_t from, uint64_t len, uint64_t off,
+                       struct patches *round, struct error *err)
+{
+    uint8_t bytes[4096];
+
+    for (uint64_t done = 0; done < len;) {
+        size_t n = (size_t)u64_min(sizeof bytes, len - done);
+
+        if (!source_read(src, from + done, bytes, n, err))
+            return false;
+        patches_write(round, off + done, bytes, n);
+        done += n;
+    }
+    return true;
+}
+
+static const struct planner_file *file_named(const struct planner_options *opt,
+                                             const char *name)
+{
+    for (size_t i = 0; i < opt->n_files; i++)
+        if (strcmp(opt->file[i].name, name) == 0)
+            return &opt->file[i];
+    return NULL;
+}
+
+/* value: @FROM+LENGTH, a range of the file itself, or @FROM+LENGTH:FILE. */
+static bool set_copy(const struct trial *t, const struct planner_options *opt, uint64_t off,
+                     const char *value, struct patches *round, struct buf *title,
+                     struct error *err)
+{
+    const char *name = strchr(value, ':');
+    const struct planner_file *file = name ? file_named(opt, name + 1) : NULL;
+    uint64_t from, len, size;
+    char part[64], *plus;
+
+    snprintf(part, sizeof part, "%.*s", (int)strcspn(value + 1, ":"), value + 1);
+    plus = strchr(part, '+');
+    if (!plus || (name && !file))
+        return err_set(err, ERR_USAGE, "set: a copy is written @FROM+LENGTH or "
+                       "@FROM+LENGTH:FILE");
+    *plus = '\0';
+    size = file ? source_size(file->src) : t->img->geo.file_size;
+    if (!number_of(part, &from) || !number_of(plus + 1, &len) || !len
+        || !range_inside(from, len, size))
+        return err_set(err, ERR_USAGE, "set: '%.40s' is not a range of the file", value);
+    if (file && len > FROM_FILE_MAX)
+        return err_set(err, ERR_LIMIT, "set: at most %llu bytes are copied from another file",
+                       (unsigned long long)FROM_FILE_MAX);
+    buf_printf(title, "Copy %" PRIu64 " bytes from 0x%" PRIx64, len, from);
+    if (file) {
+        buf_puts(title, " of ");
+        text_visible(title, file->name, strlen(file->name));
+    }
+    buf_printf(title, " to 0x%" PRIx64 ".", off);
+    return file ? write_from(file->src, from, len, off, round, err)
+        : trial_copy(t, round, off, from, len, err);
+}
+
+static bool set_bytes(uint64_t off, const char *value, struct patches *round,
+                      struct buf *title, struct error *err)
 {
     struct buf bytes = BUF_INIT;
-    char *plus;
-    uint64_t from, len;
-    char part[64];
 
-    if (*value == '@') {
-        snprintf(part, sizeof part, "%s", value + 1);
-        plus = strchr(part, '+');
-        if (!plus)
-            return err_set(err, ERR_USAGE, "set: a copy is written @FROM+LENGTH");
-        *plus = '\0';
-        if (!number_of(part, &from) || !number_of(plus + 1, &len) || !len
-            || !range_inside(from, len, t->img->geo.file_size))
-            return err_set(err, ERR_USAGE, "set: '%.40s' is not a range of the file", value);
-        buf_printf(title, "Copy %" PRIu64 " bytes from 0x%" PRIx64 " to 0x%" PRIx64 ".", len,
-                   from, off);
-        return trial_copy(t, round, off, from, len, err);
-    }
     if (!hex_bytes(value, &bytes)) {
         buf_free(&bytes);
         return err_set(err, ERR_USAGE, "set: bytes are written in pairs of hexadecimal "
@@ -271,10 +322,11 @@ static bool set_bytes(const struct trial *t, uint64_t off, const char *value,
     return true;
 }
 
-static bool set_one(const struct trial *t, const char *arg, struct patches *round,
-                    struct buf *title, struct error *err)
+static bool set_one(const struct trial *t, const struct planner_options *opt,
+                    const char *arg, struct patches *round, struct buf *title,
+                    struct error *err)
 {
-    const char *value = strrchr(arg, '=') + 1;
+    const char *value = strchr(arg, '=') + 1;
     const struct field *f;
     struct place p;
     char name[128];
@@ -296,7 +348,8 @@ static bool set_one(const struct trial *t, const char *arg, struct patches *roun
         p.file_off = p.i << t->img->geo.cluster_bits;
     if (p.file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "set: '%.60s' is not a place in the file", name);
-    return set_bytes(t, p.file_off, value, round, title, err);
+    return *value == '@' ? set_copy(t, opt, p.file_off, value, round, title, err)
+        : set_bytes(p.file_off, value, round, title, err);
 }
 
 bool planner_set(struct trial *t, const struct planner_options *opt, struct plan_step *step,
@@ -310,7 +363,7 @@ bool planner_set(struct trial *t, const struct planner_options *opt, struct plan
         return err_set(err, ERR_USAGE, "set: say what, e.g. l1_size=4, L2[3][77]=0x50000 or "
                        "0x10000=00ff");
     for (size_t i = 0; ok && i < opt->n_args; i++)
-        ok = set_one(t, opt->args[i], &round, &title, err);
+        ok = set_one(t, opt, opt->args[i], &round, &title, err);
     if (!ok) {
         patches_free(&round);
         buf_free(&title);

@@ -10,6 +10,7 @@
 #include "base/num.h"
 
 static const struct plan_goal goals[] = {
+    { "header", "header values that are lost or wrong, where the tables prove others" },
     { "flags", "dirty, corrupt and lazy refcounts, by name" },
     { "backing", "the name and format of the backing file" },
     { "set", "any field, entry or byte, by hand" },

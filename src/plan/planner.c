@@ -172,6 +172,25 @@ const char *planner_arg(const struct planner_options *opt, const char *name)
     return NULL;
 }
 
+bool planner_take(struct trial *t, struct plan_step *step, struct patches *round,
+                  struct buf *title, struct error *err)
+{
+    bool ok;
+
+    step->title = buf_take(title);
+    ok = step->title ? trial_take(t, round, err) : err_set(err, ERR_NOMEM, "out of memory");
+    if (ok)
+        patches_append(&step->patches, round);
+    patches_free(round);
+    return ok;
+}
+
+bool planner_say(char **out, const char *text, struct error *err)
+{
+    *out = strdup(text);
+    return *out || err_set(err, ERR_NOMEM, "out of memory");
+}
+
 struct planner { const char *goal; planner_fn *fn; };
 
 static const struct planner planners[] = {
@@ -213,6 +232,8 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
 {
     if (strcmp(goal, "repair") == 0)
         return planner_repair(plan, t, opt, err);
+    if (strcmp(goal, "header") == 0)
+        return planner_header(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
             return planner_run_fn(plan, t, goal, planners[i].fn, opt, err);

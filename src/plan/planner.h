@@ -14,12 +14,20 @@ enum entries_mode {
     ENTRIES_LEAVE,              /* only what reads the same afterwards */
 };
 
+/* Another file that a step copies from. */
+struct planner_file { const char *name; struct source *src; };      /* borrowed */
+
 struct planner_options {
     bool accept_loss;           /* guest data may be given up where nothing else helps */
     const char *const *args;    /* NAME=VALUE words that followed the goal; borrowed */
     size_t n_args;
     enum entries_mode entries;
+    const struct planner_file *file;    /* those that the arguments name; borrowed */
+    size_t n_files;
 };
+
+/* The file that an argument of "set" copies from, OFFSET=@FROM+LENGTH:FILE; NULL: none. */
+const char *planner_set_file(const char *arg);
 
 /* Fills title, why, cost, place and losses, and takes and keeps the patches. A step that
  * stays without patches had nothing to do. */
@@ -39,6 +47,15 @@ planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 
 planner_fn planner_snapshots, planner_bitmaps, planner_discard, planner_resize, planner_compact;
 
+planner_fn planner_header_values, planner_header_proposed;     /* header_values.c */
+
+/* Takes `round` (emptied, whatever comes of it) and adds it to the step, with a title (`title`
+ * is ended as well). */
+bool planner_take(struct trial *t, struct plan_step *step, struct patches *round,
+                  struct buf *title, struct error *err);
+/* Fills a text of a step. */
+bool planner_say(char **out, const char *text, struct error *err);
+
 /* Takes `round` (emptied, whatever comes of it), lets refcounts and COPIED flags follow, and
  * adds all of it to the step. */
 bool planner_take_all(struct trial *t, struct plan_step *step, struct patches *round,
@@ -50,6 +67,14 @@ const char *planner_arg(const struct planner_options *opt, const char *name);
 /* Plans a goal: adds one or more steps to `plan`, none where there is nothing to do. */
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,
                  const struct planner_options *opt, struct error *err);
+
+/* Plans "header" (header_mend.c): a step for the values that were guessed or forced, and one
+ * for each rule of QEMU that still keeps the image shut, where the image proves what is right;
+ * ..._broken leaves out what QEMU opens as it is. */
+bool planner_header(struct plan *plan, struct trial *t, const struct planner_options *opt,
+                    struct error *err);
+bool planner_header_broken(struct plan *plan, struct trial *t,
+                           const struct planner_options *opt, struct error *err);
 
 /* Plans "repair" (repair.c): a step for all that the findings call for, in the order in
  * which each rests on those before it. No step gives up guest data unless accept_loss says

@@ -158,15 +158,17 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     struct planner_options how = *opt;
     const char *doubt = NULL;
 
+    if (!planner_header_broken(plan, t, opt, err))
+        return false;
     if (t->scan->refused.id && !t->scan->refused.at_check)
-        return err_set(err, ERR_FORMAT, "the header comes first, QEMU does not open the image: "
-                       "%s", t->scan->refused.text);
+        return err_set(err, ERR_FORMAT, "the header comes first: QEMU does not open the image, "
+                       "and nothing in it proves another value: %s", t->scan->refused.text);
     if (t->img->guesses.n && guesses_taken(&t->img->guesses))
-        return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, or "
-                       "forced, and a repair would rest on them");
+        return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, and "
+                       "a repair would rest on them");
     if (table_over_header(t->img))
         return err_set(err, ERR_FORMAT, "the header comes first: it says that a table lies "
-                       "where it lies itself");
+                       "where it lies itself (plan set changes it by hand)");
     if (opt->accept_loss && opt->entries == ENTRIES_PROVE)
         how.entries = ENTRIES_ZERO;
     if (problems_serious(&t->scan->problems))

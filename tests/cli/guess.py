@@ -131,6 +131,31 @@ def compare(what, sound, image, without=()):
     return report
 
 
+def mended(what, base, image, without):
+    """A plan for the header gives an image that QEMU takes for the sound one."""
+    status, out, err = run("plan", "header", "-o", "header.plan", "--overwrite", image)
+    if status == 0:
+        status, _, err = run("apply", "header.plan", image, "--output", "mended.qcow2",
+                             "--overwrite")
+    if status:
+        complain(what + ": no plan", out, err)
+        return
+    a, b = (subprocess.run(["qemu-img", "check", "--output=json", name], capture_output=True,
+                           text=True) for name in (base, "mended.qcow2"))
+    a, b = (json.loads(x.stdout) if x.stdout.startswith("{") else x.stderr.split("': ")[-1]
+            for x in (a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        for x in (a, b):
+            for name in {"filename"} | ({"total-clusters"} if "size" in without else set()):
+                x.pop(name, None)
+    if a != b:
+        complain(what + ": qemu-img check of what was mended", a, b, out)
+    if guesses(scan("mended.qcow2")[1]):
+        complain(what + ": still guessed about", out)
+    if "size" not in without and guest_map(base) != guest_map("mended.qcow2"):
+        complain(what + ": guest map of what was mended", out)
+
+
 def one_image(kind, seed):
     base = f"{kind}.qcow2"
     make.build(kind, str(seed), base)
@@ -147,7 +172,9 @@ def one_image(kind, seed):
             continue
         without = ({"size", "total-clusters", "bitmap-fault", "data-file-short"}
                    if "size" in values else ())
-        compare(f"{kind} {seed}: {name}", sound, "image.qcow2", without)
+        report = compare(f"{kind} {seed}: {name}", sound, "image.qcow2", without)
+        if report and guesses(report):
+            mended(f"{kind} {seed}: {name}", base, "image.qcow2", without)
 
 
 def samples():

@@ -348,11 +348,182 @@ def wrong_type():
     s.compress(2, 12)
     s.poke(compression_type=0, incompatible_features=0)
 
+def tables(name, n=12, cluster=512):
+    """n L2 tables, eight clusters of data in each but the last, which has one."""
+    table = cluster // 8
+    s = Sample(name, n * table * cluster, cluster=cluster)
+    s.io(*(s.text(k * table, 8 if k < n - 1 else 1) for k in range(n)))
+    return s
+
+
+def put(s, off, data):
+    s.change(("hex", off, data.hex()))
+
+
+def filled(text, length):
+    """Lines of text up to that length."""
+    return (text.encode() * (length // len(text) + 1))[:length]
+
+
+def header_gone():
+    """An installer wrote a partition table: one Linux partition, the boot mark."""
+    s = tables("header-gone")
+    entry = bytes([0x80, 32, 33, 0, 0x83, 0, 1, 12]) + (2048).to_bytes(4, "little") \
+        + (204800).to_bytes(4, "little")
+    put(s, 0, bytes(446) + entry + bytes(48) + b"\x55\xaa")
+
+
+def resized_live():
+    """The L1 table was moved behind everything by one program; the other, which goes on
+    with the table at its old place, puts guest data where the new one lies."""
+    s = tables("resized-live")
+    old, new = s.get("l1_table_offset"), -(-os.path.getsize(s.path) // s.cs)
+    s.change(("copy", old, new * s.cs, s.cs))
+    s.poke(**{f"refcount[{new}]": 1, f"refcount[{old // s.cs}]": 0, "l2[11][8]":
+              COPIED | new * s.cs})
+    s.poke(l1_table_offset=new * s.cs)
+    put(s, new * s.cs, filled("written by the other program\n", s.cs))
+
+
+def l1_overwritten():
+    s = tables("l1-overwritten")
+    put(s, s.get("l1_table_offset"), filled("a line of some log file\n", s.cs))
+
+
+def l2_text():
+    s = plain("l2-text")
+    put(s, s.table(1) * s.cs, filled("a line of some log file\n", s.cs))
+
+
+def l2_pages():
+    """8 KiB clusters, a table of two pages: the first never reached the disk."""
+    s = Sample("l2-pages", 8 * 1024 * 1024, cluster=8192)
+    s.io(f"write -z {512 * s.cs} {512 * s.cs}")
+    s.write(500, 8)
+    s.change(("fill", s.table(0) * s.cs, 4096, 0))
+
+
+def copied_running():
+    """Refcounts of a moment before, and the last clusters are not there yet."""
+    s = tables("copied-running")
+    n = os.path.getsize(s.path) // s.cs
+    s.poke(**{f"refcount[{k}]": 0 for k in range(n - 24, n)})
+    s.change(("truncate", (n - 12) * s.cs))
+
+
+def luks_lost():
+    """The extension for LUKS, and an area of zeros where its header should be."""
+    s = plain("luks-lost")
+    end = os.path.getsize(s.path)
+    s.change(("truncate", end + 16 * s.cs))
+    s.poke(crypt_method=2, **{f"refcount[{end // s.cs + k}]": 1 for k in range(16)})
+    at = s.get("header_length")
+    put(s, at, (0x0537BE77).to_bytes(4, "big") + (16).to_bytes(4, "big")
+        + end.to_bytes(8, "big") + (16 * s.cs).to_bytes(8, "big") + bytes(8))
+
+
+def lost_base():
+    subprocess.run(["cp", "healthy.qcow2", "gone.qcow2"], check=True)
+    s = Sample("lost-base", 96 * 1024, cluster=512, backing="gone.qcow2")
+    s.tag = "above"
+    s.write(2, 3)
+    s.write(100, 2)
+    os.unlink("gone.qcow2")
+
+
+def base_elsewhere():
+    """The base is on a server, where nobody looks unasked."""
+    s = Sample("base-elsewhere", 96 * 1024, cluster=512, backing="healthy.qcow2")
+    s.tag = "above"
+    s.write(2, 3)
+    run("qemu-img", "rebase", "-u", "-b", "nbd+unix:///disk?socket=/run/no-server", "-F",
+        "raw", s.path)
+
+
+def base_format():
+    """The extension that names the format becomes one that nobody knows."""
+    s = Sample("base-format", 96 * 1024, cluster=512, backing="healthy.qcow2")
+    s.tag = "above"
+    s.write(2, 3)
+    s.poke(**{"ext[backing_format].type": 0x6E6F6E65})
+
+
+def lost_data_file():
+    s = Sample("lost-data-file", 96 * 1024, cluster=512,
+               options=",data_file=gone.raw,data_file_raw=on")
+    s.write(0, 6)
+    os.unlink("gone.raw")
+
+
+def no_space():
+    """A table and its data got room at the end, the refcount of the table was not written,
+    and the last clusters were never mapped."""
+    s = tables("no-space")
+    s.poke(**{f"refcount[{s.table(11)}]": 0})
+    s.leak(4)
+
+
+def copied_flags():
+    s = tables("copied-flags")
+    s.poke(**{f"l2[{i}][{j}]": s.get(f"l2[{i}][{j}]") & ~COPIED
+              for i in range(9) for j in range(8)})
+
+
+def marked_corrupt():
+    s = plain("marked-corrupt")
+    s.poke(**{"l2[0][5]": s.get("l1[1]"), "incompatible_features": qcow2.CORRUPT})
+
+
+def tail(s, text, n=12):
+    end = -(-os.path.getsize(s.path) // s.cs) * s.cs
+    put(s, end, filled(text, n * s.cs))
+
+
+def unflushed():
+    s = Sample("unflushed", 96 * 1024, cluster=512, options=",lazy_refcounts=on")
+    s.write(0, 6)
+    s.poke(incompatible_features=qcow2.DIRTY)
+    tail(s, "written before the power went\n")
+
+
+def packed():
+    """A packed disk was given to a tool as if it were a raw one."""
+    s = Sample("packed", 96 * 1024, cluster=512)
+    data = bytes.fromhex("fd377a585a000004e6d6b446") \
+        + b"".join((k * 2654435761 % (1 << 32)).to_bytes(4, "big") for k in range(1000))
+    with open("pattern", "wb") as file:
+        file.write(data[:3584])
+    s.patterns.append("pattern")
+    s.io("write -s pattern 0 3584")
+
+
+def old_tail():
+    s = plain("old-tail")
+    tail(s, "of an older and longer image\n")
+
+
+def bloated():
+    """Two thirds of what was written is discarded again."""
+    s = Sample("bloated", 384 * 1024)
+    s.write(0, 90)
+    s.io(f"discard {4 * s.cs} {80 * s.cs}")
+    with open(s.path, "r+b") as file:       # nobody punches holes
+        file.truncate(os.path.getsize(s.path))
+
+
+def zeros_stored():
+    s = Sample("zeros-stored", 96 * 1024, cluster=512)
+    s.write(0, 6)
+    s.io(f"write -P 0 {6 * s.cs} {12 * s.cs}")
 
 SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            refcount_zero, double_data, double_table, hidden, mixed, l2_overwritten,
            l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap,
-           l1_wiped, l1_astray, two_writers, refcounts_lost, flipped_bit, wrong_type, many]
+           l1_wiped, l1_astray, two_writers, refcounts_lost, flipped_bit, wrong_type,
+           header_gone, resized_live, l1_overwritten, l2_text, l2_pages, copied_running,
+           luks_lost, lost_base, base_elsewhere, base_format, lost_data_file, no_space,
+           copied_flags, marked_corrupt, unflushed, packed, old_tail, bloated, zeros_stored,
+           many]
 
 
 def main(argv):

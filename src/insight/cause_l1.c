@@ -68,15 +68,57 @@ static uint64_t l1_entries_at(struct work *w, uint64_t cl)
     return last;
 }
 
+/* Does an entry of the L2 table in w->scratch lead to the first cluster of the active L1? */
+static bool leads_to_l1(const struct work *w, size_t *index)
+{
+    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits;
+
+    for (size_t j = 0; j < w->geo->l2_entries; j++) {
+        struct l2_entry e;
+
+        l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
+        if (l2_entry_has_host(&e) && e.host_off >> w->geo->cluster_bits == l1_cl) {
+            *index = j;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The proof of two writers: by the older L1 table at this cluster, data of the guest (at
+ * *guest_off) lies where the active one is. */
+static bool maps_l1(struct work *w, uint64_t cl, uint64_t *guest_off)
+{
+    uint64_t n = l1_entries_at(w, cl), cs = w->geo->cluster_size;
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t e;
+        size_t j;
+
+        if (!image_read_l1(w->img, cl << w->geo->cluster_bits, i, 1, &e, NULL))
+            return false;
+        e &= ENTRY_OFFSET_MASK;
+        if (!e || (e & (cs - 1)) || e >= w->geo->file_size)
+            continue;
+        if (!work_reads(w, cs))
+            return false;
+        if (source_read(w->img->src, e, w->scratch, (size_t)cs, NULL) && leads_to_l1(w, &j)) {
+            *guest_off = geo_guest_off(w->geo, i, j);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void overwritten(struct work *w)
 {
     uint64_t bad = 0, used = w->scan->stats.active.l1_used, cl, overlaps = 0;
-    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits;
+    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits, guest_off;
     struct place place;
     struct content content;
     struct map_cell cell;
     struct cause *c;
-    bool resized, old;
+    bool resized, old, proved;
 
     for (size_t i = 0; i < w->ps->n; i++) {
         const struct problem *p = &w->ps->list[i];
@@ -95,14 +137,17 @@ static void overwritten(struct work *w)
         return;
     resized = (cell.owners & OWNER_L1_ACTIVE) && (cell.owners & (OWNER_DATA | OWNER_COMPRESSED));
     old = old_l1(w, &cl);
-    resized |= old && overlaps;
+    proved = old && maps_l1(w, cl, &guest_off);
+    resized |= proved || (old && overlaps);
     c = cause_add(w, resized ? CAUSE_OF_LIVE_RESIZE : CAUSE_OF_L1_OVERWRITTEN,
                   resized && old ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
     place = work_cluster_place(w, l1_cl);
     cause_evidence(c, &place, "the L1 table holds %s", content_info(content.kind)->name);
     if (old) {
         place = work_cluster_place(w, cl);
-        cause_evidence(c, &place, "an older L1 table");
+        cause_evidence(c, &place, proved ? "an older L1 table; by it guest 0x%llx lies over the "
+                       "new one" : "an older L1 table",
+                       proved ? (unsigned long long)guest_off : 0);
     }
     /* Whatever such a table leads to is no table either: all that follows comes of it. */
     CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L1_RESERVED, PROBLEM_L2_MISALIGNED,
@@ -154,7 +199,8 @@ static void vanished(struct work *w)
 
     /* Tables of snapshots that cannot be read have no owner either. */
     if ((missing_tables(w->scan) & ~(1u << MISSING_ACTIVE_L1 | 1u << MISSING_L2)) ||
-        !missing || cause_found(w, CAUSE_OF_L1_POINTER) ||
+        !missing || (work_count(w, PROBLEM_L1_PAST_END) &&
+                     w->img->hdr.l1_table_offset >= w->geo->file_size) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
         return;
     if (w->leaked.clusters > 1)

@@ -98,14 +98,14 @@ void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
 void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 
 /* --- the families, in the order in which they claim --- */
-void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
-void causes_header(struct work *w);         /* cause_header.c */
+void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_l1(struct work *w);             /* cause_l1.c */
+void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */
-void causes_entries(struct work *w);        /* cause_entries.c: single entries */
-void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, zeros */
+void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
 void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
 void causes_sharing(struct work *w);        /* cause_sharing.c: two users of a cluster */
+void causes_entries(struct work *w);        /* cause_entries.c: single entries */
 void causes_refcounts(struct work *w);      /* cause_refcounts.c */
 void causes_lists(struct work *w);          /* cause_lists.c: snapshots, bitmaps */
 void causes_space(struct work *w);          /* cause_space.c: holes, left-overs, tails */

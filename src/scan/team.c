@@ -94,7 +94,8 @@ bool rounds_init(struct rounds *r, unsigned n, struct error *err)
 {
     r->first = 0;
     r->cursor = 0;
-    r->stop = r->failed = false;
+    r->stop = false;
+    r->failed = false;
     r->there = pthread_barrier_init(&r->barrier, NULL, n) == 0;
     return r->there || err_set(err, ERR_NOMEM, "cannot make a barrier");
 }

@@ -4,11 +4,24 @@
 #ifndef QCHECK_TESTS_FUZZ_H
 #define QCHECK_TESTS_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens the bytes as an image, scans it, and shows it in every way there is. Returns 0; what
- * must not happen ends the program. */
+/* What one input can go through. What must not happen ends the program. */
+struct fuzz_part {
+    const char *name;
+    bool image;             /* the bytes are an image, which mutate.c knows how to damage */
+    void (*run)(const uint8_t *data, size_t size);
+};
+
+/* All there are, "all" first; one without a name ends them. */
+extern const struct fuzz_part fuzz_parts[];
+
+/* The one that the environment variable FUZZ_PART names; not set: all of them. */
+const struct fuzz_part *fuzz_part(void);
+
+/* Takes the bytes through that part. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Damages an image in place where it hurts: `size` bytes, room for `max_size`. Returns the

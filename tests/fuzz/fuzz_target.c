@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The fuzz target: bytes -> image -> scan -> every report -> every view of the inspector.
+/* The fuzz target: bytes -> image -> scan -> every report -> every view of the inspector, in
+ * parts or all at once.
  *
  * Beyond crashes, leaks and time it looks for what a hostile image must not reach:
  *   - text with characters that act on a terminal,
@@ -212,46 +213,137 @@ static void stop_midway(const uint8_t *data, size_t size, unsigned choice)
     sink_free(&s);
 }
 
-static void report_all(const struct image *img, const uint8_t *data, size_t size,
-                       unsigned choice, bool as_is)
+/* An input opened as an image, with the choices that come from its bytes. */
+struct input {
+    const uint8_t *data;
+    size_t size;
+    unsigned choice;
+    bool as_is;             /* all of it can be read, and nothing was forced */
+    struct image *img;
+};
+
+static bool input_open(struct input *in, const uint8_t *data, size_t size)
 {
-    struct scan_result *scan = scan_with(img, choice % 4 == 1 ? 2 : 1, false);
+    bool sound, forced;
+    struct source *src;
+    struct image_options opt;
+
+    *in = (struct input){ .data = data, .size = size, .choice = choose(data, size) };
+    src = source_of(data, size, in->choice / 16, &sound);
+    if (!src)
+        return false;
+    forced = options_of(data, size, in->choice / 5, &opt);
+    in->as_is = sound && !forced;
+    if (image_open(src, forced ? &opt : NULL, &in->img, NULL))
+        return true;
+    source_close(src);
+    return false;
+}
+
+static void scan_part(struct input *in)
+{
+    struct scan_result *scan = scan_with(in->img, in->choice % 4 == 1 ? 2 : 1, false);
+
+    if (scan && in->as_is)
+        compare_others(in->img, scan, in->data, in->size, in->choice);
+    scan_free(scan);
+}
+
+static void report_part(struct input *in)
+{
+    struct scan_result *scan = scan_with(in->img, 1, false);
     struct sink s;
 
     sink_init(&s);
-    report_info(img, choice & 1, data, size, &s);
+    report_info(in->img, in->choice & 1, in->data, in->size, &s);
     if (scan) {
         report_check(scan, &s);
-        report_tables(scan, choice & 2, &s);
-        report_maps(scan, choice, &s);
-        report_places(scan, choice / 4, &s);
-        if (as_is)
-            compare_others(img, scan, data, size, choice);
+        report_tables(scan, in->choice & 2, &s);
+        report_maps(scan, in->choice, &s);
+        report_places(scan, in->choice / 4, &s);
     }
     scan_free(scan);
     sink_free(&s);
 }
 
+static void fuzz_scan(const uint8_t *data, size_t size)
+{
+    struct input in;
+
+    if (input_open(&in, data, size)) {
+        scan_part(&in);
+        image_close(in.img);
+    }
+}
+
+static void fuzz_reports(const uint8_t *data, size_t size)
+{
+    struct input in;
+
+    if (input_open(&in, data, size)) {
+        report_part(&in);
+        image_close(in.img);
+    }
+}
+
+static void fuzz_views(const uint8_t *data, size_t size)
+{
+    struct input in;
+
+    if (input_open(&in, data, size)) {
+        browse(in.img, in.choice);
+        image_close(in.img);
+    }
+}
+
+static void fuzz_all(const uint8_t *data, size_t size)
+{
+    struct input in;
+
+    if (!input_open(&in, data, size))
+        return;
+    scan_part(&in);
+    report_part(&in);
+    if (in.choice % 2)
+        browse(in.img, in.choice / 2);
+    if (in.choice % 8 == 4)
+        stop_midway(data, size, in.choice / 8);
+    image_close(in.img);
+}
+
+const struct fuzz_part fuzz_parts[] = {
+    { "all", true, fuzz_all },
+    { "open", true, fuzz_open },
+    { "scan", true, fuzz_scan },
+    { "reports", true, fuzz_reports },
+    { "views", true, fuzz_views },
+    { "disk", true, fuzz_disk },
+    { "repair", true, fuzz_repair },
+    { "content", false, fuzz_content },
+    { "decompress", false, fuzz_decompress },
+    { "address", false, fuzz_address },
+    { "plan-file", false, fuzz_plan_file },
+    { NULL, false, NULL },
+};
+
+const struct fuzz_part *fuzz_part(void)
+{
+    static const struct fuzz_part *part;
+    const char *name = getenv("FUZZ_PART");
+
+    if (part)
+        return part;
+    for (part = fuzz_parts; name && part->name && strcmp(part->name, name) != 0; part++)
+        ;
+    if (!part->name) {
+        fprintf(stderr, "FUZZ_PART: there is no part \"%s\"\n", name);
+        exit(1);
+    }
+    return part;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned choice = choose(data, size);
-    bool sound, forced;
-    struct source *src = source_of(data, size, choice / 16, &sound);
-    struct image_options opt;
-    struct image *img;
-
-    if (!src)
-        return 0;
-    forced = options_of(data, size, choice / 5, &opt);
-    if (!image_open(src, forced ? &opt : NULL, &img, NULL)) {
-        source_close(src);
-        return 0;
-    }
-    report_all(img, data, size, choice, sound && !forced);
-    if (choice % 2)
-        browse(img, choice / 2);
-    if (choice % 8 == 4)
-        stop_midway(data, size, choice / 8);
-    image_close(img);
+    fuzz_part()->run(data, size);
     return 0;
 }

@@ -365,6 +365,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
                           .rng = seed * UINT64_C(0x9e3779b97f4a7c15) | 1 };
     uint64_t bits;
 
+    if (!fuzz_part()->image)
+        return LLVMFuzzerMutate(data, size, max_size);
     for (int i = 0; i < 4; i++)
         any(&m);
     bits = get(&m, OFF_CLUSTER_BITS, 4);

@@ -15,6 +15,15 @@
 #define NAME            "image"
 #define PROBLEMS_KEPT   64              /* of one kind */
 
+/* Parts (parts.c) that need no scan. */
+void fuzz_open(const uint8_t *data, size_t size);
+void fuzz_decompress(const uint8_t *data, size_t size);
+void fuzz_address(const uint8_t *data, size_t size);
+void fuzz_content(const uint8_t *data, size_t size);
+void fuzz_disk(const uint8_t *data, size_t size);
+void fuzz_plan_file(const uint8_t *data, size_t size);
+void fuzz_repair(const uint8_t *data, size_t size);
+
 /* Where a report goes: looked at, and dropped. */
 struct sink {
     char *bytes;                /* owned (sink_free), OUTPUT_MAX of them */

@@ -245,6 +245,91 @@ static void a_backing_file_that_is_gone_is_told(void **state)
     builder_free(b);
 }
 
+/* An overlay with its data in another file, which has `size` bytes (0: it is gone). */
+static void with_data_file(bool written, uint64_t size, enum verdict_answer lost,
+                           enum verdict_answer open, uint64_t lost_bytes)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+
+    opt.data_file = "data.raw";
+    b = builder_new(opt);
+    if (written)
+        builder_map(b, 100);
+    img = builder_open(b);
+    img->data_there = (struct side_file){ size ? SIDE_SHORT : SIDE_MISSING, false, size };
+    x = look(img, &scan);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_DATA_FILE);
+    assert_int_equal(x->verdict.data_lost, lost);
+    assert_int_equal(x->verdict.may_open, open);
+    assert_int_equal(spans_bytes(&x->verdict.lost), lost_bytes);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void of_a_data_file_only_what_was_written_is_lost(void **state)
+{
+    (void)state;
+    with_data_file(true, 0, ANSWER_YES, ANSWER_NO, 4096);
+    with_data_file(false, 0, ANSWER_NO, ANSWER_NO, 0);
+    with_data_file(true, 100 << 12, ANSWER_YES, ANSWER_PERHAPS, 4096);
+    with_data_file(true, (100 << 12) + 512, ANSWER_YES, ANSWER_PERHAPS, 4096 - 512);
+    with_data_file(true, 101 << 12, ANSWER_NO, ANSWER_YES, 0);
+}
+
+static void nothing_is_harmless_beside_lost_data(void **state)
+{
+    struct builder *b = full();
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0x2074686520666f78);
+    builder_set_refcount(b, builder_map(b, 100) >> 12, 0);
+    builder_poke_field(b, "header", 0, "incompatible_features", 1);
+    img = builder_open(b);
+    x = look(img, &scan);
+    assert_true(x->n >= 2);
+    for (size_t i = 0; i < x->n; i++) {
+        assert_int_not_equal(x->list[i].weight, CAUSE_HARMLESS);
+        assert_null(strstr(x->list[i].text, "QEMU counts anew"));
+    }
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void what_is_lost_in_danger_and_untouched_is_the_disk(void **state)
+{
+    struct builder *b = full();
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0x2074686520666f78);
+    builder_set_refcount(b, table(b, 0) >> 12, 0);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->n; i++)
+        assert_int_equal(spans_bytes(&x->list[i].lost) + spans_bytes(&x->list[i].risk) +
+                         spans_bytes(&x->list[i].untouched), img->geo.size);
+    assert_int_equal(spans_bytes(&x->verdict.lost), img->geo.l2_span);
+    assert_int_equal(spans_bytes(&x->verdict.risk), img->geo.l2_span);
+    assert_int_equal(spans_bytes(&x->verdict.untouched), img->geo.size - 2 * img->geo.l2_span);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 static void problems_are_explained_or_left_but_never_twice(void **state)
 {
     struct builder *b = full();
@@ -329,6 +414,9 @@ int main(void)
         cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
         cmocka_unit_test(leaks_alone_are_left_overs),
         cmocka_unit_test(a_backing_file_that_is_gone_is_told),
+        cmocka_unit_test(of_a_data_file_only_what_was_written_is_lost),
+        cmocka_unit_test(nothing_is_harmless_beside_lost_data),
+        cmocka_unit_test(what_is_lost_in_danger_and_untouched_is_the_disk),
         cmocka_unit_test(problems_are_explained_or_left_but_never_twice),
         cmocka_unit_test(a_scan_that_was_stopped_gives_no_leave),
         cmocka_unit_test(every_cause_is_explained_and_has_an_id_of_its_own),

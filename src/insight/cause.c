@@ -38,7 +38,8 @@ struct cause *cause_add(struct work *w, enum cause_kind kind, enum confidence c)
         return NULL;
     }
     x->list = list;
-    list[x->n] = (struct cause){ .kind = kind, .confidence = c };
+    list[x->n] = (struct cause){ .kind = kind, .weight = cause_info(kind)->weight,
+                                 .confidence = c };
     return &list[x->n++];
 }
 
@@ -356,6 +357,7 @@ static void add_up(struct work *w)
         spans_settle(&c->lost);
         spans_settle(&c->risk);
         spans_subtract(&c->risk, &c->lost);
+        spans_rest(&c->untouched, &c->lost, &c->risk, w->geo->size);
     }
 }
 
@@ -460,6 +462,7 @@ void insight_free(struct insight *x)
         free(c->text);
         spans_free(&c->lost);
         spans_free(&c->risk);
+        spans_free(&c->untouched);
         free_steps(c->step, c->n_steps);
     }
     free(x->list);
@@ -467,6 +470,7 @@ void insight_free(struct insight *x)
     free(x->verdict.text);
     spans_free(&x->verdict.lost);
     spans_free(&x->verdict.risk);
+    spans_free(&x->verdict.untouched);
     free_steps(x->verdict.step, x->verdict.n_steps);
     free(x);
 }

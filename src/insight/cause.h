@@ -104,6 +104,8 @@ struct evidence {
 
 struct cause {
     enum cause_kind kind;
+    enum cause_weight weight;   /* what it weighs here: nothing is called harmless while
+                                   something is missing */
     enum confidence confidence;
     char *text;                 /* owned; one or two sentences with the numbers */
     struct evidence evidence[EVIDENCE_MAX];
@@ -112,7 +114,8 @@ struct cause {
     uint64_t explains[N_PROBLEMS];
     uint64_t n_explained;       /* sum of them, notes apart */
     bool about;                 /* not all records were kept: the sum is not exact */
-    struct guest_spans lost, risk;    /* guest ranges of the active layer: gone, or in danger */
+    struct guest_spans lost, risk;  /* guest ranges of the active layer: gone, or in danger */
+    struct guest_spans untouched;   /* the rest of the disk */
     char **step;                /* owned: what to do about it, in order */
     size_t n_steps;
 };
@@ -132,7 +135,7 @@ struct verdict {
     char *text;                 /* owned; the state of things in a sentence or two */
     char **step;                /* owned; numbered from 1 for people */
     size_t n_steps;
-    struct guest_spans lost, risk;
+    struct guest_spans lost, risk, untouched;
 };
 
 struct insight {

@@ -239,8 +239,8 @@ static void vanished(struct work *w)
             if (i > 65536)
                 break;
         }
-    cause_step(w, c, "Do not open the file for writing: what is not mapped counts as free, or "
-               "is freed by a repair, and would be overwritten");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, "See the tables that are left: qcheck %s, Enter on the evidence",
                buf_str(&w->name));
 }

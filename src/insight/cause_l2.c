@@ -247,10 +247,10 @@ static void overwritten(struct work *w, bool refcounts)
                n == 1 ? "s" : refcounts ? "" : "", text_size(a, c ? spans_bytes(&c->lost) : 0),
                leaks ? "; " : "", leaks ? text_group(b, leaks) : "",
                leaks ? " clusters without an owner are the data" : "");
-    cause_step(w, c, "Look for a backup or an older copy of the file: the mapping of these "
-               "ranges is in no other place of this one");
-    cause_step(w, c, "The clusters that have no owner hold the data of these ranges: keep "
-               "them. Whatever repairs leaks would free them");
+    cause_step(w, c, STEP_HANDS_OFF);
+    if (leaks)
+        cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, STEP_OLDER_COPY);
     buf_free(&words);
 }
 
@@ -348,9 +348,9 @@ static void wiped(struct work *w, const struct wiped *z)
                z->tables == 1 ? "it is all zeros" : "they are all zeros",
                text_group(a, w->leaked.clusters),
                text_size(b, spans_bytes(&z->lost_tables)), z->tables == 1 ? "it" : "they");
-    cause_step(w, c, "Do not open the file for writing, and do not repair it: both free the "
-               "clusters that have no owner, and these are the only copy of the data");
-    cause_step(w, c, "Look for a backup or an older copy of the file");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, STEP_OLDER_COPY);
 }
 
 static void zeroed_pages(struct work *w, const struct wiped *z)
@@ -371,8 +371,9 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
                "disk.", (unsigned long long)z->pages, z->pages == 1 ? "" : "s",
                z->pages == 1 ? "is" : "are", text_group(a, w->leaked.clusters),
                text_size(b, spans_bytes(&z->lost_pages)));
-    cause_step(w, c, "Do not open the file for writing, and do not repair it: both free the "
-               "clusters that have no owner, and these are the only copy of the data");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, STEP_OLDER_COPY);
 }
 
 void causes_l2(struct work *w)

@@ -75,7 +75,7 @@ static void lost(struct work *w)
                "be read, but every write would take clusters in use for free ones.",
                table ? "the refcount table or blocks of it were damaged"
                      : "whole ranges that are in use count as free");
-    cause_step(w, c, "Do not open the file for writing");
+    cause_step(w, c, STEP_HANDS_OFF);
 }
 
 /* --- one table that counts as free --- */
@@ -115,7 +115,7 @@ static void armed(struct work *w)
                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "ve",
                (unsigned long long)place.i,
                no_space ? ", and clusters at the end have no owner, as after a full disk" : "");
-    cause_step(w, c, "Do not start the guest, nor open the file for writing");
+    cause_step(w, c, STEP_HANDS_OFF);
 }
 
 /* --- behind, and just wrong --- */
@@ -135,8 +135,9 @@ static void behind(struct work *w)
     /* What has a refcount and no owner was allocated and not yet mapped. */
     if (w->leaked.clusters && w->leaked.l2 + w->leaked.l1 == 0)
         n += CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
-    cause_text(w, c, "The image was not closed in order (dirty bit)%s%s%s: QEMU counts anew when "
-               "it opens it for writing.", n ? "; " : "", n ? text_group(a, n) : "",
+    /* What QEMU does about it is added when the verdict is known (verdict.c). */
+    cause_text(w, c, "The image was not closed in order (dirty bit)%s%s%s", n ? "; " : "",
+               n ? text_group(a, n) : "",
                n == 1 ? " refcount is behind, as is usual with lazy refcounts"
                : n ? " refcounts are behind, as is usual with lazy refcounts" : "");
 }
@@ -157,7 +158,7 @@ static void wrong(struct work *w)
                "in order: the guest's data can be read, but the next write may destroy some.",
                text_group(a, zero + low), zero + low == 1 ? "" : "s",
                zero + low == 1 ? "s" : "ve");
-    cause_step(w, c, "Do not start the guest on it before the refcounts are counted anew");
+    cause_step(w, c, STEP_HANDS_OFF);
 }
 
 static void flags(struct work *w)

@@ -96,8 +96,7 @@ static void table_reused(struct work *w)
                n == 1 ? " is" : "s are",
                owners & OWNER_L1_ACTIVE ? "L1" : owners & OWNER_L2 ? "L2"
                : owners & (OWNER_REFTABLE | OWNER_REFBLOCK) ? "refcounts" : "metadata");
-    cause_step(w, c, "Do not start the guest, nor open the file for writing: the next write "
-               "may overwrite the table");
+    cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, "Look at the cluster: whether it holds a table or data tells which of "
                "the two is right (qcheck %s, Enter on the evidence)", buf_str(&w->name));
 }
@@ -177,8 +176,9 @@ static void twice(struct work *w)
                      "locks: " : "",
                text_group(a, n), n == 1 ? " is" : "s are",
                text_size(b, c ? spans_bytes(&c->lost) : 0));
-    cause_step(w, c, "Do not start the guest: each write to one of the ranges destroys the "
-               "other. A repair (on a copy or not) decides nothing, it only raises refcounts");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, "A repair, on a copy or not, decides nothing here: it only raises "
+               "refcounts");
     cause_step(w, c, "See whose the content is: both guest ranges of each cluster stand with the "
                "evidence (qcheck check --output json %s)", buf_str(&w->name));
 }

@@ -74,6 +74,13 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 #define CLAIM(w, c, match, ctx, as, ...) \
     cause_claim(w, c, (const enum problem_kind[]){ __VA_ARGS__, N_PROBLEMS }, match, ctx, as)
 
+/* Steps that several causes have: the verdict names each once. */
+#define STEP_HANDS_OFF  "Do not start the guest, nor open the file for writing"
+#define STEP_OLDER_COPY "Look for a backup or an older copy of the file: the mapping of what " \
+                        "is lost is in no other place of this one"
+#define STEP_KEEP_LEAKS "Keep the clusters that have no owner: they hold the data that is not " \
+                        "mapped. Whatever writes to the file or repairs leaks frees them"
+
 /* --- looking --- */
 
 /* Takes n bytes of what may be read; false when they are not left. */

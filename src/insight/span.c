@@ -104,6 +104,15 @@ void spans_subtract(struct guest_spans *s, const struct guest_spans *less)
     *s = out;
 }
 
+void spans_rest(struct guest_spans *s, const struct guest_spans *a, const struct guest_spans *b,
+                uint64_t disk)
+{
+    spans_add(s, 0, disk, disk);
+    spans_subtract(s, a);
+    spans_subtract(s, b);
+    s->inexact |= a->inexact || b->inexact;
+}
+
 uint64_t spans_bytes(const struct guest_spans *s)
 {
     uint64_t sum = 0;

@@ -26,6 +26,9 @@ void spans_add_all(struct guest_spans *s, const struct guest_spans *from);
 void spans_settle(struct guest_spans *s);
 /* Takes away what is in `less` (both settled). */
 void spans_subtract(struct guest_spans *s, const struct guest_spans *less);
+/* What is in neither of two (settled) on a disk of `disk` bytes; `s` is empty at first. */
+void spans_rest(struct guest_spans *s, const struct guest_spans *a, const struct guest_spans *b,
+                uint64_t disk);
 uint64_t spans_bytes(const struct guest_spans *s);        /* settled */
 void spans_free(struct guest_spans *s);
 

@@ -72,6 +72,7 @@ static void own_spans(struct work *w, struct verdict *v)
     spans_settle(&v->lost);
     spans_settle(&v->risk);
     spans_subtract(&v->risk, &v->lost);
+    spans_rest(&v->untouched, &v->lost, &v->risk, w->geo->size);
 }
 
 static bool unclaimed_loss(const struct work *w)
@@ -82,11 +83,6 @@ static bool unclaimed_loss(const struct work *w)
             insight_unexplained(w->out, (enum problem_kind)k))
             return true;
     return false;
-}
-
-static enum cause_weight weight_of(const struct cause *c)
-{
-    return cause_info(c->kind)->weight;
 }
 
 /* Whatever QEMU counts as corruption keeps from writing, but for refcounts that it counts
@@ -107,6 +103,12 @@ static bool not_seen(const struct work *w)
            w->leaked.data * 2 > w->leaked.n;
 }
 
+/* A data file that is only too short does not keep QEMU from opening the image. */
+static bool data_file_gone(const struct work *w)
+{
+    return has(w, CAUSE_OF_DATA_FILE) && w->img->data_there.state != SIDE_SHORT;
+}
+
 static void answer(struct work *w, struct verdict *v)
 {
     bool loses = false, perhaps = false, danger = false;
@@ -116,12 +118,12 @@ static void answer(struct work *w, struct verdict *v)
         const struct cause *c = &w->out->list[i];
         bool sure = c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;
 
-        if (weight_of(c) == CAUSE_LOSES) {
+        if (c->weight == CAUSE_LOSES) {
             loses |= sure;
             perhaps |= !sure;
         }
-        danger |= weight_of(c) == CAUSE_DANGER || corrupt(c);
-        v->incomplete |= weight_of(c) == CAUSE_LOSES;
+        danger |= c->weight == CAUSE_DANGER || corrupt(c);
+        v->incomplete |= c->weight == CAUSE_LOSES;
     }
     v->incomplete |= table_missing(w) || missing_tables(w->scan) || w->scan->partial || refused ||
                      not_seen(w) ||
@@ -135,8 +137,7 @@ static void answer(struct work *w, struct verdict *v)
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
                    : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED)
                    ? ANSWER_PERHAPS : ANSWER_YES;
-    v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || has(w, CAUSE_OF_DATA_FILE)
-                  ? ANSWER_NO
+    v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
 }
@@ -279,7 +280,7 @@ static void copy_first(struct work *w, struct verdict *v)
 {
     struct source_info info = source_get_info(w->img->src);
 
-    step(w, v, "Shut down every machine that uses the image, and start none on it");
+    step(w, v, "Shut down every machine that uses the image; let nothing write to it");
     if (info.kind == SOURCE_NBD)
         stepf(w, v, "Copy it before anything else: nbdcopy %s %s", buf_str(&w->name),
               buf_str(&w->copy));
@@ -336,7 +337,8 @@ static void steps(struct work *w, struct verdict *v)
         copy_first(w, v);
     for (size_t i = 0; i < w->out->n; i++)
         for (size_t k = 0; k < w->out->list[i].n_steps; k++)
-            step(w, v, w->out->list[i].step[k]);
+            if (v->may_write != ANSWER_NO || strcmp(w->out->list[i].step[k], STEP_HANDS_OFF))
+                step(w, v, w->out->list[i].step[k]);
     if (bad && v->may_write != ANSWER_YES)
         repair(w, v, true);
     else if (leaks && !bad)
@@ -352,6 +354,26 @@ static void steps(struct work *w, struct verdict *v)
                    "started");
 }
 
+/* What the verdict means for the causes: while something is missing none is harmless, and
+ * what QEMU does when it opens the image is no advice where it must not be opened. */
+static void weigh_anew(struct work *w, const struct verdict *v)
+{
+    struct cause *behind = cause_found(w, CAUSE_OF_REFCOUNTS_BEHIND);
+    char *was = behind ? behind->text : NULL;
+
+    for (size_t i = 0; i < w->out->n && v->incomplete; i++)
+        if (w->out->list[i].weight == CAUSE_HARMLESS)
+            w->out->list[i].weight = CAUSE_LEAD;
+    if (!was)
+        return;
+    behind->text = NULL;
+    cause_text(w, behind, v->may_write != ANSWER_NO
+               ? "%s: QEMU counts anew when it opens the image for writing."
+               : "%s. QEMU would count anew when it opens the image for writing; but that must "
+                 "not be, for what else is found.", was);
+    free(was);
+}
+
 bool verdict_make(struct work *w)
 {
     struct verdict *v = &w->out->verdict;
@@ -359,6 +381,7 @@ bool verdict_make(struct work *w)
 
     own_spans(w, v);
     answer(w, v);
+    weigh_anew(w, v);
     words(w, v, &text);
     v->text = strdup(buf_str(&text));
     buf_free(&text);

@@ -66,7 +66,7 @@ static void cause_lines(const struct insight *x, size_t i, struct out *out)
     struct buf b = BUF_INIT;
     char mark[24], a[TEXT_NUM];
 
-    buf_printf(&b, "%s (%s, %s; %s)", info->title, cause_weight_name(info->weight),
+    buf_printf(&b, "%s (%s, %s; %s)", info->title, cause_weight_name(c->weight),
                confidence_name(c->confidence), info->id);
     snprintf(mark, sizeof mark, "%zu. ", i + 1);
     paragraph(out, 5, mark, buf_str(&b));
@@ -74,6 +74,8 @@ static void cause_lines(const struct insight *x, size_t i, struct out *out)
     evidence_text(c, out);
     spans_text("Lost", &c->lost, out);
     spans_text("In danger", &c->risk, out);
+    if (c->lost.n || c->risk.n)
+        spans_text("Untouched", &c->untouched, out);
     if (c->n_explained)
         out_printf(out, "     Explains %s%s problem%s.\n", c->about ? "about " : "",
                    text_group(a, c->n_explained), c->n_explained == 1 ? "" : "s");
@@ -143,6 +145,7 @@ static void verdict_json(const struct verdict *v, struct jw *j)
     jw_bool(j, "incomplete", v->incomplete);
     spans_json(j, "lost", &v->lost);
     spans_json(j, "in-danger", &v->risk);
+    spans_json(j, "untouched", &v->untouched);
     steps_json(j, v->step, v->n_steps);
     jw_close(j);
 }
@@ -176,7 +179,7 @@ static void cause_json(const struct cause *c, struct jw *j)
 
     jw_object(j, NULL);
     jw_text(j, "id", info->id);
-    jw_text(j, "weight", cause_weight_name(info->weight));
+    jw_text(j, "weight", cause_weight_name(c->weight));
     jw_text(j, "confidence", confidence_name(c->confidence));
     jw_text(j, "title", info->title);
     jw_text(j, "text", c->text ? c->text : info->happened);
@@ -195,6 +198,7 @@ static void cause_json(const struct cause *c, struct jw *j)
     jw_bool(j, "exact", !c->about);
     spans_json(j, "lost", &c->lost);
     spans_json(j, "in-danger", &c->risk);
+    spans_json(j, "untouched", &c->untouched);
     steps_json(j, c->step, c->n_steps);
     jw_close(j);
 }

@@ -17,7 +17,7 @@ unsigned overview_cause_role(const struct cause *c)
         [CAUSE_LEAD] = SEV_WARNING, [CAUSE_HARMLESS] = SEV_NOTE,
     };
 
-    return ROLE_SEV + severity[cause_info(c->kind)->weight];
+    return ROLE_SEV + severity[c->weight];
 }
 
 /* What to do now, in order. */

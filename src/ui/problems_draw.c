@@ -47,7 +47,7 @@ static struct problem_group group_of(const struct problems_view *v, uint64_t i)
         const struct cause *cause = &v->insight->list[c->cause - 1];
 
         g.role = overview_cause_role(cause);
-        g.mark = cause_info(cause->kind)->weight <= CAUSE_DANGER ? "\u25cf" : "\u25cb";
+        g.mark = cause->weight <= CAUSE_DANGER ? "\u25cf" : "\u25cb";
         g.title = cause_info(cause->kind)->title;
         g.note = confidence_name(cause->confidence);
         g.count = cause->n_explained;

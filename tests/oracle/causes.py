@@ -75,6 +75,16 @@ def contradictions(report):
          "leaks only, and lost")
     rule("Clean" in verdict["text"]
          and (own["counts"]["corruption"] or own["counts"]["leak"]), "clean, with problems")
+    rule(verdict["incomplete"] and "harmless" in weights, "harmless beside something missing")
+    rule(write == "no" and any("counts anew when" in w for w in words),
+         "not written to, and QEMU counts anew")
+    rule(len({w.split(":")[0] for w in verdict["next-steps"]}) < len(verdict["next-steps"]),
+         "a step twice")
+    sizes = set()
+    for cause in [verdict, *own["causes"]]:
+        parts = [cause[k]["bytes"] for k in ("lost", "in-danger", "untouched")]
+        sizes.add(sum(parts))
+    rule(len(sizes) > 1, "lost, in danger and untouched are not one disk")
     rule(repair and any("snapshots" in w and "delete" in w for w in words),
          "a repair that deletes snapshots")
     rule(own["explained"] + own["unexplained"] != sum(own["counts"].values()) - notes,

@@ -119,6 +119,7 @@ static bool open_layer(struct chain_layer *l, const char *format, struct error *
         l->format = "qcow2";
         if (image_open(src, NULL, &l->img, &why)) {
             l->size = l->img->geo.size;
+            image_keep_active(l->img);      /* a chain costs no more than its longest file */
             return true;
         }
         source_close(src);

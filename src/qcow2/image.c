@@ -151,19 +151,31 @@ bool image_open(struct source *src, const struct image_options *opt, struct imag
     return true;
 }
 
-void image_close(struct image *img)
+void image_keep_active(struct image *img)
 {
-    if (!img)
-        return;
-    extensions_free(&img->ext);
     snapshots_free(&img->snaps);
     bitmaps_free(&img->bitmaps);
     structures_free(&img->structures);
     free(img->head);
+    free(img->reftable);
+    img->snaps = (struct snapshots){ 0 };
+    img->bitmaps = (struct bitmaps){ 0 };
+    img->structures = (struct structures){ 0 };
+    img->head = NULL;
+    img->head_len = img->head_got = 0;
+    img->reftable = NULL;
+    img->reftable_n = 0;
+}
+
+void image_close(struct image *img)
+{
+    if (!img)
+        return;
+    image_keep_active(img);
+    extensions_free(&img->ext);
     free(img->backing_file);
     free(img->backing_format);
     free(img->data_file);
-    free(img->reftable);
     source_close(img->src);
     free(img);
 }

@@ -74,6 +74,9 @@ struct image {
  * nothing can be guessed (the message says what the file is instead, or what to try). */
 bool image_open(struct source *src, const struct image_options *opt, struct image **out,
                 struct error *err);
+/* Lets go of what only the image's own scan needs: snapshots, bitmaps, refcount table, first
+ * cluster. What is left is enough to read the disk of the active layer. */
+void image_keep_active(struct image *img);
 void image_close(struct image *img);        /* accepts NULL */
 
 #define LAYER_ACTIVE    0       /* `layer`: the active layer; k > 0: snapshot number k - 1 */

@@ -57,7 +57,8 @@ static uint64_t image_bytes(const struct image *img)
     const uint64_t text = 64;               /* of names, at least */
 
     return img->snaps.n * (sizeof *img->snaps.list + text)
-        + img->bitmaps.n * (sizeof *img->bitmaps.list + text) + img->reftable_n * 9;
+        + img->bitmaps.n * (sizeof *img->bitmaps.list + text) + img->reftable_n * 9
+        + img->structures.n * sizeof *img->structures.list + img->head_len;
 }
 
 void memory_share_out(struct engine *e, const struct scan_options *opt)

@@ -193,9 +193,13 @@ WIDE = (long_tables, scattered)     # the book alone is more than 16 MiB allow
 
 def check(path, *options):
     """Memory (bytes), exit status, JSON, messages."""
+    return command("check", path, "--output=json", "--progress=none", *options)
+
+
+def command(name, path, *options):
     result = path + ".measured"
-    run = subprocess.run([measure, result, program, "check", "--output=json",
-                          "--progress=none", *options, path], capture_output=True)
+    run = subprocess.run([measure, result, program, name, *options, path],
+                         capture_output=True)
     with open(result) as f:
         figures = f.read().split()
     return int(figures[3]) * 1024, int(figures[4]), run.stdout, run.stderr.decode()
@@ -263,6 +267,25 @@ def try_case(case, path):
     return None
 
 
+def chain(folder, n=12):
+    """A chain of images with 60,000 snapshots each takes no more than one of them."""
+    for k in range(n):
+        i = Image(os.path.join(folder, f"chain{k}"), 16)
+        base = f"chain{k + 1}".encode()
+        entries = snapshot(3 * i.cluster, 2, 1) * 60000
+        i.header(3 * i.cluster, 2, (60000, 4 * i.cluster))
+        i.put(8, struct.pack(">QI", 512, len(base)))
+        i.put(512, base)
+        i.put(4 * i.cluster, entries)
+        i.end(i.round(4 * i.cluster + len(entries)))
+    one = command("info", os.path.join(folder, f"chain{n - 1}"))[0]
+    memory, status, text, messages = command("info", os.path.join(folder, "chain0"), "--backing")
+    if status or f"chain{n - 1}".encode() not in text:
+        fail(chain, f"status {status}: {messages}")
+    elif memory > 2.5 * one and not sanitized:
+        fail(chain, f"{memory} bytes of memory for {n} files, {one} for one")
+
+
 wanted = sys.argv[3:]
 with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as folder:
     for one in CASES:
@@ -270,6 +293,8 @@ with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as folder:
         if not wanted or one.__name__ in wanted:
             try_case(one, name)
             os.unlink(name)
+    if not wanted or "chain" in wanted:
+        chain(folder)
 if not wanted and not short_ones:
     print("nothing was short of memory")
     bad += 1

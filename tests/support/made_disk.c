@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "support/made_disk.h"
 
@@ -28,6 +29,7 @@ struct made_disk made_disk(const char *tool, const char *command, size_t mib)
     char *script = NULL;
     FILE *out;
     size_t have;
+    int status;
 
     if (asprintf(&script, "PATH=$PATH:/sbin:/usr/sbin; command -v %s >/dev/null || exit 77;"
                  "dir=$(mktemp -d) && trap 'rm -r \"$dir\"' EXIT && export LC_ALL=C root=\"$dir/root\" "
@@ -39,13 +41,15 @@ struct made_disk made_disk(const char *tool, const char *command, size_t mib)
     if (!d.bytes || !out)
         abort();
     have = fread(d.bytes + MADE_START, 1, d.size - MADE_START, out);
-    if (pclose(out) || have != d.size - MADE_START) {
+    status = pclose(out);
+    free(script);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         made_disk_free(&d);
-        free(script);
-        print_message("%s is missing, or failed\n", tool);
+        print_message("%s is missing\n", tool);
         skip();
     }
-    free(script);
+    if (status || have != d.size - MADE_START)
+        fail_msg("cannot run: %s", command);
     return d;
 }
 

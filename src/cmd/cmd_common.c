@@ -244,10 +244,13 @@ bool open_image_reading(const struct settings *s, const char *name, struct image
     return open_in(enter_sandbox_reading, s, name, out, err);
 }
 
-bool open_image_writing(const struct settings *s, const char *name, struct image **out,
-                        struct error *err)
+bool open_source_writing(const struct settings *s, const char *name, struct source **out,
+                         struct error *err)
 {
-    return open_in(enter_sandbox_writing, s, name, out, err);
+    if (!open_source(s, name, out, err))
+        return false;
+    enter_sandbox_writing(s);
+    return true;
 }
 
 bool open_image(const struct settings *s, const char *name, struct image **out,

@@ -36,9 +36,10 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
  * good, nothing else. */
 bool open_image_reading(const struct settings *s, const char *name, struct image **out,
                         struct error *err);
-/* The same in the sandbox of commands that write a file, which is open already. */
-bool open_image_writing(const struct settings *s, const char *name, struct image **out,
-                        struct error *err);
+/* The bytes alone, in the sandbox of commands that write a file, which is open already: a
+ * rescue works on what is no image any more. */
+bool open_source_writing(const struct settings *s, const char *name, struct source **out,
+                         struct error *err);
 void enter_sandbox(const struct settings *s);
 void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 

@@ -12,6 +12,7 @@
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
 #include "plan/planner.h"
+#include "plan/rescue/shape.h"
 #include "report/plan_report.h"
 
 /* The words of the command line: goals, each with the NAME=VALUE that follow it, and the image
@@ -64,9 +65,24 @@ static bool open_files(const struct settings *s, struct donors *f)
     return true;
 }
 
+/* A rescue works on what is no image any more; everything else on one. */
+static bool open_trial(const struct settings *s, struct source *src, struct plan *plan,
+                       struct trial **t, struct error *err)
+{
+    const struct trial_options how = {
+        .image = s->image,
+        .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
+    };
+    struct planner_options opt;
+
+    if (asked_for(s, "rescue", &opt))
+        return rescue_open(src, &how, plan, t, err);
+    return trial_open(src, &how, NULL, t, err);
+}
+
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
 static bool make_plan(const struct settings *s, const struct donors *files,
-                      const struct image *img, struct plan *plan, struct trial **t,
+                      struct source *src, struct plan *plan, struct trial **t,
                       struct error *err)
 {
     struct planner_options opt = {
@@ -74,20 +90,17 @@ static bool make_plan(const struct settings *s, const struct donors *files,
         .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
             : ENTRIES_PROVE,
         .file = files->list, .n_files = files->n,
-    };
-    const struct trial_options how = {
-        .image = s->image,
-        .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
+        .deep = s->deep,
     };
 
-    if (!trial_open(img->src, &how, NULL, t, err))
+    if (!open_trial(s, src, plan, t, err))
         return false;
     for (size_t i = 0; plan_goal_at(i); i++)
         if (asked_for(s, plan_goal_at(i)->name, &opt)
             && !planner_run(plan, *t, plan_goal_at(i)->name, &opt, err))
             return false;
     planner_note_outcome(plan, *t);
-    return plan_fingerprint(plan, img->src, err);
+    return plan_fingerprint(plan, src, err);
 }
 
 static bool save_plan(const struct plan *plan, struct sink *sink, struct error *err)
@@ -103,7 +116,7 @@ static bool save_plan(const struct plan *plan, struct sink *sink, struct error *
 static int make_and_tell(const struct settings *s, const char *name, struct sink *sink)
 {
     struct out out = { stdout, 0 };
-    struct image *img = NULL;
+    struct source *src = NULL;
     struct trial *t = NULL;
     struct plan plan = { 0 };
     struct donors files;
@@ -112,11 +125,11 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
 
     if (!open_files(s, &files))
         return STATUS_FAILED;
-    if (!open_image_writing(s, name, &img, &err)) {
+    if (!open_source_writing(s, name, &src, &err)) {
         message_error(name, &err);
         goto out;
     }
-    if (!make_plan(s, &files, img, &plan, &t, &err)) {
+    if (!make_plan(s, &files, src, &plan, &t, &err)) {
         message_error(name, &err);
         goto out;
     }
@@ -125,12 +138,12 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
         message_error(s->plan_output, &err);
         goto out;
     }
-    plan_report(&plan, img, t, s->plan_output, &out);
+    plan_report(&plan, source_size(src), t, s->plan_output, &out);
     status = STATUS_CLEAN;
 out:
     plan_free(&plan);
     trial_close(t);
-    image_close(img);
+    source_close(src);
     close_files(&files);
     return finish(&out, status);
 }

@@ -221,6 +221,8 @@ static const struct opt plan_opts[] = {
       "others (prove, default), give up the others (zero), or mend only what reads the same "
       "(leave)" },
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
+    { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
+      "rescue: look at clusters of refcount 0 as well, which may hold old data" },
 };
 static const struct opt_group plan = { "Plan", ROWS(plan_opts) };
 
@@ -315,7 +317,9 @@ static const struct command commands[] = {
     { "plan", "GOAL [NAME=VALUE]... [OPTION]... IMAGE", "plan changes and see what comes of them",
       "Plans what each GOAL asks for, and says what every step does, mends and costs; "
       "several goals are taken in the best order. Goals: repair (all that the findings call "
-      "for), header (lost or wrong values that the tables prove), flags (dirty=off, corrupt=off, "
+      "for), header (lost or wrong values that the tables prove), rescue (what a lost header, L1 "
+      "or L2 table referred to is found by its content and put back; each placement says how "
+      "sure it is and why), flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (any header field, L2[3][77] "
       "or offset =VALUE), entries (of L1, L2 and bitmap tables that are not valid or lead "
       "nowhere), reused (clusters with two owners), "
@@ -326,7 +330,8 @@ static const struct command commands[] = {
       "refcounts (raise those that are too low, replace blocks and tables "
       "that are lost), leaks (free what nobody uses), copied (flags that do not fit the "
       "refcounts). Nothing is written but the plan.",
-      "repair|header|flags|backing|set|entries|reused|snapshots|bitmaps|discard|resize|compact|"
+      "repair|header|rescue|flags|backing|set|entries|reused|snapshots|bitmaps|discard|resize|"
+      "compact|"
       "refcounts|leaks|copied",
       { &plan, &image, &scan, &general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",

@@ -11,6 +11,7 @@
 
 static const struct plan_goal goals[] = {
     { "header", "header values that are lost or wrong, where the tables prove others" },
+    { "rescue", "what tables that are lost referred to, found by its content" },
     { "flags", "dirty, corrupt and lazy refcounts, by name" },
     { "backing", "the name and format of the backing file" },
     { "set", "any field, entry or byte, by hand" },

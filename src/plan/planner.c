@@ -234,6 +234,8 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_repair(plan, t, opt, err);
     if (strcmp(goal, "header") == 0)
         return planner_header(plan, t, opt, err);
+    if (strcmp(goal, "rescue") == 0)
+        return planner_rescue(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
             return planner_run_fn(plan, t, goal, planners[i].fn, opt, err);

@@ -24,6 +24,7 @@ struct planner_options {
     enum entries_mode entries;
     const struct planner_file *file;    /* those that the arguments name; borrowed */
     size_t n_files;
+    bool deep;                  /* rescue: also what has long been given up */
 };
 
 /* The file that an argument of "set" copies from, OFFSET=@FROM+LENGTH:FILE; NULL: none. */
@@ -80,6 +81,10 @@ bool planner_header_broken(struct plan *plan, struct trial *t,
  * which each rests on those before it. No step gives up guest data unless accept_loss says
  * so; what stays as it is, is told in plan->left. */
 bool planner_repair(struct plan *plan, struct trial *t, const struct planner_options *opt,
+                    struct error *err);
+
+/* Plans "rescue" (rescue/): puts back what tables that are lost referred to. */
+bool planner_rescue(struct plan *plan, struct trial *t, const struct planner_options *opt,
                     struct error *err);
 
 /* Notes what QEMU's check says of the trial, which has all steps of the plan. */

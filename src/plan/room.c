@@ -210,7 +210,7 @@ bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err
         if (!at_the_end(s, n, &first, &none, err))
             return false;
         if (none) {
-            if (!find_inside(s, n, false, &first))
+            if (s->only_empty || !find_inside(s, n, false, &first))
                 return err_set(err, ERR_LIMIT, "no room for %llu more clusters, and the "
                                "%s cannot grow", (unsigned long long)n,
                                s->may_grow ? "file" : "device");

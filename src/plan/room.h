@@ -17,6 +17,7 @@ struct room {
     unsigned looked;                /* clusters read to see whether they are zeros */
     uint64_t end_cl;                /* where the file ends, with what was taken */
     bool may_grow;                  /* false for block devices */
+    bool only_empty;                /* set after room_init: never clusters that hold something */
     uint8_t *beyond;               /* owned: a byte for each cluster after the end of the
                                        file as it is, 1: something points there already */
     struct room_run *run;          /* owned: what was taken, in rising order */

@@ -73,7 +73,7 @@ static void print_outcome(const struct trial *after, uint64_t size_before, struc
     out_printf(out, ".\n");
 }
 
-void plan_report(const struct plan *plan, const struct image *before,
+void plan_report(const struct plan *plan, uint64_t size_before,
                  const struct trial *after, const char *file, struct out *out)
 {
     if (!plan->n) {
@@ -86,7 +86,7 @@ void plan_report(const struct plan *plan, const struct image *before,
         print_step(&plan->step[i], i + 1, out);
     if (plan->left)
         out_printf(out, "\nLeft as it is: %s\n", plan->left);
-    print_outcome(after, source_size(before->src), out);
+    print_outcome(after, size_before, out);
     if (file)
         out_printf(out, "The plan is in %s. Nothing was changed; qcheck apply carries it out.\n",
                    file);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Which part of the disk an L2 table maps, by blocks below it that bear their own address. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "plan/rescue/salvage.h"
+
+/* A cluster that a table maps. */
+struct mapped { uint32_t table, entry; };
+
+struct voting {
+    struct salvage *s;
+    struct orphans cands;           /* what the tables map, as candidates */
+    struct mapped *from;            /* owned: by candidate */
+    size_t from_cap;
+};
+
+static bool add_mapped(struct voting *v, const struct l2_entry *e, size_t table, size_t entry,
+                       struct error *err)
+{
+    const struct orphan one = {
+        .off = e->host_off, .len = e->host_len,
+        .kind = e->type == L2_COMPRESSED ? ORPHAN_STREAM : ORPHAN_DATA,
+    };
+
+    if (v->cands.n == v->from_cap) {
+        size_t cap = v->from_cap ? v->from_cap * 2 : 1024;
+        struct mapped *from = realloc(v->from, cap * sizeof *from);
+
+        if (!from)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        v->from = from;
+        v->from_cap = cap;
+    }
+    v->from[v->cands.n] = (struct mapped){ (uint32_t)table, (uint32_t)entry };
+    return orphans_add(&v->cands, &one, err);
+}
+
+static bool add_table(struct voting *v, uint64_t l2_off, size_t table, uint8_t *bytes,
+                      struct error *err)
+{
+    const struct geometry *geo = &v->s->t->img->geo;
+
+    if (!source_read(v->s->t->img->src, l2_off, bytes, (size_t)geo->cluster_size, NULL))
+        return true;
+    for (size_t i = 0; i < geo->l2_entries; i++) {
+        struct l2_entry e;
+
+        l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
+        if (!e.raw || !l2_entry_possible(geo, &e)
+            || (e.type != L2_NORMAL && e.type != L2_COMPRESSED))
+            continue;
+        if (!add_mapped(v, &e, table, i, err))
+            return false;
+    }
+    return true;
+}
+
+/* Votes of one table for one index. */
+struct ballot { uint32_t table; int64_t index; };
+
+static int by_table(const void *a, const void *b)
+{
+    const struct ballot *x = a, *y = b;
+
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* The index with most votes, of a table for which more speaks than for all others. */
+static void count_votes(struct ballot *b, size_t n, int64_t *index)
+{
+    if (n)
+        qsort(b, n, sizeof *b, by_table);
+    for (size_t i = 0; i < n;) {
+        size_t best = 0, all = 0, table = b[i].table;
+        int64_t which = -1;
+
+        while (i < n && b[i].table == table) {
+            size_t same = 0;
+
+            while (i + same < n && b[i + same].table == table
+                   && b[i + same].index == b[i].index)
+                same++;
+            if (same > best) {
+                best = same;
+                which = b[i].index;
+            }
+            all += same;
+            i += same;
+        }
+        if (best * 2 > all)
+            index[table] = which;
+    }
+}
+
+static bool collect_votes(struct voting *v, struct rescue_guest *g, int64_t *index,
+                          struct error *err)
+{
+    uint64_t per = v->s->t->img->geo.l2_entries;
+    struct ballot *b = calloc(v->cands.n + 1, sizeof *b);
+    struct rescue_pin pin;
+    size_t n = 0;
+
+    if (!b)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < v->cands.n; i++)
+        if (rescue_pinned(g, i, &pin) && pin.sure >= SURE_LIKELY
+            && pin.guest_cl % per == v->from[i].entry)
+            b[n++] = (struct ballot){ v->from[i].table, (int64_t)(pin.guest_cl / per) };
+    count_votes(b, n, index);
+    free(b);
+    return true;
+}
+
+static bool ask(struct voting *v, struct rescue_guest *g, struct orphan_reader *r,
+                struct error *err)
+{
+    struct rescue_asking *a = NULL;
+    uint8_t *bytes = malloc(rescue_cluster(g));
+    _Atomic bool *cancel = v->s->t->opt.progress ? &v->s->t->opt.progress->cancel : NULL;
+    bool news, ok = bytes && rescue_ask_begin(g, RESCUE_WITNESSES, &a, err);
+
+    if (!bytes)
+        err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; ok && i < v->cands.n && !salvage_stopped(v->s->t); i++)
+        if (orphan_read(r, i, bytes, NULL))
+            ok = rescue_ask_look(a, i, bytes, err);
+    ok = ok && rescue_ask_reason(a, cancel, &news, err);
+    rescue_ask_end(a);
+    free(bytes);
+    return ok;
+}
+
+bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t guest_size,
+             int64_t *index, struct error *err)
+{
+    const struct image *img = s->t->img;
+    struct voting v = { .s = s };
+    struct orphan_reader reader = { 0 };
+    const struct rescue_store store = { &reader, orphan_read, NULL };
+    struct rescue_guest *g = NULL;
+    uint8_t *bytes = malloc((size_t)img->geo.cluster_size);
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < n; i++)
+        ok = add_table(&v, table_off[i], i, bytes, err);
+    ok = ok && orphan_reader_init(&reader, img, v.cands.list, err)
+        && rescue_new(&store, guest_size, (uint32_t)img->geo.cluster_size, v.cands.n, &g, err)
+        && (rescue_lose(g, 0, rescue_clusters(g)) || err_set(err, ERR_NOMEM, "out of memory"))
+        && ask(&v, g, &reader, err) && collect_votes(&v, g, index, err);
+    rescue_free(g);
+    orphan_reader_free(&reader);
+    orphans_free(&v.cands);
+    free(v.from);
+    free(bytes);
+    return ok;
+}

@@ -8,5 +8,6 @@ for tool in qemu-img qemu-io "$PYTHON"; do
     command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
 causes=$top_srcdir/tests/oracle/causes.py
-"$PYTHON" -B "$causes" sound 60 && "$PYTHON" -B "$causes" damaged 48 &&
+"$PYTHON" -B "$causes" sound 120 && "$PYTHON" -B "$causes" damaged 48 &&
+    "$PYTHON" -B "$causes" crafted 136 &&
     "$PYTHON" -B "$causes" contradictions 200

@@ -54,6 +54,7 @@ enum cause_weight {
     X(ARMED_TABLE, "armed-table", DANGER) \
     X(REFCOUNTS_LOST, "refcounts-lost", DANGER) \
     X(NO_SPACE, "no-space", DANGER) \
+    X(UNFLUSHED, "unflushed-tables", LEAD) \
     X(REFCOUNTS_BEHIND, "refcounts-behind", HARMLESS) \
     X(REFCOUNTS_WRONG, "refcounts-wrong", DANGER) \
     X(COPIED_FLAGS, "copied-flags", DANGER) \
@@ -64,7 +65,6 @@ enum cause_weight {
     X(SNAPSHOTS_AND_BITMAP, "snapshots-and-bitmap", LEAD) \
     X(BASE_NOT_SEEN, "base-not-seen", LEAD) \
     X(BASE_FORMAT, "base-format", LEAD) \
-    X(UNFLUSHED, "unflushed-tables", LEAD) \
     X(GUEST_IS_FILE, "guest-is-a-file", LEAD) \
     X(HOST_HOLES, "host-holes", LEAD) \
     X(LEFT_OVERS, "left-overs", HARMLESS) \

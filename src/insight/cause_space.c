@@ -7,7 +7,8 @@
 #include "insight/cause_work.h"
 
 #define HOLES_MAX 65536         /* runs of mapped clusters looked at */
-#define BLOAT_MIN (64 << 10)    /* bytes of free space that are worth a word */
+#define BLOAT_MIN (64 << 10)    /* bytes of free space that may be worth a word */
+#define BLOAT_ANY (1 << 20)     /* ... that are worth one even when not most of the file */
 
 /* --- holes of the host file under mapped data --- */
 
@@ -184,7 +185,8 @@ static void bloated(struct work *w)
     for (int k = 0; k < N_CLASSES; k++)
         if (class_info((enum cluster_class)k)->guest)
             live += w->scan->stats.class_clusters[k];
-    if (w->ps->n || vacant << w->geo->cluster_bits < BLOAT_MIN || vacant < live / 2)
+    if (w->ps->n || vacant << w->geo->cluster_bits < BLOAT_MIN || vacant < live / 2 ||
+        (vacant << w->geo->cluster_bits < BLOAT_ANY && vacant / 4 < live))
         return;
     c = cause_add(w, CAUSE_OF_BLOATED, CONFIDENCE_CERTAIN);
     cause_text(w, c, "%s of the file are free space between what is in use (%s).",

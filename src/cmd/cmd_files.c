@@ -23,7 +23,7 @@ struct files_work {
     struct guest_ranges range[N_LACKS];
     struct scan_progress *scanning;
     struct volumes volumes;
-    struct files_list list;
+    struct volume_items list;
     struct out *out;
     struct jw *json;                /* NULL: text */
     _Atomic uint64_t permille;
@@ -97,7 +97,7 @@ static bool keep_item(void *ctx, const struct volume_item *item)
 {
     struct files_work *w = ctx;
 
-    if (!files_list_add(&w->list, item))
+    if (!volume_items_add(&w->list, item))
         w->no_memory = true;
     return !w->no_memory;
 }
@@ -206,7 +206,7 @@ static int files_image(const struct settings *s, const char *name,
         begin_json(&w, &json, name);
     if (ok) {
         ok = look(&w, &err);
-        files_list_sort(&w.list);
+        volume_items_sort(&w.list);
         tell(&w, at);
         tell_cut(&w, name);
     }
@@ -214,7 +214,7 @@ static int files_image(const struct settings *s, const char *name,
         message_error(name, &err);
     else
         status = !s->at && w.range[LACK_LOST].bytes ? STATUS_CORRUPT : STATUS_CLEAN;
-    files_list_free(&w.list);
+    volume_items_free(&w.list);
     volumes_free(&w.volumes);
     for (int i = 0; i < N_LACKS; i++)
         guest_ranges_free(&w.range[i]);

@@ -10,122 +10,7 @@
 
 #include "base/text.h"
 
-/* --- the list --- */
-
-bool files_list_add(struct files_list *l, const struct volume_item *item)
-{
-    if (l->n == FILES_KEPT_MAX) {
-        l->left_out++;
-        return true;
-    }
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 64;
-        struct volume_item *list = realloc(l->item, cap * sizeof *list);
-
-        if (!list)
-            return false;
-        l->item = list;
-        l->cap = cap;
-    }
-    l->item[l->n] = *item;
-    l->item[l->n].path = strdup(item->path);
-    return l->item[l->n++].path;
-}
-
-static int worst_first(const void *a, const void *b)
-{
-    const struct volume_item *x = a, *y = b;
-
-    for (int i = 0; i < N_LACKS; i++)
-        if (x->lack[i] != y->lack[i])
-            return x->lack[i] > y->lack[i] ? -1 : 1;
-    if (x->volume != y->volume)
-        return x->volume < y->volume ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-void files_list_sort(struct files_list *l)
-{
-    if (l->n)
-        qsort(l->item, l->n, sizeof *l->item, worst_first);
-}
-
-void files_list_free(struct files_list *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        free((void *)(uintptr_t)l->item[i].path);
-    free(l->item);
-    *l = (struct files_list)FILES_LIST_INIT;
-}
-
-/* --- words --- */
-
-static void part_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
-{
-    const struct volume *vol = &v->list[item->volume];
-    bool ntfs = strcmp(vol->type, "ntfs") == 0;
-    char n[TEXT_NUM];
-
-    text_group(n, item->count);
-    switch (item->kind) {
-    case ITEM_SUPER:
-        buf_puts(out, ntfs ? "boot sector or copy of the file table"
-                           : "super block and group descriptors, or copies of them");
-        break;
-    case ITEM_BITMAP:
-        buf_puts(out, ntfs ? "bitmap of clusters" : "bitmaps of blocks and inodes");
-        break;
-    case ITEM_INODES:
-        if (ntfs)
-            buf_printf(out, "%s file records", n);
-        else
-            buf_printf(out, "%s inodes of group %" PRIu64, n, item->id);
-        break;
-    case ITEM_JOURNAL:
-        buf_puts(out, "the journal");
-        break;
-    case ITEM_FREE:
-        buf_puts(out, "free space");
-        break;
-    case ITEM_UNKNOWN:
-        buf_puts(out, "owner unknown: inodes or bitmaps are lost");
-        break;
-    case ITEM_OUTSIDE:
-        buf_puts(out, v->n > 1 ? "outside all partitions" : "no file system");
-        break;
-    default:
-        if (strcmp(vol->type, "LVM2_member") == 0)
-            buf_puts(out, "outside all logical volumes");
-        else if (vol->type[0])
-            text_visible(out, vol->type, strlen(vol->type));
-        else
-            buf_puts(out, "not recognised");
-        break;
-    }
-}
-
-static bool has_path(const struct volume_item *item)
-{
-    return item->kind <= ITEM_OTHER;
-}
-
-void files_item_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
-{
-    const struct volume *vol = &v->list[item->volume];
-
-    text_visible(out, vol->name, strlen(vol->name));
-    buf_puts(out, ": ");
-    if (has_path(item))
-        text_visible(out, item->path, strlen(item->path));
-    else
-        part_text(v, item, out);
-    if (item->kind == ITEM_DIRECTORY)
-        buf_puts(out, " (directory)");
-    if (item->flags & ITEM_INODE_LOST)
-        buf_puts(out, " (its inode is lost)");
-    if (item->flags & ITEM_MAP_LOST)
-        buf_puts(out, " (part of its block map is lost)");
-}
+/* --- text --- */
 
 static void put_size(struct out *out, uint64_t bytes, int width)
 {
@@ -136,8 +21,6 @@ static void put_size(struct out *out, uint64_t bytes, int width)
     else
         out_printf(out, "%*s", width, text_size(n, bytes));
 }
-
-/* --- text --- */
 
 static unsigned depth_of(const struct volumes *v, size_t i)
 {
@@ -216,12 +99,12 @@ static void lacking_line(const struct volumes *v, const struct volume_item *item
     }
     out_puts(out, " ");
     put_size(out, item->size, 11);
-    files_item_text(v, item, &text);
+    volume_item_text(v, item, &text);
     out_printf(out, "  %s\n", buf_str(&text));
     buf_free(&text);
 }
 
-void files_lacking(const struct volumes *v, const struct files_list *l, bool unmapped,
+void files_lacking(const struct volumes *v, const struct volume_items *l, bool unmapped,
                    struct out *out)
 {
     char n[TEXT_NUM];
@@ -244,13 +127,13 @@ void files_line(const struct volumes *v, const struct volume_item *item, struct 
 {
     struct buf text = BUF_INIT;
 
-    if (!has_path(item))
+    if (!volume_item_has_path(item))
         return;
     if (item->size == NO_ADDRESS)
         out_printf(out, "%15s", "-");
     else
         out_printf(out, "%15" PRIu64, item->size);
-    files_item_text(v, item, &text);
+    volume_item_text(v, item, &text);
     out_printf(out, "  %s\n", buf_str(&text));
     buf_free(&text);
 }
@@ -276,7 +159,7 @@ void files_at(const struct volumes *v, uint64_t guest_off, const struct volume_i
     }
     buf_printf(&text, ", byte %" PRIu64 " of %" PRIu64 "\n", off, vol->len);
     if (item) {
-        files_item_text(v, item, &text);
+        volume_item_text(v, item, &text);
         if (item->file_off != NO_ADDRESS)
             buf_printf(&text, ", byte %" PRIu64, item->file_off);
         if (item->file_off != NO_ADDRESS && item->size != NO_ADDRESS)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "volumes/volume_items.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* --- the list --- */
+
+bool volume_items_add(struct volume_items *l, const struct volume_item *item)
+{
+    if (l->n == VOLUME_ITEMS_MAX) {
+        l->left_out++;
+        return true;
+    }
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 64;
+        struct volume_item *list = realloc(l->item, cap * sizeof *list);
+
+        if (!list)
+            return false;
+        l->item = list;
+        l->cap = cap;
+    }
+    l->item[l->n] = *item;
+    l->item[l->n].path = strdup(item->path);
+    return l->item[l->n++].path;
+}
+
+static int worst_first(const void *a, const void *b)
+{
+    const struct volume_item *x = a, *y = b;
+
+    for (int i = 0; i < N_LACKS; i++)
+        if (x->lack[i] != y->lack[i])
+            return x->lack[i] > y->lack[i] ? -1 : 1;
+    if (x->volume != y->volume)
+        return x->volume < y->volume ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void volume_items_sort(struct volume_items *l)
+{
+    if (l->n)
+        qsort(l->item, l->n, sizeof *l->item, worst_first);
+}
+
+void volume_items_free(struct volume_items *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free((void *)(uintptr_t)l->item[i].path);
+    free(l->item);
+    *l = (struct volume_items)VOLUME_ITEMS_INIT;
+}
+
+/* --- words --- */
+
+static void part_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
+{
+    const struct volume *vol = &v->list[item->volume];
+    bool ntfs = strcmp(vol->type, "ntfs") == 0;
+    char n[TEXT_NUM];
+
+    text_group(n, item->count);
+    switch (item->kind) {
+    case ITEM_SUPER:
+        buf_puts(out, ntfs ? "boot sector or copy of the file table"
+                           : "super block and group descriptors, or copies of them");
+        break;
+    case ITEM_BITMAP:
+        buf_puts(out, ntfs ? "bitmap of clusters" : "bitmaps of blocks and inodes");
+        break;
+    case ITEM_INODES:
+        if (ntfs)
+            buf_printf(out, "%s file records", n);
+        else
+            buf_printf(out, "%s inodes of group %" PRIu64, n, item->id);
+        break;
+    case ITEM_JOURNAL:
+        buf_puts(out, "the journal");
+        break;
+    case ITEM_FREE:
+        buf_puts(out, "free space");
+        break;
+    case ITEM_UNKNOWN:
+        buf_puts(out, "owner unknown: inodes or bitmaps are lost");
+        break;
+    case ITEM_OUTSIDE:
+        buf_puts(out, v->n > 1 ? "outside all partitions" : "no file system");
+        break;
+    default:
+        if (strcmp(vol->type, "LVM2_member") == 0)
+            buf_puts(out, "outside all logical volumes");
+        else if (vol->type[0])
+            text_visible(out, vol->type, strlen(vol->type));
+        else
+            buf_puts(out, "not recognised");
+        break;
+    }
+}
+
+bool volume_item_has_path(const struct volume_item *item)
+{
+    return item->kind <= ITEM_OTHER;
+}
+
+void volume_item_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
+{
+    const struct volume *vol = &v->list[item->volume];
+
+    text_visible(out, vol->name, strlen(vol->name));
+    buf_puts(out, ": ");
+    if (volume_item_has_path(item))
+        text_visible(out, item->path, strlen(item->path));
+    else
+        part_text(v, item, out);
+    if (item->kind == ITEM_DIRECTORY)
+        buf_puts(out, " (directory)");
+    if (item->flags & ITEM_INODE_LOST)
+        buf_puts(out, " (its inode is lost)");
+    if (item->flags & ITEM_MAP_LOST)
+        buf_puts(out, " (part of its block map is lost)");
+}

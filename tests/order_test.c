@@ -15,7 +15,7 @@ static struct order *survey(const struct image *img)
 {
     struct order *o;
 
-    assert_true(order_build(img, NULL, &o, NULL));
+    assert_true(order_build(img, LAYER_ACTIVE, NULL, &o, NULL));
     return o;
 }
 
@@ -116,7 +116,7 @@ static void huge_claimed_disk_is_surveyed_at_once(void **state)
     order_of_guest(o, 0, UINT64_MAX, &f);
     assert_int_equal(f.clusters, 1);
     assert_true(scan_run(img, NULL, NULL, &scan, NULL));
-    assert_true(guest_map_build(scan, NULL, &g, NULL));
+    assert_true(guest_map_build(scan, LAYER_ACTIVE, NULL, &g, NULL));
     assert_true(guest_map_cells(g, 0, UINT64_MAX, 1, &h, NULL));
     assert_int_equal(h.n[GUEST_DATA], 1);
     assert_true(h.n[GUEST_UNALLOCATED] == (UINT64_C(1) << 50) - 1);
@@ -136,7 +136,7 @@ static void cancelled_survey_fails(void **state)
     _Atomic bool cancel = true;
 
     (void)state;
-    assert_false(order_build(img, &cancel, &o, &err));
+    assert_false(order_build(img, LAYER_ACTIVE, &cancel, &o, &err));
     assert_int_equal(err.code, ERR_CANCELLED);
     image_close(img);
     builder_free(b);

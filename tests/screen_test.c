@@ -109,9 +109,9 @@ static void assert_shows_not(const char *screen, const char *text)
 static void any_size_draws_in_every_view(void **state)
 {
     static const char script[] =
-        "wait 4 Enter size:1x1 j 5 6 ? ? q size:2x2 4 5 6 ? q size:200x1 4 5 6 ? q "
-        "size:1x60 4 5 6 ? q size:3x3 4 n n r q size:20x5 4 u t t t t 5 6 e e z z "
-        "size:79x10 1 2 3 4 5 6 size:80x24 1 2 3 4 5 6 n N size:200x60 1 2 3 4 5 6 G n r";
+        "wait 4 Enter size:1x1 j 5 6 7 ? ? q size:2x2 4 5 6 7 Tab ? q size:200x1 4 5 6 7 ? q "
+        "size:1x60 4 5 6 7 ? q size:3x3 4 n n r q size:20x5 4 u t t t t 5 6 e e z z "
+        "size:79x10 1 2 3 4 5 6 size:80x24 1 2 3 4 5 6 7 n N size:200x60 1 2 3 4 5 6 7 Tab L G n r";
     struct buf got = BUF_INIT;
 
     (void)state;
@@ -130,7 +130,7 @@ static void every_key_of_the_table_is_survived_in_every_view(void **state)
 
     (void)state;
     buf_puts(&script, "wait ");
-    for (int view = 1; view <= 6; view++) {
+    for (int view = 1; view <= N_NUMBERED_VIEWS; view++) {
         for (size_t i = 0; key_table(i); i++) {
             const char *p = key_table(i)->keys;
 
@@ -381,7 +381,7 @@ static void hints_in_the_last_line_can_be_clicked(void **state)
 static void no_line_of_the_help_is_cut(void **state)
 {
     (void)state;
-    for (int view = 1; view <= 6; view++) {
+    for (int view = 1; view <= N_NUMBERED_VIEWS; view++) {
         char script[200];
         char *got;
 

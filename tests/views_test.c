@@ -48,6 +48,17 @@ static const struct { const char *name, *sample; struct play play;
       "double-data",
       { .script = EVERY_SIZE("3 j Enter"), .depth = DEPTH_16, .roles = true } },
     { "problems-mono", "many", { .script = EVERY_SIZE("3 j j j"), .theme = THEME_MONO } },
+    { "disk-dark",
+      "files",
+      { .script = EVERY_SIZE("7 j j"), .depth = DEPTH_256, .roles = true, .files = true } },
+    { "disk-mono", "files", { .script = EVERY_SIZE("7 wait Tab j"), .theme = THEME_MONO,
+                              .files = true } },
+    { "disk-layers",
+      "files",
+      { .script = "wait 7 wait G Tab L wait shot:snapshot Tab Enter wait size:120x40 "
+                  "Tab Tab wait shot:120x40 Tab j Enter wait shot:tables x T wait shot:hex",
+        .depth = DEPTH_16, .files = true } },
+    { "disk-none", "healthy", { .script = "wait 7 wait shot:no-volumes", .files = true } },
     { "referrers-dark",
       "snapshots",
       { .script = EVERY_SIZE("g type:5c Enter r"), .depth = DEPTH_16, .roles = true } },
@@ -425,7 +436,7 @@ static void every_hint_does_something_in_its_view(void **state)
 {
     static const char *const to[] = {
         [VIEW_OVERVIEW] = "1", [VIEW_MAP] = "2", [VIEW_PROBLEMS] = "3",
-        [VIEW_TABLES] = "4", [VIEW_HEADER] = "5", [VIEW_HEX] = "6",
+        [VIEW_TABLES] = "4", [VIEW_HEADER] = "5", [VIEW_HEX] = "6", [VIEW_DISK] = "7",
         [VIEW_REFERRERS] = "g type:5c Enter r", [VIEW_HELP] = "?",
     };
     static const char *const samples[] = { "healthy", "many" };

@@ -516,6 +516,75 @@ def zeros_stored():
     s.write(0, 6)
     s.io(f"write -P 0 {6 * s.cs} {12 * s.cs}")
 
+def write_file(path, number, lines):
+    """A file of text in which every line says where it belongs."""
+    with open(path, "w", encoding="ascii") as file:
+        for line in range(lines):
+            file.write(f"file {number}, line {line:>6}\n")
+
+
+def ext2(path, blocks, label, tree):
+    """A file system with these folders (lines 0) and files, the same bytes each time."""
+    env = dict(os.environ, E2FSPROGS_FAKE_TIME=str(DATE), TZ="UTC", PATH=os.environ["PATH"] +
+               ":/usr/sbin:/sbin", MKE2FS_CONFIG="/dev/null", LC_ALL="C")
+    uuid = "00000000-0000-4000-8000-000000000001"
+    with open(path, "wb") as file:
+        file.truncate(blocks * 1024)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", "-b", "1024", "-N", "32", "-m", "0",
+                    "-O", "none,sparse_super,filetype,dir_index,large_file", "-I", "128", "-L",
+                    label, "-U", uuid, "-T", "default", "-E", f"hash_seed={uuid},root_owner=0:0,lazy_itable_init=0",
+                    path, str(blocks)], check=True, env=env, stdout=subprocess.DEVNULL)
+    for number, (name, lines) in enumerate([("/lost+found", -1), *tree]):
+        write_file("content", number, lines)
+        request = (f"write content {name}" if lines > 0 else f"mkdir {name}" if lines == 0
+                   else f"rmdir {name}")        # room for what comes, which saves space here
+        subprocess.run(["debugfs", "-w", "-f", "-", path], check=True, env=env,
+                       input=request.encode(), stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    os.unlink("content")
+
+
+def files():
+    """Two partitions: a small one that is whole, and one of which entries are wrong under three
+    files and a folder. The snapshot has all of it."""
+    with open("disk", "wb") as disk:
+        mbr = bytearray(512)
+        for k, (start, n) in enumerate(((64, 512), (576, 3520))):
+            mbr[446 + 16 * k:462 + 16 * k] = (
+                bytes((0, 0, 2, 0, 0x83, 0, 2, 0)) + start.to_bytes(4, "little") +
+                n.to_bytes(4, "little"))
+        mbr[440:444] = b"qche"
+        mbr[510:] = b"\x55\xaa"
+        disk.write(mbr)
+        disk.truncate(2 << 20)
+        for start, blocks, label, tree in (
+                (64, 256, "boot", [("/vmlinuz", 90), ("/initrd.img", 140)]),
+                (576, 1760, "root", [("/etc", 0), ("/etc/fstab", 9), ("/etc/hosts", 12),
+                                     ("/var", 0), ("/var/mail", 0), ("/var/mail/anna", 100),
+                                     ("/var/mail/ben", 250), ("/home", 0),
+                                     ("/home/thesis.txt", 800), ("/home/notes.txt", 150)])):
+            ext2("part", blocks, label, tree)
+            with open("part", "rb") as part:
+                disk.seek(start * 512)
+                disk.write(part.read())
+    run("qemu-img", "convert", "-O", "qcow2", "-o", "cluster_size=1024", "disk", "files.qcow2")
+    os.unlink("disk")
+    os.unlink("part")
+    s = Sample.__new__(Sample)
+    s.path, s.cs, s.tag, s.patterns = "files.qcow2", 1024, "later", []
+    s.snapshot("before")
+    s.write(270, 1)                     # free space: tables are copied now, not between data
+    for cluster in FILES_HIT:
+        s.write(cluster, 1)
+    s.write(271, 1)
+    for cluster in FILES_HIT:
+        i, j = cluster // 128, cluster % 128
+        s.poke(**{f"l2[{i}][{j}]": s.get(f"l2[{i}][{j}]") | 1 << 40})
+
+
+# Guest clusters: of /home/thesis.txt, /var/mail/ben, /home/notes.txt, and the folder /etc.
+FILES_HIT = [*range(288 + 26, 288 + 33), 288 + 19, 288 + 20, 288 + 42, 288 + 10]
+
 SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            refcount_zero, double_data, double_table, hidden, mixed, l2_overwritten,
            l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap,
@@ -523,7 +592,7 @@ SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            header_gone, resized_live, l1_overwritten, l2_text, l2_pages, copied_running,
            luks_lost, lost_base, base_elsewhere, base_format, lost_data_file, no_space,
            copied_flags, marked_corrupt, unflushed, packed, old_tail, bloated, zeros_stored,
-           many]
+           files, many]
 
 
 def main(argv):

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd_check.h"
-#include "cmd/cmd_common.h"
+#include "cmd/disk_open.h"
 #include "ui/ui.h"
 
 /* NO_COLOR counts when it is there and not empty (no-color.org). */
@@ -20,34 +20,50 @@ static bool colours_unwanted(void)
     return v && *v;
 }
 
+/* Opens the image, what it names where that is allowed, and what of it is encrypted. */
+static bool open_files(const struct settings *s, const char *name, struct disk_files *f,
+                       struct disk **keys, struct error *err)
+{
+    const struct disk_layer active = { LAYER_ACTIVE, false };
+
+    return (!s->key_file || disk_files_key(s->key_file, f, err)) &&
+           open_image_reading(s, name, &f->img, err) &&
+           chain_open(name, f->img, s->backing, &f->chain, err) &&
+           (!f->key || disk_files_disk(f, active, keys, err));
+}
+
 static int inspect(const struct settings *s)
 {
-    struct chain chain = CHAIN_INIT;
+    struct disk_files files = DISK_FILES_INIT;
+    struct disk *keys = NULL;
     struct ui_options opt = {
         .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
         .mono = colours_unwanted(), .threads = s->threads,
         .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
-        .sandbox = !s->no_sandbox, .chain = &chain,
+        .sandbox = !s->no_sandbox, .disk = { .chain = &files.chain },
     };
     struct buf name = BUF_INIT;
-    struct image *img = NULL;
     struct error err;
     struct ui_end end = { 0, false };
     int status = STATUS_FAILED;
 
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
-    if (!image_name(s, 0, &name, &err))
+    if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err)) {
         message("", err.text);
-    else if (!open_image_reading(s, buf_str(&name), &img, &err) ||
-             !chain_open(buf_str(&name), img, s->backing, &chain, &err) ||
-             !ui_run(img, &opt, &end, &err))
+    } else if (!open_files(s, buf_str(&name), &files, &keys, &err)) {
         message_error(buf_str(&name), &err);
-    else
-        status = STATUS_CLEAN;
+    } else {
+        opt.disk.keys = keys;
+        if (ui_run(files.img, &opt, &end, &err))
+            status = STATUS_CLEAN;
+        else
+            message_error(buf_str(&name), &err);
+    }
     if (!end.reading) {
-        chain_close(&chain);
-        image_close(img);
+        volumes_helper_end(opt.helper);
+        disk_close(keys);
+        disk_files_close(&files);
     }
     buf_free(&name);
     if (end.signo) {

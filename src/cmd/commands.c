@@ -75,6 +75,10 @@ static const struct opt classic_opts[] = {
 };
 static const struct opt_group classic = { "Classic report", ROWS(classic_opts) };
 
+#define KEY_FILE_ROW \
+    { OPT_KEY_FILE, "key-file", ARG_REQUIRED, "FILE", NULL, \
+      "the pass phrase of an encrypted image is what this file holds" }
+
 #define BACKING_ROW \
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL, \
       "open the backing files that the image names; without this nothing that an image " \
@@ -104,6 +108,7 @@ static const struct opt browse_opts[] = {
     { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },
     { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
     BACKING_ROW,
+    KEY_FILE_ROW,
 };
 static const struct opt_group browse = { "Inspector", ROWS(browse_opts) };
 
@@ -159,8 +164,7 @@ static const struct opt disk_opts[] = {
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
       "open the backing files, and the external data file, that the image names; without "
       "this nothing that an image names is ever opened, and what lies there is missing" },
-    { OPT_KEY_FILE, "key-file", ARG_REQUIRED, "FILE", NULL,
-      "the pass phrase of an encrypted image is what this file holds" },
+    KEY_FILE_ROW,
 };
 static const struct opt_group disk = { "Disk", ROWS(disk_opts) };
 

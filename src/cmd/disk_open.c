@@ -20,8 +20,7 @@ static void tell_fault(const char *name, const char *fault)
     message_error(name, &err);
 }
 
-/* All of a key file. */
-static bool read_key(const char *path, struct disk_files *f, struct error *err)
+bool disk_files_key(const char *path, struct disk_files *f, struct error *err)
 {
     struct source *src;
     bool ok = false;
@@ -45,7 +44,7 @@ bool disk_files_open(const struct settings *s, const char *name, bool late_sandb
 {
     struct disk_files f = DISK_FILES_INIT;
 
-    if ((s->key_file && !read_key(s->key_file, &f, err)) ||
+    if ((s->key_file && !disk_files_key(s->key_file, &f, err)) ||
         !(late_sandbox ? open_image_only(s, name, &f.img, err)
                            && chain_open(name, f.img, s->backing, &f.chain, err)
                        : open_image_and_chain(s, name, &f.img, &f.chain, err))) {

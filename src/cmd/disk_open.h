@@ -21,6 +21,8 @@ struct disk_files {
  * `late_sandbox`: then the caller does, when what it writes to is open. */
 bool disk_files_open(const struct settings *s, const char *name, bool late_sandbox,
                      struct disk_files *out, struct error *err);
+/* Reads all of a key file: before the sandbox. */
+bool disk_files_key(const char *path, struct disk_files *f, struct error *err);
 void disk_files_close(struct disk_files *f);
 
 /* The layer that --layer names (not "all"); the active one without. */

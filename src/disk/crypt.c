@@ -257,6 +257,17 @@ bool crypt_open(const struct image *img, const void *phrase, size_t len, struct 
     return true;
 }
 
+bool crypt_copy(const struct crypt *c, struct crypt **out, struct error *err)
+{
+    struct crypt *copy = malloc(sizeof *copy);
+
+    if (!copy)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    *copy = *c;
+    *out = copy;
+    return true;
+}
+
 void crypt_close(struct crypt *c)
 {
     if (!c)
@@ -277,6 +288,12 @@ bool crypt_open(const struct image *img, const void *phrase, size_t len, struct 
                 struct error *err)
 {
     (void)img, (void)phrase, (void)len, (void)out;
+    return err_set(err, ERR_USAGE, "this program was built without libcrypto");
+}
+
+bool crypt_copy(const struct crypt *c, struct crypt **out, struct error *err)
+{
+    (void)c, (void)out;
     return err_set(err, ERR_USAGE, "this program was built without libcrypto");
 }
 

@@ -21,6 +21,7 @@ struct crypt;
  * every pass phrase. */
 bool crypt_open(const struct image *img, const void *phrase, size_t len, struct crypt **out,
                 struct error *err);
+bool crypt_copy(const struct crypt *c, struct crypt **out, struct error *err);
 void crypt_close(struct crypt *c);      /* accepts NULL */
 
 /* Decrypts whole sectors in place, stored from host_off on and at guest_off of the layer. May

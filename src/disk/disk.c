@@ -95,10 +95,14 @@ static bool open_crypts(struct disk *d, const struct disk_options *opt, struct e
 {
     const uint8_t *key = opt ? opt->key : NULL;
 
+    for (unsigned i = 0; opt && opt->keys && i < d->n && i < opt->keys->n; i++)
+        if (opt->keys->level[i].crypt && d->level[i].img &&
+            !crypt_copy(opt->keys->level[i].crypt, &d->level[i].crypt, err))
+            return false;
     for (unsigned i = 0; key && i < d->n; i++) {
         struct level *lv = &d->level[i];
 
-        if (!lv->img || !lv->img->hdr.crypt_method)
+        if (!lv->img || !lv->img->hdr.crypt_method || lv->crypt)
             continue;
         if (opt->key_len && key[opt->key_len - 1] == '\n' &&
             crypt_open(lv->img, key, opt->key_len - 1, &lv->crypt, NULL))

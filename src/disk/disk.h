@@ -80,6 +80,9 @@ struct disk_options {
     const struct chain *chain;  /* of the image, with what of it is open; NULL: nothing */
     const void *key;            /* pass phrase for encrypted files of the chain; NULL: none */
     size_t key_len;             /* bytes */
+    const struct disk *keys;    /* a disk of the same chain that is open with a key: its keys
+                                   are taken, without the seconds that it takes to make one
+                                   of a pass phrase; NULL: none */
 };
 
 struct disk;

@@ -207,7 +207,7 @@ static bool too_long(const struct scan_result *scan)
 bool figures_walk(const struct scan_result *scan, const struct figures_options *opt,
                   struct figures *f, struct error *err)
 {
-    const struct disk_options open = { opt->chain, NULL, 0 };
+    const struct disk_options open = { .chain = opt->chain };
     const struct disk_layer active = { LAYER_ACTIVE, false };
     struct measuring w = { .scan = scan, .f = f };
     bool ok;

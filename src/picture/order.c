@@ -106,6 +106,8 @@ static void add_jump(struct order_side *s, uint64_t at, unsigned level)
 
 struct order_walker {
     const struct image *img;
+    uint32_t layer;
+    uint64_t guest_clusters;            /* of its disk */
     struct order *order;
     uint64_t guest_end, host_end;       /* clusters: where the last run ended */
     bool mapped;                        /* there was one */
@@ -139,7 +141,7 @@ static void take(struct order_walker *w, const struct guest_extent *x)
     }
     add_run(&w->order->guest, guest, n, host, geo->n_clusters);
     if (!geo->data_file)
-        add_run(&w->order->file, host, n, guest, geo->guest_clusters);
+        add_run(&w->order->file, host, n, guest, w->guest_clusters);
     w->guest_end = guest + n;
     w->host_end = host + n;
     w->mapped = true;
@@ -151,7 +153,7 @@ static bool walk_part(struct order_walker *w, uint64_t from, uint64_t to, struct
     struct guest_walk *walk;
     struct guest_extent x;
 
-    if (!guest_walk_open(w->img, LAYER_ACTIVE, from, to, &walk, err))
+    if (!guest_walk_open(w->img, w->layer, from, to, &walk, err))
         return false;
     while (guest_walk_next(walk, &x, err))
         if (x.host_off != NO_ADDRESS && !x.compressed)
@@ -161,25 +163,28 @@ static bool walk_part(struct order_walker *w, uint64_t from, uint64_t to, struct
 }
 
 /* Guest bytes the L1 table can map, cut to the disk. */
-static uint64_t mappable(const struct geometry *geo)
+static uint64_t mappable(const struct image *img, uint32_t layer)
 {
+    struct layer_l1 l1;
     uint64_t bytes;
 
-    if (!u64_mul(geo->l1_entries, geo->l2_span, &bytes))
+    (void)image_layer_l1(img, layer, &l1);
+    if (!u64_mul(l1.n, img->geo.l2_span, &bytes))
         bytes = UINT64_MAX;
-    return u64_min(bytes, geo->size);
+    return u64_min(bytes, image_layer_size(img, layer));
 }
 
-bool order_build(const struct image *img, _Atomic bool *cancel, struct order **out,
+bool order_build(const struct image *img, uint32_t layer, _Atomic bool *cancel, struct order **out,
                  struct error *err)
 {
     struct order *o = calloc(1, sizeof *o);
-    struct order_walker w = { .img = img, .order = o };
-    uint64_t end = mappable(&img->geo);
+    struct order_walker w = { .img = img, .layer = layer, .order = o };
+    uint64_t end = mappable(img, layer);
     uint64_t part;
 
+    w.guest_clusters = div_up(image_layer_size(img, layer), img->geo.cluster_size);
     if (!o || !side_init(&o->file, img->geo.n_clusters) ||
-        !side_init(&o->guest, img->geo.guest_clusters)) {
+        !side_init(&o->guest, w.guest_clusters)) {
         err_set(err, ERR_NOMEM, "out of memory");
         goto failed;
     }

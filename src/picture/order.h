@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Order and disorder: where neighbouring guest clusters of the active layer lie in the
+/* Order and disorder: where neighbouring guest clusters of a layer lie in the
  * file. One walk over the mapping gives, for equal parts of the file and of the guest
  * disk, how far the steps to the next guest cluster jump and where the other side is. */
 #ifndef QCHECK_PICTURE_ORDER_H
@@ -13,7 +13,7 @@
 struct order;
 
 /* Walks; looks at *cancel now and then. */
-bool order_build(const struct image *img, _Atomic bool *cancel, struct order **out,
+bool order_build(const struct image *img, uint32_t layer, _Atomic bool *cancel, struct order **out,
                  struct error *err);
 void order_free(struct order *o);               /* accepts NULL */
 

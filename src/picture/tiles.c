@@ -12,11 +12,10 @@
 #define REF_SAMPLES 32 /* clusters of a tile looked at for their references */
 #define GUEST_BATCH     512
 
-uint64_t tiles_clusters(const struct image *img, enum map_space space)
+uint64_t tiles_clusters(const struct image *img, enum map_space space, uint32_t layer)
 {
-    const struct geometry *geo = &img->geo;
-
-    return space == SPACE_FILE ? geo->n_clusters : geo->guest_clusters;
+    return space == SPACE_FILE ? img->geo.n_clusters
+                               : div_up(image_layer_size(img, layer), img->geo.cluster_size);
 }
 
 uint64_t tiles_fit(uint64_t clusters, uint64_t room)
@@ -201,7 +200,7 @@ static void guest_tile(const struct tile_source *from, enum map_colouring colour
         look(t, PAINT_GUEST + best);
 }
 
-/* Marks tiles whose guest range a problem of the active layer concerns. */
+/* Marks tiles whose guest range a problem of its layer concerns. */
 static void guest_problems(const struct tile_source *from, uint64_t first,
                            uint64_t per_tile, size_t n, struct tile *out)
 {
@@ -210,13 +209,12 @@ static void guest_problems(const struct tile_source *from, uint64_t first,
 
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
-        uint32_t layer = one->place.kind == PLACE_CLUSTER ? one->owner.layer
-                                                          : one->place.layer;
+        uint32_t layer = problem_layer(one);
         uint64_t a;
         uint64_t b;
 
         if (problem_info(one->kind)->severity != SEV_CORRUPTION ||
-            layer != LAYER_ACTIVE || one->guest_off == NO_ADDRESS || one->guest_len == 0)
+            layer != from->layer || one->guest_off == NO_ADDRESS || one->guest_len == 0)
             continue;
         a = one->guest_off >> bits;
         b = (one->guest_off + u64_min(one->guest_len - 1, UINT64_MAX - one->guest_off)) >>
@@ -234,7 +232,7 @@ static void guest_problems(const struct tile_source *from, uint64_t first,
 static void guest_tiles(const struct tile_source *from, enum map_colouring colouring,
                         uint64_t first, uint64_t per_tile, size_t n, struct tile *out)
 {
-    uint64_t all = tiles_clusters(from->img, SPACE_GUEST);
+    uint64_t all = tiles_clusters(from->img, SPACE_GUEST, from->layer);
     struct guest_hist *hist = calloc(GUEST_BATCH, sizeof *hist);
     uint64_t at = first;
 
@@ -256,7 +254,7 @@ void tiles_make(const struct tile_source *from, enum map_space space,
                 enum map_colouring colouring, uint64_t first, uint64_t per_tile, size_t n,
                 struct tile *out)
 {
-    uint64_t all = tiles_clusters(from->img, space);
+    uint64_t all = tiles_clusters(from->img, space, from->layer);
 
     memset(out, 0, n * sizeof *out);
     if (space == SPACE_GUEST && from->guest && from->scan) {

@@ -38,6 +38,7 @@ struct tile_source {
     const struct scan_progress *progress;
     const struct guest_map *guest;
     const struct order *order;
+    uint32_t layer;                 /* whose disk the guest tiles are of */
 };
 
 /* Makes n tiles of per_tile clusters each, the first of them starting at cluster `first`.
@@ -46,8 +47,8 @@ void tiles_make(const struct tile_source *from, enum map_space space,
                 enum map_colouring colouring, uint64_t first, uint64_t per_tile, size_t n,
                 struct tile *out);
 
-/* Clusters of a space. */
-uint64_t tiles_clusters(const struct image *img, enum map_space space);
+/* Clusters of a space; of the guest disk: in a layer. */
+uint64_t tiles_clusters(const struct image *img, enum map_space space, uint32_t layer);
 
 /* The running scan's sample of [first, first+n) as a histogram of places looked at. */
 void tiles_preview(const struct image *img, const struct scan_progress *progress,

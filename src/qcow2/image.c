@@ -219,6 +219,13 @@ bool image_layer_l1(const struct image *img, uint32_t layer, struct layer_l1 *ou
     return true;
 }
 
+uint64_t image_layer_size(const struct image *img, uint32_t layer)
+{
+    struct layer_l1 l1;
+
+    return image_layer_l1(img, layer, &l1) ? u64_min(l1.guest_size, UINT64_C(1) << 62) : 0;
+}
+
 #define CHUNK 4096                      /* bytes read at a time into the stack */
 
 bool image_read_l1(const struct image *img, uint64_t l1_off, uint64_t first, size_t n,

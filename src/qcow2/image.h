@@ -94,6 +94,10 @@ struct layer_l1 {
 /* False, and *out all zeros: there is no such layer. */
 bool image_layer_l1(const struct image *img, uint32_t layer, struct layer_l1 *out);
 
+/* Bytes of the guest's disk in a layer, at most 2^62 whatever a snapshot says; 0: there is no
+ * such layer. */
+uint64_t image_layer_size(const struct image *img, uint32_t layer);
+
 /* How many of the n 8-byte entries of a table at host byte `off` lie in the file, if only in
  * part. The others read as zeros: whoever looks for entries in use can leave them out, so
  * that a table costs what is there of it and not what a header says. */

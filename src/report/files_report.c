@@ -22,15 +22,6 @@ static void put_size(struct out *out, uint64_t bytes, int width)
         out_printf(out, "%*s", width, text_size(n, bytes));
 }
 
-static unsigned depth_of(const struct volumes *v, size_t i)
-{
-    unsigned depth = 0;
-
-    for (; i != 0 && depth < 8; i = v->list[i].parent)
-        depth++;
-    return depth;
-}
-
 static void put_padded(struct out *out, const char *text, int width)
 {
     struct buf shown = BUF_INIT;
@@ -45,7 +36,7 @@ void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
     int name = 10;
 
     for (size_t i = 0; i < v->n; i++) {
-        int len = (int)(2 * depth_of(v, i) + strlen(v->list[i].name));
+        int len = (int)(2 * volume_depth(v, i) + strlen(v->list[i].name));
 
         name = len > name ? len : name;
     }
@@ -55,7 +46,7 @@ void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
     out_puts(out, "  LABEL\n");
     for (size_t i = 0; i < v->n; i++) {
         const struct volume *vol = &v->list[i];
-        int indent = (int)(2 * depth_of(v, i));
+        int indent = (int)(2 * volume_depth(v, i));
 
         out_printf(out, "%*s", indent, "");
         put_padded(out, vol->name, name - indent);

@@ -102,10 +102,10 @@ bool map_picture(const struct scan_result *scan, bool guest, const struct pictur
     char count[TEXT_NUM];
     bool ok = false;
 
-    if (guest && !guest_map_build(scan, NULL, &g, err))
+    if (guest && !guest_map_build(scan, LAYER_ACTIVE, NULL, &g, err))
         return false;
     d.from = (struct tile_source){ .img = scan->img, .scan = scan, .guest = g };
-    d.clusters = tiles_clusters(scan->img, d.space);
+    d.clusters = tiles_clusters(scan->img, d.space, LAYER_ACTIVE);
     d.per_tile = tiles_fit(d.clusters, (uint64_t)p->columns * p->rows);
     d.row = calloc(p->columns, sizeof *d.row);
     if (!d.row) {

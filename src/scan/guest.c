@@ -47,10 +47,22 @@ bool guest_lookup(const struct image *img, uint32_t layer, uint64_t guest_off,
 
 /* --- classes --- */
 
-static enum guest_class class_of_entry(const struct scan_result *scan, uint64_t raw,
+struct guest_bin { uint64_t n[N_GUEST_CLASSES]; uint32_t breaks, steps; };
+
+struct guest_map {
+    const struct scan_result *scan;
+    uint32_t layer;
+    uint64_t n_clusters;            /* guest clusters */
+    unsigned bin_bits;              /* log2 of the clusters of a bin */
+    struct guest_bin *bin;
+    size_t n_bins;
+};
+
+static enum guest_class class_of_entry(const struct guest_map *g, uint64_t raw,
                                        uint64_t bitmap, uint64_t guest_off,
                                        struct judged *jd)
 {
+    const struct scan_result *scan = g->scan;
     const struct image *img = scan->img;
     struct map_cell cell;
 
@@ -71,24 +83,17 @@ static enum guest_class class_of_entry(const struct scan_result *scan, uint64_t 
     if (!jd->refers)                            /* external data file */
         return GUEST_DATA;
     map_get(scan->map, geo_cluster_of(&img->geo, jd->off), &cell);
-    if (cell.cls == CLASS_MIXED || (cell.owners & OWNER_TWICE_ACTIVE))
+    if (cell.cls == CLASS_MIXED ||
+        (g->layer == LAYER_ACTIVE && (cell.owners & OWNER_TWICE_ACTIVE)))
         return GUEST_DAMAGED;
     if (jd->type == L2_COMPRESSED)
         return GUEST_COMPRESSED;
+    if (g->layer != LAYER_ACTIVE)
+        return cell.cls == CLASS_DATA_SHARED ? GUEST_SHARED : GUEST_DATA;
     return cell.owners & OWNER_IN_SNAPSHOT ? GUEST_SHARED : GUEST_DATA;
 }
 
 /* --- the survey --- */
-
-struct guest_bin { uint64_t n[N_GUEST_CLASSES]; uint32_t breaks, steps; };
-
-struct guest_map {
-    const struct scan_result *scan;
-    uint64_t n_clusters;            /* guest clusters */
-    unsigned bin_bits;              /* log2 of the clusters of a bin */
-    struct guest_bin *bin;
-    size_t n_bins;
-};
 
 static void add_to(struct guest_hist *h, enum guest_class c, uint64_t n)
 {
@@ -114,7 +119,7 @@ static void survey_table(const struct guest_map *g, struct table_reader *t, uint
         uint64_t raw = be64(p), bitmap = geo->extended_l2 ? be64(p + 8) : 0;
         struct judged jd;
 
-        add_to(h, class_of_entry(g->scan, raw, bitmap, cl << geo->cluster_bits, &jd), 1);
+        add_to(h, class_of_entry(g, raw, bitmap, cl << geo->cluster_bits, &jd), 1);
         if (jd.mapped && jd.type != L2_COMPRESSED) {
             h->steps += expect != 0;
             h->breaks += expect && jd.off != expect;
@@ -160,7 +165,7 @@ static void survey_worker(void *ctx, unsigned number)
     struct table_reader t;
 
     (void)number;
-    if (!guest_table_open(&t, g->scan->img, LAYER_ACTIVE)) {
+    if (!guest_table_open(&t, g->scan->img, g->layer)) {
         sv->failed = true;
         return;
     }
@@ -185,7 +190,7 @@ static void survey_worker(void *ctx, unsigned number)
     free(t.bytes);
 }
 
-bool guest_map_build(const struct scan_result *scan, _Atomic bool *cancel,
+bool guest_map_build(const struct scan_result *scan, uint32_t layer, _Atomic bool *cancel,
                      struct guest_map **out, struct error *err)
 {
     struct guest_map *g = calloc(1, sizeof *g);
@@ -195,7 +200,8 @@ bool guest_map_build(const struct scan_result *scan, _Atomic bool *cancel,
     if (!g)
         return err_set(err, ERR_NOMEM, "out of memory");
     g->scan = scan;
-    g->n_clusters = geo->guest_clusters;
+    g->layer = layer;
+    g->n_clusters = div_up(image_layer_size(scan->img, layer), geo->cluster_size);
     while (g->n_clusters >> g->bin_bits > SURVEY_BINS)
         g->bin_bits++;
     g->n_bins = (size_t)div_up(g->n_clusters, UINT64_C(1) << g->bin_bits);
@@ -258,7 +264,7 @@ static bool grained_cells(const struct guest_map *g, uint64_t first, uint64_t pe
     uint64_t at = u64_min(first, g->n_clusters) / grain * grain;
     struct table_reader t;
 
-    if (!guest_table_open(&t, g->scan->img, LAYER_ACTIVE))
+    if (!guest_table_open(&t, g->scan->img, g->layer))
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < n_cells; i++) {
         uint64_t end;

@@ -14,7 +14,8 @@ enum guest_class {
     GUEST_ZERO,
     GUEST_DATA,
     GUEST_COMPRESSED,
-    GUEST_SHARED,           /* data that a snapshot holds as well */
+    GUEST_SHARED,           /* data that a snapshot holds as well; of a snapshot: that the
+                               active layer does */
     GUEST_DAMAGED,          /* cannot be read, or what is read is not sure */
     N_GUEST_CLASSES
 };
@@ -52,11 +53,11 @@ static inline uint64_t guest_hist_sum(const struct guest_hist *h)
     return sum;
 }
 
-/* A survey of the active layer in equal parts (bins), made once after the scan by walking
+/* A survey of a layer in equal parts (bins), made once after the scan by walking
  * L1 order; finer detail is read from the tables on demand. */
 struct guest_map;
 
-bool guest_map_build(const struct scan_result *scan, _Atomic bool *cancel,
+bool guest_map_build(const struct scan_result *scan, uint32_t layer, _Atomic bool *cancel,
                      struct guest_map **out, struct error *err);
 void guest_map_free(struct guest_map *g);
 

@@ -76,6 +76,12 @@ struct problem {
     char *note;                 /* owned by the list; extra words, or NULL */
 };
 
+/* Whose guest disk it concerns. */
+static inline uint32_t problem_layer(const struct problem *p)
+{
+    return p->place.kind == PLACE_CLUSTER ? p->owner.layer : p->place.layer;
+}
+
 /* Gets every record as it is found, one by one, where a list merges and caps them: for those
  * who need them all. Called on the thread that runs the scan, in an order that does not
  * depend on the number of threads. Owners of clusters are not known yet. `p` and its note

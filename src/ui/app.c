@@ -30,6 +30,7 @@ static void reloaded(struct app *app)
     app->owned = NO_ADDRESS;
     app->ui.owner.kind = PLACE_NONE;
     lookup_forget(&app->owner);
+    tenants_forget(&app->tenants, app->ui.layer);
     tour_free(&app->tour);
     if (app->ui.scan)
         tour_init(&app->tour, &app->ui.scan->problems);
@@ -109,7 +110,7 @@ static bool readable(int fd)
 
 static void forget_older(struct app *app)
 {
-    bool idle = readable(lookup_fd(&app->owner));
+    bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants));
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(waiting_fd(app, (enum view_id)id));
@@ -164,6 +165,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app->stepping = false;
         if (waiting_fd(app, app->view) < 0)
             session_stop(&app->session);
+        tenants_stop(&app->tenants);
         app_view_act(app, action, arg);
         break;
     case ACT_RESCAN:
@@ -186,7 +188,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         snprintf(app->message, sizeof app->message, "Theme: %s", theme_name(app->theme));
         break;
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
-    case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6:
+    case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7:
         if (app->view != (enum view_id)(action - ACT_VIEW_1))
             app_show(app, (enum view_id)(action - ACT_VIEW_1));
         break;
@@ -204,6 +206,9 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         break;
     case ACT_REFERRERS:
         app_go(app, VIEW_REFERRERS, &app->ui.here, app->ui.problem);
+        break;
+    case ACT_LAYER:
+        app_next_layer(app);
         break;
     default:
         app_view_act(app, action, arg);
@@ -367,6 +372,7 @@ static void draw(struct app *app)
 
     nowait_mode(app->shown.src, NOWAIT_GLANCE);
     look_around(app);
+    app_poll_tenants(app);
     class->prepare(app->state[app->view], &app->ui, body.h, body.w);
     grid_erase(&app->grid);
     class->draw(app->state[app->view], &app->ui, &body);
@@ -381,7 +387,7 @@ static void draw(struct app *app)
 static void next_event(struct app *app, struct event *ev)
 {
     const int all[] = { session_fd(&app->session), waiting_fd(app, app->view),
-                        lookup_fd(&app->owner),
+                        lookup_fd(&app->owner), tenants_fd(&app->tenants),
                         nowait_missed(app->shown.src) ? nowait_fd(app->shown.src) : -1 };
     int wake[WAKE_MAX];
     int n = 0;
@@ -445,7 +451,9 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.ascii = term->ascii;
     app->ui.colour = opt->theme != THEME_MONO && term->depth != DEPTH_MONO;
     app->ui.shades = app->ui.colour && depth_has_shades(term->depth);
-    app->ui.chain = opt->chain;
+    app->ui.disk = opt->disk;
+    tenants_init(&app->tenants, opt->helper);
+    app->ui.tenants = &app->tenants;
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);
@@ -468,6 +476,7 @@ void app_free(struct app *app)
     if (!app)
         return;
     lookup_free(&app->owner);
+    tenants_free(&app->tenants);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);

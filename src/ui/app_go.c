@@ -116,6 +116,9 @@ static void carry_out(struct app *app, const struct request *req)
     case REQ_BACK:
         app_go_back(app, &app->back, &app->forward);
         break;
+    case REQ_LAYER:
+        app_set_layer(app, req->layer);
+        break;
     }
 }
 

@@ -42,6 +42,7 @@ struct app {
     bool reading;                       /* ... and said that a command waits */
     bool given_up;                      /* the command was told to stop */
     struct lookup owner;                /* who has the guest data where the person stands */
+    struct tenants tenants;             /* what is on the guest's disk */
     struct tour tour;                   /* its problems in the order of the file */
     uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
     bool stepping;                      /* n and N are for hits of the view in front */
@@ -89,6 +90,11 @@ void app_prompt_take(struct app *app, uint32_t key); /* a key while the prompt i
 /* "g" "g" goes to the top, but "guest 1G" starts the same way when it is typed after g.
  * True when this key makes it the latter; the prompt is open again then. */
 bool app_was_guest(struct app *app, uint32_t key);
+
+/* app_layer.c: another layer's disk in all views, and what is on it. */
+void app_next_layer(struct app *app);
+void app_set_layer(struct app *app, uint32_t layer);
+void app_poll_tenants(struct app *app);
 
 /* app_wait.c: the wait function of app->nowait. Draws, takes keys, and gives up at Esc, q
  * and signals. */

@@ -62,6 +62,8 @@ static void draw_title(const struct ui *ui, const struct area *line)
     if (slash && slash[1])
         path = slash + 1;
     text_visible(&name, path, strlen(path));
+    if (ui->layer != LAYER_ACTIVE)
+        buf_printf(&name, " [snapshot %" PRIu32 "]", ui->layer);
     room = left.w - x - text_columns(line, buf_str(&name));
     for (int level = 0; level < 4; level++) {
         buf_reset(&facts);
@@ -95,12 +97,16 @@ static void short_count(uint64_t n, char out[16])
         snprintf(out, 16, "%" PRIu64 "%c", n, unit[u]);
 }
 
-static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out,
+/* How much of the names of views is shown. */
+enum tab_names { NAMES_FULL, NAMES_BRIEF, NAMES_NONE };
+
+static void tab_text(const struct ui *ui, enum view_id id, enum tab_names names, char *out,
                      size_t cap)
 {
-    const char *name = view_class(id)->name;
+    const struct view_class *class = view_class(id);
+    const char *name = names == NAMES_BRIEF && class->brief ? class->brief : class->name;
 
-    if (!names) {
+    if (names == NAMES_NONE) {
         snprintf(out, cap, "%d", (int)id + 1);
     } else if (id == VIEW_PROBLEMS && ui->scan) {
         const struct problems *list = &ui->scan->problems;
@@ -119,7 +125,7 @@ static void tab_text(const struct ui *ui, enum view_id id, bool names, char *out
 
 /* Draws the tabs (line NULL: does not) and returns the columns they take; *hit becomes
  * the tab at column `at`. */
-static int tabs(const struct frame *f, const struct area *line, bool names, int at,
+static int tabs(const struct frame *f, const struct area *line, enum tab_names names, int at,
                 enum view_id *hit)
 {
     int x = 1;
@@ -129,7 +135,7 @@ static int tabs(const struct frame *f, const struct area *line, bool names, int 
         bool on = (enum view_id)id == f->view;
         int w;
 
-        tab_text(f->ui, (enum view_id)id, names || on, text, sizeof text);
+        tab_text(f->ui, (enum view_id)id, on ? NAMES_FULL : names, text, sizeof text);
         w = (int)strlen(text);
         if (line && on) {
             draw_text(line, 0, x - 1, ROLE_TAB_ON, " ");
@@ -146,9 +152,13 @@ static int tabs(const struct frame *f, const struct area *line, bool names, int 
     return x;
 }
 
-static bool tab_names_fit(const struct frame *f, int w)
+#define OUTCOME_ROOM 10         /* columns kept for what stands to the right, if possible */
+
+static enum tab_names names_that_fit(const struct frame *f, int w)
 {
-    return tabs(f, NULL, true, -1, NULL) < w;
+    if (tabs(f, NULL, NAMES_FULL, -1, NULL) + OUTCOME_ROOM < w)
+        return NAMES_FULL;
+    return tabs(f, NULL, NAMES_BRIEF, -1, NULL) < w ? NAMES_BRIEF : NAMES_NONE;
 }
 
 static void draw_progress(const struct frame *f, const struct area *line, int x)
@@ -210,7 +220,7 @@ static void draw_outcome(const struct frame *f, const struct area *line, int x)
 
 static void draw_tabs(const struct frame *f, const struct area *line)
 {
-    int x = tabs(f, line, tab_names_fit(f, line->w), -1, NULL);
+    int x = tabs(f, line, names_that_fit(f, line->w), -1, NULL);
 
     if (f->ui->progress)
         draw_progress(f, line, x);
@@ -332,7 +342,7 @@ enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int 
     enum view_id hit = N_VIEWS;
 
     if (r.tabs && y == r.title)
-        tabs(f, NULL, tab_names_fit(f, screen->w), x, &hit);
+        tabs(f, NULL, names_that_fit(f, screen->w), x, &hit);
     return hit;
 }
 

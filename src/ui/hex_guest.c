@@ -50,9 +50,7 @@ void hex_guest_free(struct hex_guest *g)
 
 static bool disk_of(const struct ui *ui, uint32_t layer, struct disk **out, struct error *err)
 {
-    const struct disk_options opt = { .chain = ui->chain };
-
-    return disk_open(ui->img, (struct disk_layer){ layer, false }, &opt, out, err);
+    return disk_open(ui->img, (struct disk_layer){ layer, false }, &ui->disk, out, err);
 }
 
 bool hex_guest_open(struct hex_guest *g, const struct ui *ui, uint32_t layer, struct error *err)

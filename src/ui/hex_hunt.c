@@ -25,12 +25,11 @@ void hex_unpack_begin(struct hex_view *v, struct request *req)
 
 static bool search_disk(struct hex_hunt *h, struct task_run *run, struct error *err)
 {
-    const struct disk_options opt = { .chain = h->chain };
     struct disk *d;
     bool found;
 
     h->hit = (struct hex_hit){ .wrapped = false };
-    if (!disk_open(h->img, (struct disk_layer){ h->layer, false }, &opt, &d, err))
+    if (!disk_open(h->img, (struct disk_layer){ h->layer, false }, &h->opt, &d, err))
         return false;
     found = guest_search(d, &h->needle, h->from.off, h->dir, run, &h->hit.pos.off,
                          &h->hit.wrapped, err);
@@ -53,7 +52,7 @@ static void hunt_start(struct hex_view *v, const struct ui *ui, struct request *
 
     *h = (struct hex_hunt){ .img = ui->img, .needle = v->needle, .dir = v->dir,
                             .guest = v->guest.on, .layer = v->guest.layer,
-                            .chain = ui->chain, .from = { v->at, false, 0 } };
+                            .opt = ui->disk, .from = { v->at, false, 0 } };
     if (v->plain)
         h->from = (struct hex_pos){ v->stream.host_off, true, v->at };
     if (!task_start(hunt_work, h, &h->task, &err)) {

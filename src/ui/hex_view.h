@@ -23,7 +23,7 @@ struct hex_hunt {
     struct hex_hit hit;         /* on the disk: pos.off is the guest offset */
     bool guest;                 /* searches the guest's disk, not the file */
     uint32_t layer;             /* ... of this layer */
-    const struct chain *chain;  /* ... and what of its chain is open */
+    struct disk_options opt;    /* ... and how to open it */
 };
 
 /* Shown instead of bytes, where there are none. */

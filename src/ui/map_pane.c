@@ -12,7 +12,7 @@ void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui)
 {
     *p = (struct map_pane){ .space = space, .per = 1, .whole = true,
                              .tile_w = 1 };
-    p->n = u64_max(tiles_clusters(ui->img, space), 1);
+    p->n = u64_max(tiles_clusters(ui->img, space, ui->layer), 1);
 }
 
 void pane_free(struct map_pane *p)

@@ -280,8 +280,8 @@ static void say_guest_problem(struct sidebar *s, const struct ui *ui, uint64_t s
     for (size_t i = 0; i < p->n; i++) {
         const struct problem *one = &p->list[i];
 
-        if (one->guest_off == NO_ADDRESS || one->guest_len == 0 ||
-            one->guest_off >= end ||
+        if (problem_layer(one) != ui->layer ||
+            one->guest_off == NO_ADDRESS || one->guest_len == 0 || one->guest_off >= end ||
             (one->guest_off < start && start - one->guest_off >= one->guest_len))
             continue;
         if (found++ == 0)
@@ -301,13 +301,14 @@ static void explain_guest(const struct map_view *v, struct sidebar *s, const str
 {
     const struct map_pane *p = &v->pane[SPACE_GUEST];
     const struct geometry *geo = &ui->img->geo;
+    const uint64_t size = image_layer_size(ui->img, ui->layer);
     struct guest_hist h;
     uint64_t first;
     uint64_t n;
     char a[TEXT_NUM];
 
     pane_here(p, &first, &n);
-    say_range(s, geo, "guest ", first, n, geo->size);
+    say_range(s, geo, "guest ", first, n, size);
     if (v->survey.guest && guest_map_cells(v->survey.guest, first, n, 1, &h, NULL))
         say_guest_classes(s, &h);
     else
@@ -322,7 +323,7 @@ static void explain_guest(const struct map_view *v, struct sidebar *s, const str
     say_content(v, s);
     if (ui->scan)
         say_guest_problem(s, ui, first << geo->cluster_bits,
-                          u64_min((first + n) << geo->cluster_bits, geo->size));
+                          u64_min((first + n) << geo->cluster_bits, size));
 }
 
 void map_explain(struct map_view *v, const struct ui *ui)

@@ -9,7 +9,7 @@ static bool survey_guest(void *arg, struct task_run *run, struct error *err)
 {
     struct map_survey *s = arg;
 
-    return guest_map_build(s->scan, &run->cancel, &s->work.guest, err) &&
+    return guest_map_build(s->scan, s->layer, &run->cancel, &s->work.guest, err) &&
            guest_map_cells(s->work.guest, 0, UINT64_MAX, 1, &s->work.total, err);
 }
 
@@ -17,7 +17,7 @@ static bool survey_order(void *arg, struct task_run *run, struct error *err)
 {
     struct map_survey *s = arg;
 
-    return order_build(s->scan->img, &run->cancel, &s->work.order, err);
+    return order_build(s->scan->img, s->layer, &run->cancel, &s->work.order, err);
 }
 
 static void survey_free(struct guest_survey *s)
@@ -67,6 +67,7 @@ void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sigh
         work = survey_order;
     }
     s->scan = ui->scan;
+    s->layer = ui->layer;
     if (work && !task_start(work, s, &s->task, NULL))
         s->task = NULL;
 }

@@ -22,6 +22,7 @@ struct map_survey {
     bool tried_guest, tried_order;
     bool stale;                         /* its outcome is not wanted any more */
     const struct scan_result *scan;     /* what the thread works on ... */
+    uint32_t layer;
     struct guest_survey work;           /* ... and has, until the task is finished */
 };
 
@@ -73,7 +74,7 @@ struct tile_source map_source(const struct map_view *v, const struct ui *ui);
 /* map_survey.c: takes what a walk has found, and begins the next one that is needed;
  * stops and frees. */
 void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight);
-void map_survey_forget(struct map_view *v);     /* there is another scan */
+void map_survey_forget(struct map_view *v);     /* there is another scan, or layer */
 void map_survey_free(struct map_view *v);
 
 /* map_side.c: the explanation of the cell under the cursor. */

@@ -8,10 +8,11 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "disk/chain.h"
+#include "disk/disk.h"
 #include "qcow2/image.h"
 #include "qcow2/place.h"
 #include "ui/theme.h"
+#include "volumes/volumes.h"
 
 struct ui_options {
     enum theme_id theme;
@@ -22,7 +23,8 @@ struct ui_options {
     size_t problems_kept;       /* 0: the default */
     uint64_t memory_limit;      /* bytes; 0: the default */
     bool sandbox;               /* give up all but terminal and image once open */
-    const struct chain *chain;  /* what of the chain is open; NULL: nothing */
+    struct disk_options disk;   /* what of the chain is open, and keys that are */
+    struct volumes_helper *helper;  /* reads file systems; NULL: nothing does */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* What a view is. Eight of them exist (keys.h); each lives in a file of its own,
+/* What a view is. They are listed in keys.h; each lives in a file of its own,
  * view_NAME.c, and exports one `const struct view_class`.
  *
  * The life of a frame:
  *
  *   1. An event comes. The frame (app.c) turns it into an action through the key table
- *      and handles its own ones (quit, back, go to, view 1-6, next problem ...). Any
+ *      and handles its own ones (quit, back, go to, view 1-7, next problem ...). Any
  *      other goes to act() of the view shown, which changes the view's state and may ask
  *      for something in *req.
  *   2. prepare() is told the size of its area and may read from the image: bounded, about
@@ -47,6 +47,7 @@
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
+#include "ui/tenants.h"
 
 #define NO_PROBLEM SIZE_MAX
 
@@ -58,7 +59,11 @@ struct ui {
     const struct insight *insight;          /* the causes; NULL where scan is, or memory
                                                ran out */
     const struct scan_progress *progress;   /* of the running scan, else NULL */
-    const struct chain *chain;              /* what of its chain is open; NULL: nothing */
+    struct disk_options disk;               /* for disk_open(): what of the chain is open,
+                                               and the key */
+    uint32_t layer;                         /* whose disk is shown: LAYER_ACTIVE, or number
+                                               of a snapshot + 1 */
+    const struct tenants *tenants;          /* what is on the disk of that layer */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */
     struct place owner;                     /* guest data at here: the L2 entry whose it
@@ -90,6 +95,7 @@ enum request_kind {
                            view that shows this place best */
     REQ_VIEW,           /* view: show that one, at the same place; Backspace returns */
     REQ_BACK,           /* as Backspace */
+    REQ_LAYER,          /* layer: show the disk of that one in all views */
 };
 
 struct request {
@@ -98,6 +104,7 @@ struct request {
     enum view_id view;
     size_t problem;         /* REQ_GO: which problem this is about, or NO_PROBLEM */
     size_t cause;           /* REQ_GO: as ui->cause */
+    uint32_t layer;         /* REQ_LAYER */
     bool alarm;             /* the message is about something that went wrong */
     char message[300];      /* shown in the last line until the next key; "": none */
 };
@@ -121,6 +128,7 @@ enum lit {
 
 struct view_class {
     const char *name;       /* on the tab: "Map" */
+    const char *brief;      /* ... where there is little room; NULL: the same */
     const char *title;      /* in help: "Map of the file" */
 
     /* New state, zero places; false when memory runs out. Called once, at the start. */
@@ -134,6 +142,9 @@ struct view_class {
     /* There is another ui->scan (NULL: none) or ui->img: drop what was made from the old
      * one, and cancel tasks that use it, without waiting for them. May be NULL. */
     void (*reloaded)(void *state, const struct ui *ui);
+    /* There is another ui->layer; show() follows with a place of it, where there is one. May be
+     * NULL. */
+    void (*relayered)(void *state, const struct ui *ui);
     void (*prepare)(void *state, const struct ui *ui, int rows, int cols);
     void (*draw)(const void *state, const struct ui *ui, const struct area *a);
     void (*act)(void *state, const struct ui *ui, enum action action,
@@ -161,7 +172,7 @@ struct view_class {
 };
 
 extern const struct view_class view_overview, view_map, view_problems, view_tables,
-    view_header, view_hex, view_referrers, view_help;
+    view_header, view_hex, view_disk, view_referrers, view_help;
 
 /* The class of a view (id < N_VIEWS). */
 const struct view_class *view_class(enum view_id id);

@@ -413,6 +413,7 @@ static void header_teach(const void *state, const struct ui *ui, struct buf *out
 
 const struct view_class view_header = {
     .name = "Header",
+    .brief = "Head",
     .title = "Header and header extensions",
     .create = header_create,
     .destroy = header_destroy,

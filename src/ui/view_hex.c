@@ -262,7 +262,7 @@ void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req)
     struct error err;
 
     if (guest_off == NO_ADDRESS) {
-        p.layer = layer = LAYER_ACTIVE;
+        p.layer = layer = ui->layer;
         p.guest_off = guest_off = 0;
         request_message(req, "No guest data, as far as is known: the disk from its start");
     }
@@ -423,6 +423,16 @@ static void hex_reloaded(void *state, const struct ui *ui)
     hex_guest_forget(&v->guest);
 }
 
+/* show() turns to the disk of the place that follows. */
+static void hex_relayered(void *state, const struct ui *ui)
+{
+    struct hex_view *v = state;
+
+    if (v->guest.on && !hex_guest_open(&v->guest, ui, ui->layer, NULL))
+        v->guest.on = false;
+    hex_hunt_drop(v);
+}
+
 static void hex_status(const void *state, const struct ui *ui, struct buf *out)
 {
     const struct hex_view *v = state;
@@ -448,6 +458,7 @@ const struct view_class view_hex = {
     .show = hex_show,
     .lit = hex_lit,
     .reloaded = hex_reloaded,
+    .relayered = hex_relayered,
     .prepare = hex_prepare,
     .draw = hex_draw,
     .act = hex_act,

@@ -44,7 +44,7 @@ static void map_destroy(void *state)
 struct tile_source map_source(const struct map_view *v, const struct ui *ui)
 {
     return (struct tile_source){ ui->img, ui->scan, ui->progress, v->survey.guest,
-                                 v->survey.order };
+                                 v->survey.order, ui->layer };
 }
 
 static void map_show(void *state, const struct ui *ui, const struct place *place)
@@ -56,8 +56,10 @@ static void map_show(void *state, const struct ui *ui, const struct place *place
 
     if (where_cluster(ui, place, &cluster) && cluster < v->pane[SPACE_FILE].n)
         pane_go(&v->pane[SPACE_FILE], cluster);
-    if (where_guest(ui, place, &start, &len))
+    if (place->layer == ui->layer && where_guest(ui, place, &start, &len))
         pane_go(&v->pane[SPACE_GUEST], start >> ui->img->geo.cluster_bits);
+    if (place->kind == PLACE_GUEST && place->layer == ui->layer)
+        v->focus = SPACE_GUEST;
     v->linked = false;
 }
 
@@ -70,6 +72,19 @@ static void map_reloaded(void *state, const struct ui *ui)
     map_survey_forget(v);
     lookup_forget(&v->lookup);
     peek_forget(&v->peek);
+    v->linked = false;
+    v->age++;
+}
+
+static void map_relayered(void *state, const struct ui *ui)
+{
+    struct map_view *v = state;
+    struct map_pane *guest = &v->pane[SPACE_GUEST];
+
+    guest->n = u64_max(tiles_clusters(ui->img, SPACE_GUEST, ui->layer), 1);
+    guest->at = u64_min(guest->at, guest->n - 1);
+    guest->whole = true;
+    map_survey_forget(v);
     v->linked = false;
     v->age++;
 }
@@ -96,7 +111,7 @@ static void link_file(struct map_view *v, const struct ui *ui)
         uint64_t start;
         uint64_t len;
 
-        if (r->place.layer == LAYER_ACTIVE && where_guest(ui, &r->place, &start, &len))
+        if (r->place.layer == ui->layer && where_guest(ui, &r->place, &start, &len))
             add_mark(&v->pane[SPACE_GUEST], start >> bits, (start + len - 1) >> bits);
     }
 }
@@ -137,7 +152,7 @@ static void link_maps(struct map_view *v, const struct ui *ui)
         return;
     v->pane[SPACE_FILE].n_marks = v->pane[SPACE_GUEST].n_marks = 0;
     if (v->focus == SPACE_GUEST) {
-        v->hit_valid = guest_lookup(ui->img, LAYER_ACTIVE,
+        v->hit_valid = guest_lookup(ui->img, ui->layer,
                                     p->at << ui->img->geo.cluster_bits, &v->hit, NULL);
         link_guest(v, ui);
     } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.what.first == p->at) {
@@ -220,7 +235,7 @@ static struct place place_of_cursor(const struct map_view *v, const struct ui *u
     const struct map_pane *p = &v->pane[v->focus];
 
     if (v->focus == SPACE_GUEST)
-        return (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
+        return (struct place){ .kind = PLACE_GUEST, .layer = ui->layer, .file_off = NO_ADDRESS,
                                .guest_off = p->at << ui->img->geo.cluster_bits };
     return (struct place){ .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
 }
@@ -233,7 +248,7 @@ static enum lit map_lit(const void *state, const struct ui *ui, struct place *ou
     bool known;
 
     if (v->focus == SPACE_GUEST) {
-        known = where_guest(ui, &ui->here, &start, &len);
+        known = ui->here.layer == ui->layer && where_guest(ui, &ui->here, &start, &len);
         cluster = start >> ui->img->geo.cluster_bits;
     } else {
         known = where_cluster(ui, &ui->here, &cluster);
@@ -259,8 +274,7 @@ static void open_cluster(struct map_view *v, const struct ui *ui, struct request
     struct site site;
 
     if (v->focus == SPACE_GUEST) {
-        place = (struct place){ .kind = PLACE_GUEST, .file_off = NO_ADDRESS,
-                                .guest_off = p->at << ui->img->geo.cluster_bits };
+        place = place_of_cursor(v, ui);
         request_go(req, &place, VIEW_TABLES);
         return;
     }
@@ -532,6 +546,7 @@ const struct view_class view_map = {
     .show = map_show,
     .lit = map_lit,
     .reloaded = map_reloaded,
+    .relayered = map_relayered,
     .prepare = map_prepare,
     .draw = map_view_draw,
     .act = map_act,

@@ -165,7 +165,7 @@ static void lay_out(struct overview_view *v, int rows, int cols, const struct ar
 /* The map of the whole file, where rows are left below everything else. */
 static void prepare_map(struct overview_view *v, const struct ui *ui, int cols)
 {
-    struct tile_source from = { ui->img, ui->scan, ui->progress, NULL, NULL };
+    struct tile_source from = { ui->img, ui->scan, ui->progress, NULL, NULL, LAYER_ACTIVE };
 
     if (v->map_h == 0)
         return;
@@ -421,6 +421,7 @@ static void overview_teach(const void *state, const struct ui *ui, struct buf *o
 
 const struct view_class view_overview = {
     .name = "Overview",
+    .brief = "Over",
     .title = "Overview: the verdict, the space, the image",
     .create = overview_create,
     .destroy = overview_destroy,

@@ -486,6 +486,7 @@ static void problems_teach(const void *state, const struct ui *ui, struct buf *o
 
 const struct view_class view_problems = {
     .name = "Problems",
+    .brief = "Prob",
     .title = "Problems, by cause and by kind",
     .create = problems_create,
     .destroy = problems_destroy,

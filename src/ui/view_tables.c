@@ -198,6 +198,13 @@ static enum lit tables_lit(const void *state, const struct ui *ui, struct place 
            row == index_of_row(v, v->list.at) ? LIT_ABOUT : LIT_OTHER;
 }
 
+/* show() goes to the table of the place that follows. */
+static void tables_relayered(void *state, const struct ui *ui)
+{
+    (void)state;
+    (void)ui;
+}
+
 static void tables_reloaded(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
@@ -491,12 +498,14 @@ static void tables_teach(const void *state, const struct ui *ui, struct buf *out
 
 const struct view_class view_tables = {
     .name = "Tables",
+    .brief = "Table",
     .title = "Tables",
     .create = tables_create,
     .destroy = tables_destroy,
     .show = tables_show,
     .lit = tables_lit,
     .reloaded = tables_reloaded,
+    .relayered = tables_relayered,
     .prepare = tables_prepare,
     .draw = tables_draw,
     .act = tables_act,

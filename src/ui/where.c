@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "qcow2/names.h"
 #include "scan/guest.h"
 #include "scan/referrers.h"
 
@@ -80,10 +81,10 @@ bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
             return false;
         first = p->guest_off & ~(geo->cluster_size - 1);
     }
-    if (first >= geo->size)
+    if (first >= image_layer_size(ui->img, p->layer))
         return false;
     *start = first;
-    *len = u64_min(n, geo->size - first);
+    *len = u64_min(n, image_layer_size(ui->img, p->layer) - first);
     return true;
 }
 
@@ -104,38 +105,88 @@ static void add_owner(const struct ui *ui, const struct place *p, struct buf *ou
     }
 }
 
-void where_line(const struct ui *ui, int level, struct buf *out)
+const struct place *where_subject(const struct ui *ui)
 {
     const struct place *p = &ui->here;
+
+    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST)
+        return p;
+    return ui->site.place.kind != PLACE_NONE ? &ui->site.place
+         : ui->owner.kind != PLACE_NONE ? &ui->owner : p;
+}
+
+uint64_t where_guest_byte(const struct ui *ui)
+{
+    const struct place *p = where_subject(ui);
+    uint64_t start;
+    uint64_t len;
+
+    if (ui->here.kind == PLACE_GUEST && ui->here.layer == ui->layer)
+        return ui->here.guest_off;
+    if (p->layer != ui->layer || !where_guest(ui, p, &start, &len))
+        return NO_ADDRESS;
+    return p == &ui->here && p->guest_off != NO_ADDRESS && p->guest_off > start &&
+           p->guest_off - start < len ? p->guest_off : start;
+}
+
+void where_layer(const struct image *img, uint32_t layer, struct buf *out)
+{
+    const struct snapshot *s;
+
+    if (layer == LAYER_ACTIVE || layer > img->snaps.n) {
+        buf_puts(out, "the disk as it is now");
+        return;
+    }
+    s = &img->snaps.list[layer - 1];
+    buf_printf(out, "snapshot %" PRIu32, layer);
+    if (snapshot_name_len(s)) {
+        buf_puts(out, " (");
+        text_visible(out, s->name, snapshot_name_len(s));
+        buf_puts(out, ")");
+    }
+}
+
+/* Levels of where_line: what is left out from which on. */
+enum { NO_LABEL = 1, NO_CLASS, NO_CLUSTER, NO_TYPE, NO_ENTRY };
+
+void where_line(const struct ui *ui, int level, struct buf *out)
+{
+    const struct place *p = where_subject(ui);
+    uint64_t guest = where_guest_byte(ui);
+    struct buf tenant = BUF_INIT;
     uint64_t cluster;
     uint64_t start;
     uint64_t len;
 
-    if (p->kind == PLACE_NONE) {
+    if (ui->here.kind == PLACE_NONE) {
         buf_puts(out, "nowhere yet");
         return;
     }
-    if (p->file_off != NO_ADDRESS)
-        buf_printf(out, "file 0x%" PRIx64, p->file_off);
+    if (guest != NO_ADDRESS)
+        tenants_text(ui->tenants, guest, level < NO_LABEL ? 0 : level < NO_TYPE ? 1 : 2, &tenant);
+    if (ui->here.file_off != NO_ADDRESS)
+        buf_printf(out, "file 0x%" PRIx64, ui->here.file_off);
     else
         buf_puts(out, "not in the file");
-    if (level < 2 && where_cluster(ui, p, &cluster))
+    if (level < NO_CLUSTER && where_cluster(ui, &ui->here, &cluster))
         buf_printf(out, STEP "cluster %" PRIu64, cluster);
-    if (level < 1)
-        add_owner(ui, p, out);
-    if (p->kind == PLACE_FILE_OFFSET || p->kind == PLACE_CLUSTER ||
-        p->kind == PLACE_GUEST)
-        p = ui->site.place.kind != PLACE_NONE ? &ui->site.place
-          : ui->owner.kind != PLACE_NONE ? &ui->owner : p;
-    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER &&
-        p->kind != PLACE_GUEST) {
+    if (level < NO_CLASS)
+        add_owner(ui, &ui->here, out);
+    if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST &&
+        (level < NO_ENTRY || !tenant.len)) {
         buf_puts(out, STEP);
         place_text(p, out);
     }
     if (where_guest(ui, p, &start, &len)) {
         buf_puts(out, STEP "guest ");
-        text_range(out, start, start + len, TEXT_DASH);
+        if (level < NO_ENTRY || !tenant.len)
+            text_range(out, start, start + len, TEXT_DASH);
+        else
+            text_offset(out, start);
     }
+    if (tenant.len)
+        buf_printf(out, STEP "%s", buf_str(&tenant));
+    buf_free(&tenant);
 }
 
 enum view_id where_best_view(const struct place *p, enum view_id now)

@@ -23,13 +23,24 @@ bool where_owned(const struct ui *ui, uint64_t cluster);
 /* Whose guest data it is: the first L2 entry of those who point there. */
 bool where_owner(const struct referrers *found, struct place *out);
 
+/* What the place line is about: ui->here, or the entry that is there or has its data. */
+const struct place *where_subject(const struct ui *ui);
+
+/* The guest byte where one stands, in ui->layer; NO_ADDRESS: none is known, or it is of another
+ * layer. */
+uint64_t where_guest_byte(const struct ui *ui);
+
+/* "the disk as it is now", "snapshot 2 (before upgrade)". */
+void where_layer(const struct image *img, uint32_t layer, struct buf *out);
+
 /* The guest range a place concerns, cut to the disk. False: none is known. */
 bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
                  uint64_t *len);
 
-/* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB". The
- * larger the level, the more is left out: what the cluster is, its number. */
-#define WHERE_LEVELS 3
+/* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB ›
+ * sda2 ext4 root: /var/lib/x". The
+ * larger the level, the more is left out: the label of the volume, what the cluster is, its number, the entry. */
+#define WHERE_LEVELS 6
 void where_line(const struct ui *ui, int level, struct buf *out);
 
 /* The view to show a place in: `now` when it can, else the one that fits best. */

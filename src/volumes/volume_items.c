@@ -88,7 +88,8 @@ static void part_text(const struct volumes *v, const struct volume_item *item, s
         buf_puts(out, "free space");
         break;
     case ITEM_UNKNOWN:
-        buf_puts(out, "owner unknown: inodes or bitmaps are lost");
+        buf_puts(out, item->lack[LACK_LOST] ? "owner unknown: inodes or bitmaps are lost"
+                                            : "no file");
         break;
     case ITEM_OUTSIDE:
         buf_puts(out, v->n > 1 ? "outside all partitions" : "no file system");
@@ -109,12 +110,8 @@ bool volume_item_has_path(const struct volume_item *item)
     return item->kind <= ITEM_OTHER;
 }
 
-void volume_item_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
+void volume_item_what(const struct volumes *v, const struct volume_item *item, struct buf *out)
 {
-    const struct volume *vol = &v->list[item->volume];
-
-    text_visible(out, vol->name, strlen(vol->name));
-    buf_puts(out, ": ");
     if (volume_item_has_path(item))
         text_visible(out, item->path, strlen(item->path));
     else
@@ -125,4 +122,22 @@ void volume_item_text(const struct volumes *v, const struct volume_item *item, s
         buf_puts(out, " (its inode is lost)");
     if (item->flags & ITEM_MAP_LOST)
         buf_puts(out, " (part of its block map is lost)");
+}
+
+void volume_item_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
+{
+    const struct volume *vol = &v->list[item->volume];
+
+    text_visible(out, vol->name, strlen(vol->name));
+    buf_puts(out, ": ");
+    volume_item_what(v, item, out);
+}
+
+unsigned volume_depth(const struct volumes *v, size_t i)
+{
+    unsigned depth = 0;
+
+    for (; i != 0 && depth < 8; i = v->list[i].parent)
+        depth++;
+    return depth;
 }

@@ -25,6 +25,12 @@ void volume_items_free(struct volume_items *l);
 /* "sda2: /var/lib/x", "sda2: 42,113 inodes of group 3". */
 void volume_item_text(const struct volumes *v, const struct volume_item *item, struct buf *out);
 
+/* The same without the name of the volume. */
+void volume_item_what(const struct volumes *v, const struct volume_item *item, struct buf *out);
+
+/* How deep a volume lies in the tree; the disk: 0. */
+unsigned volume_depth(const struct volumes *v, size_t i);
+
 /* Has it a path? Else it is a part of the file system, or of no one. */
 bool volume_item_has_path(const struct volume_item *item);
 

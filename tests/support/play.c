@@ -100,7 +100,7 @@ static int play_chain(struct source *src, const char *path, const struct play *p
                                  .script = p->script,
                                  .shot = take_shot,
                                  .arg = &shots };
-    struct ui_options opt = { .start = p->start, .chain = &chain, .threads = 1, .theme = p->theme };
+    struct ui_options opt = { .start = p->start, .disk = { .chain = &chain }, .threads = 1, .theme = p->theme };
     struct terminal *term = term_fake_open(&fake);
     struct image *img;
     struct error err = { .text = "" };
@@ -111,13 +111,15 @@ static int play_chain(struct source *src, const char *path, const struct play *p
         fprintf(stderr, "%s\n", err.text);
         abort();
     }
-    assert(!path || chain_open(path, img, true, &chain, &err));
+    assert(!p->files || volumes_helper_start(&opt.helper, &err));
+    assert(!p->backing || chain_open(path, img, true, &chain, &err));
     assert(term && app_new(img, &opt, term, &app, &err));
     signo = app_run(app);
     if (p->gate)
         gate_open(p->gate);
     app_free(app);
     term->ops->close(term);
+    volumes_helper_end(opt.helper);
     chain_close(&chain);
     image_close(img);
     return signo;
@@ -165,7 +167,7 @@ int play_sample(const char *name, const struct play *p, struct buf *out)
     int signo;
 
     sample_path(name, path);
-    signo = play_chain(src, p->backing ? path : NULL, p, out);
+    signo = play_chain(src, path, p, out);
 
     free(bytes);
     return signo;

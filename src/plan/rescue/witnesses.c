@@ -8,6 +8,7 @@
 
 const struct rescue_witness *const RESCUE_WITNESSES[] = {
     &witness_btrfs,
+    &witness_ntfs,
     &witness_xfs,
     NULL,
 };

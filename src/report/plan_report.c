@@ -65,8 +65,9 @@ static void print_outcome(const struct trial *after, uint64_t size_before, struc
     uint64_t size = source_size(after->img->src);
     char a[TEXT_NUM], b[TEXT_NUM];
 
-    out_printf(out, "\nAfterwards: %s corruptions, %s leaked clusters",
-               text_group(a, scan->qemu.corruptions), text_group(b, scan->qemu.leaks));
+    out_printf(out, "\nAfterwards: %s corruption%s, %s leaked cluster%s",
+               text_group(a, scan->qemu.corruptions), scan->qemu.corruptions == 1 ? "" : "s",
+               text_group(b, scan->qemu.leaks), scan->qemu.leaks == 1 ? "" : "s");
     if (size != size_before)
         out_printf(out, "; the file has %s instead of %s", text_size(a, size),
                    text_size(b, size_before));

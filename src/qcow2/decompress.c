@@ -48,19 +48,34 @@ void unpacker_free(struct unpacker *u)
 
 /* The usual case, a whole stream that fills the cluster, by the faster library. */
 static bool inflate_fast(struct unpacker *u, const uint8_t *in, size_t in_len, uint8_t *out,
-                         size_t out_len)
+                         size_t out_len, size_t *used)
 {
 #ifdef HAVE_LIBDEFLATE
-    size_t used;
-
     if (!u->fast)
         u->fast = libdeflate_alloc_decompressor();
-    return u->fast && libdeflate_deflate_decompress_ex(u->fast, in, in_len, out, out_len, &used,
+    return u->fast && libdeflate_deflate_decompress_ex(u->fast, in, in_len, out, out_len, used,
                                                        NULL) == LIBDEFLATE_SUCCESS;
 #else
-    (void)u, (void)in, (void)in_len, (void)out, (void)out_len;
+    (void)u, (void)in, (void)in_len, (void)out, (void)out_len, (void)used;
     return false;
 #endif
+}
+
+/* By zlib; u->z says what is left of both. False: no memory. */
+static bool inflate_run(struct unpacker *u, const uint8_t *in, size_t in_len, uint8_t *out,
+                        size_t out_len, int *status)
+{
+    z_stream *z = &u->z;
+
+    if ((u->z_made ? inflateReset(z) : inflateInit2(z, -15)) != Z_OK)
+        return false;
+    u->z_made = true;
+    z->next_in = (Bytef *)(uintptr_t)in;
+    z->avail_in = (uInt)in_len;
+    z->next_out = out;
+    z->avail_out = (uInt)out_len;
+    *status = inflate(z, Z_FINISH);
+    return true;
 }
 
 /* Raw deflate with a window of 4 KiB, as QEMU writes it; larger windows are taken too.
@@ -72,16 +87,10 @@ static bool inflate_cluster(struct unpacker *u, const uint8_t *in, size_t in_len
     int status;
     size_t made;
 
-    if (inflate_fast(u, in, in_len, out, out_len))
+    if (inflate_fast(u, in, in_len, out, out_len, &made))
         return true;
-    if ((u->z_made ? inflateReset(z) : inflateInit2(z, -15)) != Z_OK)
+    if (!inflate_run(u, in, in_len, out, out_len, &status))
         return err_set(err, ERR_NOMEM, "out of memory");
-    u->z_made = true;
-    z->next_in = (Bytef *)(uintptr_t)in;
-    z->avail_in = (uInt)in_len;
-    z->next_out = out;
-    z->avail_out = (uInt)out_len;
-    status = inflate(z, Z_FINISH);
     made = out_len - z->avail_out;
     /* Z_BUF_ERROR with a full cluster: all is there, only the end mark is not reached. */
     if (made == out_len && (status == Z_STREAM_END || status == Z_BUF_ERROR))
@@ -158,6 +167,35 @@ bool unpacker_run(struct unpacker *u, uint64_t type, const uint8_t *in, size_t i
 {
     return type == COMPRESSION_ZSTD ? unzstd_cluster(u, in, in_len, out, out_len, err)
                                     : inflate_cluster(u, in, in_len, out, out_len, err);
+}
+
+static bool inflate_take(struct unpacker *u, const uint8_t *in, size_t in_len, uint8_t *out,
+                         size_t out_len, size_t *used)
+{
+#ifdef HAVE_LIBDEFLATE
+    return inflate_fast(u, in, in_len, out, out_len, used);
+#else
+    int status;
+
+    if (!inflate_run(u, in, in_len, out, out_len, &status) || status != Z_STREAM_END
+        || u->z.avail_out)
+        return false;
+    *used = in_len - u->z.avail_in;
+    return true;
+#endif
+}
+
+bool unpacker_take(struct unpacker *u, uint64_t type, const uint8_t *in, size_t in_len,
+                   uint8_t *out, size_t out_len, size_t *used)
+{
+    if (type != COMPRESSION_ZSTD)
+        return inflate_take(u, in, in_len, out, out_len, used);
+#ifdef HAVE_ZSTD
+    *used = ZSTD_findFrameCompressedSize(in, in_len);
+    return !ZSTD_isError(*used) && unzstd_cluster(u, in, *used, out, out_len, NULL);
+#else
+    return false;
+#endif
 }
 
 bool cluster_decompress(const struct image *img, uint64_t host_off, uint64_t host_len,

@@ -21,6 +21,11 @@ void unpacker_free(struct unpacker *u);     /* accepts NULL */
 bool unpacker_run(struct unpacker *u, uint64_t type, const uint8_t *in, size_t in_len,
                   uint8_t *out, size_t out_len, struct error *err);
 
+/* The same for a stream of which the end is not known: *used is how many bytes of `in` it has.
+ * False as well where it makes more than out_len bytes. */
+bool unpacker_take(struct unpacker *u, uint64_t type, const uint8_t *in, size_t in_len,
+                   uint8_t *out, size_t out_len, size_t *used);
+
 /* Decompresses one cluster: reads host_len bytes at host_off (fewer where the file ends),
  * inflates (raw deflate or zstd by the header) into out, cluster_size bytes. False with a
  * reason when the stream is broken or this build lacks zstd; out then holds what could be

@@ -96,8 +96,9 @@ def hit_l2zero(img, rnd):
 
 
 def hit_l2refblock(img, rnd):
+    table = img.l2_tables()[0]
     img.f.seek(img.refblock())
-    img.write(img.l2_tables()[0], img.f.read(img.cluster))
+    img.write(table, img.f.read(img.cluster))
 
 
 def hit_l2all(img, rnd):

@@ -54,6 +54,7 @@ bool planner_rescue(struct plan *plan, struct trial *t, const struct planner_opt
     size_t before = plan->n;
 
     return salvage_header(&s, err) && salvage_l1(&s, err) && salvage_size(&s, err)
+        && salvage_l2(&s, err)
         && planner_run(plan, t, "refcounts", opt, err)
         && (plan->n == before || planner_run(plan, t, "copied", opt, err));
 }

@@ -37,6 +37,9 @@ bool orphans_collect(const struct trial *t, bool deep, struct orphans *out,
 void orphans_free(struct orphans *o);
 bool orphans_add(struct orphans *o, const struct orphan *one, struct error *err);
 
+/* Puts in the place of clusters the streams of compressed data that lie in them. */
+bool orphans_find_streams(const struct trial *t, struct orphans *o, struct error *err);
+
 /* How much of a cluster that is said to be an L2 table is one. */
 struct table_fit {
     size_t used;            /* entries that are not zero */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* What no witness can place is placed by its order in the file. Images that were converted have
+ * their clusters in the order of the disk, with those of zeros left out; images that a guest
+ * wrote consist of runs of neighbours. Where the gaps are is told by which parts of a cluster
+ * are zeros, compared with which parts of the disk are free. */
+#ifndef QCHECK_PLAN_RESCUE_ALIGN_H
+#define QCHECK_PLAN_RESCUE_ALIGN_H
+
+#include "plan/rescue/rescue_guest.h"
+
+/* The parts of a cluster that are not all zeros: 128 of them, or fewer of 512 bytes. */
+struct print { uint64_t nonzero[2]; };
+
+void print_take(struct print *p, const uint8_t *bytes, size_t len);
+
+struct align_order {
+    struct rescue_guest *g;             /* borrowed */
+    const struct print *print;          /* of each candidate */
+    const bool *counted;                /* of each candidate: it must have a place */
+    const _Atomic bool *cancel;         /* NULL: never */
+};
+
+/* Places candidates that are not pinned. With `all` unset only those of which there is no
+ * doubt, as LIKELY; then witnesses may know more. Else all that fit anywhere, the rest as
+ * POSSIBLE. *news: something was placed. */
+bool align(const struct align_order *o, bool all, bool *news, struct error *err);
+
+#endif

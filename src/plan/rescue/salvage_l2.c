@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Clusters that nobody owns are put back under the L2 tables that are lost. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "plan/rescue/align.h"
+#include "plan/rescue/salvage_l2.h"
+
+/* --- what is lost --- */
+
+static bool add_window(struct l2_work *w, uint64_t i, uint64_t l2_off,
+                       enum window_state state, struct error *err)
+{
+    if (!(w->n_windows & (w->n_windows - 1))) {
+        struct l2_window *more = realloc(w->window, (w->n_windows ? w->n_windows * 2 : 1)
+                                         * sizeof *more);
+
+        if (!more)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        w->window = more;
+    }
+    w->window[w->n_windows++] = (struct l2_window){ i, l2_off, state };
+    return true;
+}
+
+static bool look_at_entry(struct l2_work *w, uint64_t i, uint64_t e, struct error *err)
+{
+    const struct image *img = w->s->t->img;
+    uint64_t off = e & ENTRY_OFFSET_MASK;
+    struct table_fit fit;
+
+    if (!e)
+        return add_window(w, i, 0, WINDOW_UNMAPPED, err);
+    if (!off || e & L1_RESERVED_MASK || off & (img->geo.cluster_size - 1)
+        || !range_inside(off, img->geo.cluster_size, img->geo.file_size))
+        return add_window(w, i, 0, WINDOW_MISSING, err);
+    if (!table_fit_at(img, off, NULL, &fit))
+        return add_window(w, i, 0, WINDOW_MISSING, err);
+    if (!fit.used)
+        return add_window(w, i, off, WINDOW_EMPTY, err);
+    if (fit.fit < fit.used)
+        return add_window(w, i, off, WINDOW_DAMAGED, err);
+    return fit.used == img->geo.l2_entries || add_window(w, i, off, WINDOW_SPARSE, err);
+}
+
+static bool find_windows(struct l2_work *w, struct error *err)
+{
+    const struct image *img = w->s->t->img;
+    uint64_t n = img->geo.l1_needed, per = 4096;
+    uint64_t *entry = calloc((size_t)per, sizeof *entry);
+    struct layer_l1 l1;
+    bool ok = entry || err_set(err, ERR_NOMEM, "out of memory");
+
+    image_layer_l1(img, LAYER_ACTIVE, &l1);
+    for (uint64_t i = 0; ok && i < n; i += per) {
+        size_t count = (size_t)u64_min(per, n - i);
+
+        memset(entry, 0, (size_t)per * sizeof *entry);
+        if (i < l1.present)
+            (void)image_read_l1(img, l1.off, i, (size_t)u64_min(count, l1.present - i), entry,
+                                NULL);
+        for (size_t k = 0; ok && k < count; k++)
+            ok = look_at_entry(w, i + k, entry[k], err);
+    }
+    free(entry);
+    return ok;
+}
+
+/* What is sound, or was never there, counts as lost only where there are clusters that must
+ * have been somewhere. */
+static void choose_windows(struct l2_work *w, size_t n_candidates)
+{
+    uint64_t per = w->s->t->img->geo.l2_entries, room = 0;
+    enum window_state last = WINDOW_MISSING;
+    uint64_t of[WINDOW_SPARSE + 1] = { 0 };
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_windows; i++)
+        of[w->window[i].state]++;
+    room = (of[WINDOW_DAMAGED] + of[WINDOW_MISSING]) * per;
+    w->no_damage = !room && !of[WINDOW_EMPTY];
+    while (last < WINDOW_SPARSE && (room < n_candidates || (last < WINDOW_EMPTY && !room)))
+        room += of[++last] * per;
+    for (size_t i = 0; i < w->n_windows; i++)
+        if (w->window[i].state <= last)
+            w->window[n++] = w->window[i];
+    w->n_windows = n;
+}
+
+static bool lose_entries(struct l2_work *w, const struct l2_window *win, uint8_t *bytes)
+{
+    const struct geometry *geo = &w->s->t->img->geo;
+    uint64_t first = win->l1_index * geo->l2_entries;
+    struct table_fit fit;
+    bool all, empty_too;
+
+    if (!win->l2_off || !source_read(w->s->t->img->src, win->l2_off, bytes,
+                                     (size_t)geo->cluster_size, NULL)
+        || !table_fit_at(w->s->t->img, win->l2_off, bytes, &fit))
+        return rescue_lose(w->g, first, geo->l2_entries);
+    all = fit.fit * 10 < fit.used;
+    empty_too = win->state != WINDOW_DAMAGED || !table_fits(&fit);
+    for (uint64_t i = 0; i < geo->l2_entries; i++) {
+        struct l2_entry e;
+
+        l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
+        if ((all || !l2_entry_possible(geo, &e) || (!e.raw && empty_too))
+            && !rescue_lose(w->g, first + i, 1))
+            return false;
+    }
+    return true;
+}
+
+static bool lose_windows(struct l2_work *w, struct error *err)
+{
+    uint8_t *bytes = malloc((size_t)w->s->t->img->geo.cluster_size);
+    bool ok = bytes != NULL;
+
+    for (size_t i = 0; ok && i < w->n_windows; i++)
+        ok = lose_entries(w, &w->window[i], bytes);
+    free(bytes);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* --- candidates --- */
+
+/* What looks like a table is one where nobody knows the refcounts of tables. */
+static void drop_tables(struct orphans *o)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->n; i++)
+        if (o->refcounts_known || o->list[i].kind == ORPHAN_DATA
+            || o->list[i].kind == ORPHAN_STREAM)
+            o->list[n++] = o->list[i];
+    o->n = n;
+}
+
+static bool collect(struct l2_work *w, struct error *err)
+{
+    const struct trial *t = w->s->t;
+
+    if (!orphans_collect(t, w->s->opt->deep, &w->cands, err))
+        return false;
+    drop_tables(&w->cands);
+    return t->img->hdr.crypt_method || orphans_find_streams(t, &w->cands, err);
+}
+
+static bool read_candidate(void *ctx, size_t cand, uint8_t *dst, struct error *err)
+{
+    struct l2_work *w = ctx;
+
+    return orphan_read(&w->reader, cand, dst, err);
+}
+
+static bool read_known(void *ctx, uint64_t guest_off, void *dst, size_t len)
+{
+    struct l2_work *w = ctx;
+
+    return guest_reader_read(w->known, guest_off, dst, len);
+}
+
+static bool open_guest(struct l2_work *w, struct error *err)
+{
+    const struct geometry *geo = &w->s->t->img->geo;
+    const struct rescue_store store = { w, read_candidate, read_known };
+
+    w->print = calloc(w->cands.n + 1, sizeof *w->print);
+    w->counted = calloc(w->cands.n + 1, sizeof *w->counted);
+    if (!w->print || !w->counted)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < w->cands.n; i++)
+        w->counted[i] = w->cands.list[i].counted && w->cands.refcounts_known;
+    return orphan_reader_init(&w->reader, w->s->t->img, w->cands.list, err)
+        && guest_reader_open(w->s->t, &w->known, err)
+        && rescue_new(&store, geo->size, (uint32_t)geo->cluster_size, w->cands.n, &w->g, err);
+}
+
+static bool look_at_all(struct l2_work *w, struct rescue_asking *a, struct error *err)
+{
+    size_t len = rescue_cluster(w->g);
+    uint8_t *bytes = malloc(len);
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < w->cands.n && !salvage_stopped(w->s->t); i++) {
+        if (!orphan_read(&w->reader, i, bytes, NULL))
+            continue;
+        print_take(&w->print[i], bytes, len);
+        ok = rescue_ask_look(a, i, bytes, err);
+    }
+    free(bytes);
+    return ok;
+}
+
+#define TURNS_MAX 8
+
+/* Witnesses and the order in the file take turns, as each lets the other know more. */
+static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err)
+{
+    _Atomic bool *cancel = w->s->t->opt.progress ? &w->s->t->opt.progress->cancel : NULL;
+    const struct align_order order = { w->g, w->print, w->counted, cancel };
+    bool news = true;
+
+    for (int turn = 0; turn < TURNS_MAX && news; turn++)
+        if (!rescue_ask_reason(a, cancel, &news, err) || !align(&order, false, &news, err))
+            return false;
+    return w->no_damage || align(&order, true, &news, err);
+}
+
+static bool place_candidates(struct l2_work *w, struct error *err)
+{
+    struct rescue_asking *a = NULL;
+    bool ok = rescue_ask_begin(w->g, RESCUE_WITNESSES, &a, err) && look_at_all(w, a, err)
+        && reason(w, a, err);
+
+    rescue_ask_end(a);
+    return ok;
+}
+
+static bool rescue_windows(struct l2_work *w, struct error *err)
+{
+    if (!collect(w, err))
+        return false;
+    choose_windows(w, w->cands.n);
+    if (!w->cands.n || !w->n_windows)
+        return true;
+    return open_guest(w, err) && lose_windows(w, err) && place_candidates(w, err)
+        && l2_write(w, err);
+}
+
+bool salvage_l2(struct salvage *s, struct error *err)
+{
+    struct l2_work w = { .s = s };
+    bool ok = find_windows(&w, err);
+
+    if (ok && w.n_windows && !s->t->img->geo.data_file)
+        ok = rescue_windows(&w, err);
+    rescue_free(w.g);
+    guest_reader_close(w.known);
+    orphan_reader_free(&w.reader);
+    orphans_free(&w.cands);
+    free(w.window);
+    free(w.print);
+    free(w.counted);
+    return ok;
+}

@@ -14,7 +14,8 @@
 #include "base/num.h"
 #include "insight/content.h"
 
-#define PARTS 128
+#define PARTS   128             /* of a cluster, or fewer of 512 bytes */
+#define BLOCKS  16              /* ... of 4 KiB */
 
 /* Costs. */
 #define OLD_DATA        3       /* not zeros where it is free, each part */
@@ -22,7 +23,15 @@
 #define NO_CONTENT      8       /* zeros where there is content */
 #define NO_CONTENT_MAX  48
 #define NO_DATA         1       /* zeros where there is data */
-#define NO_DATA_MAX     32
+#define NO_DATA_MAX     6
+#define NOT_ZERO        10      /* not zeros past the end of a file, each part */
+#define NOT_ZERO_MAX    60
+#define OTHER_DENSE     5       /* a file goes on as something else */
+#define OTHER_TEXT      1
+#define OTHER_KIND_MAX  30
+#define NO_START        6       /* what begins as a file is in the middle of one */
+#define NOTHING_SAID    20      /* of the place */
+#define EMPTY_MAX       32      /* a place of data is left empty */
 #define GAP             6       /* places are skipped */
 #define LEFT_OUT        60      /* a candidate that has a refcount gets no place */
 #define LEFT_OUT_OLD    4       /* ... without one */
@@ -32,22 +41,95 @@
 
 #define CELLS_MAX       ((size_t)192 << 20)     /* of the table, a byte each */
 
+/* --- what a candidate looks like --- */
+
+/* Text, and as even as what is packed or encrypted. */
+static void kind_of(const uint8_t *bytes, size_t len, bool *is_text, bool *is_dense)
+{
+    unsigned count[256] = { 0 };
+    size_t text = 0, even = 0;
+
+    for (size_t i = 0; i < len; i++)
+        count[bytes[i]]++;
+    for (unsigned c = 0; c < 256; c++) {
+        if (c == '\n' || c == '\r' || c == '\t' || (c >= ' ' && c < 127))
+            text += count[c];
+        even += (size_t)count[c] * count[c];
+    }
+    *is_text = (text + count[0]) * 32 >= len * 31;
+    /* random bytes: len + len * len / 256 */
+    *is_dense = even < len * 2 + len * len / 256;
+}
+
+static bool begins_as_a_file(const uint8_t *b)
+{
+    static const struct { uint8_t n; char bytes[9]; } magics[] = {
+        { 3, "\xff\xd8\xff" }, { 4, "\x7f" "ELF" }, { 8, "\x89PNG\r\n\x1a\n" },
+        { 4, "PK\x03\x04" }, { 5, "%PDF-" }, { 3, "\x1f\x8b\x08" }, { 6, "GIF89a" },
+        { 4, "\x28\xb5\x2f\xfd" }, { 6, "\xfd" "7zXZ" }, { 4, "OggS" },
+        { 8, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" }, { 6, "7z\xbc\xaf\x27\x1c" },
+    };
+
+    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
+        if (memcmp(b, magics[i].bytes, magics[i].n) == 0)
+            return true;
+    return false;
+}
+
+static uint32_t block_len(size_t cluster)
+{
+    size_t len = cluster / BLOCKS > 4096 ? cluster / BLOCKS : 4096;
+
+    return (uint32_t)(len < cluster ? len : cluster);
+}
+
+static void take_blocks(struct print *p, const uint8_t *bytes, size_t len)
+{
+    size_t block = block_len(len), look = block < 4096 ? block : 4096;
+    bool text = false, dense = false, was_text = false, was_dense = false, empty_before = true;
+
+    for (size_t k = 0; k * block < len; k++) {
+        const uint8_t *b = bytes + k * block;
+        unsigned bit = 1u << k;
+
+        if (content_all_zero(b, look)) {
+            empty_before = true;
+            continue;
+        }
+        kind_of(b, look, &text, &dense);
+        p->text |= (uint16_t)(text ? bit : 0);
+        p->dense |= (uint16_t)(dense ? bit : 0);
+        p->magic |= (uint16_t)(begins_as_a_file(b) ? bit : 0);
+        p->text_edge |= (uint16_t)(!empty_before && text != was_text ? bit : 0);
+        p->dense_edge |= (uint16_t)(!empty_before && dense != was_dense ? bit : 0);
+        empty_before = false;
+        was_text = text;
+        was_dense = dense;
+    }
+}
+
 void print_take(struct print *p, const uint8_t *bytes, size_t len)
 {
     size_t part = len / PARTS > 512 ? len / PARTS : 512;
 
-    *p = (struct print){ { 0, 0 } };
+    *p = (struct print){ .text = 0 };
     for (size_t i = 0; i * part < len && i < PARTS; i++)
         if (!content_all_zero(bytes + i * part, part))
             p->nonzero[i / 64] |= UINT64_C(1) << i % 64;
+    take_blocks(p, bytes, len);
 }
 
 /* What is said of a place, part by part. */
 struct place_print {
     uint64_t cl;                /* guest cluster */
     uint64_t free[2], content[2], data[2];
-    int skip;                   /* cost of leaving it empty */
-    uint8_t taken;              /* pinned already */
+    uint64_t zero[2];           /* past the end of a file, in its last block */
+    int skip, empty;            /* cost of going over it; ... of leaving it empty at last */
+    uint32_t cand;              /* that is here, when taken */
+    bool taken;                 /* nobody else may have it */
+    bool unknown;               /* nothing is said of most of it */
+    uint16_t goes_on;           /* blocks into which a file goes on from the one before */
+    uint16_t starts;            /* blocks at which a file starts */
 };
 
 struct order_walk {
@@ -57,6 +139,7 @@ struct order_walk {
     size_t n_items;             /* candidates */
     size_t *at;                 /* owned: of each candidate, index of its place + 1; 0: none */
     int jump;
+    unsigned last_block;        /* of a cluster */
 };
 
 static int ones(const uint64_t a[2])
@@ -80,16 +163,43 @@ static int cost_of(const struct print *c, const struct place_print *p)
     int z_content = ones(p->content) - ones_and(c->nonzero, p->content);
     int z_data = ones(p->data) - ones_and(c->nonzero, p->data);
 
-    return least(nz_free * OLD_DATA, OLD_DATA_MAX)
-        + least(z_content * NO_CONTENT, NO_CONTENT_MAX) + least(z_data * NO_DATA, NO_DATA_MAX);
+    int nz_zero = ones_and(c->nonzero, p->zero);
+
+    int kinds = __builtin_popcount(c->dense_edge & p->goes_on) * OTHER_DENSE
+        + __builtin_popcount(c->text_edge & p->goes_on) * OTHER_TEXT / 2
+        + __builtin_popcount(c->magic & p->goes_on & ~p->starts) * NO_START;
+
+    return least(kinds, OTHER_KIND_MAX) + p->unknown * NOTHING_SAID
+        + least(nz_zero * NOT_ZERO, NOT_ZERO_MAX) + least(nz_free * OLD_DATA, OLD_DATA_MAX)
+        + least(z_content * NO_CONTENT, NO_CONTENT_MAX) + least(z_data * NO_DATA / 2, NO_DATA_MAX);
 }
 
 /* --- places --- */
 
+static uint32_t part_len(const struct rescue_guest *g)
+{
+    return rescue_cluster(g) / PARTS > 512 ? rescue_cluster(g) / PARTS : 512;
+}
+
+static size_t place_index(const struct order_walk *w, uint64_t cl)
+{
+    size_t lo = 0, hi = w->n_places;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (w->place[mid].cl < cl)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 static void look_at_place(const struct rescue_guest *g, struct place_print *p)
 {
     uint32_t cluster = rescue_cluster(g);
-    uint32_t part = cluster / PARTS > 512 ? cluster / PARTS : 512;
+    uint32_t part = part_len(g);
     unsigned unknown = 0, n = cluster / part;
     uint64_t off = p->cl * cluster;
 
@@ -103,8 +213,63 @@ static void look_at_place(const struct rescue_guest *g, struct place_print *p)
         case USE_UNKNOWN: unknown++; break;
         }
     }
-    p->skip = least(ones(p->content) * NO_CONTENT, NO_CONTENT_MAX)
-        + least(ones(p->data) * NO_DATA, NO_DATA_MAX) + (unknown * 2 >= n);
+    p->unknown = unknown * 2 >= n;
+}
+
+static void note_block(struct order_walk *w, uint64_t guest_off, bool starts)
+{
+    uint32_t cluster = rescue_cluster(w->o->g);
+    size_t i = place_index(w, guest_off / cluster);
+    uint16_t bit = (uint16_t)(1u << guest_off % cluster / block_len(cluster));
+
+    if (i == w->n_places || w->place[i].cl != guest_off / cluster)
+        return;
+    if (starts)
+        w->place[i].starts |= bit;
+    else
+        w->place[i].goes_on |= bit;
+}
+
+/* What the extents of files say: which parts come after the end of one, and where one goes on
+ * from place to place. */
+static void note_extent(struct order_walk *w, const struct rescue_file_extent *e)
+{
+    uint64_t cluster = rescue_cluster(w->o->g), part = part_len(w->o->g);
+    uint64_t block = block_len((size_t)cluster);
+    uint64_t end = e->guest_off + e->len, from = end, at;
+    size_t i;
+
+    if (e->file_off <= e->size && e->size - e->file_off < e->len)
+        from = e->guest_off + (e->size - e->file_off);
+    for (at = (from + part - 1) / part * part; at + part <= end; at += part) {
+        i = place_index(w, at / cluster);
+        if (i < w->n_places && w->place[i].cl == at / cluster) {
+            uint64_t k = at % cluster / part;
+
+            w->place[i].zero[k / 64] |= UINT64_C(1) << k % 64;
+            w->place[i].data[k / 64] &= ~(UINT64_C(1) << k % 64);
+        }
+    }
+    if (e->guest_off % block == 0 && e->file_off == 0)
+        note_block(w, e->guest_off, true);
+    for (at = (e->guest_off / block + 1) * block; at < from; at += block)
+        note_block(w, at, false);
+}
+
+static void note_extents(struct order_walk *w)
+{
+    size_t n;
+    const struct rescue_file_extent *e = rescue_extents(w->o->g, &n);
+
+    for (size_t i = 0; i < n; i++)
+        note_extent(w, &e[i]);
+    for (size_t i = 0; i < w->n_places; i++) {
+        struct place_print *p = &w->place[i];
+
+        p->empty = least(ones(p->content) * NO_CONTENT, NO_CONTENT_MAX)
+            + least(ones(p->data) * NO_DATA, EMPTY_MAX) + p->unknown;
+        p->skip = p->empty;
+    }
 }
 
 static bool list_places(struct order_walk *w)
@@ -127,21 +292,6 @@ static bool list_places(struct order_walk *w)
     return true;
 }
 
-static size_t place_index(const struct order_walk *w, uint64_t cl)
-{
-    size_t lo = 0, hi = w->n_places;
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (w->place[mid].cl < cl)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static bool list_pins(struct order_walk *w)
 {
     struct rescue_guest *g = w->o->g;
@@ -161,13 +311,14 @@ static bool list_pins(struct order_walk *w)
         if (at == w->n_places || w->place[at].cl != pin.guest_cl)
             continue;
         w->at[i] = at + 1;
-        w->place[at].taken = 1;
+        w->place[at].taken = true;
+        w->place[at].cand = (uint32_t)i;
         if (last)
             *(at + 1 > last ? &rising : &falling) += 1;
         last = at + 1;
     }
     /* A stray pin does not make a guest's order of one that rises. */
-    w->jump = falling * 50 <= rising ? JUMP_NEVER : JUMP;
+    w->jump = !w->o->loose && falling * 50 <= rising ? JUMP_NEVER : JUMP;
     return true;
 }
 
@@ -226,12 +377,32 @@ static bool make_table(const struct stretch *s, struct walk_table *t)
     return t->came && t->row_lo && t->best && t->here && t->gap && t->here2 && t->gap2;
 }
 
+/* Cost of a file that goes on from the end of one candidate at the head of the next. */
+static int other_kind(const struct print *a, const struct print *b, unsigned last)
+{
+    bool dense = a->dense >> last & 1, text = a->text >> last & 1;
+
+    if (!(a->nonzero[1] >> 63 || last < BLOCKS - 1))
+        return 0;                       /* it ends with zeros */
+    return (dense != (b->dense & 1)) * OTHER_DENSE + (text != (b->text & 1)) * OTHER_TEXT;
+}
+
 static int emission(const struct order_walk *w, size_t item, size_t place)
 {
+    const struct place_print *p = &w->place[place];
+    const struct print *print = w->o->print;
+    int cost;
+
     if (w->at[item])
         return w->at[item] == place + 1 ? 0 : INFINITE;
-    return w->place[place].taken ? INFINITE
-        : cost_of(&w->o->print[item], &w->place[place]);
+    if (p->taken)
+        return INFINITE;
+    cost = cost_of(&print[item], p);
+    if (place && p->goes_on & 1 && p[-1].taken && p[-1].cl + 1 == p->cl)
+        cost += other_kind(&print[p[-1].cand], &print[item], w->last_block);
+    if (place + 1 < w->n_places && p[1].goes_on & 1 && p[1].taken && p[1].cl == p->cl + 1)
+        cost += other_kind(&print[item], &print[p[1].cand], w->last_block);
+    return cost;
 }
 
 /* The gaps after the row's item, from costs `here`. */
@@ -257,6 +428,8 @@ static void make_row(const struct order_walk *w, const struct stretch *s, struct
     uint8_t *came = t->came + row * t->width;
     size_t item = s->first + row - 1, lo = t->row_lo[row], hi = lo + t->width;
     int jump = t->here[t->best[row - 1]] + w->jump;
+    int other = row > 1 ? other_kind(&w->o->print[item - 1], &w->o->print[item],
+                                     w->last_block) : 0;
     int out = w->at[item] ? INFINITE : w->o->counted[item] ? LEFT_OUT : LEFT_OUT_OLD;
 
     for (size_t p = t->row_lo[row - 1]; p < lo; p++)
@@ -264,6 +437,9 @@ static void make_row(const struct order_walk *w, const struct stretch *s, struct
     for (size_t p = lo; p < hi && p <= s->n; p++) {
         int c = p ? t->here[p - 1] : INFINITE;
         uint8_t how = CAME_NEXT;
+
+        if (p && w->place[s->from + p - 1].goes_on & 1)
+            c += other;
 
         if (p && t->gap[p - 1] < c) {
             c = t->gap[p - 1];
@@ -445,7 +621,7 @@ static int by_length(const void *a, const void *b)
 
 /* Gives runs the places of the walk, the best first; those whose place is taken wait for the
  * next walk. Returns how many items got one. */
-static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_run *run, bool *news)
+static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_run *run)
 {
     size_t n = 0, placed = 0;
 
@@ -470,10 +646,10 @@ static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_
 
             if (p->taken)
                 continue;
-            p->taken = 1;
+            p->taken = true;
+            p->cand = (uint32_t)i;
             w->at[i] = path[i];
             placed++;
-            *news |= settle(w, i, path[i] - 1, SURE_POSSIBLE, "order in the file");
         }
     return placed;
 }
@@ -505,32 +681,98 @@ static bool walk_all(struct order_walk *w, size_t *path)
     return ok;
 }
 
+/* Items that lie badly, and were not pinned, give their place back. */
+static void give_up_bad(struct order_walk *w, const bool *pinned)
+{
+    for (size_t i = 0; i < w->n_items; i++) {
+        struct place_print *p = w->at[i] ? &w->place[w->at[i] - 1] : NULL;
+
+        if (!p || pinned[i] || cost_of(&w->o->print[i], p) <= DOUBT)
+            continue;
+        p->taken = false;
+        w->at[i] = 0;
+    }
+}
+
+static void set_skips(struct order_walk *w, bool first)
+{
+    for (size_t p = 0; p < w->n_places; p++)
+        w->place[p].skip = first || w->place[p].taken ? 0 : w->place[p].empty;
+}
+
+#define FILLED_MAX ((size_t)1 << 28)
+
+/* Those that no walk could take go where they fit best, first of all to places that should
+ * not be empty. */
+static void fill_rest(struct order_walk *w)
+{
+    size_t left = FILLED_MAX;
+
+    for (size_t i = 0; i < w->n_items && left > w->n_places; i++) {
+        int least_cost = LEFT_OUT;
+        size_t best = w->n_places;
+
+        if (w->at[i] || !w->o->counted[i])
+            continue;
+        left -= w->n_places;
+        for (size_t p = 0; p < w->n_places; p++) {
+            int cost = w->place[p].taken ? INFINITE : emission(w, i, p) - w->place[p].empty;
+
+            if (cost < least_cost) {
+                least_cost = cost;
+                best = p;
+            }
+        }
+        if (best == w->n_places)
+            continue;
+        w->place[best].taken = true;
+        w->place[best].cand = (uint32_t)i;
+        w->at[i] = best + 1;
+    }
+}
+
 #define WALKS_MAX 4
 
+/* Where the order is not strict a later run may fill what this one skips. What is empty after
+ * the first walk has its price in those that follow. */
 static bool settle_all(struct order_walk *w, bool *news)
 {
     size_t *path = calloc(w->n_items + 1, sizeof *path);
     struct item_run *run = calloc(w->n_items + 1, sizeof *run);
-    bool ok = path && run;
+    bool *pinned = calloc(w->n_items + 1, sizeof *pinned);
+    bool ok = path && run && pinned;
 
-    if (w->jump != JUMP_NEVER)
-        for (size_t p = 0; p < w->n_places; p++)
-            w->place[p].skip = 0;       /* a later run may be there */
+    for (size_t i = 0; ok && i < w->n_items; i++)
+        pinned[i] = w->at[i] != 0;
     for (int i = 0; ok && i < WALKS_MAX; i++) {
+        if (w->jump != JUMP_NEVER)
+            set_skips(w, i == 0);
         ok = walk_all(w, path);
-        if (!ok || !accept_runs(w, path, run, news))
+        if (!ok || !accept_runs(w, path, run) || w->jump == JUMP_NEVER)
             break;
+        if (i + 1 < WALKS_MAX)
+            give_up_bad(w, pinned);
     }
+    if (ok)
+        fill_rest(w);
+    for (size_t i = 0; ok && i < w->n_items; i++)
+        if (w->at[i] && !pinned[i])
+            *news |= settle(w, i, w->at[i] - 1, SURE_POSSIBLE, "order in the file");
     free(path);
     free(run);
+    free(pinned);
     return ok;
 }
 
 bool align(const struct align_order *o, bool all, bool *news, struct error *err)
 {
     struct order_walk w = { .o = o };
+    uint32_t cluster = rescue_cluster(o->g);
     bool ok = list_places(&w) && list_pins(&w);
 
+    w.last_block = cluster / block_len(cluster) - 1;
+    if (ok)
+        note_extents(&w);
     *news = false;
     if (ok && !all)
         *news = settle_exact(&w);

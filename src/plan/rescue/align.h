@@ -9,8 +9,14 @@
 
 #include "plan/rescue/rescue_guest.h"
 
-/* The parts of a cluster that are not all zeros: 128 of them, or fewer of 512 bytes. */
-struct print { uint64_t nonzero[2]; };
+/* What a candidate looks like. Its 16 blocks (fewer of 4 KiB) are told by kinds that mostly
+ * stay the same within a file. */
+struct print {
+    uint64_t nonzero[2];        /* parts that are not all zeros: 128, or fewer of 512 bytes */
+    uint16_t text, dense;       /* blocks of text; as even as what is packed or encrypted */
+    uint16_t text_edge, dense_edge;     /* blocks that differ in that from the one before */
+    uint16_t magic;             /* blocks that begin as files of some type do */
+};
 
 void print_take(struct print *p, const uint8_t *bytes, size_t len);
 
@@ -18,6 +24,7 @@ struct align_order {
     struct rescue_guest *g;             /* borrowed */
     const struct print *print;          /* of each candidate */
     const bool *counted;                /* of each candidate: it must have a place */
+    bool loose;                         /* the order is not strict: some are compressed */
     const _Atomic bool *cancel;         /* NULL: never */
 };
 

@@ -197,13 +197,19 @@ static bool look_at_all(struct l2_work *w, struct rescue_asking *a, struct error
     return ok;
 }
 
+/* Streams fill up clusters that were begun before others were written. */
+static bool is_loose(const struct l2_work *w)
+{
+    return w->cands.n_kind[ORPHAN_STREAM] && w->cands.n_kind[ORPHAN_DATA];
+}
+
 #define TURNS_MAX 8
 
 /* Witnesses and the order in the file take turns, as each lets the other know more. */
 static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err)
 {
     _Atomic bool *cancel = w->s->t->opt.progress ? &w->s->t->opt.progress->cancel : NULL;
-    const struct align_order order = { w->g, w->print, w->counted, cancel };
+    const struct align_order order = { w->g, w->print, w->counted, is_loose(w), cancel };
     bool news = true;
 
     for (int turn = 0; turn < TURNS_MAX && news; turn++)

@@ -24,7 +24,7 @@ static struct tile_source scan_it(struct scanned *s)
     s->img = builder_open(s->b);
     assert_true(scan_run(s->img, NULL, NULL, &s->scan, NULL));
     assert_true(guest_map_build(s->scan, LAYER_ACTIVE, NULL, &s->guest, NULL));
-    return (struct tile_source){ s->img, s->scan, NULL, s->guest, NULL, LAYER_ACTIVE };
+    return (struct tile_source){ .img = s->img, .scan = s->scan, .guest = s->guest };
 }
 
 static void drop(struct scanned *s)

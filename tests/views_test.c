@@ -44,6 +44,14 @@ static const struct { const char *name, *sample; struct play play;
       { .script = "wait 2 t wait l l shot:classes f wait shot:jumps f shot:references f "
                   "shot:order f v v shot:letters + + shot:zoomed y shot:hilbert",
         .depth = DEPTH_256 } },
+    { "map-zones",
+      "files",
+      { .script = "wait 2 wait t wait shot:borders f f f f f wait shot:file-systems v v v wait "
+                  "shot:letters", .depth = DEPTH_256, .files = true } },
+    { "map-content",
+      "many",
+      { .script = "wait 2 f f f f wait shot:in-sight - - wait D wait shot:all size:120x40 wait "
+                  "shot:120x40 size:20x6 shot:20x6", .depth = DEPTH_16 } },
     { "problems-dark",
       "double-data",
       { .script = EVERY_SIZE("3 j Enter"), .depth = DEPTH_16, .roles = true } },

@@ -77,6 +77,25 @@ static const struct pigment pigments[N_PAINTS] = {
     [PAINT_GUEST + GUEST_DAMAGED] = { { 0xff5f5f, 0xd70000, 0xd75f00 }, { 9, 1, 9 },
         EMPHASIS_ALARM_STRONG, LETTER },
 
+    [PAINT_LOOK + LIKE_ZEROS] = { { 0xafafaf, 0x4e4e4e, 0xafafaf }, { 7, 0, 7 },
+        EMPHASIS_FAINT, HUE },
+    [PAINT_LOOK + LIKE_TABLE] = { { 0xffff5f, 0x875f00, 0xffff5f }, { 13, 13, 13 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_LOOK + LIKE_PACKED] = { { 0xafff5f, 0x00875f, 0xafd7af }, { 12, 4, 12 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_LOOK + LIKE_DISK] = { { 0xff5faf, 0xaf005f, 0xd787af }, { 5, 5, 5 },
+        EMPHASIS_STRONG, LETTER },
+    [PAINT_LOOK + LIKE_FILE_SYSTEM] = { { 0x5fd7ff, 0x0087d7, 0x5fafff }, { 14, 6, 14 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_LOOK + LIKE_FILE] = { { 0x5fffd7, 0x008700, 0x5fd7af }, { 6, 6, 6 },
+        EMPHASIS_NONE, LETTER },
+    [PAINT_LOOK + LIKE_TEXT] = { { 0xffffff, 0x000000, 0xffffff }, { 15, 0, 15 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_LOOK + LIKE_NOISE] = { { 0x8787ff, 0x5f5fd7, 0x8787d7 }, { 4, 12, 4 },
+        EMPHASIS_NONE, LETTER },
+    [PAINT_LOOK + LIKE_BYTES] = { { 0x5fd75f, 0x5f8700, 0x00af87 }, { 2, 2, 2 },
+        EMPHASIS_NONE, HUE },
+
     [PAINT_RAMP] = { { 0x875faf, 0xaf8700, 0x5f5fd7 }, { 5, 8, 12 }, EMPHASIS_FAINT, HUE },
     [PAINT_RAMP + 1] = { { 0x5f5fd7, 0x878700, 0x5f87d7 }, { 12, 13, 4 }, EMPHASIS_FAINT,
         HUE },
@@ -120,8 +139,22 @@ bool palette_has_hue(unsigned paint)
     return pigment_of(paint)->has_hue;
 }
 
+const char *look_like_name(enum look_like l)
+{
+    static const char *const names[N_LOOKS_LIKE] = {
+        [LIKE_ZEROS] = "zeros", [LIKE_TABLE] = "table of qcow2",
+        [LIKE_PACKED] = "compressed cluster", [LIKE_DISK] = "partition table, LVM, swap",
+        [LIKE_FILE_SYSTEM] = "file system", [LIKE_FILE] = "file of a known type",
+        [LIKE_TEXT] = "text", [LIKE_NOISE] = "packed or encrypted", [LIKE_BYTES] = "other bytes",
+    };
+
+    return names[l];
+}
+
 char palette_letter(unsigned paint)
 {
+    if (paint >= PAINT_LOOK)
+        return "0QCPFKTEB"[paint - PAINT_LOOK];
     if (paint >= PAINT_RAMP)
         return (char)('0' + paint - PAINT_RAMP);
     if (paint >= PAINT_GUEST)

@@ -14,12 +14,20 @@
 
 #define RAMP_STEPS 8
 
+/* What the bytes of a cluster look like, in a few words. */
+enum look_like {
+    LIKE_ZEROS, LIKE_TABLE, LIKE_PACKED, LIKE_DISK, LIKE_FILE_SYSTEM, LIKE_FILE, LIKE_TEXT,
+    LIKE_NOISE, LIKE_BYTES, N_LOOKS_LIKE
+};
+const char *look_like_name(enum look_like l);       /* "zeros", "a table of qcow2", ... */
+
 /* What a cell of a map is painted with. */
 enum paint {
     PAINT_CLASS,                                    /* + enum cluster_class */
     PAINT_GUEST = PAINT_CLASS + N_CLASSES,          /* + enum guest_class */
     PAINT_RAMP = PAINT_GUEST + N_GUEST_CLASSES,     /* + 0 (little) to RAMP_STEPS-1 */
-    N_PAINTS = PAINT_RAMP + RAMP_STEPS,
+    PAINT_LOOK = PAINT_RAMP + RAMP_STEPS,           /* + enum look_like */
+    N_PAINTS = PAINT_LOOK + N_LOOKS_LIKE,
     PAINT_PROBLEM = PAINT_CLASS + CLASS_MIXED       /* a problem inside */
 };
 

@@ -133,6 +133,24 @@ static void file_preview_tile(const struct tile_source *from, uint64_t first, ui
     t->inner = t->letter;
 }
 
+#define LOOKS 64                        /* clusters of a tile that are asked for, at most */
+
+/* What most of a tile looks like, zeros last; N_LOOKS_LIKE: nobody has looked. */
+static enum look_like main_look(const struct tile_source *from, uint64_t first, uint64_t n)
+{
+    const uint64_t step = u64_max(n / LOOKS, 1);
+    unsigned count[N_LOOKS_LIKE + 1] = { 0 };
+    enum look_like best = N_LOOKS_LIKE;
+
+    for (uint64_t at = 0; at < n; at += step)
+        count[from->looks(from->looks_ctx, first + at)]++;
+    for (int l = N_LOOKS_LIKE; l-- > 0;)
+        if (count[l + 1] && (best == N_LOOKS_LIKE || (l != LIKE_ZEROS &&
+                                                      count[l + 1] > count[best + 1])))
+            best = (enum look_like)l;
+    return best;
+}
+
 /* The paint of a tile without problems. */
 static unsigned file_paint(const struct tile_source *from, enum map_colouring colouring,
                            uint64_t first, uint64_t n, const struct map_hist *h)
@@ -144,6 +162,8 @@ static unsigned file_paint(const struct tile_source *from, enum map_colouring co
     if ((colouring == COLOUR_JUMPS || colouring == COLOUR_ORDER) && from->order &&
         h->n[CLASS_DATA] + h->n[CLASS_DATA_SHARED] + h->n[CLASS_ZERO_ALLOC] > 0)
         order_of_file(from->order, first, n, &order);
+    if (colouring == COLOUR_CONTENT && from->looks && main_look(from, first, n) < N_LOOKS_LIKE)
+        return PAINT_LOOK + main_look(from, first, n);
     if (order.clusters)
         return PAINT_RAMP + (colouring == COLOUR_JUMPS ? order.jump : order.where);
     return PAINT_CLASS + main_class(h);
@@ -160,7 +180,13 @@ static void file_tile(const struct tile_source *from, enum map_colouring colouri
         return;
     }
     t->eighths = eighths_of(n - h.n[CLASS_VACANT] - h.n[CLASS_UNKNOWN], n);
-    t->inner = palette_letter(PAINT_CLASS + main_class(&h));
+    if (colouring == COLOUR_CONTENT && from->looks && main_look(from, first, n) == N_LOOKS_LIKE) {
+        look_unread(t);
+        return;
+    }
+    t->inner = palette_letter(colouring == COLOUR_CONTENT && from->looks
+                                  ? PAINT_LOOK + main_look(from, first, n)
+                                  : PAINT_CLASS + main_class(&h));
     if (h.problems > h.n[CLASS_LEAKED]) {
         look_problem(t);
     } else if (h.n[CLASS_LEAKED]) {
@@ -172,6 +198,51 @@ static void file_tile(const struct tile_source *from, enum map_colouring colouri
 }
 
 /* --- guest --- */
+
+/* The zone that holds a guest byte, or the first one after it; NULL: none. */
+static const struct tile_zone *zone_from(const struct tile_source *from, uint64_t off)
+{
+    size_t low = 0, high = from->n_zones;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (from->zone[mid].end <= off)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < from->n_zones ? &from->zone[low] : NULL;
+}
+
+static void look_zone(const struct tile_source *from, uint64_t first, struct tile *t)
+{
+    uint64_t off = first << from->img->geo.cluster_bits;
+    const struct tile_zone *z = zone_from(from, off);
+
+    if (!z || z->off > off) {
+        look(t, PAINT_GUEST + GUEST_UNALLOCATED);
+        return;
+    }
+    look(t, PAINT_RAMP + z->number % RAMP_STEPS);
+    t->letter = tile_zone_letter(z->number);
+    if (!t->eighths)
+        t->eighths = 1;                 /* empty, but part of it */
+}
+
+/* Marks tiles in which a zone begins. */
+static void mark_zones(const struct tile_source *from, uint64_t first, uint64_t per_tile,
+                       size_t n, struct tile *out)
+{
+    unsigned bits = from->img->geo.cluster_bits;
+
+    for (size_t i = 0; i < from->n_zones; i++) {
+        uint64_t at = from->zone[i].off >> bits;
+
+        if (at >= first && (at - first) / per_tile < n && out[(at - first) / per_tile].letter)
+            out[(at - first) / per_tile].begins = tile_zone_letter(from->zone[i].number);
+    }
+}
 
 static void guest_tile(const struct tile_source *from, enum map_colouring colouring,
                        uint64_t first, const struct guest_hist *h, struct tile *t)
@@ -194,7 +265,9 @@ static void guest_tile(const struct tile_source *from, enum map_colouring colour
     }
     if ((colouring == COLOUR_JUMPS || colouring == COLOUR_ORDER) && from->order)
         order_of_guest(from->order, first, n, &order);
-    if (order.clusters && t->eighths)
+    if (colouring == COLOUR_ZONES)
+        look_zone(from, first, t);
+    else if (order.clusters && t->eighths)
         look(t, PAINT_RAMP + (colouring == COLOUR_JUMPS ? order.jump : order.where));
     else
         look(t, PAINT_GUEST + best);
@@ -245,6 +318,7 @@ static void guest_tiles(const struct tile_source *from, enum map_colouring colou
             guest_tile(from, colouring, at, &hist[i], &out[done + i]);
     }
     free(hist);
+    mark_zones(from, first, per_tile, n, out);
     guest_problems(from, first, per_tile, n, out);
 }
 

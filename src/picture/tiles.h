@@ -17,8 +17,17 @@ enum map_colouring {
     COLOUR_JUMPS,           /* how far the next guest cluster is */
     COLOUR_REFS,            /* how many references; file only */
     COLOUR_ORDER,           /* where it is on the other side */
+    COLOUR_CONTENT,         /* what the bytes look like; file only */
+    COLOUR_ZONES,           /* which zone (file system); guest only */
     N_COLOURINGS
 };
+
+/* A part of the guest's disk with a letter of its own, "a" and so on. */
+struct tile_zone { uint64_t off, end; unsigned number; };       /* bytes */
+static inline char tile_zone_letter(unsigned number)
+{
+    return (char)('a' + number % 26);
+}
 
 struct tile {
     uint8_t paint;          /* enum paint */
@@ -27,6 +36,7 @@ struct tile {
     uint8_t eighths;        /* of it in use, 0 to 8 */
     bool problem;
     bool unread;            /* the running scan has not been there */
+    char begins;            /* letter of a zone that begins in it; 0: none */
 };
 
 /* What tiles are made from. Before the scan has ended `scan` is NULL, and `progress` has a
@@ -39,6 +49,12 @@ struct tile_source {
     const struct guest_map *guest;
     const struct order *order;
     uint32_t layer;                 /* whose disk the guest tiles are of */
+    const struct tile_zone *zone;   /* of it: rising, not overlapping */
+    size_t n_zones;
+    /* What clusters of the file look like: enum look_like + 1, 0 where nobody has looked; ctx
+     * is its own. NULL: not known. */
+    uint8_t (*looks)(const void *ctx, uint64_t cluster);
+    const void *looks_ctx;
 };
 
 /* Makes n tiles of per_tile clusters each, the first of them starting at cluster `first`.

@@ -31,6 +31,7 @@ static void reloaded(struct app *app)
     app->ui.owner.kind = PLACE_NONE;
     lookup_forget(&app->owner);
     tenants_forget(&app->tenants, app->ui.layer);
+    app_deep_forget(app);
     tour_free(&app->tour);
     if (app->ui.scan)
         tour_init(&app->tour, &app->ui.scan->problems);
@@ -110,7 +111,8 @@ static bool readable(int fd)
 
 static void forget_older(struct app *app)
 {
-    bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants));
+    bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants)) &&
+                (!app->deep.task || readable(task_fd(app->deep.task)));
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(waiting_fd(app, (enum view_id)id));
@@ -166,6 +168,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         if (waiting_fd(app, app->view) < 0)
             session_stop(&app->session);
         tenants_stop(&app->tenants);
+        app_deep_stop(app);
         app_view_act(app, action, arg);
         break;
     case ACT_RESCAN:
@@ -207,6 +210,9 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
     case ACT_REFERRERS:
         app_go(app, VIEW_REFERRERS, &app->ui.here, app->ui.problem);
         break;
+    case ACT_DEEP:
+        app_deep_ask(app);
+        break;
     case ACT_LAYER:
         app_next_layer(app);
         break;
@@ -243,6 +249,7 @@ struct frame app_frame(const struct app *app)
         .ui = &app->ui, .view = app->view, .state = app->state[app->view],
         .prompt = &app->prompt, .message = app->message, .alarm = app->alarm,
         .stopping = app->session.stopping, .scan_error = &app->session.error,
+        .deep = app_deep_permille(app),
         .reading = app->nowait && nowait_missed(app->nowait),
     };
 }
@@ -373,7 +380,9 @@ static void draw(struct app *app)
     nowait_mode(app->shown.src, NOWAIT_GLANCE);
     look_around(app);
     app_poll_tenants(app);
+    app_deep_poll(app);
     class->prepare(app->state[app->view], &app->ui, body.h, body.w);
+    app_deep_glance(app);
     grid_erase(&app->grid);
     class->draw(app->state[app->view], &app->ui, &body);
     frame = app_frame(app);
@@ -388,6 +397,7 @@ static void next_event(struct app *app, struct event *ev)
 {
     const int all[] = { session_fd(&app->session), waiting_fd(app, app->view),
                         lookup_fd(&app->owner), tenants_fd(&app->tenants),
+                        app->deep.task ? task_fd(app->deep.task) : -1,
                         nowait_missed(app->shown.src) ? nowait_fd(app->shown.src) : -1 };
     int wake[WAKE_MAX];
     int n = 0;
@@ -454,6 +464,7 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.disk = opt->disk;
     tenants_init(&app->tenants, opt->helper);
     app->ui.tenants = &app->tenants;
+    app->ui.glance = &app->deep.wish;
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);
@@ -477,6 +488,7 @@ void app_free(struct app *app)
         return;
     lookup_free(&app->owner);
     tenants_free(&app->tenants);
+    app_deep_free(app);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);

@@ -16,6 +16,18 @@
 
 #define TYPED_MAX 64        /* events kept for later */
 
+/* The deep look; its thread owns what is not the frame's until the task has ended. */
+struct deep_look {
+    struct task *task;
+    bool all;                           /* it looks at everything, not just for the map */
+    bool stale;                         /* its outcome is not wanted any more */
+    struct deep *deep;                  /* owned; of ui.scan */
+    struct insight *insight;            /* owned; what a look at everything made of it */
+    struct glance wish, glance;         /* what the map wants, and what was looked at last */
+    const struct chain *chain;
+    unsigned threads;
+};
+
 struct app {
     const struct image *img;            /* as it is: for threads, which may wait */
     struct ui ui;
@@ -43,6 +55,7 @@ struct app {
     bool given_up;                      /* the command was told to stop */
     struct lookup owner;                /* who has the guest data where the person stands */
     struct tenants tenants;             /* what is on the guest's disk */
+    struct deep_look deep;
     struct tour tour;                   /* its problems in the order of the file */
     uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
     bool stepping;                      /* n and N are for hits of the view in front */
@@ -95,6 +108,15 @@ bool app_was_guest(struct app *app, uint32_t key);
 void app_next_layer(struct app *app);
 void app_set_layer(struct app *app, uint32_t layer);
 void app_poll_tenants(struct app *app);
+
+/* app_deep.c */
+void app_deep_poll(struct app *app);            /* before each frame */
+void app_deep_glance(struct app *app);          /* ... after prepare(): carries out its wish */
+void app_deep_ask(struct app *app);             /* D */
+void app_deep_stop(struct app *app);
+void app_deep_forget(struct app *app);          /* there is another scan */
+void app_deep_free(struct app *app);
+int app_deep_permille(const struct app *app);   /* -1: it does not go on */
 
 /* app_wait.c: the wait function of app->nowait. Draws, takes keys, and gives up at Esc, q
  * and signals. */

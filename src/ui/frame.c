@@ -164,12 +164,13 @@ static enum tab_names names_that_fit(const struct frame *f, int w)
 static void draw_progress(const struct frame *f, const struct area *line, int x)
 {
     const struct scan_progress *p = f->ui->progress;
-    unsigned permille = (unsigned)u64_min(atomic_load(&p->overall), 1000);
+    unsigned permille = p ? (unsigned)u64_min(atomic_load(&p->overall), 1000)
+                          : (unsigned)f->deep;
     int room = line->w - x - 1;
     char text[32];
     int bar;
 
-    snprintf(text, sizeof text, "%s %u%%", f->stopping ? "stopping" : "scanning",
+    snprintf(text, sizeof text, "%s %u%%", !p ? "looking" : f->stopping ? "stopping" : "scanning",
              permille / 10);
     if (room < (int)strlen(text))
         snprintf(text, sizeof text, "%u%%", permille / 10);
@@ -222,7 +223,7 @@ static void draw_tabs(const struct frame *f, const struct area *line)
 {
     int x = tabs(f, line, names_that_fit(f, line->w), -1, NULL);
 
-    if (f->ui->progress)
+    if (f->ui->progress || f->deep >= 0)
         draw_progress(f, line, x);
     else
         draw_outcome(f, line, x);

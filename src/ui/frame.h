@@ -15,6 +15,7 @@ struct frame {
     const char *message;            /* "" : none */
     bool alarm;
     bool reading;                   /* not all that the view shows has been read */
+    int deep;                       /* permille of the deep look; -1: none goes on */
     bool stopping;                  /* the scan was told to stop */
     const struct error *scan_error; /* why there is no result; ERR_NONE: no such thing */
 };

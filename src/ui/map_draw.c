@@ -79,6 +79,8 @@ const char *map_colouring_name(enum map_colouring c)
         [COLOUR_JUMPS] = "fragmentation",
         [COLOUR_REFS] = "references",
         [COLOUR_ORDER] = "guest order",
+        [COLOUR_CONTENT] = "content",
+        [COLOUR_ZONES] = "file system",
     };
 
     return names[c];
@@ -89,7 +91,8 @@ static const char *colouring_in(const struct map_view *v, enum map_space space)
 {
     if (space == SPACE_GUEST && v->colouring == COLOUR_ORDER)
         return "file order";
-    if (space == SPACE_GUEST && v->colouring == COLOUR_REFS)
+    if ((space == SPACE_GUEST && (v->colouring == COLOUR_REFS || v->colouring == COLOUR_CONTENT)) ||
+        (space == SPACE_FILE && v->colouring == COLOUR_ZONES))
         return map_colouring_name(COLOUR_CLASS);
     return map_colouring_name(v->colouring);
 }
@@ -243,6 +246,48 @@ static void class_legend(const struct map_view *v, const struct ui *ui, struct f
             class_item(ui, f, overview_class(i), h.n[overview_class(i)]);
 }
 
+/* The volumes of the disk, in the order of their letters. */
+static void zone_legend(const struct map_view *v, const struct ui *ui, bool coloured,
+                        struct flow *f)
+{
+    const struct volumes *vols = &ui->tenants->volumes;
+
+    for (size_t i = 1; v->n_zones && i < vols->n; i++) {
+        struct buf text = BUF_INIT;
+        bool shown = false;
+
+        for (size_t k = 0; !shown && k < v->n_zones; k++)
+            shown = v->zone[k].number == i - 1;
+        text_visible(&text, vols->list[i].name, strlen(vols->list[i].name));
+        if (coloured && *vols->list[i].type) {
+            buf_puts(&text, " ");
+            text_visible(&text, vols->list[i].type, strlen(vols->list[i].type));
+        }
+        if (shown)
+            item(f, tile_zone_letter((unsigned)i - 1),
+                 coloured ? ROLE_RAMP + (unsigned)(i - 1) % RAMP_STEPS : ROLE_NAME, buf_str(&text));
+        buf_free(&text);
+    }
+}
+
+static void content_legend(const struct ui *ui, struct flow *f)
+{
+    uint64_t count[N_LOOKS_LIKE] = { 0 };
+    char text[100];
+    char n[TEXT_NUM];
+
+    for (int k = 0; ui->deep && k < N_CONTENTS; k++)
+        count[map_look_of((enum content_kind)k)] += atomic_load(&ui->deep->n[k]);
+    for (int l = 0; l < N_LOOKS_LIKE; l++) {
+        snprintf(text, sizeof text, "%s %s", look_like_name((enum look_like)l),
+                 text_group(n, count[l]));
+        if (count[l])
+            item(f, palette_letter(PAINT_LOOK + (unsigned)l), ROLE_LOOK + (unsigned)l, text);
+    }
+    if (ui->deep && !ui->deep->whole)
+        item(f, 'D', ROLE_KEY, "looks at all clusters");
+}
+
 static void guest_legend(const struct map_view *v, struct flow *f)
 {
     char text[100];
@@ -286,13 +331,21 @@ static void ramp_legend(const struct map_view *v, struct flow *f)
 
 static void legend(const struct map_view *v, const struct ui *ui, struct flow *f)
 {
-    if (v->colouring != COLOUR_CLASS &&
-        !(v->colouring == COLOUR_REFS && v->focus == SPACE_GUEST))
+    bool guest = v->focus == SPACE_GUEST;
+
+    if (v->colouring == COLOUR_CONTENT && !guest)
+        content_legend(ui, f);
+    else if (v->colouring == COLOUR_ZONES && guest)
+        zone_legend(v, ui, true, f);
+    else if (v->colouring == COLOUR_JUMPS || v->colouring == COLOUR_ORDER ||
+             (v->colouring == COLOUR_REFS && !guest))
         ramp_legend(v, f);
-    else if (v->focus == SPACE_FILE)
+    else if (!guest)
         class_legend(v, ui, f);
     else
         guest_legend(v, f);
+    if (guest && v->colouring != COLOUR_ZONES)
+        zone_legend(v, ui, false, f);
 }
 
 int map_legend_columns(const struct map_view *v, const struct ui *ui)

@@ -405,6 +405,21 @@ static void draw_sign(const struct map_pane *p, const struct area *a, uint64_t t
     }
 }
 
+/* Letters where zones begin. */
+static void draw_begins(const struct map_pane *p, const struct area *a)
+{
+    for (size_t i = 0; i < p->made.n; i++) {
+        const struct tile *t = &p->tile[i];
+        bool lower;
+        int y;
+        int x;
+
+        if (t->begins && !t->problem && spot_of(p, p->top + i, &y, &x, &lower) && y < a->h)
+            draw_cell(a, y, x + (p->tile_w == 3), (unsigned char)t->begins, ROLE_NAME, NO_BACK,
+                      ATTR_BOLD | ATTR_UNDERLINE);
+    }
+}
+
 void pane_draw(const struct map_pane *p, const struct area *a, bool focused)
 {
     int rows = p->style == STYLE_HALF ? (p->curve.rows + 1) / 2 : p->curve.rows;
@@ -417,6 +432,7 @@ void pane_draw(const struct map_pane *p, const struct area *a, bool focused)
                 draw_single(p, a, y, x);
         }
     }
+    draw_begins(p, a);
     for (size_t i = 0; i < p->n_marks; i++) {
         draw_sign(p, a, p->mark[i].first / p->per, false);
         draw_sign(p, a, p->mark[i].last / p->per, false);

@@ -297,6 +297,16 @@ static void say_guest_problem(struct sidebar *s, const struct ui *ui, uint64_t s
     buf_free(&text);
 }
 
+static void say_tenant(struct sidebar *s, const struct ui *ui, uint64_t guest_off)
+{
+    struct buf text = BUF_INIT;
+
+    tenants_text(ui->tenants, guest_off, 0, &text);
+    if (text.len)
+        sidebar_add(s, ROLE_NAME, "%s", buf_str(&text));
+    buf_free(&text);
+}
+
 static void explain_guest(const struct map_view *v, struct sidebar *s, const struct ui *ui)
 {
     const struct map_pane *p = &v->pane[SPACE_GUEST];
@@ -321,6 +331,7 @@ static void explain_guest(const struct map_view *v, struct sidebar *s, const str
     if (v->hit_valid)
         say_entry(s, ui, &v->hit);
     say_content(v, s);
+    say_tenant(s, ui, p->at << geo->cluster_bits);
     if (ui->scan)
         say_guest_problem(s, ui, first << geo->cluster_bits,
                           u64_min((first + n) << geo->cluster_bits, size));

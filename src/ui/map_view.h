@@ -36,6 +36,10 @@ struct map_view {
     struct map_survey surveying;
     struct guest_survey survey;         /* its outcome */
     struct map_hist total;              /* of the whole file, when the scan has ended */
+    struct tile_zone *zone;             /* owned; the volumes of the guest's disk */
+    size_t n_zones;
+    bool zones_made;
+    unsigned zones_age, deep_age;       /* of ui->tenants and ui->deep, as of the last look */
     unsigned age;                       /* counts what tiles are made from */
     struct lookup lookup;               /* who refers to the cluster under the cursor */
     struct peek peek;                   /* what that cluster, or the data there, looks like */
@@ -76,6 +80,12 @@ struct tile_source map_source(const struct map_view *v, const struct ui *ui);
 void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight);
 void map_survey_forget(struct map_view *v);     /* there is another scan, or layer */
 void map_survey_free(struct map_view *v);
+
+/* map_zones.c: takes what is known of volumes and contents; call before tiles are made. */
+void map_zones_poll(struct map_view *v, const struct ui *ui);
+void map_wish_content(struct map_view *v, const struct ui *ui);
+enum look_like map_look_of(enum content_kind kind);
+uint8_t map_looks(const void *ctx, uint64_t cluster);
 
 /* map_side.c: the explanation of the cell under the cursor. */
 void map_explain(struct map_view *v, const struct ui *ui);

@@ -40,6 +40,7 @@
 #include "base/error.h"
 #include "disk/chain.h"
 #include "insight/cause.h"
+#include "insight/deep.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
 #include "inspect/table.h"
@@ -50,6 +51,9 @@
 #include "ui/tenants.h"
 
 #define NO_PROBLEM SIZE_MAX
+
+/* A wish to know what n clusters look like, from `first` on and `step` apart. */
+struct glance { bool wanted; uint64_t first, step, n; };
 
 /* What views may know of the rest: read only. */
 struct ui {
@@ -63,6 +67,10 @@ struct ui {
                                                and the key */
     uint32_t layer;                         /* whose disk is shown: LAYER_ACTIVE, or number
                                                of a snapshot + 1 */
+    const struct deep *deep;                /* what clusters look like, as far as somebody
+                                               has looked; NULL: no scan yet */
+    unsigned deep_age;                      /* counts changes of that */
+    struct glance *glance;                  /* prepare() may wish that some be looked at */
     const struct tenants *tenants;          /* what is on the disk of that layer */
     struct place here;                      /* where the person stands; completed */
     struct site site;                       /* the entry or field at here.file_off */

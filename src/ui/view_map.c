@@ -36,6 +36,7 @@ static void map_destroy(void *state)
     map_survey_free(v);
     lookup_free(&v->lookup);
     peek_free(&v->peek);
+    free(v->zone);
     for (int s = 0; s < N_SPACES; s++)
         pane_free(&v->pane[s]);
     free(v);
@@ -44,7 +45,8 @@ static void map_destroy(void *state)
 struct tile_source map_source(const struct map_view *v, const struct ui *ui)
 {
     return (struct tile_source){ ui->img, ui->scan, ui->progress, v->survey.guest,
-                                 v->survey.order, ui->layer };
+                                 v->survey.order, ui->layer, v->zone, v->n_zones,
+                                 ui->deep ? map_looks : NULL, ui->deep };
 }
 
 static void map_show(void *state, const struct ui *ui, const struct place *place)
@@ -209,6 +211,8 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     map_survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
     link_maps(v, ui);
     look_at_content(v, ui);
+    map_zones_poll(v, ui);
+    map_wish_content(v, ui);
     if (!ui->scan)
         v->age++;                       /* the preview changes all the time */
     from = map_source(v, ui);
@@ -343,7 +347,10 @@ static void next_colouring(struct map_view *v, const struct ui *ui, struct reque
     v->colouring = (enum map_colouring)((v->colouring + 1) % N_COLOURINGS);
     v->surveying.tried_order = v->survey.order != NULL;
     request_message(req, "Coloured by %s%s", map_colouring_name(v->colouring),
-                    v->colouring == COLOUR_JUMPS
+                    v->colouring == COLOUR_CONTENT
+                        ? ": what bytes look like in the file; D looks at all of them"
+                    : v->colouring == COLOUR_ZONES ? ": the volumes of the guest's disk"
+                    : v->colouring == COLOUR_JUMPS
                         ? ": how far it is to the next guest cluster"
                     : v->colouring == COLOUR_ORDER ? ": where it is on the other side"
                     : v->colouring == COLOUR_REFS  ? ": the most in a sample of each cell"

@@ -165,7 +165,8 @@ static void lay_out(struct overview_view *v, int rows, int cols, const struct ar
 /* The map of the whole file, where rows are left below everything else. */
 static void prepare_map(struct overview_view *v, const struct ui *ui, int cols)
 {
-    struct tile_source from = { ui->img, ui->scan, ui->progress, NULL, NULL, LAYER_ACTIVE };
+    struct tile_source from = { .img = ui->img, .scan = ui->scan,
+                                .progress = ui->progress };
 
     if (v->map_h == 0)
         return;

@@ -77,10 +77,10 @@ bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
                    const char *what);
 
 /* A piece of a file: bytes from file_off on lie at guest_off. `file` tells files apart (for
- * instance volume number << 32 | inode). The tail of the last block past `size` reads as
- * zeros. `name` may be NULL; copied. Returns whether it was kept; that it was said before does
- * not count. Marks the range as USE_DATA. The alignment uses it: a file's clusters are neighbours in
- * the order of writing, its head has a type, its content goes on as it began. */
+ * instance volume number << 32 | inode). Marks the range as USE_DATA, but what lies past `size`,
+ * which is zeros as a rule, as USE_FREE. `name` may be NULL; copied. Returns whether it was
+ * kept; that it was said before does not count. The alignment uses it: a file's clusters are
+ * neighbours in the order of writing, its head has a type, its content goes on as it began. */
 bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
                    uint64_t guest_off, uint64_t len, uint64_t size, const char *name);
 

@@ -135,7 +135,8 @@ static void settle(struct rescue_guest *g)
 
     if (g->extents_sorted)
         return;
-    qsort(g->extent, g->n_extents, sizeof *g->extent, by_place);
+    if (g->n_extents)
+        qsort(g->extent, g->n_extents, sizeof *g->extent, by_place);
     for (size_t i = 0; i < g->n_extents; i++)
         if (!m || !same_extent(&g->extent[m - 1], &g->extent[i]))
             g->extent[m++] = g->extent[i];
@@ -147,11 +148,13 @@ bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
                    uint64_t guest_off, uint64_t len, uint64_t size, const char *name)
 {
     const struct rescue_file_extent e = { file, file_off, guest_off, len, size };
+    uint64_t have = size > file_off ? u64_min(len, size - file_off) : 0;
 
     (void)name;
     if (!range_inside(guest_off, len, g->size) || !len)
         return false;
-    rescue_mark(g, guest_off, len, USE_DATA);
+    rescue_mark(g, guest_off, have, USE_DATA);
+    rescue_mark(g, guest_off + have, len - have, USE_FREE);
     if (g->n_extents == g->extents_cap) {
         size_t cap = g->extents_cap ? g->extents_cap * 2 : 256;
         struct rescue_file_extent *more;

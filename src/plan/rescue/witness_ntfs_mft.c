@@ -199,7 +199,7 @@ static void tell_run(struct ntfs *fs, uint64_t number, const struct ntfs_attr *a
     run.vcn = 0;
     if (!run_add(&fs->used, run))
         fs->starved = true;
-    mark(fs, off, len, USE_DATA);
+    mark(fs, off, u64_min(len, have - file_off), USE_DATA);
     if (number == NTFS_MFT || number == NTFS_MIRROR)
         step = attr->type == ATTR_DATA ? fs->boot.record : 0;
     else if (attr->type == ATTR_DATA && !attr->named && !(attr->flags & NTFS_COMPRESSED))

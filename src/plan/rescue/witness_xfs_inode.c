@@ -24,7 +24,7 @@ static void tell_extent(struct xfs *fs, const struct xfs_file *file, const uint8
     uint64_t high = be64(p), low = be64(p + 8);
     uint64_t file_block = high >> 9 & ((UINT64_C(1) << 54) - 1);
     uint64_t block = (high & 511) << 43 | low >> 21, len = (low & ((1u << 21) - 1));
-    uint64_t off = xfs_block_off(fs, block), file_off;
+    uint64_t off = xfs_block_off(fs, block), file_off, end;
 
     len *= fs->super.block;
     if (off == UINT64_MAX || !len || !range_inside(off, len, fs->super.blocks * fs->super.block))
@@ -39,8 +39,10 @@ static void tell_extent(struct xfs *fs, const struct xfs_file *file, const uint8
         xfs_mark(fs, off, len, USE_DATA);
         return;
     }
-    if (!u64_mul(file_block, fs->super.block, &file_off))
+    if (!u64_mul(file_block, fs->super.block, &file_off) || !u64_add(file_off, len, &end))
         return;
+    if (file->size < end)
+        xfs_idle(fs, off + len - u64_min(end - file->size, len), u64_min(end - file->size, len));
     rescue_extent(fs->g, file->id, file_off, fs->start + off, len, file->size, NULL);
 }
 

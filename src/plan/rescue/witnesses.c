@@ -7,6 +7,7 @@
 #include "plan/rescue/rescue_guest.h"
 
 const struct rescue_witness *const RESCUE_WITNESSES[] = {
+    &witness_disk,
     &witness_btrfs,
     &witness_ntfs,
     &witness_xfs,

@@ -22,7 +22,7 @@
 
 enum seen_kind { SEEN_MBR, SEEN_GPT, SEEN_LOGICAL, SEEN_LVM, SEEN_SWAP };
 
-struct seen {
+struct disk_seen {
     size_t cand;
     uint32_t at;                    /* byte in the candidate where it starts */
     uint8_t kind;
@@ -30,12 +30,12 @@ struct seen {
     uint64_t place;                 /* GPT: guest byte of it; swap: bytes of the space */
 };
 
-struct part { uint64_t off, len; };
+struct disk_part { uint64_t off, len; };
 
 struct disk_witness {
-    struct seen seen[SEEN_MAX];
+    struct disk_seen seen[SEEN_MAX];
     size_t n_seen;
-    struct part part[PARTS_MAX];    /* and the bounds of those that hold others */
+    struct disk_part part[PARTS_MAX];    /* and the bounds of those that hold others */
     size_t n_parts, n_marked;
     bool unknown;                   /* part of the table cannot be read yet */
 };
@@ -151,7 +151,7 @@ static void remember(struct disk_witness *w, enum seen_kind kind, size_t cand, s
                      enum rescue_sure sure, uint64_t place)
 {
     if (w->n_seen < SEEN_MAX)
-        w->seen[w->n_seen++] = (struct seen){ cand, (uint32_t)at, (uint8_t)kind,
+        w->seen[w->n_seen++] = (struct disk_seen){ cand, (uint32_t)at, (uint8_t)kind,
                                               (uint8_t)sure, place };
 }
 
@@ -201,7 +201,7 @@ static void add_part(struct disk_witness *w, struct rescue_guest *g, uint64_t of
         if (w->part[i].off == off && w->part[i].len == len)
             return;
     if (w->n_parts < PARTS_MAX)
-        w->part[w->n_parts++] = (struct part){ off, len };
+        w->part[w->n_parts++] = (struct disk_part){ off, len };
 }
 
 static bool read_gpt(struct disk_witness *w, struct rescue_guest *g, uint64_t at,
@@ -301,7 +301,7 @@ static bool is_at(const struct rescue_guest *g, uint64_t guest_off)
 }
 
 /* Pins what was seen at `at` of a candidate so that it lies at a guest byte. */
-static bool pin_at(struct rescue_guest *g, const struct seen *s, uint64_t guest_off,
+static bool pin_at(struct rescue_guest *g, const struct disk_seen *s, uint64_t guest_off,
                    enum rescue_sure sure, const char *why)
 {
     uint32_t cluster = rescue_cluster(g);
@@ -313,13 +313,13 @@ static bool pin_at(struct rescue_guest *g, const struct seen *s, uint64_t guest_
 static void pin_gpt(const struct disk_witness *w, struct rescue_guest *g, bool *news)
 {
     for (size_t i = 0; i < w->n_seen; i++) {
-        const struct seen *s = &w->seen[i], *first = s;
+        const struct disk_seen *s = &w->seen[i], *first = s;
         size_t rivals = 0;
 
         if (s->kind != SEEN_GPT)
             continue;
         for (size_t k = w->n_seen; k-- > 0;) {
-            const struct seen *o = &w->seen[k];
+            const struct disk_seen *o = &w->seen[k];
 
             if (o->kind == SEEN_GPT && o->place == s->place && o->sure >= s->sure) {
                 rivals += o != s;
@@ -352,7 +352,7 @@ static void pin_first(const struct disk_witness *w, struct rescue_guest *g,
     if (is_at(g, guest_off))
         return;
     for (size_t i = 0; i < w->n_seen; i++) {
-        const struct seen *s = &w->seen[i];
+        const struct disk_seen *s = &w->seen[i];
 
         if (s->kind == kind && (!s->place || s->place == len) &&
             pin_at(g, s, guest_off, SURE_LIKELY, why)) {
@@ -405,7 +405,7 @@ static void mark_gaps(struct disk_witness *w, struct rescue_guest *g, bool *news
         uint64_t to = end, next = end;
 
         for (size_t i = 0; i < w->n_parts; i++) {
-            const struct part *p = &w->part[i];
+            const struct disk_part *p = &w->part[i];
 
             if (p->off + p->len > from && p->off < to) {
                 to = u64_max(p->off, from);

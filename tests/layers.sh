@@ -19,7 +19,7 @@ disk    base qcow2 scan inspect
 volumes base qcow2 scan inspect disk
 insight base qcow2 scan inspect disk
 plan    base qcow2 scan inspect disk insight
-picture base qcow2 scan inspect
+picture base qcow2 scan inspect disk insight
 report  base qcow2 scan inspect disk volumes insight plan picture
 ui      base qcow2 scan inspect disk volumes insight plan picture
 cmd     base qcow2 scan inspect disk volumes insight plan picture report ui'

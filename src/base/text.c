@@ -267,9 +267,7 @@ static bool mark(uint32_t cp)
     return false;
 }
 
-/* Length of the well-formed UTF-8 sequence at p (at most `left` bytes), 0 if there is
- * none: no overlong forms, no surrogates, nothing past U+10FFFF. */
-static size_t utf8_sequence(const uint8_t *p, size_t left, uint32_t *cp)
+size_t text_utf8(const uint8_t *p, size_t left, uint32_t *cp)
 {
     size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
     static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -303,7 +301,7 @@ void text_visible(struct buf *out, const void *bytes, size_t len)
             buf_puts(out, "\\\\");
         } else if (cp >= 0x20 && cp < 0x7f) {
             buf_putc(out, (char)cp);
-        } else if (cp < 0x80 || (n = utf8_sequence(p + i, len - i, &cp)) == 0) {
+        } else if (cp < 0x80 || (n = text_utf8(p + i, len - i, &cp)) == 0) {
             buf_printf(out, "\\x%02x", p[i]);
             n = 1;
         } else if (hidden(cp) || (mark(cp) && marks >= MARKS_MAX)) {

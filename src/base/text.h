@@ -35,6 +35,10 @@ void text_offset(struct buf *out, uint64_t off);
 #define ASCII_DASH  " - "
 void text_range(struct buf *out, uint64_t start, uint64_t end, const char *dash);
 
+/* Length of the well-formed UTF-8 sequence of several bytes at p (at most `left`), 0 if there
+ * is none: no overlong forms, no surrogates, nothing past U+10FFFF. */
+size_t text_utf8(const uint8_t *p, size_t left, uint32_t *cp);
+
 /* The one way for bytes of an image to reach a screen, a report or a message.
  * Appends `bytes` as valid UTF-8 in which nothing can act on a terminal: control
  * characters, DEL, C1 codes, bidirectional controls, other invisible format characters

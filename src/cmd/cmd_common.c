@@ -85,14 +85,17 @@ static void tell_sandbox(bool entered)
         message("warning: no sandbox: the kernel offers neither Landlock nor seccomp", "");
 }
 
-void enter_sandbox(const struct settings *s)
-{
-    tell_sandbox(s->no_sandbox || sandbox_enter(NULL));
-}
-
 void enter_sandbox_writing(const struct settings *s)
 {
     tell_sandbox(s->no_sandbox || sandbox_enter_writing(NULL));
+}
+
+void enter_sandbox(const struct settings *s)
+{
+    if (s->out_file)
+        enter_sandbox_writing(s);
+    else
+        tell_sandbox(s->no_sandbox || sandbox_enter(NULL));
 }
 
 /* Looks for a file that the image names, by the rules of SECURITY.md: nothing is opened. */

@@ -4,6 +4,7 @@
 #ifndef QCHECK_CMD_COMMON_H
 #define QCHECK_CMD_COMMON_H
 
+#include "base/sink.h"
 #include "cmd/commands.h"
 #include "disk/chain.h"
 #include "report/out.h"
@@ -40,7 +41,7 @@ bool open_image_reading(const struct settings *s, const char *name, struct image
  * rescue works on what is no image any more. */
 bool open_source_writing(const struct settings *s, const char *name, struct source **out,
                          struct error *err);
-void enter_sandbox(const struct settings *s);
+void enter_sandbox(const struct settings *s);       /* ... with -o, the next one */
 void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 
 /* The image and, where --backing asks for it, the chain of files below it; then the
@@ -60,6 +61,14 @@ typedef int image_fn(const struct settings *s, const char *name, struct out *out
 int each_image(const struct settings *s, image_fn *one);
 /* All of a command that takes any number of images. */
 int each_image_named(const struct command *cmd, int argc, char **argv, image_fn *one);
+
+/* Does work on an image in a process of its own, which ends `out`; the exit status. */
+int run_apart(int (*work)(void *ctx), void *ctx, const char *name, struct out *out);
+
+/* Does work that writes the file of -o, which is opened first and taken away again where the
+ * work fails and the file is new; without -o, with `sink` NULL and in this process. */
+int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *sink),
+                  void *ctx, const char *name, struct out *out);
 
 /* The worse of two: corruptions, then failures, then references outside, then leaks. */
 int status_worst(int a, int b);

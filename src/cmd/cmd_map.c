@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd_common.h"
+#include "cmd/pictures.h"
 #include "report/map_report.h"
 
 #define ROWS 20             /* of the picture */
@@ -91,6 +92,10 @@ int cmd_map(const struct command *cmd, int argc, char **argv)
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
+    if (s.output == OUTPUT_SVG || s.output == OUTPUT_PNG)
+        return map_pictures(cmd, &s);
+    if (s.by || s.hilbert || s.cell || s.frames || s.out_file)
+        return usage_error(cmd, "options of pictures need --output=svg or --output=png");
     if (image_count(&s) != 1)
         return usage_error(cmd, "one image, please");
     if (image_name(&s, 0, &name, &err)) {

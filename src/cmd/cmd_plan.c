@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
@@ -113,9 +111,11 @@ static bool save_plan(const struct plan *plan, struct sink *sink, struct error *
     return ok;
 }
 
-static int make_and_tell(const struct settings *s, const char *name, struct sink *sink)
+struct planning { const struct settings *s; const char *name; struct out *out; };
+
+static int make_and_tell(void *ctx, struct sink *sink)
 {
-    struct out out = { stdout, 0 };
+    const struct planning *p = ctx;
     struct source *src = NULL;
     struct trial *t = NULL;
     struct plan plan = { 0 };
@@ -123,61 +123,36 @@ static int make_and_tell(const struct settings *s, const char *name, struct sink
     struct error err;
     int status = STATUS_FAILED;
 
-    if (!open_files(s, &files))
+    if (!open_files(p->s, &files))
         return STATUS_FAILED;
-    if (!open_source_writing(s, name, &src, &err)) {
-        message_error(name, &err);
+    if (!open_source_writing(p->s, p->name, &src, &err)) {
+        message_error(p->name, &err);
         goto out;
     }
-    if (!make_plan(s, &files, src, &plan, &t, &err)) {
-        message_error(name, &err);
+    if (!make_plan(p->s, &files, src, &plan, &t, &err)) {
+        message_error(p->name, &err);
         goto out;
     }
-    plan.image = strdup(name);
+    plan.image = strdup(p->name);
     if (sink && !save_plan(&plan, sink, &err)) {
-        message_error(s->plan_output, &err);
+        message_error(p->s->out_file, &err);
         goto out;
     }
-    plan_report(&plan, source_size(src), t, s->plan_output, &out);
+    plan_report(&plan, source_size(src), t, p->s->out_file, p->out);
     status = STATUS_CLEAN;
 out:
     plan_free(&plan);
     trial_close(t);
     source_close(src);
     close_files(&files);
-    return finish(&out, status);
-}
-
-/* The work is done by a process that is locked in; this one takes away a file that stayed
- * empty. */
-static int with_file(const struct settings *s, const char *name)
-{
-    enum sink_mode mode = s->overwrite ? SINK_OVERWRITE : SINK_NEW;
-    struct sink *sink;
-    struct error err;
-    int wait_status = 0, status = STATUS_FAILED;
-    pid_t child;
-
-    if (!sink_open(s->plan_output, mode, &sink, &err)) {
-        message_error(s->plan_output, &err);
-        return STATUS_FAILED;
-    }
-    fflush(NULL);
-    child = fork();
-    if (child == 0)
-        exit(make_and_tell(s, name, sink));
-    if (child > 0 && waitpid(child, &wait_status, 0) == child && WIFEXITED(wait_status))
-        status = WEXITSTATUS(wait_status);
-    if (status == STATUS_FAILED && mode == SINK_NEW)
-        unlink(s->plan_output);
-    sink_close(sink);
     return status;
 }
 
 int cmd_plan(const struct command *cmd, int argc, char **argv)
 {
+    struct out out = { stdout, 0 };
+    struct planning planning;
     struct settings s;
-    const char *name;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -190,6 +165,6 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     if (s.plan_file)
         return usage_error(cmd, "a plan is made for an image as it is, not for one under "
                                 "--plan");
-    name = s.operand[s.n_operands - 1];
-    return s.plan_output ? with_file(&s, name) : make_and_tell(&s, name, NULL);
+    planning = (struct planning){ &s, s.operand[s.n_operands - 1], &out };
+    return finish(&out, with_out_file(&s, make_and_tell, &planning, planning.name, &out));
 }

@@ -139,12 +139,42 @@ static const struct opt_group dump = { "Dump", ROWS(dump_opts) };
 static const struct opt map_opts[] = {
     { OPT_SPACE, "space", ARG_REQUIRED, "SPACE", "host|guest",
       "host: clusters of the file (default); guest: offsets of the guest disk" },
-    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi",
-      "text (default), json, or ansi: a picture in colours" },
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi|svg|png",
+      "text (default), json, ansi: a picture in colours for the terminal, svg or png: one "
+      "for documents" },
     BACKING_ROW,
-    { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture" },
+    { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture in cells" },
 };
 static const struct opt_group map = { "Map", ROWS(map_opts) };
+
+#define OUT_FILE_ROW \
+    { 'o', "out-file", ARG_REQUIRED, "FILE", VALUES_FILES, \
+      "write to FILE rather than to standard output" }
+#define OVERWRITE_ROW \
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" }
+
+static const struct opt picture_opts[] = {
+    { OPT_BY, "by", ARG_REQUIRED, "WHAT", "class|content|fragmentation|refcount|snapshot",
+      "what the colours say: the class of clusters (default), what they hold by their bytes, "
+      "how far it is to the next guest cluster, the number of references (of the file "
+      "only), or the first snapshot that has them" },
+    { OPT_LAYOUT, "layout", ARG_REQUIRED, "HOW", "rows|hilbert",
+      "rows of cells (default), or a Hilbert curve, which keeps neighbours together" },
+    { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "auto|light|dark|colorblind",
+      "colours: light or, where readers of an SVG prefer that, dark (auto, default), light, "
+      "dark, or colorblind (safe for colour-blind eyes)" },
+    { OPT_CELL, "cell", ARG_REQUIRED, "SIZE", NULL, "bytes that a cell stands for" },
+    { 'o', "out-file", ARG_REQUIRED, "FILE", VALUES_FILES,
+      "write to FILE rather than to standard output; of several images, or with --frames, "
+      "FILE-001.svg and so on, all to one scale" },
+    { OPT_FRAMES, "frames", ARG_REQUIRED, "N", NULL,
+      "scan the image N times, and make a picture of each" },
+    { OPT_FRAME_EVERY, "interval", ARG_REQUIRED, "SECONDS", NULL,
+      "with --frames: wait so long between two scans (default: 1)" },
+    OVERWRITE_ROW,
+};
+static const struct opt_group picture = { "Pictures (--output=svg, --output=png)",
+                                          ROWS(picture_opts) };
 
 #define THREADS_ROW \
     { OPT_THREADS, "threads", ARG_REQUIRED, "N", NULL, \
@@ -281,10 +311,10 @@ static const struct command commands[] = {
       "wrong about it, and figures for each table at its end.",
       "header|l1|l2|refcounts|snapshots|bitmaps|ranges",
       { &dump, &image, &scan, &general }, cmd_dump },
-    { "map", "[OPTION]... IMAGE", "show what lies where",
+    { "map", "[OPTION]... IMAGE...", "show what lies where",
       "Lists the ranges of the file by class, or the extents of the guest disk as "
-      "qemu-img map does.",
-      VALUES_FILES, { &map, &image, &scan, &general }, cmd_map },
+      "qemu-img map does; or draws a picture of them. Several images only as pictures.",
+      VALUES_FILES, { &map, &picture, &image, &scan, &general }, cmd_map },
     { "read", "[OPTION]... OFFSET [LENGTH] IMAGE", "print bytes of the guest disk",
       "Reads LENGTH bytes at OFFSET of the disk as the guest sees it, whatever the state of "
       "the image: to a pipe or file the bytes, to the end of the disk where no length is "
@@ -393,6 +423,11 @@ void version_text(struct buf *out)
     buf_puts(out, "nbd:// addresses: yes\n");
 #else
     buf_puts(out, "nbd:// addresses: no\n");
+#endif
+#ifdef HAVE_PANGOCAIRO
+    buf_puts(out, "PNG pictures: yes\n");
+#else
+    buf_puts(out, "PNG pictures: no\n");
 #endif
     buf_printf(out, "partitions and files: %s\n", volumes_libraries());
     sandbox_probe(&sandbox);

@@ -14,7 +14,7 @@
 /* Exit status, as qemu-img check; the last one is that of info --untrusted. */
 enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS, STATUS_OUTSIDE };
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI, OUTPUT_SVG, OUTPUT_PNG, OUTPUT_HTML };
 enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
 /* All that the options of all commands can say; a command looks at what its table has. */
@@ -41,6 +41,11 @@ struct settings {
     const char *from, *to;      /* --from, --to as typed, or NULL */
     bool guest;                 /* --space guest */
     unsigned columns;           /* 0: as wide as the terminal, or 80 */
+    const char *by;             /* --by of map, or NULL */
+    bool hilbert;               /* --layout hilbert */
+    uint64_t cell;              /* --cell: bytes; 0: what suits */
+    unsigned frames;            /* --frames; 0: not given */
+    unsigned frame_every;       /* --interval: seconds */
     const char *theme;          /* NULL: the default */
     bool ascii, no_mouse;
     bool no_sandbox;            /* --no-sandbox */
@@ -55,7 +60,7 @@ struct settings {
     bool accept_loss, in_place; /* --accept-loss, --in-place */
     const char *plan_file;      /* --plan: laid over the image, or NULL */
     bool entries_zero, entries_leave;   /* --entries */
-    const char *plan_output;    /* -o of plan, or NULL */
+    const char *out_file;       /* -o, or NULL: standard output, or no file */
     const char *apply_output, *undo_file;       /* of apply, or NULL */
     bool ranges;                /* --ranges */
     bool damaged, unmapped, list;   /* --damaged, --unmapped, --list */

@@ -13,8 +13,7 @@
 
 #include "cmd/cmd_common.h"
 
-static int in_child(const struct settings *s, const char *name, image_fn *one,
-                    struct out *out)
+int run_apart(int (*work)(void *ctx), void *ctx, const char *name, struct out *out)
 {
     struct error err = { .code = ERR_IO };
     int wait_status;
@@ -29,7 +28,7 @@ static int in_child(const struct settings *s, const char *name, image_fn *one,
         return STATUS_FAILED;
     }
     if (child == 0)
-        exit(finish(out, one(s, name, out)));
+        exit(finish(out, work(ctx)));
     while (waitpid(child, &wait_status, 0) < 0)
         if (errno != EINTR)
             return STATUS_FAILED;
@@ -38,6 +37,54 @@ static int in_child(const struct settings *s, const char *name, image_fn *one,
     snprintf(err.text, sizeof err.text, "ended by signal %d", WTERMSIG(wait_status));
     message_error(name, &err);
     return STATUS_FAILED;
+}
+
+struct sink_work {
+    int (*work)(void *ctx, struct sink *sink);
+    void *ctx;
+    struct sink *sink;
+};
+
+static int do_sink_work(void *ctx)
+{
+    const struct sink_work *w = ctx;
+
+    return w->work(w->ctx, w->sink);
+}
+
+int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *sink),
+                  void *ctx, const char *name, struct out *out)
+{
+    enum sink_mode mode = s->overwrite ? SINK_OVERWRITE : SINK_NEW;
+    struct sink_work w = { work, ctx, NULL };
+    struct error err;
+    int status;
+
+    if (!s->out_file)
+        return work(ctx, NULL);
+    if (!sink_open(s->out_file, mode, &w.sink, &err)) {
+        message_error(s->out_file, &err);
+        return STATUS_FAILED;
+    }
+    status = run_apart(do_sink_work, &w, name, out);
+    if (status == STATUS_FAILED && mode == SINK_NEW)
+        unlink(s->out_file);
+    sink_close(w.sink);
+    return status;
+}
+
+struct one_image {
+    const struct settings *s;
+    const char *name;
+    image_fn *one;
+    struct out *out;
+};
+
+static int do_one(void *ctx)
+{
+    const struct one_image *i = ctx;
+
+    return i->one(i->s, i->name, i->out);
 }
 
 int status_worst(int a, int b)
@@ -57,6 +104,7 @@ int each_image(const struct settings *s, image_fn *one)
 {
     struct out out = { stdout, 0 };
     struct buf name = BUF_INIT;
+    struct one_image image;
     struct error err;
     int status = STATUS_CLEAN, n = image_count(s);
 
@@ -66,8 +114,9 @@ int each_image(const struct settings *s, image_fn *one)
             status = STATUS_FAILED;
             break;
         }
-        status = status_worst(status, n == 1 ? one(s, buf_str(&name), &out)
-                                             : in_child(s, buf_str(&name), one, &out));
+        image = (struct one_image){ s, buf_str(&name), one, &out };
+        status = status_worst(status, n == 1 ? do_one(&image)
+                                             : run_apart(do_one, &image, image.name, &out));
     }
     buf_free(&name);
     return finish(&out, status);

@@ -89,8 +89,15 @@ static bool set_on_damage(struct settings *s, const char *arg, struct error *err
 
 static enum output output_of(const char *arg)
 {
-    return strcmp(arg, "json") == 0 ? OUTPUT_JSON
-         : strcmp(arg, "ansi") == 0 ? OUTPUT_ANSI : OUTPUT_TEXT;
+    static const char *const names[] = {
+        [OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json", [OUTPUT_ANSI] = "ansi",
+        [OUTPUT_SVG] = "svg", [OUTPUT_PNG] = "png", [OUTPUT_HTML] = "html",
+    };
+    int i = (int)(sizeof names / sizeof names[0]) - 1;
+
+    while (i > 0 && strcmp(arg, names[i]) != 0)
+        i--;
+    return (enum output)i;
 }
 
 /* Presets and filters act in the order in which they are given. */
@@ -199,6 +206,24 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
             return false;
         s->columns = (unsigned)n;
         return true;
+    case OPT_BY:
+        s->by = arg;
+        return true;
+    case OPT_LAYOUT:
+        s->hilbert = strcmp(arg, "hilbert") == 0;
+        return true;
+    case OPT_CELL:
+        return number("cell", arg, 512, INT64_MAX, &s->cell, err);
+    case OPT_FRAMES:
+        if (!number("frames", arg, 1, 100000, &n, err))
+            return false;
+        s->frames = (unsigned)n;
+        return true;
+    case OPT_FRAME_EVERY:
+        if (!number("interval", arg, 0, 1000000, &n, err))
+            return false;
+        s->frame_every = (unsigned)n;
+        return true;
     case OPT_LAYER:
         s->layer = arg;
         return true;
@@ -236,7 +261,7 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
         s->undo_file = arg;
         return true;
     case 'o':
-        s->plan_output = arg;
+        s->out_file = arg;
         return true;
     case OPT_PLAN:
         s->plan_file = arg;
@@ -302,7 +327,7 @@ bool settings_parse(struct settings *s, const struct command *cmd, int argc, cha
     bool go_on = false;
     int id;
 
-    *s = (struct settings){ .output = OUTPUT_TEXT };
+    *s = (struct settings){ .output = OUTPUT_TEXT, .frame_every = 1 };
     streams_parse(preset_by_letter('b')->letters, &s->streams, NULL);
     *status = STATUS_FAILED;
     if (!opt_begin(&p, cmd, argc, argv, &err)) {

@@ -38,6 +38,23 @@ unsigned tiles_ref_level(uint64_t references)
     return level;
 }
 
+const char *tiles_ramp_name(enum map_colouring c, unsigned step)
+{
+    static const char *const jumps[RAMP_STEPS] = {
+        "next to its neighbour", "<8 clusters away", "<64", "<512", "<4,096", "<32,768",
+        "<262,144", "farther"
+    };
+    static const char *const refs[RAMP_STEPS] = { "none",       "1",
+                                                  "2",          "3",
+                                                  "4\u20135",   "6\u20139",
+                                                  "10\u201319", "20 references or more" };
+    static const char *const order[RAMP_STEPS] = {
+        "first eighth", "2nd", "3rd", "4th", "5th", "6th", "7th", "last eighth"
+    };
+
+    return (c == COLOUR_JUMPS ? jumps : c == COLOUR_REFS ? refs : order)[step];
+}
+
 void tiles_preview(const struct image *img, const struct scan_progress *progress,
                    uint64_t first, uint64_t n, struct map_hist *out)
 {

@@ -77,4 +77,7 @@ uint64_t tiles_fit(uint64_t clusters, uint64_t room);
 /* Step of the ramp for a number of references. */
 unsigned tiles_ref_level(uint64_t references);
 
+/* What a step of the ramp says in a colouring that has one. */
+const char *tiles_ramp_name(enum map_colouring c, unsigned step);
+
 #endif

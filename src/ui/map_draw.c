@@ -307,22 +307,8 @@ static void guest_legend(const struct map_view *v, struct flow *f)
 
 static void ramp_legend(const struct map_view *v, struct flow *f)
 {
-    static const char *const jumps[RAMP_STEPS] = {
-        "next to its neighbour", "<8 clusters away", "<64", "<512", "<4,096", "<32,768",
-        "<262,144", "farther"
-    };
-    static const char *const refs[RAMP_STEPS] = { "none",       "1",
-                                                  "2",          "3",
-                                                  "4\u20135",   "6\u20139",
-                                                  "10\u201319", "20 references or more" };
-    static const char *const order[RAMP_STEPS] = {
-        "first eighth", "2nd", "3rd", "4th", "5th", "6th", "7th", "last eighth"
-    };
-    const char *const *name = v->colouring == COLOUR_JUMPS ? jumps
-                            : v->colouring == COLOUR_REFS ? refs : order;
-
     for (unsigned i = 0; i < RAMP_STEPS; i++)
-        item(f, (char)('0' + i), ROLE_RAMP + i, name[i]);
+        item(f, (char)('0' + i), ROLE_RAMP + i, tiles_ramp_name(v->colouring, i));
     if (v->colouring == COLOUR_ORDER)
         item(f, ' ', ROLE_TEXT,
              v->focus == SPACE_FILE ? "of what the guest disk has mapped"

@@ -94,23 +94,45 @@ static struct tail tail_of(const struct work *w)
     return t;
 }
 
+/* Refcounts of 0 that were read, not missing with their block: tables that name such
+ * clusters are newer. *last: the last of those clusters. */
+static bool older_refcounts(const struct work *w, uint64_t *last)
+{
+    bool found = false;
+
+    if (w->img->hdr.compatible_features & COMPAT_LAZY_REFCOUNTS)
+        return false;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+        uint64_t stored;
+
+        if (p->kind != PROBLEM_REFCOUNT_ZERO || w->out->claim[i] ||
+            image_stored_refcount(w->img, p->place.i, &stored) != STORED_OK)
+            continue;
+        *last = found ? u64_max(*last, p->place.i + p->count - 1) : p->place.i + p->count - 1;
+        found = true;
+    }
+    return found;
+}
+
 static bool end_is_missing(const struct work *w, const struct tail *t)
 {
-    uint64_t size = w->geo->file_size;
+    uint64_t size = w->geo->file_size, last;
+    bool near = t->first <= size + 64 * w->geo->cluster_size;
 
     if (work_count(w, PROBLEM_TAIL_TRUNCATED))
         return true;
     if (!t->n)
         return false;
-    /* References go on where the file ends, or refcounts do. */
-    return work_count(w, PROBLEM_REFCOUNT_PAST_END) ||
-           (t->n >= 3 && t->first <= size + 64 * w->geo->cluster_size);
+    /* References go on where the file ends, or refcounts do; or refcounts ended before. */
+    return work_count(w, PROBLEM_REFCOUNT_PAST_END) || (near && t->n >= 3) ||
+           (near && older_refcounts(w, &last) && last + 8 >= w->geo->n_clusters);
 }
 
 static void cut_short(struct work *w)
 {
     struct tail t = tail_of(w);
-    uint64_t used = w->scan->stats.highest_used, end, missing;
+    uint64_t used = w->scan->stats.highest_used, end, missing, last;
     bool older, tables = work_count(w, PROBLEM_L2_PAST_END) > 0;
     struct cause *c;
     char size[TEXT_NUM];
@@ -118,10 +140,7 @@ static void cut_short(struct work *w)
     if (!end_is_missing(w, &t))
         return;
     /* Tables that name clusters which the refcounts do not know are newer than these. */
-    older = t.n && work_count(w, PROBLEM_REFCOUNT_ZERO) &&
-            !work_count(w, PROBLEM_REFBLOCK_PAST_END) &&
-            !work_count(w, PROBLEM_REFTABLE_PAST_END) &&
-            !(w->img->hdr.compatible_features & COMPAT_LAZY_REFCOUNTS);
+    older = t.n && !work_count(w, PROBLEM_REFTABLE_PAST_END) && older_refcounts(w, &last);
     c = cause_add(w, older ? CAUSE_OF_COPIED_RUNNING : CAUSE_OF_CUT_SHORT,
                   older || !(work_count(w, PROBLEM_TAIL_TRUNCATED) ||
                              work_count(w, PROBLEM_REFCOUNT_PAST_END))

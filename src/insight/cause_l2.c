@@ -45,13 +45,16 @@ static struct bad_table *bad_of(const struct work *w, const struct problem *p)
     return t && w->n_bad ? bsearch(&key, w->bad, w->n_bad, sizeof key, by_table) : NULL;
 }
 
-/* Entries of the table in w->scratch: what they could be. */
-static void count_entries(const struct work *w, struct bad_table *b, size_t *first_bad)
+/* Entries of the table in w->scratch: what they could be, and the bounds of the impossible
+ * ones (first SIZE_MAX: there are none). */
+static void count_entries(const struct work *w, struct bad_table *b, size_t *first_bad,
+                          size_t *end_bad)
 {
     const struct geometry *geo = w->geo;
     size_t n = (size_t)(geo->cluster_size / geo->l2_entry_size);
 
     *first_bad = SIZE_MAX;
+    *end_bad = 0;
     for (size_t j = 0; j < n; j++) {
         struct l2_entry e;
         bool past;
@@ -70,6 +73,7 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
             b->past += past;
         } else {
             b->bad++;
+            *end_bad = j + 1;
             if (*first_bad == SIZE_MAX)
                 *first_bad = j;
         }
@@ -79,16 +83,21 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
 static void look_into(struct work *w, struct bad_table *b)
 {
     struct content_context ctx = { w->geo, w->img->src };
-    size_t first, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
+    size_t first, end, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
 
     /* Where a broken L1 entry leads is no table: the entry is the cause. */
     if ((b->at->off & (w->geo->cluster_size - 1)) || !work_reads(w, w->geo->cluster_size) ||
         !source_read(w->img->src, b->at->off, w->scratch, (size_t)w->geo->cluster_size, NULL))
         return;
-    count_entries(w, b, &first);
+    count_entries(w, b, &first, &end);
     if (first == SIZE_MAX)
         return;
     content_look(&ctx, w->scratch, len, &b->content);
+    at = first * w->geo->l2_entry_size;
+    /* With entries before and behind it nothing looks like anything. */
+    if (b->content.kind == CONTENT_BYTES && b->bad >= 8 && at < len)
+        content_look(&ctx, w->scratch + at,
+                     (size_t)u64_min(len, end * w->geo->l2_entry_size) - at, &b->content);
     /* A flipped bit or two are no other content; a page of nonsense is. */
     b->foreign = b->content.kind != CONTENT_L2 && b->bad * 4 >= b->used &&
                  (b->bad >= 8 || (b->bad >= 2 && b->content.score >= 600));

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "insight/cause_work.h"
 
+#define TAIL_MIN 8              /* clusters that are the end of a file, however short */
+
 static const enum problem_kind REFCOUNTS[] = {
     PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_OVERFLOW,
     PROBLEM_REFCOUNT_HIGH, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED, N_PROBLEMS,
@@ -82,7 +84,8 @@ static void lost(struct work *w)
 
 static void armed(struct work *w)
 {
-    uint64_t n = 0, tail = w->geo->n_clusters - w->geo->n_clusters / 16 - 1;
+    uint64_t n = 0, near = u64_max(w->geo->n_clusters / 16 + 1, TAIL_MIN);
+    uint64_t tail = w->geo->n_clusters - u64_min(near, w->geo->n_clusters);
     const struct problem *first = NULL;
     struct place place;
     struct cause *c;

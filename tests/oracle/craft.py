@@ -403,8 +403,7 @@ class Damage:
         c = self.full()
         c.make()
         _, t = self.some()
-        n = self.rng.randint(c.cs // 8, c.cs // 2)
-        self.put(t.off, b"\0\1" * n)
+        self.put(t.off, b"\0\1" * 256 * self.rng.randint(1, c.cs // 512))
         return "l2-refcounts"
 
     def l2_over(self):

@@ -165,8 +165,9 @@ static void qemu_keys(struct jw *j, const struct info *info)
         jw_bool(j, "encrypted", true);
     if (img->backing_file && img->backing_file_len) {
         jw_bytes(j, "backing-filename", img->backing_file, img->backing_file_len);
-        if (info->chain->n && info->chain->layer[0].path)
-            jw_text(j, "full-backing-filename", info->chain->layer[0].path);
+        if (info->chain->n)             /* what is no name of a file is full as it is */
+            jw_text(j, "full-backing-filename", info->chain->layer[0].path
+                    ? info->chain->layer[0].path : info->chain->layer[0].name);
         if (img->backing_format)
             jw_text(j, "backing-filename-format", img->backing_format);
     }

@@ -18,6 +18,7 @@
 
 #include "scan/refcache.h"
 #include "scan/cells.h"
+#include "scan/faults.h"
 #include "scan/l2list.h"
 #include "scan/reader.h"
 #include "scan/scan.h"
@@ -32,10 +33,11 @@ enum block_state {
     BLOCK_UNREADABLE,       /* I/O error */
 };
 
+/* What looked odd in a table while counting; once it is explained: not 0 where it has
+ * problems. Below stand the faults of its entries (judge.h). */
 enum suspect {
-    SUSPECT_NO,
-    SUSPECT_YES,            /* looked odd while counting */
-    SUSPECT_FOUND,          /* explained: has problems */
+    SUSPECT_COPIED = 1 << 14,       /* COPIED flags of entries that are counted nowhere */
+    SUSPECT_MUST = 1 << 15,         /* only explaining tells: not in the totals */
 };
 
 struct map {
@@ -58,7 +60,8 @@ struct engine {
     struct cells *cells;            /* = &map->cells */
 
     struct l2_list l2;              /* distinct tables of the current window, by off */
-    _Atomic uint8_t *suspect;       /* enum suspect, one per table of the window */
+    _Atomic uint16_t *suspect;      /* one per table of the window */
+    struct fault_totals faults;     /* of these tables, but for those that must be explained */
 
     uint8_t *block;                 /* enum block_state, one per refcount table entry */
     uint64_t n_blocks;              /* entries that matter: cover clusters of the file */
@@ -146,6 +149,9 @@ bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one);
 /* How often the COPIED rule is applied to the entries of this table: once per active L1
  * entry, unless the table's own refcount cannot be read. */
 uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t);
+/* Does COPIED of an entry say something else than the stored refcount, where that can be
+ * read? */
+bool engine_copied_wrong(const struct engine *e, uint64_t raw, uint64_t host_off);
 
 /* Place of an entry of this table, guest offset included. */
 struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j);

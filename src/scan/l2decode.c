@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan/judge.h"
+#include "scan/faults.h"
 
 #define PREFETCH 24         /* entries between asking for a cell and counting in it */
 
@@ -21,10 +21,11 @@ struct decode {
     uint64_t weight;                    /* references that one entry makes */
     struct step *step;                  /* per kind of item */
     uint64_t odd_mask;                  /* bits that send an entry to the judge */
-    /* Of entries that the judge saw: mapped ones by type, and those of each fault. */
-    uint64_t mapped[L2_COMPRESSED + 1], zero_plain, invalid, unaligned, beyond;
+    struct fault_counts faults;         /* of entries that the judge saw */
     uint64_t wrong;                     /* COPIED and a stored refcount of 1 disagree */
-    bool suspect, preview;
+    uint64_t counted_cl;                /* clusters from here on no refcount can describe */
+    uint32_t copied_walks;              /* how often QEMU's check looks at COPIED */
+    bool must_explain, preview;
 };
 
 static struct step *steps_for(const struct engine *e, struct l2_worker *w,
@@ -53,20 +54,20 @@ static struct step *steps_for(const struct engine *e, struct l2_worker *w,
     return s->step;
 }
 
-/* What decode_odd() found goes into the statistics. */
+/* What the judge found goes into the statistics. */
 static void add_judged(struct decode *d)
 {
     struct layer_stats *st = &d->w->active;
+    const struct fault_counts *c = &d->faults;
     uint64_t walks = d->table->n_active;
 
-    d->suspect |= d->invalid != 0;
-    st->invalid += d->invalid * walks;
-    st->unaligned += d->unaligned * walks;
-    st->zero_plain += d->zero_plain * walks;
-    st->zero_alloc += d->mapped[L2_ZERO_ALLOC] * walks;
-    st->compressed += d->mapped[L2_COMPRESSED] * walks;
-    st->normal += d->mapped[L2_NORMAL] * walks;
-    d->w->beyond += d->beyond * d->weight;
+    st->invalid += c->fact[FACT_INVALID] * walks;
+    st->unaligned += (c->n[7] + c->n[8]) * walks;       /* DATA_MISALIGNED, ZERO_MISALIGNED */
+    st->zero_plain += c->fact[FACT_ZERO_PLAIN] * walks;
+    st->zero_alloc += c->fact[FACT_ZERO_ALLOC] * walks;
+    st->compressed += c->fact[FACT_COMPRESSED] * walks;
+    st->normal += c->fact[FACT_NORMAL] * walks;
+    d->w->beyond += (c->n[4] + c->n[9]) * d->weight;    /* (COMPRESSED_)PAST_END */
 }
 
 static void preview_run(struct engine *e, uint64_t cl, uint64_t len)
@@ -96,7 +97,19 @@ static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind ki
     }
 }
 
-/* An entry that is not plainly normal or empty. Returns the host offset QEMU's
+/* Counts the references of an entry that the judge saw. */
+static void refer_judged(struct decode *d, uint64_t off, uint64_t len, enum item_kind kind,
+                         uint64_t copied)
+{
+    const struct geometry *geo = d->e->geo;
+    uint64_t first = geo_cluster_of(geo, off), last = geo_cluster_of(geo, off + len - 1);
+
+    if (last >= geo->n_clusters)
+        d->w->grown = d->must_explain = true;
+    refer(d, first, last - first + 1, kind, copied);
+}
+
+/* An entry that is not plainly normal or empty, of any image. Returns the host offset QEMU's
  * fragmentation rule sees, 0 for none. */
 static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint64_t j)
 {
@@ -105,23 +118,14 @@ static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint
     struct judged jd;
 
     l2_judge(geo, raw, bitmap, guest, &jd);
-    d->invalid += jd.faults != 0;
-    d->unaligned += (jd.faults & (FAULT_DATA_MISALIGNED | FAULT_ZERO_MISALIGNED)) != 0;
-    d->beyond += (jd.faults & (FAULT_PAST_END | FAULT_COMPRESSED_PAST_END)) != 0;
-    d->zero_plain += jd.type == L2_ZERO_PLAIN;
-    d->mapped[jd.type] += jd.mapped;
+    faults_add(&d->faults, &jd);
     if (geo->data_file && jd.copied_rule && !(raw & OFLAG_COPIED))
-        d->suspect = true;                  /* refcount counts as 1 there */
-    if (jd.refers) {
-        uint64_t first = geo_cluster_of(geo, jd.off);
-        uint64_t last = geo_cluster_of(geo, jd.off + jd.len - 1);
-        enum item_kind kind = jd.type == L2_COMPRESSED ? ITEM_COMPRESSED
-            : jd.type == L2_ZERO_ALLOC ? ITEM_ZERO : ITEM_DATA;
-
-        if (last >= geo->n_clusters)
-            d->w->grown = true;
-        refer(d, first, last - first + 1, kind, raw >> 63);
-    }
+        d->must_explain = true;             /* refcount counts as 1 there */
+    if (jd.refers)
+        refer_judged(d, jd.off, jd.len, jd.type == L2_COMPRESSED ? ITEM_COMPRESSED
+                     : jd.type == L2_ZERO_ALLOC ? ITEM_ZERO : ITEM_DATA, raw >> 63);
+    else if (!geo->data_file && jd.copied_rule)
+        d->faults.copied += engine_copied_wrong(d->e, raw, jd.off);
     return jd.mapped && jd.type != L2_COMPRESSED ? jd.off : 0;
 }
 
@@ -196,6 +200,78 @@ uint64_t count_singles(struct decode *d, const uint8_t *p, uint64_t j, uint64_t 
     return j - from;
 }
 
+/* Is it an entry that leads plainly into the file? */
+static inline bool is_plain(const struct decode *d, uint64_t entry)
+{
+    uint64_t cl = (entry & ~OFLAG_COPIED) >> d->e->geo->cluster_bits;
+
+    return !(entry & d->odd_mask) && cl - 1 < d->e->geo->n_clusters - 1;
+}
+
+/* What is rare among damaged entries: a reference that counts, or one to a cluster after the
+ * end that has a refcount all the same. */
+static __attribute__((noinline))
+void refer_standard(struct decode *d, uint64_t raw, const struct judged_standard *jd)
+{
+    if (!jd->refers) {
+        d->faults.copied += engine_copied_wrong(d->e, raw, jd->off);
+        return;
+    }
+    if (raw & OFLAG_COMPRESSED && stream_is_cut(d->e->geo, jd->off, jd->len)) {
+        d->faults.n[10]++;                      /* STREAM_PAST_END */
+        d->faults.fact[FACT_INVALID] += !jd->faults;
+    }
+    refer_judged(d, jd->off, jd->len, raw & OFLAG_COMPRESSED ? ITEM_COMPRESSED
+                 : raw & OFLAG_ZERO ? ITEM_ZERO : ITEM_DATA, raw >> 63);
+}
+
+/* Entries from j on that are neither plain nor empty: the loop of damaged tables. Returns how
+ * many; entry j is one. */
+static __attribute__((noinline))
+uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, struct course *c,
+                   bool *after_mapped)
+{
+    const struct geometry *geo = d->e->geo;
+    const uint64_t cs = geo->cluster_size, from = j, counted_cl = d->counted_cl;
+    uint64_t entry = be64(p + j * 8), expect = c->expect, after = *after_mapped;
+    uint64_t faults = 0, facts = 0, copied = 0, frag = 0, steps = 0, breaks = 0;
+    unsigned room = 255;                        /* entries that the sums can take */
+
+    do {
+        struct judged_standard jd = judge_standard(geo, entry);
+        uint64_t is = jd.copied_rule, other = jd.off != expect;
+        bool past = jd.copied_rule & !jd.refers;
+
+        faults += jd.faults;
+        facts += jd.facts;
+        if (jd.refers | (past & (geo_cluster_of(geo, jd.off) < counted_cl)))
+            refer_standard(d, entry, &jd);
+        else
+            copied += past & entry >> 63;       /* no refcount: it is 0 */
+        frag += is & (expect != 0) & other;
+        steps += is & after;
+        breaks += is & after & other;
+        expect = is ? jd.off + cs : expect;
+        after = is;
+        if (--room == 0) {
+            faults_add_sums(&d->faults, faults, facts);
+            faults = facts = 0;
+            room = 255;
+        }
+        if (++j == n)
+            break;
+        entry = be64(p + j * 8);
+    } while (entry && !is_plain(d, entry));
+    faults_add_sums(&d->faults, faults, facts);
+    d->faults.copied += copied;
+    c->frag += frag;
+    c->steps += steps;
+    c->breaks += breaks;
+    c->expect = expect;
+    *after_mapped = after;
+    return j - from;
+}
+
 /* Standard 8-byte entries [j, n). */
 static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
                             struct course *c)
@@ -208,21 +284,22 @@ static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint
 
     for (; j < n; j += len) {
         uint64_t entry = be64(p + j * 8), off = entry & ~OFLAG_COPIED;
-        uint64_t cl = off >> geo->cluster_bits, seen = off;
-        bool plain = !(entry & d->odd_mask) && cl - 1 < last_cl;
+        uint64_t cl = off >> geo->cluster_bits;
 
         len = 1;
-        if (!plain)
-            seen = entry ? decode_odd(d, entry, 0, j) : 0;
-        if (seen) {
-            c->frag += c->expect && seen != c->expect;
-            c->steps += after_mapped;
-            c->breaks += after_mapped && seen != c->expect;
-            c->expect = seen + cs;
-        }
-        after_mapped = seen != 0;
-        if (!plain)
+        if (!entry) {
+            after_mapped = false;
             continue;
+        }
+        if (!is_plain(d, entry)) {
+            len = judge_run(d, p, j, n, c, &after_mapped);
+            continue;
+        }
+        c->frag += c->expect && off != c->expect;
+        c->steps += after_mapped;
+        c->breaks += after_mapped && off != c->expect;
+        c->expect = off + cs;
+        after_mapped = true;
         if (flat && !follows(be64(p + j * 8 + 8), entry, cs)) {
             len = count_singles(d, p, j, n, &entry);
             c->frag += len - 1;
@@ -303,6 +380,38 @@ static void decode_extents(struct decode *d, size_t k)
     }
 }
 
+/* What the judge found adds up where it says all; where not, the table is explained. */
+static void mark_suspect(struct decode *d, size_t index)
+{
+    const struct l2_table *t = d->table;
+    struct fault_counts *c = &d->faults;
+    struct fault_totals *sum = &d->w->faults;
+    uint16_t odd = 0;
+
+    /* COPIED says nothing of snapshots. Entries behind the end of the guest disk are worth a
+     * note. */
+    if (t->n_active && (d->wrong || t->l1_index + UINT64_C(1) >= d->e->geo->vm_state_l1))
+        d->must_explain = true;
+    for (unsigned f = 0; f < N_FAULTS; f++)
+        odd |= (uint16_t)((c->n[f] != 0) << f);
+    if (!d->copied_walks)
+        c->copied = 0;
+    odd |= c->copied ? SUSPECT_COPIED : 0;
+    if (d->must_explain) {
+        d->e->suspect[index] = odd | SUSPECT_MUST;
+        return;
+    }
+    if (!odd)
+        return;
+    d->e->suspect[index] = odd;
+    for (unsigned f = 0; f < N_FAULTS; f++) {
+        sum->n[f] += c->n[f];
+        sum->qemu[f] += c->n[f] * d->weight;
+    }
+    sum->copied += c->copied;
+    sum->qemu_copied += c->copied * d->copied_walks;
+}
+
 void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t k)
 {
     const struct geometry *geo = e->geo;
@@ -310,7 +419,8 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
     struct decode d = {
         .e = e, .w = w, .table = t, .weight = (uint64_t)t->n_active + t->n_snapshot,
         .step = steps_for(e, w, t),
-        .suspect = w->reader.bad[k].len != 0,
+        .counted_cl = e->img->reftable_n << geo->refblock_bits,
+        .must_explain = w->reader.bad[k].len != 0, .copied_walks = engine_copied_walks(e, t),
         .preview = e->progress && e->progress->want_preview,
     };
     struct layer_stats before = w->active;
@@ -327,11 +437,6 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
         w->active.unallocated += geo->l2_entries * t->n_active - used;
         w->active.l2_tables++;
     }
-    /* COPIED says nothing of snapshots. Entries behind the end of the guest disk are worth a
-     * note. */
-    if (t->n_active && (d.wrong || t->l1_index + UINT64_C(1) >= geo->vm_state_l1))
-        d.suspect = true;
-    if (d.suspect)
-        e->suspect[index] = SUSPECT_YES;
+    mark_suspect(&d, index);
     w->entries += geo->l2_entries;
 }

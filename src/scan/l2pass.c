@@ -63,6 +63,12 @@ static void add_stats(struct engine *e, const struct l2_worker *w)
     st->beyond_references += w->beyond;
     st->largest_extent = u64_max(st->largest_extent, w->largest);
     e->res->qemu.fragmented_clusters += w->frag;
+    for (unsigned f = 0; f < N_FAULTS; f++) {
+        e->faults.n[f] += w->faults.n[f];
+        e->faults.qemu[f] += w->faults.qemu[f];
+    }
+    e->faults.copied += w->faults.copied;
+    e->faults.qemu_copied += w->faults.qemu_copied;
     e->cells->entered += w->entered;
     e->grown |= w->grown;
 }
@@ -78,6 +84,7 @@ bool pass_l2(struct engine *e, struct error *err)
 
     engine_phase(e, PHASE_L2, e->l2.n);
     e->suspect = calloc(e->l2.n ? e->l2.n : 1, sizeof *e->suspect);
+    e->faults = (struct fault_totals){ .copied = 0 };
     pass.worker = calloc(pass.n_workers, sizeof *pass.worker);
     if (!e->suspect || !pass.worker) {
         err_set(err, ERR_NOMEM, "out of memory");

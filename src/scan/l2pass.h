@@ -26,6 +26,7 @@ struct l2_worker {
     struct layer_stats active;
     uint64_t frag, breaks, steps, beyond, entries, largest;
     uint64_t entered;                   /* references made */
+    struct fault_totals faults;
     bool grown;
 };
 

@@ -65,7 +65,7 @@ static void mark_tables(struct engine *e)
 
     /* Of more than one window, tables are marked as far as records say so. */
     for (size_t i = 0; i < e->l2.n; i++) {
-        if (e->suspect[i] == SUSPECT_FOUND)
+        if (e->suspect[i])
             map_mark(e->map, geo_cluster_of(e->geo, e->l2.list[i].off));
     }
     for (size_t i = 0; i < ps->n; i++) {

@@ -11,13 +11,15 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "scan/judge.h"
+#include "scan/faults.h"
 
 #define TABLES_PER_WORKER 4         /* in one round */
 #define ROUND_TABLES_MAX  64
 
 struct explain_pass {
     struct engine *e;
+    struct fault_totals left;       /* of tables that are not explained */
+    pthread_mutex_t lock;           /* of `left` */
     uint32_t *suspect;              /* indexes of the tables */
     struct problems *found;         /* one list per table of a round; NULL where one worker
                                        does it all: there is a sink */
@@ -71,39 +73,10 @@ static void report(const struct odd_entry *x, enum problem_kind kind, uint64_t e
     }
 }
 
-/* Faults that need no record, one table long. */
-struct fault_counts {
-    uint64_t lanes[2];              /* seven faults each, a byte per fault */
-    unsigned in_lanes;              /* entries since they were emptied: less than 256 */
-    uint64_t n[N_FAULTS], copied;
-};
-
-static void empty_lanes(struct fault_counts *c)
-{
-    for (unsigned f = 0; f < N_FAULTS; f++)
-        c->n[f] += c->lanes[f / 7] >> f % 7 * 8 & 255;
-    c->lanes[0] = c->lanes[1] = c->in_lanes = 0;
-}
-
-/* Bit k of seven goes to byte k. */
-static inline uint64_t spread(uint32_t bits)
-{
-    return (bits & 127) * UINT64_C(0x2040810204081) & UINT64_C(0x01010101010101);
-}
-
-/* Without a branch: of damaged entries none is like the one before. */
-static inline void count_faults(struct fault_counts *c, uint32_t faults)
-{
-    c->lanes[0] += spread(faults);
-    c->lanes[1] += spread(faults >> 7);
-    if (++c->in_lanes == 255)
-        empty_lanes(c);
-}
-
+/* What was not recorded is counted. */
 static void tell_counts(struct fault_counts *c, struct problems *out, uint64_t walks,
                         uint64_t copied_walks)
 {
-    empty_lanes(c);
     for (unsigned f = 0; f < N_FAULTS; f++) {
         enum problem_kind kind = judge_kind(f);
 
@@ -125,15 +98,13 @@ static uint32_t wanted_faults(const struct problems *out)
     return wanted;
 }
 
-/* Does COPIED say something else than the stored refcount, where that can be read? */
-static bool copied_wrong(const struct odd_entry *x)
+bool engine_copied_wrong(const struct engine *e, uint64_t raw, uint64_t host_off)
 {
-    const struct geometry *geo = x->e->geo;
     bool one = true;
 
-    if (!geo->data_file && !engine_stored_is_one(x->e, geo_cluster_of(geo, x->host_off), &one))
+    if (!e->geo->data_file && !engine_stored_is_one(e, geo_cluster_of(e->geo, host_off), &one))
         return false;
-    return one != x->raw >> 63;
+    return one != raw >> 63;
 }
 
 static void report_copied(const struct odd_entry *x, uint32_t walks)
@@ -145,15 +116,57 @@ static void report_copied(const struct odd_entry *x, uint32_t walks)
     report(x, PROBLEM_DATA_COPIED, stored, walks);
 }
 
+static void take_off(struct explain_pass *pass, const struct fault_counts *c, uint64_t walks,
+                     uint64_t copied_walks)
+{
+    struct fault_totals *left = &pass->left;
+
+    pthread_mutex_lock(&pass->lock);
+    for (unsigned f = 0; f < N_FAULTS; f++) {
+        left->n[f] -= c->n[f];
+        left->qemu[f] -= c->n[f] * walks;
+    }
+    left->copied -= c->copied;
+    left->qemu_copied -= c->copied * copied_walks;
+    pthread_mutex_unlock(&pass->lock);
+}
+
+/* Faults of tables of which no record is wanted, and which need not be read again. */
+static void tell_left(struct explain_pass *pass)
+{
+    struct problems *out = &pass->e->res->problems;
+    const struct fault_totals *left = &pass->left;
+
+    for (unsigned f = 0; f < N_FAULTS; f++) {
+        enum problem_kind kind = judge_kind(f);
+
+        if (left->n[f])
+            problems_count(out, kind, left->n[f],
+                           problem_info(kind)->qemu == QEMU_OWN ? 0 : left->qemu[f]);
+    }
+    if (left->copied)
+        problems_count(out, PROBLEM_DATA_COPIED, left->copied, left->qemu_copied);
+}
+
+/* Is no record wanted of what is odd in a table? `out` is empty, and knows what is full. */
+static bool only_counted(uint16_t odd, const struct problems *out)
+{
+    return !(odd & SUSPECT_MUST) && !(odd & wanted_faults(out)) &&
+           !(odd & SUSPECT_COPIED && problems_wanted(out, PROBLEM_DATA_COPIED));
+}
+
+/* What it finds is subtracted from the totals `left`, if there are any (NULL: the table is not
+ * in them). */
 static void explain_table(struct engine *e, const struct l2_table *t, const uint8_t *bytes,
-                          struct source_span bad, struct problems *out)
+                          struct source_span bad, struct problems *out,
+                          struct explain_pass *counted)
 {
     const struct geometry *geo = e->geo;
     uint64_t walks = (uint64_t)t->n_active + t->n_snapshot;
     uint64_t begin = geo_guest_off(geo, t->l1_index, 0);
     uint32_t copied = engine_copied_walks(e, t), wanted = wanted_faults(out);
     bool active = t->n_active && t->layer == LAYER_ACTIVE;
-    struct fault_counts counts = { .in_lanes = 0 };
+    struct fault_counts counts = { .copied = 0 }, told = { .copied = 0 };
 
     if (bad.len) {
         struct place place = engine_l2_place(e, t, (bad.off - t->off) / geo->l2_entry_size);
@@ -172,24 +185,33 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
             guest = UINT64_MAX;
         l2_judge(geo, raw, bitmap, guest, &jd);
         x.host_off = jd.off;
-        count_faults(&counts, jd.faults & ~wanted);
+        for (uint32_t f = jd.faults & ~wanted; f; f &= f - 1)
+            counts.n[__builtin_ctz(f)]++;
         if (jd.faults & wanted) {
             for (uint32_t f = jd.faults & wanted, k; f; f &= f - 1) {
                 k = (uint32_t)__builtin_ctz(f);
                 report(&x, judge_kind(k), jd.len, walks);
+                told.n[k]++;
             }
             wanted = wanted_faults(out);
         }
-        if (copied && jd.copied_rule && copied_wrong(&x)) {
-            if (problems_wanted(out, PROBLEM_DATA_COPIED))
+        if (copied && jd.copied_rule && engine_copied_wrong(e, raw, jd.off)) {
+            if (problems_wanted(out, PROBLEM_DATA_COPIED)) {
                 report_copied(&x, copied);
-            else
+                told.copied++;
+            } else {
                 counts.copied++;
+            }
         }
         if (active && guest >= geo->size)
             report(&x, PROBLEM_PAST_DISK_END, geo->size, 0);
     }
     tell_counts(&counts, out, walks, copied);
+    for (unsigned f = 0; f < N_FAULTS; f++)
+        told.n[f] += counts.n[f];
+    told.copied += counts.copied;
+    if (counted)
+        take_off(counted, &told, walks, copied);
 }
 
 static bool merge_round(void *ctx, uint64_t first, uint64_t n)
@@ -215,18 +237,22 @@ static void explain_worker(void *ctx, unsigned number)
     while (rounds_next(&pass->rounds, number, &unit, &slot)) {
         const struct l2_table *t = &e->l2.list[pass->suspect[unit]];
         struct problems *out = &e->res->problems;
+        uint16_t odd = e->suspect[pass->suspect[unit]];
         uint64_t before;
 
         if (pass->found) {
             out = &pass->found[slot];
             problems_init_part(out, PROBLEMS_KEPT_PER_TABLE, &e->res->problems);
         }
+        if (only_counted(odd, out))
+            continue;
         before = problems_serious(out);
         reader_fetch(&rd, &t->off, 1);
-        explain_table(e, t, reader_table(&rd, 0), rd.bad[0], out);
+        explain_table(e, t, reader_table(&rd, 0), rd.bad[0], out,
+                      odd & SUSPECT_MUST ? NULL : pass);
         /* Its cluster cannot be marked yet: bit 7 still means "stored refcount 1". */
-        if (problems_serious(out) > before)
-            e->suspect[pass->suspect[unit]] = SUSPECT_FOUND;
+        if (problems_serious(out) == before)
+            e->suspect[pass->suspect[unit]] = 0;
     }
     reader_free(&rd);
 }
@@ -241,7 +267,7 @@ static bool list_suspects(struct explain_pass *pass)
     if (!pass->suspect)
         return false;
     for (size_t i = 0; i < e->l2.n; i++)
-        if (e->suspect[i] != SUSPECT_NO)
+        if (e->suspect[i])
             pass->suspect[n++] = (uint32_t)i;
     return true;
 }
@@ -255,13 +281,14 @@ static bool explain_ready(void *ctx, unsigned n, struct error *err)
 
 bool pass_explain(struct engine *e, struct error *err)
 {
-    struct explain_pass pass = { .e = e, .rounds = { .done = merge_round, .ctx = &pass } };
+    struct explain_pass pass = { .e = e, .left = e->faults, .lock = PTHREAD_MUTEX_INITIALIZER,
+                                 .rounds = { .done = merge_round, .ctx = &pass } };
     struct rounds *r = &pass.rounds;
     unsigned n_workers;
     bool ok = false;
 
     for (size_t i = 0; i < e->l2.n; i++)
-        r->n_units += e->suspect[i] != SUSPECT_NO;
+        r->n_units += e->suspect[i] != 0;
     engine_phase(e, PHASE_EXPLAIN, r->n_units);
     if (!r->n_units)
         return true;
@@ -274,6 +301,8 @@ bool pass_explain(struct engine *e, struct error *err)
     } else {
         ok = team_run(n_workers, explain_ready, explain_worker, &pass, err)
              && (!r->failed || err_set(err, ERR_NOMEM, "out of memory"));
+        if (ok && !engine_cancelled(e))
+            tell_left(&pass);
         rounds_free(r);
     }
     free(pass.suspect);

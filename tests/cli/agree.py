@@ -122,6 +122,8 @@ def compare_info(image):
     if status != 0:
         return
     theirs = json.loads(out)
+    if theirs["format"] != "qcow2":         # the magic is gone: a raw disk to qemu-img
+        return
     mine.pop("qcheck")
     for value in (mine, theirs):
         value.pop("children", None)         # newer versions of qemu-img
@@ -207,6 +209,8 @@ def compare_lists(image):
     if status != 0:
         return
     info = json.loads(out)
+    if info["format"] != "qcow2":
+        return
     theirs = [(s["id"], s["name"], s["vm-state-size"], s["date-sec"])
               for s in info.get("snapshots", [])]
     mine = [(s["id"], s["name"], s["vm-state-size"], s["date-sec"])

@@ -67,11 +67,12 @@ bool rangemap_next_done(const struct rangemap *m, uint64_t at, uint64_t *off, ui
 void rangemap_text(const struct rangemap *m, const char *label, bool complete,
                    struct buf *out)
 {
-    uint64_t pos = 0;
+    size_t first = 0;
+    uint64_t pos;
 
-    for (size_t i = 0; i < m->n && !pos; i++)
-        if (m->list[i].status == RANGE_UNTRIED)
-            pos = m->list[i].off;
+    while (first < m->n && m->list[first].status != RANGE_UNTRIED)
+        first++;
+    pos = first < m->n ? m->list[first].off : 0;
     buf_printf(out, "# Mapfile. Created by " PACKAGE_STRING "\n" LABEL "%s\n"
                     "# current_pos  current_status  current_pass\n"
                     "0x%08" PRIX64 "     %c               1\n"

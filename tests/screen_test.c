@@ -507,7 +507,7 @@ static void a_signal_is_handed_to_the_caller(void **state)
 
 static void unreadable_bytes_are_shown_as_such(void **state)
 {
-    struct play play = { .script = "wait 6 g type:0x1000 Enter shot:x",
+    struct play play = { .script = "wait 6 g type:0x1000 Enter wait shot:x",
                          .depth = DEPTH_16 };
     struct source *file;
     struct source *src;

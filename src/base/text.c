@@ -313,3 +313,22 @@ void text_visible(struct buf *out, const void *bytes, size_t len)
         i += n;
     }
 }
+
+void text_quoted(struct buf *out, const char *name, const char *suffix)
+{
+    struct buf seen = BUF_INIT;
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "/._-+,:@%";
+
+    text_visible(&seen, name, strlen(name));
+    buf_puts(&seen, suffix);
+    if (strspn(buf_str(&seen), plain) == seen.len) {
+        buf_puts(out, buf_str(&seen));
+    } else {
+        buf_putc(out, '\'');
+        for (const char *p = buf_str(&seen); *p; p++)
+            buf_puts(out, *p == '\'' ? "'\\''" : (char[]){ *p, '\0' });
+        buf_putc(out, '\'');
+    }
+    buf_free(&seen);
+}

@@ -46,4 +46,8 @@ size_t text_utf8(const uint8_t *p, size_t left, uint32_t *cp);
  * doubled, so that the result is unambiguous. */
 void text_visible(struct buf *out, const void *bytes, size_t len);
 
+/* Name and suffix as a shell takes them, quoted where they must be; what could act on a
+ * terminal is made visible. */
+void text_quoted(struct buf *out, const char *name, const char *suffix);
+
 #endif

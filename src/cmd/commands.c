@@ -283,6 +283,16 @@ static const struct opt undo_opts[] = {
 };
 static const struct opt_group undo = { "Undo", ROWS(undo_opts) };
 
+static const struct opt report_opts[] = {
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "html", "html (default)" },
+    OUT_FILE_ROW,
+    OVERWRITE_ROW,
+    { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
+      "look at the content of everything, not only here and there" },
+    BACKING_ROW,
+};
+static const struct opt_group report = { "Report", ROWS(report_opts) };
+
 static const struct opt explain_opts[] = { OUTPUT_ROW };
 static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
 
@@ -378,6 +388,13 @@ static const struct command commands[] = {
       "Puts back the bytes that apply kept in FILE, whether it had ended or was stopped. An "
       "image that was written to since is refused.",
       VALUES_FILES, { &undo, &general }, cmd_undo },
+    { "report", "[OPTION]... IMAGE", "write a page about an image, to send or print",
+      "Writes one page of HTML that needs nothing else: the verdict and what to do, maps in "
+      "which each cell says what it is, causes with their proofs, problems, figures, and how "
+      "to find the same again. It holds names and numbers of the image, and none of the "
+      "guest's data. Exit status: 0 when the page was written, whatever it says, 1 for a "
+      "failure.",
+      VALUES_FILES, { &report, &image, &scan, &general }, cmd_report },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "
       "Without an id, lists all of them.",

@@ -361,26 +361,6 @@ static void add_up(struct work *w)
     }
 }
 
-/* 'name' as a shell takes it; what could act on a terminal is made visible. */
-static void quote(struct buf *out, const char *name, const char *suffix)
-{
-    struct buf seen = BUF_INIT;
-    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                        "/._-+,:@%";
-
-    text_visible(&seen, name, strlen(name));
-    buf_puts(&seen, suffix);
-    if (strspn(buf_str(&seen), plain) == seen.len) {
-        buf_puts(out, buf_str(&seen));
-    } else {
-        buf_putc(out, '\'');
-        for (const char *p = buf_str(&seen); *p; p++)
-            buf_puts(out, *p == '\'' ? "'\\''" : (char[]){ *p, '\0' });
-        buf_putc(out, '\'');
-    }
-    buf_free(&seen);
-}
-
 static bool start(struct work *w, const struct scan_result *scan,
                   const struct insight_options *opt)
 {
@@ -389,12 +369,12 @@ static bool start(struct work *w, const struct scan_result *scan,
     w->out->scan = scan;
     w->out->claim = calloc(w->ps->n + 1, sizeof *w->out->claim);
     w->scratch = malloc((size_t)scan->img->geo.cluster_size);
-    quote(&w->name, name, "");
+    text_quoted(&w->name, name, "");
     /* What a server exports is copied to a file here. */
     if (source_get_info(scan->img->src).kind == SOURCE_NBD)
         buf_puts(&w->copy, "copy.qcow2");
     else
-        quote(&w->copy, name, ".copy");
+        text_quoted(&w->copy, name, ".copy");
     return w->out->claim && w->scratch && !w->name.failed && !w->copy.failed;
 }
 

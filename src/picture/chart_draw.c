@@ -91,6 +91,13 @@ void chart_size(const struct chart *c, struct chart_size *out)
 
 /* --- cells --- */
 
+/* Nothing is there: neither is a letter. */
+static bool is_empty(const struct chart_cell *cell)
+{
+    return cell->paint == PAINT_CLASS + CLASS_VACANT
+        || cell->paint == PAINT_GUEST + GUEST_UNALLOCATED;
+}
+
 /* Where the run of equal cells from i on ends; on a curve and where cells have letters each
  * stands alone. */
 static size_t run_end(const struct chart *c, size_t i, int px)
@@ -98,7 +105,7 @@ static size_t run_end(const struct chart *c, size_t i, int px)
     size_t cols = (size_t)c->curve.cols;
     size_t row_end = (i / cols + 1) * cols, end = i + 1;
 
-    if (c->opt.hilbert || px >= LETTER_MIN)
+    if (c->opt.hilbert || (px >= LETTER_MIN && !is_empty(&c->cell[i])))
         return end;
     while (end < c->n && end < row_end && chart_cells_alike(&c->cell[i], &c->cell[end]))
         end++;
@@ -122,7 +129,7 @@ void chart_draw_cells(const struct chart *c, const struct canvas *on, int x, int
         w = (int)(end - i) * px - gap;
         on->cell(on->ctx, x + col * px, y + row * px, w, px - gap, cell->paint, cell->shade,
                  buf_str(&says));
-        if (px >= LETTER_MIN && !cell->marked && !cell->leaked)
+        if (px >= LETTER_MIN && !cell->marked && !cell->leaked && !is_empty(cell))
             on->letter(on->ctx, x + col * px, y + row * px, w, px - gap, cell->paint,
                        palette_letter(cell->paint));
         for (size_t k = i; k < end && px >= MARK_MIN && (cell->marked || cell->leaked); k++)

@@ -253,11 +253,96 @@ def frames(work):
     run("map", "--output=svg", "--columns=1001", a, status=1)
 
 
+# --- reports ---
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+LEGAL = {HTML + t for t in "html head meta title style body header h1 h2 h3 p nav a main section "
+         "ul ol li b figure figcaption article code table tr th td".split()} | \
+        {HTML + t for t in ("svg", "rect", "title", "text", "path")}
+
+
+def page(image, work):
+    """The report on an image as a tree, which two tools find valid."""
+    file = f"{work}/page.html"
+    run("report", "--overwrite", "-o", file, image)
+    for check in ["xmllint", "--noout", file], ["tidy", "-e", "-q", file]:
+        done = subprocess.run(check, capture_output=True, text=True)
+        if done.returncode or done.stderr:
+            complain(f"{image}: {check[0]}: {done.stderr[:500]}")
+    tree = ET.parse(file).getroot()
+    for e in tree.iter():
+        if e.tag not in LEGAL:
+            complain(f"{image}: an element {e.tag}")
+        for name, value in e.attrib.items():
+            if name.startswith("on") or name == "src" or (name == "href" and value[0] != "#"):
+                complain(f"{image}: {e.tag} has {name}={value!r}")
+    return tree
+
+
+def words(e):
+    return " ".join("".join(e.itertext()).split())
+
+
+def reports(work):
+    for image in sorted(glob.glob(SAMPLES + "/*.qcow2")):
+        tree = page(image, work)
+        done = subprocess.run([PROGRAM, "check", "--output=json", image], capture_output=True)
+        q = json.loads(done.stdout)["qcheck"]
+        text = words(tree)
+        if " ".join(q["verdict"]["text"].split()) not in text:
+            complain(f"{image}: the page lacks the verdict")
+        for step in q["verdict"]["next-steps"]:
+            if " ".join(step.split()) not in text:
+                complain(f"{image}: the page lacks the step {step!r}")
+        said = [words(e) for e in tree.iter(HTML + "article")]
+        for c in q["causes"]:
+            if not any(f"({c['id']})" in s and " ".join(c["text"].split()) in s for s in said):
+                complain(f"{image}: the page lacks the cause {c['id']}")
+        found = {p["id"] for p in q["problems"]}
+        for kind in found:
+            if not any(f"({kind})" in s for s in said):
+                complain(f"{image}: the page lacks the problem {kind}")
+        if f"status {done.returncode} " not in text:
+            complain(f"{image}: the page has another status than check")
+
+
+def hostile_reports(work):
+    image = os.path.join(os.fsencode(work), HOSTILE)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "1M"], check=True)
+    evil = "</td></style><script>alert(1)</script><b onclick=x>"
+    subprocess.run(["qemu-img", "snapshot", "-c", evil, image], check=True)
+    subprocess.run(["qemu-img", "bitmap", "--add", image, evil], check=True)
+    subprocess.run(["qemu-img", "rebase", "-u", "-F", "raw", "-b", "./" + evil, image], check=True)
+    text = words(page(image, work))
+    if text.count(evil) < 3:
+        complain(f"names are in the page {text.count(evil)} times")
+    epoch = dict(os.environ, SOURCE_DATE_EPOCH="86400")
+    pages = {subprocess.run([PROGRAM, "report", image], capture_output=True, env=epoch).stdout
+             for _ in range(2)}
+    if len(pages) != 1 or b"1970-01-02 00:00 UTC" not in pages.pop():
+        complain("two reports with one SOURCE_DATE_EPOCH differ, or are not of that day")
+    run("report", "-o", f"{work}/none.html", work + "/missing", status=1)
+    if os.path.exists(f"{work}/none.html"):
+        complain("a report that failed leaves a file")
+
+
+def readme():
+    """The picture in the README is of this program."""
+    made = run("map", "--output=svg", f"{SAMPLES}/many.qcow2")
+    with open(f"{SAMPLES}/../pictures/many.svg", "rb") as f:
+        if f.read() != made:
+            complain("data/pictures/many.svg is not what qcheck map --output=svg makes of "
+                     "data/samples/many.qcow2: make it anew and look at it")
+
+
 with tempfile.TemporaryDirectory() as work:
+    readme()
     samples()
     snapshots(work)
     same_in_both(f"{SAMPLES}/many.qcow2")
     same_in_both(f"{SAMPLES}/snapshots.qcow2", "--by=snapshot", "--layout=hilbert", "--columns=20")
     names(work)
     frames(work)
+    reports(work)
+    hostile_reports(work)
 sys.exit(bad)

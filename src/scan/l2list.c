@@ -37,17 +37,15 @@ static void sort_small(struct l2_table *t, size_t n)
     }
 }
 
+#define SMALL 32                    /* tables that are sorted by insertion */
+
 /* In place, by one byte of `off` after the other from the highest down (American flag
- * sort): no second copy of a long list, and no input makes it slow. */
-static void sort_l2(struct l2_table *t, size_t n, int shift)
+ * sort): no second copy of a long list, and no input makes it slow. More than SMALL tables,
+ * and shift >= 0. */
+static void sort_by_byte(struct l2_table *t, size_t n, int shift)
 {
     size_t count[256] = { 0 }, at[256], end[256], sum = 0;
 
-    if (n < 48 || shift < 0) {
-        if (n < 48)
-            sort_small(t, n);
-        return;
-    }
     for (size_t i = 0; i < n; i++)
         count[t[i].off >> shift & 255]++;
     for (int b = 0; b < 256; b++) {
@@ -70,8 +68,28 @@ static void sort_l2(struct l2_table *t, size_t n, int shift)
             t[at[b]++] = x;
         }
     }
-    for (int b = 0; b < 256; b++)
-        sort_l2(t + end[b] - count[b], count[b], shift - 8);
+    for (int b = 0; b < 256; b++) {
+        if (count[b] > SMALL && shift >= 8)
+            sort_by_byte(t + end[b] - count[b], count[b], shift - 8);
+        else if (count[b] > 1 && count[b] <= SMALL)
+            sort_small(t + end[b] - count[b], count[b]);
+    }
+}
+
+/* From the highest byte on in which offsets differ. */
+static void sort_l2(struct l2_table *t, size_t n)
+{
+    uint64_t differ = 0;
+    int shift = 0;
+
+    for (size_t i = 1; i < n; i++)
+        differ |= t[i].off ^ t[0].off;
+    while (shift < 56 && differ >> shift >> 8)
+        shift += 8;
+    if (n > SMALL)
+        sort_by_byte(t, n, shift);
+    else
+        sort_small(t, n);
 }
 
 static bool l2_sorted(const struct l2_table *t, size_t n)
@@ -89,7 +107,7 @@ static void merge(struct l2_list *l)
     size_t n = 0;
 
     if (!l2_sorted(l->list, l->n))
-        sort_l2(l->list, l->n, 48);
+        sort_l2(l->list, l->n);
     for (size_t i = 0; i < l->n; i++) {
         struct l2_table *last = n ? &l->list[n - 1] : NULL, x = l->list[i];
 

@@ -135,6 +135,18 @@ static void an_empty_l1_beside_tables_is_lost_data(void **state)
     expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
 }
 
+static void an_empty_l1_beside_one_table_is_lost_data(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++)       /* not counted yet when the machine crashed */
+        builder_set_refcount(b, builder_map(b, k) >> 12, 0);
+    fill(b, builder_l1_entry_off(b, 0), 8, 0);
+    builder_poke_field(b, "header", 0, "incompatible_features", 1);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
 static void an_l1_past_the_end_loses_the_disk(void **state)
 {
     struct builder *b = full();
@@ -405,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
+        cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_file_cut_short_is_told),
         cmocka_unit_test(one_flipped_bit_has_its_value_named),

@@ -203,7 +203,8 @@ static void vanished(struct work *w)
                      w->img->hdr.l1_table_offset >= w->geo->file_size) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
         return;
-    if (w->leaked.clusters > 1)
+    /* A table alone is left over from copying it, but where nothing else maps anything. */
+    if (w->leaked.clusters > 1 || !a->l1_used)
         n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl);
     if (!n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] && !w->img->snaps.n) {
         where = CLASS_VACANT;
@@ -211,7 +212,7 @@ static void vanished(struct work *w)
     }
     /* One table that leads to what is mapped elsewhere is left over from copying it. */
     if (!n || (where == CLASS_LEAKED && w->leaked.clusters < 4 * n && a->l1_used) ||
-        (where == CLASS_LEAKED && w->leaked.clusters < 2))
+        (where == CLASS_LEAKED && w->leaked.clusters < 2 && a->l1_used))
         return;
     c = cause_add(w, CAUSE_OF_MAPPING_VANISHED,
                   a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);

@@ -175,6 +175,12 @@ static void lost_words(const struct verdict *v, struct buf *out)
     buf_puts(out, ". Do not start a guest on this file, and do not write to it.");
 }
 
+static void unflushed_words(const struct work *w, struct buf *out)
+{
+    if (has(w, CAUSE_OF_UNFLUSHED))
+        buf_puts(out, " Data that nothing maps lies after its end.");
+}
+
 static void clean_words(const struct work *w, struct buf *out)
 {
     const struct cause *below = cause_found(w, CAUSE_OF_BASE_NOT_SEEN);
@@ -185,22 +191,23 @@ static void clean_words(const struct work *w, struct buf *out)
                                         : "Clean, as far as this file goes.", below->text);
     else
         buf_puts(out, warned ? "Clean by refcounts, but there are warnings." : "Clean.");
-    if (has(w, CAUSE_OF_UNFLUSHED))
-        buf_puts(out, " Data that nothing maps lies after its end.");
+    unflushed_words(w, out);
 }
 
-static void leak_words(const struct work *w, struct buf *out)
+static void leak_words(const struct work *w, const struct verdict *v, struct buf *out)
 {
+    const char *leaks = v->data_lost == ANSWER_NO ? "Leaks only" : "Leaks";
     uint64_t lost = w->ps->count[PROBLEM_LEAKED], high = w->ps->count[PROBLEM_REFCOUNT_HIGH];
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (lost)
-        buf_printf(out, "Leaks only: %s cluster%s, %s wasted.", text_group(a, lost),
+        buf_printf(out, "%s: %s cluster%s, %s wasted.", leaks, text_group(a, lost),
                    lost == 1 ? "" : "s", text_size(b, lost * w->geo->cluster_size));
     if (high)
-        buf_printf(out, "%s%s refcount%s too high: such clusters will not be freed.",
-                   lost ? " " : "Leaks only: ", text_group(a, high),
+        buf_printf(out, "%s%s%s refcount%s too high: such clusters will not be freed.",
+                   lost ? "" : leaks, lost ? " " : ": ", text_group(a, high),
                    high == 1 ? " is" : "s are");
+    unflushed_words(w, out);
 }
 
 static void words(struct work *w, struct verdict *v, struct buf *out)
@@ -226,7 +233,7 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
                    ? "another program has the image open"
                    : "the next write may destroy some. Do not start a guest on this file");
     else if (leaks)
-        leak_words(w, out);
+        leak_words(w, v, out);
     else
         clean_words(w, out);
     if (missing_tables(w->scan) && leaks) {

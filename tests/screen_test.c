@@ -37,7 +37,7 @@ static const struct { const char *name, *sample; struct play play;
         .roles = true } },
     { "hex",
       "snapshots",
-      { .script = "wait 6 e e e e e e e e shot:l1-offset Enter shot:l1 Enter shot:l2",
+      { .script = "wait 6 ] ] ] ] ] ] ] ] shot:l1-offset Enter shot:l1 Enter shot:l2",
         .roles = true } },
     { "tables",
       "snapshots",
@@ -110,8 +110,9 @@ static void any_size_draws_in_every_view(void **state)
 {
     static const char script[] =
         "wait 4 Enter size:1x1 j 5 6 7 ? ? q size:2x2 4 5 6 7 Tab ? q size:200x1 4 5 6 7 ? q "
-        "size:1x60 4 5 6 7 ? q size:3x3 4 n n r q size:20x5 4 u t t t t 5 6 e e z z "
-        "size:79x10 1 2 3 4 5 6 size:80x24 1 2 3 4 5 6 7 n N size:200x60 1 2 3 4 5 6 7 Tab L G n r";
+        "size:1x60 4 5 6 7 ? q size:3x3 4 n n r q size:20x5 4 u t t t t 5 6 ] ] z z "
+        "size:79x10 1 2 3 4 5 6 size:80x24 1 2 3 4 5 6 7 8 n N size:200x60 1 2 3 4 5 6 7 Tab L G n r "
+        "4 e Ctrl-U type:0 Enter size:1x1 8 wait size:30x6 ? ? q size:2x2 e size:40x3 8 J x";
     struct buf got = BUF_INIT;
 
     (void)state;

@@ -10,6 +10,7 @@
 
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
+#include "cmd/plan_files.h"
 #include "ui/ui.h"
 
 /* NO_COLOR counts when it is there and not empty (no-color.org). */
@@ -32,8 +33,11 @@ static bool open_files(const struct settings *s, const char *name, struct disk_f
            (!f->key || disk_files_disk(f, active, keys, err));
 }
 
-static int inspect(const struct settings *s)
+static int inspect(const struct settings *given)
 {
+    struct settings as_is = *given;
+    const struct settings *s = &as_is;
+    struct plan_files plans = { .scribe = SCRIBE_NONE };
     struct disk_files files = DISK_FILES_INIT;
     struct disk *keys = NULL;
     struct ui_options opt = {
@@ -47,20 +51,27 @@ static int inspect(const struct settings *s)
     struct ui_end end = { 0, false };
     int status = STATUS_FAILED;
 
+    as_is.plan_file = NULL;             /* the inspector lays the plan over the image itself */
+    opt.image = s->image;
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
     if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err)) {
         message("", err.text);
+    } else if (!plan_files_open(given, buf_str(&name), &plans, &err)) {
+        message_error(given->plan_file ? given->plan_file : buf_str(&name), &err);
     } else if (!open_files(s, buf_str(&name), &files, &keys, &err)) {
         message_error(buf_str(&name), &err);
     } else {
         opt.disk.keys = keys;
+        opt.plan = plans.plan;
+        opt.scribe = &plans.scribe;
         if (ui_run(files.img, &opt, &end, &err))
             status = STATUS_CLEAN;
         else
             message_error(buf_str(&name), &err);
     }
     if (!end.reading) {
+        plan_files_close(&plans);
         volumes_helper_end(opt.helper);
         disk_close(keys);
         disk_files_close(&files);

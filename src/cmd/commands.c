@@ -107,6 +107,9 @@ static const struct opt browse_opts[] = {
       "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" },
     { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },
     { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
+    { OPT_PLAN_DIR, "plan-dir", ARG_REQUIRED, "DIR", VALUES_FILES,
+      "w saves the plan that is made in the inspector to a new file in DIR; with --plan=FILE, "
+      "to FILE, with which it begins when it exists" },
     BACKING_ROW,
     KEY_FILE_ROW,
 };

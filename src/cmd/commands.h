@@ -59,6 +59,7 @@ struct settings {
     bool resume, overwrite;     /* --resume, --overwrite */
     bool accept_loss, in_place; /* --accept-loss, --in-place */
     const char *plan_file;      /* --plan: laid over the image, or NULL */
+    const char *plan_dir;       /* --plan-dir: of the inspector, or NULL */
     bool entries_zero, entries_leave;   /* --entries */
     const char *out_file;       /* -o, or NULL: standard output, or no file */
     const char *apply_output, *undo_file;       /* of apply, or NULL */

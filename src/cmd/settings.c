@@ -266,6 +266,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_PLAN:
         s->plan_file = arg;
         return true;
+    case OPT_PLAN_DIR:
+        s->plan_dir = arg;
+        return true;
     case OPT_OVERWRITE:
         s->overwrite = true;
         return true;

@@ -171,32 +171,6 @@ static bool number_of(const char *text, uint64_t *out)
     return !*end;
 }
 
-/* What an entry of a table says, for people. */
-static void entry_means(const struct image *img, const struct place *p, uint64_t value,
-                        struct buf *out)
-{
-    uint64_t off = value & ENTRY_OFFSET_MASK;
-
-    if (p->kind == PLACE_L2) {
-        enum l2_type type = l2_type_of(&img->geo, value);
-
-        buf_printf(out, " (%s", l2_type_name(type));
-        if (type == L2_COMPRESSED)
-            off = compressed_off(&img->geo, value);
-        if (type != L2_UNALLOCATED && type != L2_ZERO_PLAIN)
-            buf_printf(out, " at 0x%" PRIx64, off);
-        buf_puts(out, ")");
-        if (type == L2_COMPRESSED || type == L2_UNALLOCATED || type == L2_ZERO_PLAIN)
-            return;
-    } else if (p->kind == PLACE_REFTABLE) {
-        off = value & REFTABLE_OFFSET_MASK;
-    }
-    if (off & (img->geo.cluster_size - 1))
-        buf_puts(out, " - not the start of a cluster");
-    else if (off >= img->geo.file_size && off)
-        buf_puts(out, " - past the end of the file");
-}
-
 static bool set_entry(const struct image *img, const struct place *p, const char *value,
                       struct patches *round, struct buf *title, struct error *err)
 {
@@ -212,9 +186,9 @@ static bool set_entry(const struct image *img, const struct place *p, const char
     buf_puts(title, "Set ");
     place_text(p, title);
     buf_printf(title, " from 0x%" PRIx64, old);
-    entry_means(img, p, old, title);
+    edit_entry_means(img, p, old, title);
     buf_printf(title, " to 0x%" PRIx64, now);
-    entry_means(img, p, now, title);
+    edit_entry_means(img, p, now, title);
     buf_puts(title, ".");
     return true;
 }

@@ -5,11 +5,13 @@
 #include "plan/edit.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "base/source.h"
+#include "qcow2/place.h"
 
 void edit_field(struct patches *step, const char *table, uint64_t at, const char *field,
                 uint64_t value)
@@ -69,4 +71,29 @@ void edit_difference(struct patches *step, uint64_t off, const uint8_t *old,
         patches_write(step, off + at, now + at, end - at);
         at = end;
     }
+}
+
+void edit_entry_means(const struct image *img, const struct place *p, uint64_t value,
+                      struct buf *out)
+{
+    uint64_t off = value & ENTRY_OFFSET_MASK;
+
+    if (p->kind == PLACE_L2) {
+        enum l2_type type = l2_type_of(&img->geo, value);
+
+        buf_printf(out, " (%s", l2_type_name(type));
+        if (type == L2_COMPRESSED)
+            off = compressed_off(&img->geo, value);
+        if (type != L2_UNALLOCATED && type != L2_ZERO_PLAIN)
+            buf_printf(out, " at 0x%" PRIx64, off);
+        buf_puts(out, ")");
+        if (type == L2_COMPRESSED || type == L2_UNALLOCATED || type == L2_ZERO_PLAIN)
+            return;
+    } else if (p->kind == PLACE_REFTABLE) {
+        off = value & REFTABLE_OFFSET_MASK;
+    }
+    if (off & (img->geo.cluster_size - 1))
+        buf_puts(out, " - not the start of a cluster");
+    else if (off >= img->geo.file_size && off)
+        buf_puts(out, " - past the end of the file");
 }

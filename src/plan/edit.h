@@ -28,4 +28,10 @@ bool edit_carry(struct source *src, uint64_t off, uint64_t len, struct buf *out,
 void edit_difference(struct patches *step, uint64_t off, const uint8_t *old,
                      const uint8_t *now, size_t len);
 
+struct image;
+struct place;
+/* What the entry of a table at a place would say, in brackets, for people. */
+void edit_entry_means(const struct image *img, const struct place *p, uint64_t value,
+                      struct buf *out);
+
 #endif

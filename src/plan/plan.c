@@ -137,6 +137,11 @@ bool plan_step_loses(const struct plan_step *s)
     return false;
 }
 
+bool plan_step_alone(const struct plan_step *s)
+{
+    return strcmp(s->goal, "set") == 0;
+}
+
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err)
 {
     struct patches all = { 0 };
@@ -147,7 +152,7 @@ bool plan_patches(const struct plan *p, struct patches *out, struct error *err)
             left_out = u64_min(left_out, i);
             continue;
         }
-        if (left_out < i) {
+        if (left_out < i && !plan_step_alone(&p->step[i])) {
             patches_free(&all);
             return err_set(err, ERR_USAGE, "step %zu was planned to follow step %zu, which "
                            "is left out; plan again without it", i + 1, left_out + 1);

@@ -61,10 +61,12 @@ void plan_step_free(struct plan_step *s);
 bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len);
 bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
                             uint64_t len);
+/* Does it rest on no other step? Bytes set by hand do not. */
+bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */
 
-/* All patches of the chosen steps, flattened. False when a chosen step follows one that was
- * not chosen (steps rest on those before them). */
+/* All patches of the chosen steps, flattened. False when a chosen step that is not alone
+ * follows one that was not chosen. */
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err);
 
 /* Fills file_size and range from the image as it is. */

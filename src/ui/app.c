@@ -20,12 +20,41 @@
 
 /* --- the scan --- */
 
-/* Tells everyone that the scan, or the image, is another. */
-static void reloaded(struct app *app)
+/* What views know of the plan, and of both sides of it. */
+static void look_at_plan(struct app *app)
 {
-    app->ui.scan = app->session.scan;
-    app->ui.index = app->session.index;
-    app->ui.insight = app->session.study;
+    const struct whatif *x = &app->what;
+    struct ui *ui = &app->ui;
+    bool after = x->now && x->opened;
+
+    ui->draft = x->draft;
+    ui->changes = &x->changes;
+    ui->whatif = whatif_shown(app);
+    ui->plan_left = x->left;
+    ui->before = app->session.scan;
+    ui->before_causes = app->session.study;
+    ui->after = after ? x->session.scan : NULL;
+    ui->after_causes = after ? x->session.study : NULL;
+    ui->plan_work = x->job ? (x->job->kind == PLAN_JOB_PROPOSE ? "planning\u2026"
+                              : x->job->kind == PLAN_JOB_SAVE ? "saving\u2026"
+                              : "loading\u2026")
+        : *x->failed ? x->failed
+        : x->build || x->built != draft_version(x->draft) ? "opening\u2026"
+        : after && x->session.progress ? "scanning\u2026" : NULL;
+    ui->progress = whatif_session(app)->progress;
+}
+
+void app_reloaded(struct app *app)
+{
+    const struct session *s = whatif_session(app);
+
+    app->ui.img = whatif_shown(app) ? &app->what.now->shown : &app->shown;
+    app->ui.scan = s->scan;
+    app->ui.index = s->index;
+    app->ui.insight = s->study;
+    look_at_plan(app);
+    if (app->ui.layer > app->ui.img->snaps.n)
+        app->ui.layer = LAYER_ACTIVE;
     app->ui.problem = NO_PROBLEM;
     app->owned = NO_ADDRESS;
     app->ui.owner.kind = PLACE_NONE;
@@ -56,14 +85,19 @@ static void free_causes(void *insight)
     insight_free(insight);
 }
 
-static void scan_start(struct app *app)
+bool app_scan_begin(struct app *app, struct session *s, const struct image *img)
 {
     static const struct session_study causes = { find_causes, free_causes, NULL };
     struct scan_options opt = { .threads = app->opt->threads,
                                 .problems_kept = app->opt->problems_kept,
                                 .memory_limit = app->opt->memory_limit };
 
-    if (!session_open(&app->session, app->img, &opt, &causes))
+    return session_open(s, img, &opt, &causes);
+}
+
+static void scan_start(struct app *app)
+{
+    if (!app_scan_begin(app, &app->session, app->img))
         app_say(app, true, app->session.error.text);
     app->ui.progress = app->session.progress;
 }
@@ -72,6 +106,7 @@ static void rescan(struct app *app)
 {
     if (app->nowait)
         nowait_forget(app->nowait);
+    whatif_again(app);
     if (session_rescan(&app->session))
         app_say(app, false, "Scanning again from the start");
     else
@@ -81,16 +116,19 @@ static void rescan(struct app *app)
 
 static void poll_scan(struct app *app)
 {
-    const bool news = session_poll(&app->session);
+    bool news = session_poll(&app->session) && !whatif_shown(app);
+    const struct session *s;
 
-    app->ui.progress = app->session.progress;
+    news = whatif_poll(app) || news;
+    s = whatif_session(app);
+    app->ui.progress = s->progress;
     if (!news)
         return;
-    if (app->session.error.code != ERR_NONE)
-        app_say(app, true, app->session.error.text);
-    else if (app->session.scan && app->session.scan->partial)
+    if (s->error.code != ERR_NONE)
+        app_say(app, true, s->error.text);
+    else if (s->scan && s->scan->partial)
         app_say(app, true, "The scan was stopped: what it found so far is shown. R scans again");
-    reloaded(app);
+    app_reloaded(app);
 }
 
 /* What a view waits for: a descriptor, or -1. */
@@ -119,6 +157,7 @@ static void forget_older(struct app *app)
     if (!app->older || !idle)
         return;
     session_forget(&app->session);
+    whatif_forget(app);
     app->older = false;
 }
 
@@ -165,8 +204,12 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         break;
     case ACT_STOP:
         app->stepping = false;
+        if (app->what.picking || whatif_stop(app)) {
+            app->what.picking = false;
+            break;
+        }
         if (waiting_fd(app, app->view) < 0)
-            session_stop(&app->session);
+            session_stop(whatif_session(app));
         tenants_stop(&app->tenants);
         app_deep_stop(app);
         app_view_act(app, action, arg);
@@ -191,7 +234,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         snprintf(app->message, sizeof app->message, "Theme: %s", theme_name(app->theme));
         break;
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
-    case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7:
+    case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7: case ACT_VIEW_8:
         if (app->view != (enum view_id)(action - ACT_VIEW_1))
             app_show(app, (enum view_id)(action - ACT_VIEW_1));
         break;
@@ -217,7 +260,8 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app_next_layer(app);
         break;
     default:
-        app_view_act(app, action, arg);
+        if (!app_plan_act(app, action))
+            app_view_act(app, action, arg);
     }
 }
 
@@ -248,9 +292,11 @@ struct frame app_frame(const struct app *app)
     return (struct frame){
         .ui = &app->ui, .view = app->view, .state = app->state[app->view],
         .prompt = &app->prompt, .message = app->message, .alarm = app->alarm,
-        .stopping = app->session.stopping, .scan_error = &app->session.error,
         .deep = app_deep_permille(app),
-        .reading = app->nowait && nowait_missed(app->nowait),
+        .stopping = whatif_shown(app) ? app->what.session.stopping : app->session.stopping,
+        .scan_error = whatif_shown(app) ? &app->what.session.error : &app->session.error,
+        .reading = nowait_missed(app->ui.img->src),
+        .picking = app->what.picking ? app->what.edit.name : NULL,
     };
 }
 
@@ -335,7 +381,7 @@ static void look_for_owner(struct app *app, uint64_t cluster)
     struct lookup *l = &app->owner;
 
     if (cluster != app->owned) {
-        struct lookup_wish wish = { { app->img, ui->scan, cluster, 1, 16, 1 },
+        struct lookup_wish wish = { { whatif_image(app), ui->scan, cluster, 1, 16, 1 },
                                     OWNER_REST_MS };
 
         ui->owner.kind = PLACE_NONE;
@@ -377,7 +423,8 @@ static void draw(struct app *app)
     struct area body = frame_body(&screen);
     struct frame frame;
 
-    nowait_mode(app->shown.src, NOWAIT_GLANCE);
+    nowait_mode(app->ui.img->src, NOWAIT_GLANCE);
+    look_at_plan(app);
     look_around(app);
     app_poll_tenants(app);
     app_deep_poll(app);
@@ -398,9 +445,9 @@ static void next_event(struct app *app, struct event *ev)
     const int all[] = { session_fd(&app->session), waiting_fd(app, app->view),
                         lookup_fd(&app->owner), tenants_fd(&app->tenants),
                         app->deep.task ? task_fd(app->deep.task) : -1,
-                        nowait_missed(app->shown.src) ? nowait_fd(app->shown.src) : -1 };
+                        nowait_missed(app->ui.img->src) ? nowait_fd(app->ui.img->src) : -1 };
     int wake[WAKE_MAX];
-    int n = 0;
+    int n = whatif_fds(app, wake);
 
     if (app_queue_pop(app, ev))
         return;
@@ -413,16 +460,18 @@ static void next_event(struct app *app, struct event *ev)
 int app_run(struct app *app)
 {
     scan_start(app);
+    whatif_load(app);
     if (app->opt->start)
         app_go_to_typed(app, app->opt->start);
     app->term->ops->set_mouse(app->term, app->mouse);
     while (!app->leave) {
         struct event ev;
 
+        whatif_follow(app);
         forget_older(app);
         draw(app);
         next_event(app, &ev);
-        nowait_mode(app->shown.src, NOWAIT_ASK);
+        nowait_mode(app->ui.img->src, NOWAIT_ASK);
         app->given_up = false;
         take_event(app, &ev);
         if (app->given_up)
@@ -468,6 +517,9 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.threads = opt->threads;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);
+    if (!whatif_open(app, NULL))
+        goto failed;
+    look_at_plan(app);
     if (!grid_init(&app->grid, rows, cols, term->ascii))
         goto failed;
     where_complete(app->ui.img, &app->ui.here);
@@ -493,6 +545,7 @@ void app_free(struct app *app)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);
     /* Tasks of views read the scan until they are joined. */
+    whatif_close(app);
     session_close(&app->session);
     source_close(app->nowait);
     tour_free(&app->tour);

@@ -119,6 +119,10 @@ static void carry_out(struct app *app, const struct request *req)
     case REQ_LAYER:
         app_set_layer(app, req->layer);
         break;
+    case REQ_PROPOSE:
+    case REQ_STEP:
+        app_plan_carry_out(app, req);
+        break;
     }
 }
 
@@ -208,9 +212,13 @@ void app_prompt_take(struct app *app, uint32_t key)
         app_view_act(app, ACT_TOP, &(struct act_arg){ 0, 0, 1 });
         return;
     }
+    if (key == KEYCODE_TAB && app_plan_pick(app))
+        return;
     if (prompt_key(&app->prompt, key) != PROMPT_ENTERED)
         return;
-    if (kind == PROMPT_GOTO) {
+    if (kind == PROMPT_EDIT) {
+        app_plan_typed(app, app->prompt.text);
+    } else if (kind == PROMPT_GOTO) {
         app_go_to_typed(app, app->prompt.text);
     } else {
         if (*app->prompt.text)

@@ -13,6 +13,7 @@
 #include "ui/term.h"
 #include "ui/tour.h"
 #include "ui/view.h"
+#include "ui/whatif.h"
 
 #define TYPED_MAX 64        /* events kept for later */
 
@@ -68,10 +69,16 @@ struct app {
     int click_y, click_x;
     bool leave;
     int signo;
+    struct whatif what;                 /* the plan, and the image as it would be */
 };
 
 /* What the frame shows of all this. */
 struct frame app_frame(const struct app *app);
+
+/* Begins to scan for a session. */
+bool app_scan_begin(struct app *app, struct session *s, const struct image *img);
+/* Tells everyone that the scan, or the image, is another. */
+void app_reloaded(struct app *app);
 
 /* The last line, until the next key. */
 void app_say(struct app *app, bool alarm, const char *text);

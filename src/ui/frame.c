@@ -45,10 +45,22 @@ static void facts_text(const struct ui *ui, int level, struct buf *out)
         buf_printf(out, " in %s file", text_size(size, geo->file_size));
 }
 
+/* What the image is that is shown, on the right of the title. */
+static void state_text(const struct ui *ui, char out[48])
+{
+    size_t n = ui->draft ? draft_n_chosen(ui->draft) : 0;
+
+    if (!n)
+        snprintf(out, 48, "READ-ONLY ");
+    else
+        snprintf(out, 48, "%s %zu step%s ", ui->whatif ? "WHAT-IF" : "BEFORE", n,
+                 n == 1 ? "" : "s");
+}
+
 static void draw_title(const struct ui *ui, const struct area *line)
 {
-    static const char read_only[] = "READ-ONLY ";
-    int end = line->w - (int)sizeof read_only + 1;
+    char state[48];
+    int end = (state_text(ui, state), line->w - (int)strlen(state));
     struct area left = area_part(line, 0, 0, 1, end > 1 ? end - 1 : 0);
     struct buf name = BUF_INIT;
     struct buf facts = BUF_INIT;
@@ -73,7 +85,7 @@ static void draw_title(const struct ui *ui, const struct area *line)
     }
     x = draw_cut(&left, 0, x, left.w - x, ROLE_TITLE, buf_str(&name));
     draw_text(&left, 0, x, ROLE_TEXT, buf_str(&facts));
-    draw_text(line, 0, end, ROLE_TITLE, read_only);
+    draw_text(line, 0, end, ROLE_TITLE, state);
     buf_free(&name);
     buf_free(&facts);
 }
@@ -97,16 +109,17 @@ static void short_count(uint64_t n, char out[16])
         snprintf(out, 16, "%" PRIu64 "%c", n, unit[u]);
 }
 
-/* How much of the names of views is shown. */
-enum tab_names { NAMES_FULL, NAMES_BRIEF, NAMES_NONE };
+/* How the tabs are written: with two blanks between them, with one, the same with brief names,
+ * and as digits; the one shown always in full. */
+enum tab_level { TABS_WIDE, TABS_CLOSE, TABS_BRIEF, TABS_TIGHT, TABS_DIGITS };
 
-static void tab_text(const struct ui *ui, enum view_id id, enum tab_names names, char *out,
-                     size_t cap)
+static void tab_text(const struct ui *ui, enum view_id id, enum tab_level level, bool on,
+                     char *out, size_t cap)
 {
     const struct view_class *class = view_class(id);
-    const char *name = names == NAMES_BRIEF && class->brief ? class->brief : class->name;
+    const char *name = level >= TABS_BRIEF && !on && class->brief ? class->brief : class->name;
 
-    if (names == NAMES_NONE) {
+    if (level == TABS_DIGITS && !on) {
         snprintf(out, cap, "%d", (int)id + 1);
     } else if (id == VIEW_PROBLEMS && ui->scan) {
         const struct problems *list = &ui->scan->problems;
@@ -125,7 +138,7 @@ static void tab_text(const struct ui *ui, enum view_id id, enum tab_names names,
 
 /* Draws the tabs (line NULL: does not) and returns the columns they take; *hit becomes
  * the tab at column `at`. */
-static int tabs(const struct frame *f, const struct area *line, enum tab_names names, int at,
+static int tabs(const struct frame *f, const struct area *line, enum tab_level level, int at,
                 enum view_id *hit)
 {
     int x = 1;
@@ -135,7 +148,7 @@ static int tabs(const struct frame *f, const struct area *line, enum tab_names n
         bool on = (enum view_id)id == f->view;
         int w;
 
-        tab_text(f->ui, (enum view_id)id, on ? NAMES_FULL : names, text, sizeof text);
+        tab_text(f->ui, (enum view_id)id, level, on, text, sizeof text);
         w = (int)strlen(text);
         if (line && on) {
             draw_text(line, 0, x - 1, ROLE_TAB_ON, " ");
@@ -147,18 +160,9 @@ static int tabs(const struct frame *f, const struct area *line, enum tab_names n
         }
         if (at >= x - 1 && at <= x + w && hit)
             *hit = (enum view_id)id;
-        x += w + 2;
+        x += w + (level == TABS_CLOSE || level == TABS_TIGHT ? 1 : 2);
     }
     return x;
-}
-
-#define OUTCOME_ROOM 10         /* columns kept for what stands to the right, if possible */
-
-static enum tab_names names_that_fit(const struct frame *f, int w)
-{
-    if (tabs(f, NULL, NAMES_FULL, -1, NULL) + OUTCOME_ROOM < w)
-        return NAMES_FULL;
-    return tabs(f, NULL, NAMES_BRIEF, -1, NULL) < w ? NAMES_BRIEF : NAMES_NONE;
 }
 
 static void draw_progress(const struct frame *f, const struct area *line, int x)
@@ -184,7 +188,8 @@ static void draw_progress(const struct frame *f, const struct area *line, int x)
     }
 }
 
-static void draw_outcome(const struct frame *f, const struct area *line, int x)
+/* What the scan has come to. */
+static const char *outcome_text(const struct frame *f, unsigned *role_out)
 {
     const struct scan_result *r = f->ui->scan;
     const char *text = "no scan";
@@ -215,18 +220,53 @@ static void draw_outcome(const struct frame *f, const struct area *line, int x)
         text = "clean";
         role = ROLE_GOOD;
     }
+    *role_out = role;
+    return text;
+}
+
+#define PROGRESS_COLS 13        /* "scanning 42%" */
+
+/* As much as fits beside what stands on the right; names before that. */
+static enum tab_level tab_level(const struct frame *f, int w)
+{
+    unsigned role;
+    int need = f->ui->progress ? PROGRESS_COLS : (int)strlen(outcome_text(f, &role)) + 1;
+
+    for (int level = TABS_WIDE; level < TABS_DIGITS; level++)
+        if (tabs(f, NULL, (enum tab_level)level, -1, NULL) + need <= w)
+            return (enum tab_level)level;
+    return tabs(f, NULL, TABS_TIGHT, -1, NULL) < w ? TABS_TIGHT : TABS_DIGITS;
+}
+
+static void draw_outcome(const struct frame *f, const struct area *line, int x)
+{
+    unsigned role;
+    const char *text = outcome_text(f, &role);
+
     if (line->w - x - 1 >= (int)strlen(text))
         draw_right(line, 0, line->w - 1, role, text);
 }
 
 static void draw_tabs(const struct frame *f, const struct area *line)
 {
-    int x = tabs(f, line, names_that_fit(f, line->w), -1, NULL);
+    int x = tabs(f, line, tab_level(f, line->w), -1, NULL);
 
     if (f->ui->progress || f->deep >= 0)
         draw_progress(f, line, x);
     else
         draw_outcome(f, line, x);
+}
+
+/* Does the plan write bytes of what lies here? */
+static bool changed_here(const struct ui *ui)
+{
+    const struct site *site = &ui->site;
+
+    if (!ui->changes || !ui->changes->n)
+        return false;
+    if (site->place.kind != PLACE_NONE)
+        return patches_touch(ui->changes, site->start, site->len);
+    return ui->here.file_off != NO_ADDRESS && patches_touch(ui->changes, ui->here.file_off, 1);
 }
 
 static void draw_place(const struct frame *f, const struct area *line)
@@ -237,6 +277,8 @@ static void draw_place(const struct frame *f, const struct area *line)
 
     if (f->reading)
         buf_puts(&text, "reading\u2026");
+    else if (changed_here(f->ui))
+        buf_puts(&text, f->ui->whatif ? "changed" : "would be changed");
     else if (class->status)
         class->status(f->state, f->ui, &text);
     if (text.len) {
@@ -301,6 +343,16 @@ static enum action hints(enum view_id view, const struct area *line, int w, int 
     return hit;
 }
 
+static void draw_pick(const struct frame *f, const struct area *line)
+{
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "Picking a cluster for %s: go there, e takes it, Esc gives up",
+               f->picking);
+    draw_cut(line, 0, 1, line->w - 1, ROLE_MESSAGE, buf_str(&text));
+    buf_free(&text);
+}
+
 static void draw_last(const struct frame *f, const struct area *line)
 {
     if (f->prompt->kind != PROMPT_CLOSED)
@@ -308,6 +360,8 @@ static void draw_last(const struct frame *f, const struct area *line)
     else if (*f->message)
         draw_cut(line, 0, 1, line->w - 1, f->alarm ? ROLE_ALARM : ROLE_MESSAGE,
                  f->message);
+    else if (f->picking)
+        draw_pick(f, line);
     else
         hints(f->view, line, line->w, -1);
 }
@@ -343,7 +397,7 @@ enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int 
     enum view_id hit = N_VIEWS;
 
     if (r.tabs && y == r.title)
-        tabs(f, NULL, names_that_fit(f, screen->w), x, &hit);
+        tabs(f, NULL, tab_level(f, screen->w), x, &hit);
     return hit;
 }
 

@@ -14,6 +14,7 @@ struct frame {
     const struct prompt *prompt;
     const char *message;            /* "" : none */
     bool alarm;
+    const char *picking;            /* a cluster is picked for this entry; NULL: none is */
     bool reading;                   /* not all that the view shows has been read */
     int deep;                       /* permille of the deep look; -1: none goes on */
     bool stopping;                  /* the scan was told to stop */

@@ -78,6 +78,21 @@ static void draw_hits(const struct hex_view *v, const struct area *a)
     }
 }
 
+/* Bytes that the plan writes, with a star before their line. */
+static void draw_changes(const struct hex_view *v, const struct ui *ui, const struct area *a)
+{
+    if (!ui->changes || !ui->changes->n || v->plain || v->guest.on)
+        return;
+    for (size_t at = 0; at < v->data.len; at++) {
+        int y = (int)(at / (size_t)v->per_line), i = (int)(at % (size_t)v->per_line);
+
+        if (!patches_touch(ui->changes, v->data.start + at, 1))
+            continue;
+        draw_restyle(a, y, hex_column(v, i), 2, ROLE_MESSAGE, ATTR_BOLD | ATTR_UNDERLINE);
+        draw_text(a, y, hex_column(v, 0) - 2, ROLE_MESSAGE, "*");
+    }
+}
+
 /* Marks the field under the cursor and the cursor itself. */
 static void draw_marks(const struct hex_view *v, const struct ui *ui,
                        const struct area *a)
@@ -263,6 +278,7 @@ void hex_draw(const void *state, const struct ui *ui, const struct area *a)
             draw_byte(v, &lines, y, i, first + (size_t)i);
     }
     draw_hits(v, &lines);
+    draw_changes(v, ui, &lines);
     draw_marks(v, ui, &lines);
     if (hex_has_values(v, a->w))
         draw_values(v, &lines);

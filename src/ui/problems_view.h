@@ -4,6 +4,7 @@
 #ifndef QCHECK_UI_PROBLEMS_VIEW_H
 #define QCHECK_UI_PROBLEMS_VIEW_H
 
+#include "plan/propose.h"
 #include "ui/list.h"
 #include "ui/problem_pick.h"
 #include "ui/view.h"

@@ -189,9 +189,12 @@ enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
 
 void prompt_draw(const struct prompt *p, const struct area *line)
 {
-    const char *label = p->kind == PROMPT_GOTO ? " go to: " : " search: ";
+    char label[sizeof p->label + 8];
     char head[sizeof p->text];
-    int x = line->w >= 24 ? draw_text(line, 0, 0, ROLE_PROMPT, label) : 0;
+    int x = line->w >= 24 &&
+            snprintf(label, sizeof label, p->kind == PROMPT_EDIT ? " %s = " : "%s",
+                     p->kind == PROMPT_EDIT ? p->label
+                     : p->kind == PROMPT_GOTO ? " go to: " : " search: ") > 0 ? draw_text(line, 0, 0, ROLE_PROMPT, label) : 0;
     struct area field = area_part(line, 0, x, 1, -1);
     int cursor;
     int shift;

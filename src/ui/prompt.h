@@ -10,7 +10,7 @@
 
 #include "ui/grid.h"
 
-enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH, N_PROMPT_KINDS };
+enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH, PROMPT_EDIT, N_PROMPT_KINDS };
 
 #define PROMPT_HISTORY 16       /* entries kept of each kind */
 
@@ -18,6 +18,7 @@ struct prompt {
     enum prompt_kind kind;
     char text[256];             /* UTF-8, NUL-terminated */
     size_t len, at;             /* bytes; `at`: where the cursor is */
+    char label[80];             /* PROMPT_EDIT: what is edited */
     const char *hint;           /* examples, shown while nothing is typed; never NULL when
                                    open */
     /* What was entered, newest first: Up and Down. */

@@ -162,6 +162,9 @@ void tables_draw(const void *state, const struct ui *ui, const struct area *a)
         struct area line = area_part(&rows, (int)i, 1, 1, -2);
 
         table_draw_row(&look, &line, &v->row[i]);
+        if (patches_touch(ui->changes, v->row[i].off,
+                          u64_max(table_entry_size(ui->img, &v->table), 1)))
+            draw_text(&rows, (int)i, 0, ROLE_MESSAGE, "*");
         if (v->list.top + i == v->list.at) {
             draw_restyle(&rows, (int)i, 0, rows.w - 1, N_ROLES, ATTR_REVERSE);
             draw_cursor(&rows, (int)i, 0);

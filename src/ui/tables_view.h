@@ -32,6 +32,7 @@ struct table_sift {
 };
 
 struct tables_view {
+    const struct image *img;    /* that the table is of */
     struct table_hunt hunt;
     struct table_sift sift;
     struct table table;

@@ -30,7 +30,7 @@ struct event {
     int signo;
 };
 
-#define WAKE_MAX 8
+#define WAKE_MAX 12
 
 struct terminal;
 

@@ -14,6 +14,8 @@
 #include "ui/theme.h"
 #include "volumes/volumes.h"
 
+struct scribe;
+
 struct ui_options {
     enum theme_id theme;
     bool ascii;                 /* --ascii; also chosen when the locale is not UTF-8 */
@@ -25,6 +27,9 @@ struct ui_options {
     bool sandbox;               /* give up all but terminal and image once open */
     struct disk_options disk;   /* what of the chain is open, and keys that are */
     struct volumes_helper *helper;  /* reads file systems; NULL: nothing does */
+    struct image_options image; /* with which it was opened */
+    struct source *plan;        /* a plan to begin with; NULL: none */
+    const struct scribe *scribe;    /* writes plans that are saved; NULL: nobody does */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

@@ -44,6 +44,7 @@
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
 #include "inspect/table.h"
+#include "plan/draft.h"
 #include "qcow2/image.h"
 #include "scan/scan.h"
 #include "ui/grid.h"
@@ -86,6 +87,14 @@ struct ui {
     bool colour;                            /* false: mono; glyphs must tell everything */
     bool shades;                            /* colours enough for paler cells (grid.h) */
     unsigned threads;                       /* for walks; 0: as many as cores */
+    const struct draft *draft;              /* the plan in the making */
+    const struct patches *changes;          /* ... its bytes, flattened; may be none */
+    bool whatif;                            /* img and scan are of the image as it would be */
+    const char *plan_work;                  /* what goes on for the plan; NULL: nothing */
+    const char *plan_left;                  /* what was left as it is, and why; "": nothing */
+    const struct scan_result *before, *after;   /* scans of the image as it is, and as it
+                                               would be; NULL: none yet */
+    const struct insight *before_causes, *after_causes;     /* their causes, or NULL */
     enum view_id front;                     /* view shown last that was not help */
     const void *front_state;                /* its state, for its teach() */
 };
@@ -104,7 +113,11 @@ enum request_kind {
     REQ_VIEW,           /* view: show that one, at the same place; Backspace returns */
     REQ_BACK,           /* as Backspace */
     REQ_LAYER,          /* layer: show the disk of that one in all views */
+    REQ_PROPOSE,        /* goal: plan it */
+    REQ_STEP,           /* step, change: of the plan */
 };
+
+enum step_change { STEP_TOGGLE, STEP_REMOVE, STEP_UP, STEP_DOWN };
 
 struct request {
     enum request_kind kind;
@@ -113,6 +126,9 @@ struct request {
     size_t problem;         /* REQ_GO: which problem this is about, or NO_PROBLEM */
     size_t cause;           /* REQ_GO: as ui->cause */
     uint32_t layer;         /* REQ_LAYER */
+    const char *goal;       /* REQ_PROPOSE: a name that stays */
+    size_t step;            /* REQ_STEP */
+    enum step_change change;
     bool alarm;             /* the message is about something that went wrong */
     char message[300];      /* shown in the last line until the next key; "": none */
 };
@@ -180,7 +196,7 @@ struct view_class {
 };
 
 extern const struct view_class view_overview, view_map, view_problems, view_tables,
-    view_header, view_hex, view_disk, view_referrers, view_help;
+    view_header, view_hex, view_disk, view_plan, view_referrers, view_help;
 
 /* The class of a view (id < N_VIEWS). */
 const struct view_class *view_class(enum view_id id);

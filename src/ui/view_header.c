@@ -17,6 +17,7 @@
 struct row { const struct part *part; bool heading; };
 
 struct header_view {
+    const struct image *img;        /* that the parts are of */
     struct parts parts;
     struct row *row;
     size_t n;
@@ -38,18 +39,16 @@ static bool new_structure(const struct part *before, const struct part *p)
     return ext || strcmp(p->table->id, "header") == 0;
 }
 
-static bool header_create(const struct ui *ui, void **state)
+/* Lists the fields. False, and no rows: no memory. */
+static bool make_rows(struct header_view *v, const struct image *img)
 {
-    struct header_view *v = calloc(1, sizeof *v);
-
-    if (!v || !parts_of_header(ui->img, &v->parts)) {
-        free(v);
+    v->n = 0;
+    v->img = img;
+    if (!parts_of_header(img, &v->parts))
         return false;
-    }
     v->row = calloc(v->parts.n * 2 + 1, sizeof *v->row);
     if (!v->row) {
         parts_free(&v->parts);
-        free(v);
         return false;
     }
     for (size_t i = 0; i < v->parts.n; i++) {
@@ -58,6 +57,31 @@ static bool header_create(const struct ui *ui, void **state)
         if (new_structure(i ? p - 1 : NULL, p))
             v->row[v->n++] = (struct row){ p, true };
         v->row[v->n++] = (struct row){ p, false };
+    }
+    return true;
+}
+
+static void header_reloaded(void *state, const struct ui *ui)
+{
+    struct header_view *v = state;
+
+    if (ui->img == v->img)
+        return;
+    parts_free(&v->parts);
+    free(v->row);
+    v->parts = (struct parts){ NULL, 0 };
+    v->row = NULL;
+    make_rows(v, ui->img);
+    list_fit(&v->list, v->n, v->list.h);
+}
+
+static bool header_create(const struct ui *ui, void **state)
+{
+    struct header_view *v = calloc(1, sizeof *v);
+
+    if (!v || !make_rows(v, ui->img)) {
+        free(v);
+        return false;
     }
     list_fit(&v->list, v->n, 1);
     v->list.at = v->n > 1;
@@ -230,7 +254,9 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
              buf_str(&text));
     draw_cut(a, y, c->meaning, a->w - c->meaning, ROLE_DIM, p->field->meaning);
     problem_index_bytes(ui->index, p->off, p->len, &hits);
-    if (hits.n)
+    if (patches_touch(ui->changes, p->off, p->len))
+        draw_text(a, y, c->name - 1, ROLE_MESSAGE, "*");
+    else if (hits.n)
         draw_text(a, y, c->name - 1, ROLE_SEV + SEV_CORRUPTION, "!");
     if (n == v->list.at)
         draw_restyle(a, y, 0, a->w, N_ROLES, ATTR_REVERSE);
@@ -419,6 +445,7 @@ const struct view_class view_header = {
     .destroy = header_destroy,
     .show = header_show,
     .lit = header_lit,
+    .reloaded = header_reloaded,
     .prepare = header_prepare,
     .draw = header_draw,
     .act = header_act,

@@ -421,6 +421,7 @@ static void hex_reloaded(void *state, const struct ui *ui)
 
     (void)ui;
     hex_guest_forget(&v->guest);
+    peek_forget(&v->peek);
 }
 
 /* show() turns to the disk of the place that follows. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "plan/propose.h"
 #include "ui/overview_view.h"
 
 #define TWO_COLUMNS 120         /* screen columns from which sections stand in two */
@@ -342,11 +343,29 @@ static void click(struct overview_view *v, const struct ui *ui, const struct act
     }
 }
 
+/* What mends the cause or the kind under the cursor, else all. */
+static void propose(const struct overview_view *v, const struct ui *ui, struct request *req)
+{
+    const struct overview_line *line = v->at != NO_LINE ? &v->o.line[v->at] : NULL;
+
+    req->kind = REQ_PROPOSE;
+    req->goal = "repair";
+    if (line && line->link == LINK_KIND)
+        req->goal = propose_for_problem((enum problem_kind)line->which);
+    else if (line && line->link == LINK_CAUSE && ui->insight
+             && (size_t)line->which <= ui->insight->n)
+        req->goal = propose_for_cause(ui->insight->list[line->which - 1].kind);
+}
+
 static void overview_act(void *state, const struct ui *ui, enum action action,
                          const struct act_arg *arg, struct request *req)
 {
     struct overview_view *v = state;
 
+    if (action == ACT_PROPOSE) {
+        propose(v, ui, req);
+        return;
+    }
     if (v->at == NO_LINE)
         return;
     switch (action) {

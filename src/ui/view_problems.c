@@ -152,8 +152,13 @@ static void problems_reloaded(void *state, const struct ui *ui)
     v->scan = NULL;
     v->insight = NULL;
     v->chosen = (struct problem_choice){ N_PROBLEMS, CAUSE_ANY };
-    if (ui->scan)
+    if (ui->scan) {
         make(v, ui);
+        return;
+    }
+    pick_free(&v->pick);
+    v->pick = (struct problem_pick){ .n = 0 };
+    v->kinds.n = v->kinds.at = v->places.n = v->places.at = 0;
 }
 
 const struct pick_row *problems_row(const struct problems_view *v)
@@ -358,6 +363,23 @@ static void motion(struct problems_view *v, const struct ui *ui, enum action act
         v->words_top = 0;
 }
 
+/* What mends the row under the cursor. */
+static void propose(const struct problems_view *v, const struct ui *ui, struct request *req)
+{
+    const struct pick_row *row = v->in_places ? problems_row(v) : NULL;
+    const struct cause *cause = problems_cause(v);
+
+    req->kind = REQ_PROPOSE;
+    if (row && row->part != PICK_EVIDENCE)
+        req->goal = propose_for_problem(ui->scan->problems.list[row->problem].kind);
+    else if (cause)
+        req->goal = propose_for_cause(cause->kind);
+    else if (v->chosen.kind != N_PROBLEMS)
+        req->goal = propose_for_problem(v->chosen.kind);
+    else
+        req->goal = "repair";
+}
+
 static void problems_act(void *state, const struct ui *ui, enum action action,
                          const struct act_arg *arg, struct request *req)
 {
@@ -390,6 +412,9 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
         v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
         choose(v, ui, v->chosen);
         request_message(req, "All problems are shown");
+        break;
+    case ACT_PROPOSE:
+        propose(v, ui, req);
         break;
     case ACT_GROUP:
         change_grouping(v, ui, req);

@@ -23,6 +23,7 @@ static bool tables_create(const struct ui *ui, void **state)
         free(v);
         return false;
     }
+    v->img = ui->img;
     v->table = (struct table){ .kind = TABLE_L1 };
     table_resolve(ui->img, &v->table);
     list_fit(&v->list, v->table.n, 1);
@@ -209,8 +210,12 @@ static void tables_reloaded(void *state, const struct ui *ui)
 {
     struct tables_view *v = state;
 
-    (void)ui;
     v->stale = v->bar_stale = true;
+    if (ui->img == v->img)
+        return;
+    v->img = ui->img;
+    table_resolve(ui->img, &v->table);
+    filter_rows(v, ui, index_of_row(v, v->list.at));
 }
 
 static const struct table_row *row_read(const struct table_row *row, size_t n,

@@ -17,6 +17,7 @@ const struct view_class *view_class(enum view_id id)
         [VIEW_HEX] = &view_hex,
         [VIEW_DISK] = &view_disk,
         [VIEW_TABLES] = &view_tables,
+        [VIEW_PLAN] = &view_plan,
         [VIEW_REFERRERS] = &view_referrers,
         [VIEW_HELP] = &view_help,
     };

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "plan/propose.h"
+
+#include <stdlib.h>
+
+const char *propose_for_problem(enum problem_kind kind)
+{
+    switch (kind) {
+    case PROBLEM_L2_COPIED: case PROBLEM_DATA_COPIED:
+        return "copied";
+    case PROBLEM_LEAKED: case PROBLEM_REFCOUNT_HIGH:
+        return "leaks";
+    case PROBLEM_OVERLAP: case PROBLEM_DOUBLE_ALLOCATION:
+        return "reused";
+    case PROBLEM_L1_PAST_END: case PROBLEM_L1_TOO_SMALL:
+        return "header";
+    case PROBLEM_DIRTY_BIT: case PROBLEM_CORRUPT_BIT:
+        return "repair";
+    default:
+        break;
+    }
+    switch (problem_info(kind)->section) {
+    case SECTION_HEADER: return "header";
+    case SECTION_REFTABLE: case SECTION_REFBLOCKS: case SECTION_REFCOUNTS: return "refcounts";
+    case SECTION_L1: case SECTION_L2: return "entries";
+    default: return "repair";
+    }
+}
+
+const char *propose_for_cause(enum cause_kind kind)
+{
+    switch (kind) {
+    case CAUSE_OF_HEADER_OVERWRITTEN: case CAUSE_OF_HEADER_VALUES: case CAUSE_OF_L1_POINTER:
+    case CAUSE_OF_COMPRESSION_TYPE: case CAUSE_OF_LUKS_HEADER: case CAUSE_OF_FEATURE:
+        return "header";
+    case CAUSE_OF_REFCOUNTS_LOST: case CAUSE_OF_REFCOUNTS_BEHIND:
+    case CAUSE_OF_REFCOUNTS_WRONG: case CAUSE_OF_NO_SPACE:
+        return "refcounts";
+    case CAUSE_OF_TWICE_USED: case CAUSE_OF_TWO_WRITERS: case CAUSE_OF_TABLE_REUSED:
+        return "reused";
+    case CAUSE_OF_BROKEN_ENTRIES: case CAUSE_OF_CUT_SHORT: return "entries";
+    case CAUSE_OF_COPIED_FLAGS: return "copied";
+    case CAUSE_OF_LEFT_OVERS: return "leaks";
+    case CAUSE_OF_ZEROS_STORED: return "discard";
+    case CAUSE_OF_BLOATED: return "compact";
+    default: return "repair";
+    }
+}
+
+static uint64_t wrong_flags(const struct trial *t)
+{
+    return t->scan->problems.count[PROBLEM_L2_COPIED]
+        + t->scan->problems.count[PROBLEM_DATA_COPIED];
+}
+
+/* COPIED flags follow the refcounts that a goal has changed. */
+static bool plan_all(struct proposal *p, struct trial *t, struct error *err)
+{
+    const struct planner_options opt = { .entries = ENTRIES_PROVE };
+    uint64_t before = wrong_flags(t);
+
+    return planner_run(&p->plan, t, p->goal, &opt, err)
+        && (wrong_flags(t) <= before || planner_run(&p->plan, t, "copied", &opt, err));
+}
+
+bool propose_work(void *arg, struct task_run *run, struct error *err)
+{
+    struct proposal *p = arg;
+    struct trial *t;
+    bool ok;
+
+    p->how.progress = &p->progress;
+    if (!trial_open(p->below, &p->how, &p->start, &t, err))
+        return false;
+    ok = plan_all(p, t, err);
+    trial_close(t);
+    if (run->cancel || p->progress.cancel)
+        return err_set(err, ERR_CANCELLED, "Planning was stopped");
+    return ok;
+}
+
+void proposal_free(struct proposal *p)
+{
+    if (!p)
+        return;
+    patches_free(&p->start);
+    plan_free(&p->plan);
+    free(p);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Editing and planning in the inspector, played by scripts. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/golden.h"
+#include "support/play.h"
+
+static const struct { const char *name, *sample; struct play play; } golden[] = {
+    { "plan", "healthy",
+      { .script = "wait 8 shot:empty 4 e shot:prompt Ctrl-U type:12c Enter wait shot:edited "
+                  "8 shot:plan = shot:before = U wait shot:undone",
+        .roles = true } },
+    { "plan-wide", "refcount-zero",
+      { .script = "wait 3 p wait 8 shot:planned", .cols = 120, .rows = 40 } },
+    { "plan-tiny", "healthy",
+      { .script = "wait 4 e Ctrl-U type:0 Enter wait 8 size:30x8 shot:small size:12x3 "
+                  "shot:tiny" } },
+    { "plan-mono", "leak",
+      { .script = "wait 1 p wait 6 g type:0x0 Enter shot:hex 8 Space wait shot:left-out",
+        .theme = THEME_MONO, .ascii = true } },
+};
+
+static void screens_are_the_golden_ones(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+        struct play play = golden[i].play;
+        struct buf got = BUF_INIT;
+
+        play.depth = DEPTH_16;
+        play_sample(golden[i].sample, &play, &got);
+        golden_compare(golden[i].name, buf_str(&got));
+        buf_free(&got);
+    }
+}
+
+/* The screens of a script; the caller frees. */
+static char *screens(const char *sample, const char *script)
+{
+    struct play play = { .script = script, .depth = DEPTH_16, .cols = 110, .rows = 30 };
+    struct buf got = BUF_INIT;
+
+    play_sample(sample, &play, &got);
+    return buf_take(&got);
+}
+
+static void shows(const char *screen, const char *text)
+{
+    if (!strstr(screen, text))
+        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
+}
+
+static void shows_not(const char *screen, const char *text)
+{
+    if (strstr(screen, text))
+        fail_msg("\"%s\" is on the screen:\n%s", text, screen);
+}
+
+static void nothing_that_is_done_writes_to_the_image(void **state)
+{
+    static const char script[] =
+        "wait 4 e Ctrl-U type:0 Enter wait j e Ctrl-U type:5c Enter wait 5 j j e Ctrl-U type:9 "
+        "Enter wait 6 g type:0x400 Enter e Ctrl-U type:ffeeddcc Enter wait 3 p wait 8 J K x "
+        "Space wait U U Ctrl-R wait w =";
+    struct play play = { .script = script, .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+    struct source *src;
+    uint8_t *bytes = sample_load("many", &src), *before;
+    size_t len = (size_t)source_size(src);
+
+    (void)state;
+    before = malloc(len);
+    assert_non_null(before);
+    memcpy(before, bytes, len);
+    play_source(src, &play, &got);
+    assert_memory_equal(bytes, before, len);
+    free(before);
+    free(bytes);
+    buf_free(&got);
+}
+
+static void flags_are_set_and_cleared_by_name(void **state)
+{
+    char *got = screens("healthy", "wait 4 Enter e Ctrl-U type:-copied Enter wait shot:clear "
+                        "e Ctrl-U type:+copied_+zero Enter wait shot:set "
+                        "5 / type:incompat Enter e Ctrl-U type:+dirty Enter wait shot:dirty "
+                        "e Ctrl-U type:+nonsense Enter shot:wrong");
+
+    (void)state;
+    shows(got, "to 0xa00 (data at 0xa00)");
+    shows(got, "from 0xa00 (data at 0xa00) to 0x8000000000000a01");
+    shows(got, "Set incompatible_features from none to dirty");
+    shows(got, "'+nonsense' is no flag of incompatible_features");
+    free(got);
+}
+
+static void a_cluster_is_picked_for_a_pointer(void **state)
+{
+    char *got = screens("healthy", "wait 4 e Tab shot:picking g type:12c Enter shot:there e "
+                        "wait shot:taken 4 e Tab Esc shot:given-up");
+
+    (void)state;
+    shows(got, "Picking a cluster for L1[0]");
+    shows(got, "Set L1[0] from 0x8000000000000800 to 0x8000000000001800");
+    shows(got, "WHAT-IF 1 step");
+    free(got);
+}
+
+static void refcounts_narrower_than_a_byte_are_edited(void **state)
+{
+    char *got = screens("healthy", "wait g type:rb_0_3 Enter shot:at 6 e shot:prompt Ctrl-U "
+                        "type:7 Enter wait shot:edited");
+
+    (void)state;
+    shows(got, "refcount block 0 entry 3");
+    shows(got, "from 1 to 7");
+    free(got);
+}
+
+static void a_header_that_is_no_image_any_more_is_told_and_undone(void **state)
+{
+    char *got = screens("healthy", "wait 5 e Ctrl-U type:0 Enter j j j j e Ctrl-U type:99 Enter "
+                        "wait shot:broken U U wait shot:whole");
+
+    (void)state;
+    shows(got, "cluster_bits");
+    shows(strstr(got, "== whole"), "READ-ONLY");
+    free(got);
+}
+
+static void every_proposal_of_a_sample_ends_with_less_to_mend(void **state)
+{
+    static const char *const sample[] = { "leak", "refcount-zero", "flipped-bit", "double-data" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sample / sizeof sample[0]; i++) {
+        char *got = screens(sample[i], "wait 1 p wait 3 p wait 8 shot:plan");
+
+        shows(got, "Before ");
+        shows(got, "WHAT-IF");
+        shows_not(got, "READ-ONLY");
+        shows(got, "[x]");
+        free(got);
+    }
+}
+
+static void before_and_after_are_both_shown(void **state)
+{
+    char *got = screens("leak", "wait shot:first p wait shot:after = shot:before = shot:again");
+
+    (void)state;
+    shows(strstr(got, "== first"), "leaks only");
+    shows(strstr(got, "== after"), " clean");
+    shows(strstr(got, "== after"), "WHAT-IF");
+    shows(strstr(got, "== before"), "BEFORE");
+    shows(strstr(got, "== before"), "leaks only");
+    shows_not(strstr(got, "== again"), "leaks only");
+    free(got);
+}
+
+static void w_says_why_it_saves_nothing(void **state)
+{
+    char *got = screens("leak", "wait w shot:why");
+
+    (void)state;
+    shows(got, "--plan FILE or --plan-dir DIR");
+    free(got);
+}
+
+static void views_go_on_while_the_outcome_is_opened(void **state)
+{
+    struct play play = { .script = "4 e Ctrl-U type:12c Enter shot:asked 8 5 j 6 j 2 shot:map "
+                                   "shot:open-gate wait 8 shot:done",
+                         .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("healthy", &play, &got);
+    shows(buf_str(&got), "Set L1[0] from");
+    shows(strstr(buf_str(&got), "== done"), "WHAT-IF 1 step");
+    buf_free(&got);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(screens_are_the_golden_ones),
+        cmocka_unit_test(nothing_that_is_done_writes_to_the_image),
+        cmocka_unit_test(flags_are_set_and_cleared_by_name),
+        cmocka_unit_test(a_cluster_is_picked_for_a_pointer),
+        cmocka_unit_test(refcounts_narrower_than_a_byte_are_edited),
+        cmocka_unit_test(a_header_that_is_no_image_any_more_is_told_and_undone),
+        cmocka_unit_test(every_proposal_of_a_sample_ends_with_less_to_mend),
+        cmocka_unit_test(before_and_after_are_both_shown),
+        cmocka_unit_test(w_says_why_it_saves_nothing),
+        cmocka_unit_test(views_go_on_while_the_outcome_is_opened),
+    };
+
+    setlocale(LC_ALL, "");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -166,6 +166,8 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     if (t->img->guesses.n && guesses_taken(&t->img->guesses))
         return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, and "
                        "a repair would rest on them");
+    if (!planner_run_fn(plan, t, "repair", planner_snapshot_table, opt, err))
+        return false;
     if (table_over_header(t->img))
         return err_set(err, ERR_FORMAT, "the header comes first: it says that a table lies "
                        "where it lies itself (plan set changes it by hand)");
@@ -173,8 +175,7 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         how.entries = ENTRIES_ZERO;
     if (problems_serious(&t->scan->problems))
         doubt = planner_counts_doubtful(t);
-    return planner_run_fn(plan, t, "repair", planner_snapshot_table, &how, err)
-        && planner_run(plan, t, "entries", &how, err)
+    return planner_run(plan, t, "entries", &how, err)
         && planner_run(plan, t, "reused", &how, err)
         /* Tables that were guest data as well are nothing but tables now. */
         && planner_run(plan, t, "entries", &how, err)

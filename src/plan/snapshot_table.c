@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* A snapshot table that QEMU does not take, although each of its entries can be read: extra
- * data that is missing, or of an impossible length, and an offset without a table. */
+ * data that is missing, or of an impossible length, and an offset without a table. Entries that
+ * are lost are dropped, where loss is accepted. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -88,6 +89,25 @@ static bool readable(const struct snapshots *s)
     return true;
 }
 
+/* Does this entry say nothing that could be followed? */
+static bool is_lost(const struct image *img, const struct snapshot *s)
+{
+    return s->id_cut || (!s->id_size && !s->l1_size)
+        || s->extra_data_size > SNAPSHOT_EXTRA_MAX
+        || s->l1_table_offset & (img->geo.cluster_size - 1)
+        || s->l1_table_offset >= img->geo.file_size;
+}
+
+static size_t n_kept(const struct image *img)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < img->snaps.n; i++)
+        n += !is_lost(img, &img->snaps.list[i]);
+    return n;
+}
+
+/* The table with those entries that are not lost. */
 static bool new_table(struct trial *t, struct patches *round, struct error *err)
 {
     const struct image *img = t->img;
@@ -98,7 +118,8 @@ static bool new_table(struct trial *t, struct patches *round, struct error *err)
 
     room_init(&room, t);
     for (size_t i = 0; ok && i < img->snaps.n; i++)
-        ok = add_entry(img, &img->snaps.list[i], &table, err);
+        ok = is_lost(img, &img->snaps.list[i])
+            || add_entry(img, &img->snaps.list[i], &table, err);
     ok = ok && room_take(&room, div_up(table.len, img->geo.cluster_size), &first, err);
     if (ok) {
         patches_zero(round, first << img->geo.cluster_bits,
@@ -112,6 +133,35 @@ static bool new_table(struct trial *t, struct patches *round, struct error *err)
     return ok;
 }
 
+static bool drop_lost(struct trial *t, struct plan_step *step, struct error *err)
+{
+    const struct image *img = t->img;
+    uint64_t kept = n_kept(img), announced = img->snaps.announced;
+    struct patches round = { 0 };
+    struct buf title = BUF_INIT;
+    bool ok = true;
+
+    if (kept == announced)
+        return true;
+    for (size_t i = 0; ok && i < img->snaps.n; i++)
+        if (is_lost(img, &img->snaps.list[i]))
+            ok = plan_step_add_loss(step, (uint32_t)i + 1, 0, img->snaps.list[i].disk_size)
+                || err_set(err, ERR_NOMEM, "out of memory");
+    if (kept)
+        ok = ok && new_table(t, &round, err);
+    else
+        edit_header(&round, "snapshots_offset", 0);
+    edit_header(&round, "nb_snapshots", kept);
+    buf_printf(&title, "Drop %llu of %llu snapshots, whose entries are lost.",
+               (unsigned long long)(announced - kept), (unsigned long long)announced);
+    step->title = buf_take(&title);
+    step->cost = strdup("What only these snapshots held has no owner from then on.");
+    ok = ok && (step->title || err_set(err, ERR_NOMEM, "out of memory"))
+        && planner_take_all(t, step, &round, err);
+    patches_free(&round);
+    return ok;
+}
+
 bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
                             struct plan_step *step, struct error *err)
 {
@@ -119,7 +169,6 @@ bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
     struct patches round = { 0 };
     bool good = true, ok;
 
-    (void)opt;
     if (!img->snaps.announced) {
         if (!snapshots_offset_bad(&img->geo, img->hdr.snapshots_offset, 0))
             return true;
@@ -127,7 +176,7 @@ bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
         step->title = strdup("Clear the offset of the snapshot table: there are no snapshots.");
     } else {
         if (!readable(&img->snaps))
-            return true;
+            return !opt->accept_loss || drop_lost(t, step, err);
         if (!entries_good(img, &good, err))
             return false;
         if (good)

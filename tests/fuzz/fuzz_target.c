@@ -32,16 +32,19 @@
 /* Each shows every view. */
 static const char *const scripts[] = {
     "tick 2 wait 1 Tab Down Down Enter 2 + + Right Down Enter c Enter 3 Down Enter Down Enter "
-    "4 Enter Down Enter l h 5 Down Down Enter 6 e e Enter z r Enter ? Tab q shot:x",
+    "4 Enter Down Enter l h 5 Down Down Enter 6 ] ] Enter z r Enter ? Tab q shot:x",
     "wait n x n r Tab Enter n 4 n 6 N 2 t + + f f Down Right Enter 3 f s f s G Enter > "
     "Backspace Backspace 4 t Enter t Enter Down Enter t Enter ] [ u 5 G Enter ? Tab 1 shot:x",
-    "wait 4 t t Enter Enter x z e Enter r G Enter 4 t Enter Enter x E r 5 G k k Enter d "
+    "wait 4 t t Enter Enter x z ] Enter r G Enter 4 t Enter Enter x [ r 5 G k k Enter d "
     "3 / type:l2 Enter Enter 2 y v v i t y + G Enter r 6 G PageUp / type:QFI Enter 1 size:20x5 "
     "1 2 3 4 5 6 r ? Tab q size:1x1 1 2 3 4 5 6 r ? q shot:x",
     "2 t y + tick 4 Enter wait g type:guest_4096 Enter x r Tab 2 g type:end Enter 4 u G Enter "
     "g type:L2[0][1] Enter ] [ Enter z d 6 Ctrl-D g type:snap_1 Enter Enter Enter g type:rb_0_3 "
     "Enter 6 r 3 n n n 5 PageDown Enter g type:bitmap_1 Enter Enter Enter x ? Tab G q 1 T T "
     "size:200x60 1 2 3 4 5 6 r shot:x",
+    "wait 4 e Ctrl-U type:0x8000000000000200 Enter wait 5 G e Ctrl-U type:7 Enter wait 6 "
+    "g type:0x68 Enter e Ctrl-U type:ff01 Enter wait 1 2 3 p wait 8 Down Space wait J K x wait = "
+    "4 e Tab g type:1c Enter e wait U U Ctrl-R wait 8 Enter = 1 = 2 = 3 = 4 = 5 = 6 shot:x",
 };
 
 static void look_at_screen(void *arg, const char *name, const struct grid *g)

@@ -533,55 +533,53 @@ static struct image *zeros_without_bytes(void)
 /* --- for each cause --- */
 
 static const struct example {
-    const char *sample;                     /* data/samples */
-    struct image *(*shows)(void);           /* where no file can show it; NULL: this system
+    struct image *(*shows)(void);           /* where there is no sample; NULL: this system
                                                cannot either */
     struct image *(*alike)(void);
     bool deep;
 } examples[] = {
-    [CAUSE_OF_IN_USE] = { NULL, held_for_writing, held_for_reading, false },
-    [CAUSE_OF_UNREADABLE] = { NULL, a_table_cannot_be_read, only_data_cannot_be_read, false },
-    [CAUSE_OF_HEADER_OVERWRITTEN] = { "header-gone", NULL, one_value_of_the_header, false },
-    [CAUSE_OF_HEADER_VALUES] = { "header", NULL, features_that_may_be_ignored, false },
-    [CAUSE_OF_L1_POINTER] = { "l1-astray", NULL, l1_ends_with_the_file, false },
-    [CAUSE_OF_LIVE_RESIZE] = { "resized-live", NULL, resized_at_rest, false },
-    [CAUSE_OF_L1_OVERWRITTEN] = { "l1-overwritten", NULL, one_entry_of_l1, false },
-    [CAUSE_OF_MAPPING_VANISHED] = { "l1-wiped", NULL, table_of_a_deleted_snapshot, false },
-    [CAUSE_OF_L2_REFCOUNTS] = { "l2-overwritten", NULL, refcounts_in_the_data, false },
-    [CAUSE_OF_L2_OVERWRITTEN] = { "l2-text", NULL, text_in_the_data, false },
-    [CAUSE_OF_L2_WIPED] = { "l2-wiped", NULL, all_discarded, false },
-    [CAUSE_OF_L2_PAGES] = { "l2-pages", NULL, page_discarded, false },
-    [CAUSE_OF_COPIED_RUNNING] = { "copied-running", NULL, cut, false },
-    [CAUSE_OF_CUT_SHORT] = { "truncated", NULL, longer_device, false },
-    [CAUSE_OF_BROKEN_ENTRIES] = { "flipped-bit", NULL, both_kinds_of_zeros, false },
-    [CAUSE_OF_COMPRESSION_TYPE] = { "wrong-type", NULL, one_stream_is_broken, false },
-    [CAUSE_OF_LUKS_HEADER] = { "luks-lost", NULL, sound_luks, false },
-    [CAUSE_OF_BASE_MISSING] = { "lost-base", NULL, base_is_there, false },
-    [CAUSE_OF_DATA_FILE] = { "lost-data-file", NULL, data_file_is_there, false },
-    [CAUSE_OF_TABLE_REUSED] = { "double-table", NULL, shared_with_a_snapshot, false },
-    [CAUSE_OF_TWO_WRITERS] = { "two-writers", NULL, shared_with_a_snapshot, false },
-    [CAUSE_OF_TWICE_USED] = { "double-data", NULL, streams_side_by_side, false },
-    [CAUSE_OF_ARMED_TABLE] = { "refcount-zero", NULL, table_not_counted_yet, false },
-    [CAUSE_OF_REFCOUNTS_LOST] = { "refcounts-lost", NULL, not_counted_yet, false },
-    [CAUSE_OF_NO_SPACE] = { "no-space", NULL, leaks_at_the_end, false },
-    [CAUSE_OF_REFCOUNTS_BEHIND] = { "dirty", NULL, lost_and_not_dirty, false },
-    [CAUSE_OF_REFCOUNTS_WRONG] = { "refcount-zero", NULL, refcount_too_high, false },
-    [CAUSE_OF_COPIED_FLAGS] = { "copied-flags", NULL, shared_with_a_snapshot, false },
-    [CAUSE_OF_SNAPSHOT_TABLE] = { "bad-snapshot", NULL, two_snapshots, false },
-    [CAUSE_OF_BITMAPS] = { "bad-bitmap", NULL, disabled_bitmap, false },
-    [CAUSE_OF_FEATURE] = { "header", NULL, features_that_may_be_ignored, false },
-    [CAUSE_OF_CORRUPT_BIT] = { "marked-corrupt", NULL, dirty, false },
-    [CAUSE_OF_SNAPSHOTS_AND_BITMAP] = { "many", NULL, snapshot_and_bitmap, false },
-    [CAUSE_OF_BASE_NOT_SEEN] = { "base-elsewhere", NULL, nothing_is_read_from_the_base,
-                                 false },
-    [CAUSE_OF_BASE_FORMAT] = { "base-format", NULL, base_with_a_format, false },
-    [CAUSE_OF_UNFLUSHED] = { "unflushed", NULL, dirty_and_zeros_behind, false },
-    [CAUSE_OF_GUEST_IS_FILE] = { "packed", NULL, file_system_without_partitions, false },
-    [CAUSE_OF_HOST_HOLES] = { NULL, three_holes, preallocated, false },
-    [CAUSE_OF_LEFT_OVERS] = { "leak", NULL, free_space_with_content, false },
-    [CAUSE_OF_OLD_TAIL] = { "old-tail", NULL, zeros_behind, false },
-    [CAUSE_OF_BLOATED] = { "bloated", NULL, a_third_is_free, false },
-    [CAUSE_OF_ZEROS_STORED] = { "zeros-stored", NULL, zeros_without_bytes, true },
+    [CAUSE_OF_IN_USE] = { held_for_writing, held_for_reading, false },
+    [CAUSE_OF_UNREADABLE] = { a_table_cannot_be_read, only_data_cannot_be_read, false },
+    [CAUSE_OF_HEADER_OVERWRITTEN] = { NULL, one_value_of_the_header, false },
+    [CAUSE_OF_HEADER_VALUES] = { NULL, features_that_may_be_ignored, false },
+    [CAUSE_OF_L1_POINTER] = { NULL, l1_ends_with_the_file, false },
+    [CAUSE_OF_LIVE_RESIZE] = { NULL, resized_at_rest, false },
+    [CAUSE_OF_L1_OVERWRITTEN] = { NULL, one_entry_of_l1, false },
+    [CAUSE_OF_MAPPING_VANISHED] = { NULL, table_of_a_deleted_snapshot, false },
+    [CAUSE_OF_L2_REFCOUNTS] = { NULL, refcounts_in_the_data, false },
+    [CAUSE_OF_L2_OVERWRITTEN] = { NULL, text_in_the_data, false },
+    [CAUSE_OF_L2_WIPED] = { NULL, all_discarded, false },
+    [CAUSE_OF_L2_PAGES] = { NULL, page_discarded, false },
+    [CAUSE_OF_COPIED_RUNNING] = { NULL, cut, false },
+    [CAUSE_OF_CUT_SHORT] = { NULL, longer_device, false },
+    [CAUSE_OF_BROKEN_ENTRIES] = { NULL, both_kinds_of_zeros, false },
+    [CAUSE_OF_COMPRESSION_TYPE] = { NULL, one_stream_is_broken, false },
+    [CAUSE_OF_LUKS_HEADER] = { NULL, sound_luks, false },
+    [CAUSE_OF_BASE_MISSING] = { NULL, base_is_there, false },
+    [CAUSE_OF_DATA_FILE] = { NULL, data_file_is_there, false },
+    [CAUSE_OF_TABLE_REUSED] = { NULL, shared_with_a_snapshot, false },
+    [CAUSE_OF_TWO_WRITERS] = { NULL, shared_with_a_snapshot, false },
+    [CAUSE_OF_TWICE_USED] = { NULL, streams_side_by_side, false },
+    [CAUSE_OF_ARMED_TABLE] = { NULL, table_not_counted_yet, false },
+    [CAUSE_OF_REFCOUNTS_LOST] = { NULL, not_counted_yet, false },
+    [CAUSE_OF_NO_SPACE] = { NULL, leaks_at_the_end, false },
+    [CAUSE_OF_REFCOUNTS_BEHIND] = { NULL, lost_and_not_dirty, false },
+    [CAUSE_OF_REFCOUNTS_WRONG] = { NULL, refcount_too_high, false },
+    [CAUSE_OF_COPIED_FLAGS] = { NULL, shared_with_a_snapshot, false },
+    [CAUSE_OF_SNAPSHOT_TABLE] = { NULL, two_snapshots, false },
+    [CAUSE_OF_BITMAPS] = { NULL, disabled_bitmap, false },
+    [CAUSE_OF_FEATURE] = { NULL, features_that_may_be_ignored, false },
+    [CAUSE_OF_CORRUPT_BIT] = { NULL, dirty, false },
+    [CAUSE_OF_SNAPSHOTS_AND_BITMAP] = { NULL, snapshot_and_bitmap, false },
+    [CAUSE_OF_BASE_NOT_SEEN] = { NULL, nothing_is_read_from_the_base, false },
+    [CAUSE_OF_BASE_FORMAT] = { NULL, base_with_a_format, false },
+    [CAUSE_OF_UNFLUSHED] = { NULL, dirty_and_zeros_behind, false },
+    [CAUSE_OF_GUEST_IS_FILE] = { NULL, file_system_without_partitions, false },
+    [CAUSE_OF_HOST_HOLES] = { three_holes, preallocated, false },
+    [CAUSE_OF_LEFT_OVERS] = { NULL, free_space_with_content, false },
+    [CAUSE_OF_OLD_TAIL] = { NULL, zeros_behind, false },
+    [CAUSE_OF_BLOATED] = { NULL, a_third_is_free, false },
+    [CAUSE_OF_ZEROS_STORED] = { NULL, zeros_without_bytes, true },
 };
 
 /* The files that samples name are looked for by the commands; of these two each is known. */
@@ -628,16 +626,16 @@ static void every_cause_is_told_of_the_image_that_shows_it(void **state)
     (void)state;
     for (int k = 0; k < N_CAUSES; k++) {
         const struct example *e = &examples[k];
-        const char *id = cause_info((enum cause_kind)k)->id;
+        const struct cause_info *info = cause_info((enum cause_kind)k);
         struct image *img;
         char all[1024];
 
-        if (!e->sample && !e->shows)
-            fail_msg("no image shows %s", id);
-        img = e->sample ? open_sample(e->sample) : e->shows();
+        if (!info->sample && !e->shows)
+            fail_msg("no image shows %s", info->id);
+        img = info->sample ? open_sample(info->sample) : e->shows();
         if (img && !told(img, (enum cause_kind)k, e->deep, all, sizeof all))
-            fail_msg("%s is not told of %s, but%s", id, e->sample ? e->sample : "its image",
-                     all);
+            fail_msg("%s is not told of %s, but%s", info->id,
+                     info->sample ? info->sample : "its image", all);
     }
 }
 

@@ -82,6 +82,7 @@ enum cause_kind {
 struct cause_info {
     const char *id;             /* stable */
     enum cause_weight weight;
+    const char *sample;         /* data/samples has one that shows it; NULL: no file can */
     const char *title;          /* "An L2 table was overwritten with refcounts" */
     const char *happened;       /* how this comes about */
     const char *told;           /* how it is recognised */

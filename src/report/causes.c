@@ -233,6 +233,8 @@ void causes_explain(enum cause_kind kind, struct out *out)
     part(out, "How it is told", c->told);
     part(out, "What looks like it and is not", c->alike);
     part(out, "What to do", c->next);
+    if (c->sample)
+        out_printf(out, "\n  See it\n    qcheck --sample=%s\n", c->sample);
 }
 
 void causes_explain_json(enum cause_kind kind, struct jw *j)
@@ -248,5 +250,7 @@ void causes_explain_json(enum cause_kind kind, struct jw *j)
     if (c->alike)
         jw_text(j, "alike", c->alike);
     jw_text(j, "next", c->next);
+    if (c->sample)
+        jw_text(j, "sample", c->sample);
     jw_close(j);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "insight/cause.h"
@@ -163,6 +164,28 @@ static void a_file_cut_short_is_told(void **state)
     (void)state;
     builder_truncate(b, b->len - 9 * 4096);
     expect(b, CAUSE_OF_CUT_SHORT, ANSWER_YES, ANSWER_NO);
+}
+
+static void who_overwrote_the_header_may_have_overwritten_more(void **state)
+{
+    const char *top = getenv("top_srcdir");
+    struct source *src;
+    struct image *img;
+    struct scan_result *scan;
+    struct insight *x;
+    char path[4096];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/data/samples/header-gone.qcow2", top ? top : ".");
+    assert_true(source_open_file(path, &src, NULL));
+    assert_true(image_open(src, &(struct image_options){ 0 }, &img, NULL));
+    x = look(img, &scan);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_HEADER_OVERWRITTEN);
+    assert_int_equal(x->verdict.data_lost, ANSWER_PERHAPS);
+    assert_int_equal(x->verdict.may_write, ANSWER_NO);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
 }
 
 static void one_flipped_bit_has_its_value_named(void **state)
@@ -420,6 +443,7 @@ int main(void)
         cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_file_cut_short_is_told),
+        cmocka_unit_test(who_overwrote_the_header_may_have_overwritten_more),
         cmocka_unit_test(one_flipped_bit_has_its_value_named),
         cmocka_unit_test(one_cluster_for_two_is_lost_data),
         cmocka_unit_test(a_table_that_counts_as_free_is_a_danger),

@@ -129,6 +129,8 @@ static void answer(struct work *w, struct verdict *v)
                      not_seen(w) ||
                      problems_of_severity(w->ps, SEV_ERROR) > 0;
     loses |= unclaimed_loss(w) || v->lost.n;
+    /* Who wrote over the header wrote elsewhere too, most likely. */
+    perhaps |= has(w, CAUSE_OF_HEADER_OVERWRITTEN);
     v->data_lost = loses ? ANSWER_YES
                    : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) ||
                      (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;

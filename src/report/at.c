@@ -4,6 +4,18 @@
 
 #include "report/at.h"
 
+#include <stdlib.h>
+
+static void look_at_content(const struct image *img, uint64_t cluster, struct at_cluster *c)
+{
+    uint8_t *scratch = malloc((size_t)img->geo.cluster_size);
+
+    c->looked = c->in_file && scratch &&
+                content_at(img, cluster << img->geo.cluster_bits, scratch, &c->content) &&
+                c->content.kind < N_CONTENTS;
+    free(scratch);
+}
+
 static bool look_cluster(const struct scan_result *scan, const struct problem_index *index,
                          uint64_t cluster, struct at_cluster *c, struct error *err)
 {
@@ -11,6 +23,7 @@ static bool look_cluster(const struct scan_result *scan, const struct problem_in
 
     c->cluster = cluster;
     c->in_file = cluster < map_clusters(scan->map);
+    look_at_content(scan->img, cluster, c);
     if (c->in_file)
         map_get(scan->map, cluster, &c->cell);
     c->stored_known =

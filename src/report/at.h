@@ -5,6 +5,7 @@
 #ifndef QCHECK_REPORT_AT_H
 #define QCHECK_REPORT_AT_H
 
+#include "insight/content.h"
 #include "report/hits.h"
 #include "report/out.h"
 #include "scan/guest.h"
@@ -18,6 +19,8 @@ struct at_cluster {
     uint64_t cluster;
     bool in_file;
     struct map_cell cell;           /* when in_file */
+    bool looked;                    /* it could be read: what it looks like */
+    struct content content;
     bool stored_known;
     uint64_t stored;
     struct problem_hits found;

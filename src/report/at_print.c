@@ -47,6 +47,13 @@ static void cluster_text(const char *label, const struct at_cluster *c,
         else
             out_puts(out, "unreadable");
         out_printf(out, ", references %s\n", counted_text(counted, c->cell.counted));
+        if (c->looked) {
+            struct buf looks = BUF_INIT;
+
+            content_text(&c->content, &looks);
+            out_printf(out, "    looks like %s\n", buf_str(&looks));
+            buf_free(&looks);
+        }
     } else {
         out_puts(out, "    after the end of the file\n");
     }
@@ -123,6 +130,8 @@ static void cluster_json(struct jw *j, const char *key, const struct at_cluster 
         if (c->cell.counted != COUNTED_UNKNOWN)
             jw_u64(j, "counted", c->cell.counted);
     }
+    if (c->looked)
+        jw_text(j, "content", content_info(c->content.kind)->id);
     if (c->stored_known)
         jw_u64(j, "stored", c->stored);
     hits_json(&c->found, j);

@@ -554,6 +554,7 @@ static const struct example {
     [CAUSE_OF_CUT_SHORT] = { NULL, longer_device, false },
     [CAUSE_OF_BROKEN_ENTRIES] = { NULL, both_kinds_of_zeros, false },
     [CAUSE_OF_COMPRESSION_TYPE] = { NULL, one_stream_is_broken, false },
+    [CAUSE_OF_BROKEN_STREAMS] = { NULL, streams_side_by_side, true },
     [CAUSE_OF_LUKS_HEADER] = { NULL, sound_luks, false },
     [CAUSE_OF_BASE_MISSING] = { NULL, base_is_there, false },
     [CAUSE_OF_DATA_FILE] = { NULL, data_file_is_there, false },

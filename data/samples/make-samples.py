@@ -516,6 +516,14 @@ def zeros_stored():
     s.write(0, 6)
     s.io(f"write -P 0 {6 * s.cs} {12 * s.cs}")
 
+def broken_stream():
+    s = Sample("broken-stream", 512 * 1024, cluster=2048)
+    s.compress(2, 12)
+    with qcow2.Image(s.path) as img:
+        at = img.get("l2[0][7]") & (1 << 61) - 1
+    s.change(("fill", at + 20, 60, 0xa5))
+
+
 def write_file(path, number, lines):
     """A file of text in which every line says where it belongs."""
     with open(path, "w", encoding="ascii") as file:
@@ -591,7 +599,7 @@ SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            l1_wiped, l1_astray, two_writers, refcounts_lost, flipped_bit, wrong_type,
            header_gone, resized_live, l1_overwritten, l2_text, l2_pages, copied_running,
            luks_lost, lost_base, base_elsewhere, base_format, lost_data_file, no_space,
-           copied_flags, marked_corrupt, unflushed, packed, old_tail, bloated, zeros_stored,
+           copied_flags, marked_corrupt, unflushed, packed, old_tail, bloated, zeros_stored, broken_stream,
            files, many]
 
 

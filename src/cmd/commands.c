@@ -96,7 +96,8 @@ static const struct opt check_opts[] = {
     { OPT_STRICT, "strict", ARG_NONE, NULL, NULL,
       "exit with status 2 for corruption that qemu-img check does not find as well" },
     { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
-      "look at the content of everything when causes are sought, not only here and there, and "
+      "look at the content of everything when causes are sought, not only here and there, unpack "
+      "all compressed clusters, and "
       "tell how much of what is stored are zeros" },
     BACKING_ROW,
 };

@@ -45,6 +45,7 @@ enum cause_weight {
     X(CUT_SHORT, "cut-short", LOSES) \
     X(BROKEN_ENTRIES, "broken-entries", LOSES) \
     X(COMPRESSION_TYPE, "compression-type", LOSES) \
+    X(BROKEN_STREAMS, "broken-streams", LOSES) \
     X(LUKS_HEADER, "luks-header", LOSES) \
     X(BASE_MISSING, "base-missing", LOSES) \
     X(DATA_FILE, "data-file", LOSES) \

@@ -106,6 +106,7 @@ void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 
 /* --- the families, in the order in which they claim --- */
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
+void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */
 void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */

@@ -25,6 +25,7 @@ EXPECT = {
                         "double-allocation": 2}),
     "double-table": (2, {"refcount-too-low": 1, "leaked-cluster": 1, "overlap": 1}),
     "extended-l2": (0, {}),
+    "broken-stream": (0, {}),
     "files": (2, {"data-past-end": 11, "data-copied-flag": 11, "leaked-cluster": 11}),
     "flipped-bit": (2, {"l2-reserved-bits": 1}),
     "header": (1, {"header-fault": 1,

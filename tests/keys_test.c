@@ -68,14 +68,14 @@ static void no_key_means_two_things_in_one_view(void **state)
 static void keys_of_a_view_overrule_those_of_all(void **state)
 {
     (void)state;
-    assert_int_equal(key_action(VIEW_MAP, 'h'), ACT_LEFT);
-    assert_int_equal(key_action(VIEW_HEX, KEYCODE_HOME), ACT_LINE_START);
-    assert_int_equal(key_action(VIEW_MAP, KEYCODE_HOME), ACT_TOP);
-    assert_int_equal(key_action(VIEW_HELP, 'q'), ACT_BACK);
-    assert_int_equal(key_action(VIEW_HEX, 'q'), ACT_QUIT);
-    assert_int_equal(key_action(VIEW_HEX, '+'), ACT_NONE);
-    assert_int_equal(key_action(VIEW_HEX, 'L' - '@'), ACT_REDRAW);
-    assert_int_equal(key_action(VIEW_HEX, KEYCODE_F1), ACT_HELP);
+    assert_int_equal(key_action(NULL, VIEW_MAP, 'h'), ACT_LEFT);
+    assert_int_equal(key_action(NULL, VIEW_HEX, KEYCODE_HOME), ACT_LINE_START);
+    assert_int_equal(key_action(NULL, VIEW_MAP, KEYCODE_HOME), ACT_TOP);
+    assert_int_equal(key_action(NULL, VIEW_HELP, 'q'), ACT_BACK);
+    assert_int_equal(key_action(NULL, VIEW_HEX, 'q'), ACT_QUIT);
+    assert_int_equal(key_action(NULL, VIEW_HEX, '+'), ACT_NONE);
+    assert_int_equal(key_action(NULL, VIEW_HEX, 'L' - '@'), ACT_REDRAW);
+    assert_int_equal(key_action(NULL, VIEW_HEX, KEYCODE_F1), ACT_HELP);
 }
 
 static void hints_come_by_priority_and_once(void **state)

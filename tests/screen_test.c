@@ -60,6 +60,20 @@ static const struct { const char *name, *sample; struct play play;
       { .script = "wait 4 Enter u wait j j x shot:entry T wait shot:guest j G wait shot:end / "
                   "type:0x00097400 Enter wait shot:found Enter shot:tables Backspace T shot:file",
         .cols = 120, .rows = 30 } },
+    { "commands",
+      "snapshots",
+      { .script = "wait 4 : shot:all type:layer Down shot:narrowed Up Enter wait shot:done "
+                  ": type:5c Enter wait shot:address y copied:place Y copied:line "
+                  "size:30x6 : shot:tiny" } },
+    { "bookmarks",
+      "snapshots",
+      { .script = "wait ' shot:none 4 m type:the_first Enter shot:kept j m Enter ' shot:list "
+                  "type:first shot:narrowed Enter wait shot:there ' Delete shot:removed Esc "
+                  "S shot:nothing-writes" } },
+    { "tour",
+      "snapshots",
+      { .script = "wait shot:first . wait shot:second . wait . wait j shot:walked , wait shot:back "
+                  "size:120x40 . . wait shot:120x40 size:20x5 shot:no-room", .tour = true } },
     { "ascii",
       "truncated",
       { .script = "wait 4 shot:l1 n shot:problem 6 shot:hex", .ascii = true } },
@@ -103,6 +117,24 @@ static void assert_shows_not(const char *screen, const char *text)
 {
     if (strstr(screen, text))
         fail_msg("\"%s\" is on the screen:\n%s", text, screen);
+}
+
+static void a_tour_has_six_to_ten_steps_and_an_end(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SAMPLES; i++) {
+        struct play play = { .script = "wait shot:a . wait . wait . wait . wait . wait shot:b "
+                                       ". . . . . . wait shot:c",
+                             .depth = DEPTH_16, .tour = true, .cols = 100, .rows = 40 };
+        struct buf got = BUF_INIT;
+
+        play_sample(samples[i], &play, &got);
+        assert_shows(buf_str(&got), "tour, step 1 of ");
+        assert_shows(buf_str(&got), "tour, step 6 of ");
+        assert_shows(buf_str(&got), "The overview says in its first lines");
+        assert_shows(buf_str(&got), "no tour");
+        buf_free(&got);
+    }
 }
 
 /* Every view, every size, every key, on every sample: nothing may crash or hang. */
@@ -593,6 +625,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(screens_are_the_golden_ones),
+        cmocka_unit_test(a_tour_has_six_to_ten_steps_and_an_end),
         cmocka_unit_test(any_size_draws_in_every_view),
         cmocka_unit_test(every_key_of_the_table_is_survived_in_every_view),
         cmocka_unit_test(typed_addresses_lead_to_their_places),

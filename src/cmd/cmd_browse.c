@@ -11,6 +11,8 @@
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
 #include "cmd/plan_files.h"
+#include "ui/bookmarks.h"
+#include "ui/ui_config.h"
 #include "ui/ui.h"
 
 /* NO_COLOR counts when it is there and not empty (no-color.org). */
@@ -33,7 +35,24 @@ static bool open_files(const struct settings *s, const char *name, struct disk_f
            (!f->key || disk_files_disk(f, active, keys, err));
 }
 
-static int inspect(const struct settings *given)
+/* The bookmarks kept of an image, and the process that keeps them: before the sandbox. Without a
+ * home there are none. */
+static bool keeping(const char *name, struct keeper **keeper, struct buf *text, struct error *err)
+{
+    char path[4096];
+    bool home = bookmarks_path(name, path);
+    char bytes[4096];
+    size_t n;
+    FILE *f = home ? fopen(path, "re") : NULL;
+
+    while (f && text->len < KEEPER_BYTES_MAX && (n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        buf_add(text, bytes, n);
+    if (f)
+        fclose(f);
+    return keeper_start(home ? path : NULL, keeper, err);
+}
+
+static int inspect(const struct settings *given, const struct ui_config *config)
 {
     struct settings as_is = *given;
     const struct settings *s = &as_is;
@@ -46,16 +65,29 @@ static int inspect(const struct settings *given)
         .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
         .sandbox = !s->no_sandbox, .disk = { .chain = &files.chain },
     };
-    struct buf name = BUF_INIT;
+    struct buf name = BUF_INIT, lesson = BUF_INIT, marks = BUF_INIT;
     struct error err;
     struct ui_end end = { 0, false };
     int status = STATUS_FAILED;
 
     as_is.plan_file = NULL;             /* the inspector lays the plan over the image itself */
     opt.image = s->image;
+    opt.keys = &config->keys;
+    opt.colours = &config->colours;
+    opt.numbers = config->numbers;
+    opt.ascii = opt.ascii || config->ascii;
+    opt.no_mouse = opt.no_mouse || !config->mouse;
+    if (config->has_theme)
+        opt.theme = config->theme;
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
-    if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err)) {
+    if (s->tour) {
+        sample_lesson(s->sample, &lesson);
+        opt.tour = true;
+        opt.lesson = lesson.len ? buf_str(&lesson) : NULL;
+    }
+    if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err) ||
+        !keeping(buf_str(&name), &opt.keeper, &marks, &err)) {
         message("", err.text);
     } else if (!plan_files_open(given, buf_str(&name), &plans, &err)) {
         message_error(given->plan_file ? given->plan_file : buf_str(&name), &err);
@@ -65,6 +97,7 @@ static int inspect(const struct settings *given)
         opt.disk.keys = keys;
         opt.plan = plans.plan;
         opt.scribe = &plans.scribe;
+        opt.bookmarks = buf_str(&marks);
         if (ui_run(files.img, &opt, &end, &err))
             status = STATUS_CLEAN;
         else
@@ -73,10 +106,14 @@ static int inspect(const struct settings *given)
     if (!end.reading) {
         plan_files_close(&plans);
         volumes_helper_end(opt.helper);
+        keeper_end(opt.keeper);
         disk_close(keys);
         disk_files_close(&files);
     }
     buf_free(&name);
+    if (!end.reading)
+        buf_free(&lesson);
+    buf_free(&marks);
     if (end.signo) {
         /* The terminal is whole again: now end as the signal wants it. */
         signal(end.signo, SIG_DFL);
@@ -84,6 +121,22 @@ static int inspect(const struct settings *given)
     }
     if (end.reading)
         _exit(status);
+    return status;
+}
+
+static int inspect_as_configured(const struct settings *s)
+{
+    struct ui_config config;
+    struct error err;
+    char path[4096];
+    int status = STATUS_FAILED;
+
+    config_init(&config);
+    if (config_load(&config, path, &err))
+        status = inspect(s, &config);
+    else
+        message_error(path, &err);
+    config_free(&config);
     return status;
 }
 
@@ -100,5 +153,5 @@ int cmd_browse(const struct command *cmd, int argc, char **argv)
         return check_images(&s);
     if (image_count(&s) > 1)
         return usage_error(cmd, "the inspector shows one image at a time");
-    return inspect(&s);
+    return inspect_as_configured(&s);
 }

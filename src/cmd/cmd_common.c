@@ -307,6 +307,29 @@ bool image_name(const struct settings *s, int i, struct buf *out, struct error *
     return !out->failed || err_set(err, ERR_NOMEM, "out of memory");
 }
 
+void sample_lesson(const char *sample, struct buf *out)
+{
+    struct buf path = BUF_INIT;
+    size_t len = strlen(sample);
+    char line[1024];
+    FILE *f;
+
+    buf_printf(&path, "%s/INDEX", samples_dir());
+    f = fopen(buf_str(&path), "r");
+    buf_free(&path);
+    while (f && fgets(line, sizeof line, f)) {
+        char *title = strstr(line, " | "), *lesson = title ? strstr(title + 3, " | ") : NULL;
+
+        if (!lesson || (size_t)(title - line) != len || memcmp(line, sample, len) != 0)
+            continue;
+        *lesson = '\0';
+        lesson[3 + strcspn(lesson + 3, "\n")] = '\0';
+        buf_printf(out, "%s. %s", title + 3, lesson + 3);
+    }
+    if (f)
+        fclose(f);
+}
+
 /* The list has one line "name | title | what it teaches" a sample; # begins a comment. */
 int list_samples(void)
 {

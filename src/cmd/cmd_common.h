@@ -77,6 +77,9 @@ int status_worst(int a, int b);
 bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err);
 
+/* What a sample teaches, "TITLE: lesson", appended to *out; nothing where the list does not say. */
+void sample_lesson(const char *sample, struct buf *out);
+
 /* --sample=list: prints the samples there are. */
 int list_samples(void);
 

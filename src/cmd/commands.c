@@ -104,6 +104,8 @@ static const struct opt check_opts[] = {
 static const struct opt_group check = { "Check", ROWS(check_opts) };
 
 static const struct opt browse_opts[] = {
+    { OPT_TOUR, "tour", ARG_REQUIRED, "NAME", VALUES_SAMPLES,
+      "a guided tour of a sample image: six to ten steps, \".\" goes on" },
     { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "dark|light|mono|colorblind",
       "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" },
     { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },

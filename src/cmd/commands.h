@@ -23,6 +23,7 @@ struct settings {
     bool backing;               /* --backing: open the files that an image names */
     bool untrusted;             /* --untrusted */
     bool verbose;               /* -v */
+    bool tour;                  /* --tour */
     const char *sample;         /* --sample: name of a sample image, or NULL */
     unsigned threads;           /* 0: as many as there are cores */
     size_t problems_kept;       /* 0: the default */

@@ -88,7 +88,7 @@ static void man_keys(void)
     static const char *const name[N_VIEWS] = {
         [VIEW_OVERVIEW] = "overview", [VIEW_MAP] = "map", [VIEW_PROBLEMS] = "problems",
         [VIEW_TABLES] = "tables", [VIEW_HEADER] = "header", [VIEW_HEX] = "hex",
-        [VIEW_REFERRERS] = "referrers", [VIEW_HELP] = "help",
+        [VIEW_DISK] = "disk", [VIEW_REFERRERS] = "referrers", [VIEW_HELP] = "help",
     };
     const struct key_row *row;
 
@@ -107,6 +107,7 @@ static void man_keys(void)
             fputs(") ", stdout);
         }
         roff_line(row->help ? row->help : row->hint ? row->hint : "");
+        printf("(%s)\n", action_id(row->action));
     }
 }
 

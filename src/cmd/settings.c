@@ -133,6 +133,10 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_SAMPLE:
         s->sample = arg;
         return true;
+    case OPT_TOUR:
+        s->sample = arg;
+        s->tour = true;
+        return true;
     case OPT_CLUSTER_SIZE:
         return set_cluster_size(s, arg, err);
     case OPT_L1_OFFSET:

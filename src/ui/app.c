@@ -253,6 +253,24 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
     case ACT_REFERRERS:
         app_go(app, VIEW_REFERRERS, &app->ui.here, app->ui.problem);
         break;
+    case ACT_TOUR_NEXT: case ACT_TOUR_BACK:
+        app_guide_step(app, action == ACT_TOUR_NEXT ? 1 : -1);
+        break;
+    case ACT_MARK:
+        app_mark_ask(app);
+        break;
+    case ACT_MARKS:
+        app_pick_open(app, PROMPT_BOOKMARK);
+        break;
+    case ACT_EXPORT:
+        app_export(app);
+        break;
+    case ACT_COMMANDS:
+        app_pick_open(app, PROMPT_COMMAND);
+        break;
+    case ACT_COPY_PLACE: case ACT_COPY_LINE:
+        app_copy(app, action == ACT_COPY_LINE);
+        break;
     case ACT_DEEP:
         app_deep_ask(app);
         break;
@@ -271,10 +289,12 @@ static void take_key(struct app *app, uint32_t key)
 
     app->message[0] = '\0';
     app->alarm = false;
-    if (app->prompt.kind != PROMPT_CLOSED) {
+    if (app_picking(app)) {
+        act(app, app_pick_key(app, key), &arg);
+    } else if (app->prompt.kind != PROMPT_CLOSED) {
         app_prompt_take(app, key);
     } else if (!app_was_guest(app, key)) {
-        enum action action = key_action(app->view, key);
+        enum action action = key_action(app->ui.keys, app->view, key);
         char name[16];
 
         app->after_g = key == 'g';
@@ -303,7 +323,7 @@ struct frame app_frame(const struct app *app)
 static void take_click(struct app *app, const struct event *ev)
 {
     struct area screen = grid_area(&app->grid);
-    struct area body = frame_body(&screen);
+    struct area body = app_body(app, &screen);
     struct frame frame = app_frame(app);
     enum view_id tab = frame_tab_at(&frame, &screen, ev->y, ev->x);
     enum action hint = frame_hint_at(&frame, &screen, ev->y, ev->x);
@@ -329,7 +349,7 @@ static void take_click(struct app *app, const struct event *ev)
 static void take_wheel(struct app *app, const struct event *ev)
 {
     struct area screen = grid_area(&app->grid);
-    struct area body = frame_body(&screen);
+    struct area body = app_body(app, &screen);
     struct act_arg arg = { ev->y - body.y, ev->x - body.x, abs(ev->count) };
 
     app_view_act(app, ev->count < 0 ? ACT_SCROLL_UP : ACT_SCROLL_DOWN, &arg);
@@ -416,15 +436,26 @@ static void look_around(struct app *app)
     }
 }
 
+static void draw_guide(const struct app *app, const struct area *screen, const struct area *body)
+{
+    struct area all = frame_body(screen);
+    struct area box = area_part(&all, body->h, 0, -1, -1);
+
+    guide_draw(&app->guide, &box);
+}
+
 static void draw(struct app *app)
 {
-    const struct view_class *class = view_class(app->view);
+    const struct view_class *class;
     struct area screen = grid_area(&app->grid);
-    struct area body = frame_body(&screen);
+    struct area body;
     struct frame frame;
 
     nowait_mode(app->ui.img->src, NOWAIT_GLANCE);
     look_at_plan(app);
+    app_guide_poll(app);
+    class = view_class(app->view);
+    body = app_body(app, &screen);
     look_around(app);
     app_poll_tenants(app);
     app_deep_poll(app);
@@ -432,6 +463,8 @@ static void draw(struct app *app)
     app_deep_glance(app);
     grid_erase(&app->grid);
     class->draw(app->state[app->view], &app->ui, &body);
+    draw_guide(app, &screen, &body);
+    app_pick_draw(app, &body);
     frame = app_frame(app);
     frame_draw(&frame, &screen);
     app->term->ops->present(app->term, &app->grid);
@@ -515,6 +548,10 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.tenants = &app->tenants;
     app->ui.glance = &app->deep.wish;
     app->ui.threads = opt->threads;
+    app->ui.keys = opt->keys;
+    if (opt->bookmarks)
+        bookmarks_read(&app->marks, opt->bookmarks);
+    app->ui.numbers = opt->numbers;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);
     if (!whatif_open(app, NULL))
@@ -541,6 +578,7 @@ void app_free(struct app *app)
     lookup_free(&app->owner);
     tenants_free(&app->tenants);
     app_deep_free(app);
+    bookmarks_free(&app->marks);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);

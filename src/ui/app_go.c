@@ -218,6 +218,8 @@ void app_prompt_take(struct app *app, uint32_t key)
         return;
     if (kind == PROMPT_EDIT) {
         app_plan_typed(app, app->prompt.text);
+    } else if (kind == PROMPT_NOTE) {
+        app_mark_add(app, app->prompt.text);
     } else if (kind == PROMPT_GOTO) {
         app_go_to_typed(app, app->prompt.text);
     } else {

@@ -21,6 +21,13 @@ static struct place place_in_layer(const struct app *app)
         to.kind = PLACE_NONE;
         return to;
     }
+    if (app->view == VIEW_TABLES) {             /* the same entry */
+        struct place entry = *p;
+
+        entry.layer = app->ui.layer;
+        if ((p->kind == PLACE_L1 || p->kind == PLACE_L2) && place_complete(app->ui.img, &entry))
+            return entry;
+    }
     to.guest_off = p->kind == PLACE_GUEST ? p->guest_off : start;
     return to;
 }

@@ -6,7 +6,9 @@
 
 #include "inspect/session.h"
 #include "ui/app.h"
+#include "ui/bookmarks.h"
 #include "ui/frame.h"
+#include "ui/guide.h"
 #include "ui/history.h"
 #include "ui/lookup.h"
 #include "ui/prompt.h"
@@ -57,6 +59,10 @@ struct app {
     struct lookup owner;                /* who has the guest data where the person stands */
     struct tenants tenants;             /* what is on the guest's disk */
     struct deep_look deep;
+    int pick_at;                        /* line of the list to pick from */
+    struct bookmarks marks;
+    struct guide guide;
+    bool guided;                        /* it was made, or is not wanted */
     struct tour tour;                   /* its problems in the order of the file */
     uint64_t owned;                     /* host cluster that ui.owner is about, or is to be */
     bool stepping;                      /* n and N are for hits of the view in front */
@@ -124,6 +130,27 @@ void app_deep_stop(struct app *app);
 void app_deep_forget(struct app *app);          /* there is another scan */
 void app_deep_free(struct app *app);
 int app_deep_permille(const struct app *app);   /* -1: it does not go on */
+
+/* app_guide.c: the tour. */
+void app_guide_poll(struct app *app);
+void app_guide_step(struct app *app, int dir);
+/* Where the view is drawn: all between the frame and the words of the tour. */
+struct area app_body(const struct app *app, const struct area *screen);
+
+/* app_marks.c: bookmarks, and views as text. */
+void app_mark_ask(struct app *app);
+void app_mark_add(struct app *app, const char *note);
+void app_mark_remove(struct app *app, size_t i);
+void app_export(struct app *app);
+void app_grid_line(const struct grid *g, int y, struct buf *out);   /* without blanks at its end */
+
+/* app_pick.c: the command palette, and the list of bookmarks. */
+void app_pick_open(struct app *app, enum prompt_kind kind);
+bool app_picking(const struct app *app);
+void app_pick_draw(const struct app *app, const struct area *body);
+enum action app_pick_key(struct app *app, uint32_t key);        /* what was picked, or NONE */
+/* Copies the address of the place, or the line under the cursor, as it is on the screen. */
+void app_copy(struct app *app, bool line);
 
 /* app_wait.c: the wait function of app->nowait. Draws, takes keys, and gives up at Esc, q
  * and signals. */

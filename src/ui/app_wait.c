@@ -28,7 +28,7 @@ static bool in_prompt_later(const struct app *app)
 {
     for (int i = 0; i < app->n_queue; i++) {
         enum action action = app->queue[i].kind == EVENT_KEY
-                                 ? key_action(app->view, app->queue[i].key) : ACT_NONE;
+                                 ? key_action(app->ui.keys, app->view, app->queue[i].key) : ACT_NONE;
 
         if (action == ACT_GOTO || action == ACT_SEARCH)
             return true;

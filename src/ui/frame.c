@@ -301,17 +301,18 @@ static void draw_place(const struct frame *f, const struct area *line)
 }
 
 /* Columns of one hint with the blanks after it. */
-static int hint_width(const struct key_row *row)
+static int hint_width(const struct ui *ui, const struct key_row *row)
 {
     char key[16];
 
-    key_first(row, key, sizeof key);
+    key_first(ui->keys, row, key, sizeof key);
     return (int)(strlen(key) + 1 + strlen(row->hint)) + 2;
 }
 
 /* The most important hints that fit, in the order of the key table: draws them (line NULL:
  * does not), and returns the action of the one at column `at`. */
-static enum action hints(enum view_id view, const struct area *line, int w, int at)
+static enum action hints(const struct ui *ui, enum view_id view, const struct area *line, int w,
+                         int at)
 {
     const struct key_row *row[32];
     const struct key_row *before = NULL;
@@ -320,8 +321,8 @@ static enum action hints(enum view_id view, const struct area *line, int w, int 
     size_t fit = 0;
     int x = 1;
 
-    for (int used = 0; fit < n && used + hint_width(row[fit]) - 2 < w; fit++)
-        used += hint_width(row[fit]);
+    for (int used = 0; fit < n && used + hint_width(ui, row[fit]) - 2 < w; fit++)
+        used += hint_width(ui, row[fit]);
     for (size_t k = 0; k < fit; k++) {
         const struct key_row *next = NULL;
         char key[16];
@@ -332,12 +333,12 @@ static enum action hints(enum view_id view, const struct area *line, int w, int 
         if (!next)
             break;
         if (line) {
-            key_first(next, key, sizeof key);
+            key_first(ui->keys, next, key, sizeof key);
             draw_text(line, 0, draw_text(line, 0, x, ROLE_KEY, key) + 1, ROLE_HINT, next->hint);
         }
-        if (at >= x && at < x + hint_width(next) - 2)
+        if (at >= x && at < x + hint_width(ui, next) - 2)
             hit = next->action;
-        x += hint_width(next);
+        x += hint_width(ui, next);
         before = next;
     }
     return hit;
@@ -363,7 +364,7 @@ static void draw_last(const struct frame *f, const struct area *line)
     else if (f->picking)
         draw_pick(f, line);
     else
-        hints(f->view, line, line->w, -1);
+        hints(f->ui, f->view, line, line->w, -1);
 }
 
 void frame_draw(const struct frame *f, const struct area *screen)
@@ -405,5 +406,5 @@ enum action frame_hint_at(const struct frame *f, const struct area *screen, int 
 {
     bool shown = rows_of(screen->h).hints && f->prompt->kind == PROMPT_CLOSED && !*f->message;
 
-    return shown && y == screen->h - 1 ? hints(f->view, NULL, screen->w, x) : ACT_NONE;
+    return shown && y == screen->h - 1 ? hints(f->ui, f->view, NULL, screen->w, x) : ACT_NONE;
 }

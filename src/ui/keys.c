@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "ui/glyph.h"
 
 #define NOT_HELP (IN_ALL & ~IN(VIEW_HELP))
@@ -22,7 +23,7 @@ static const struct key_row table[] = {
     { IN(VIEW_MAP), "f", ACT_COLOURING, "colour by", 50,
       "Colour by class, fragmentation, references, order, content, file system" },
     { IN(VIEW_MAP), "v", ACT_STYLE, "style", 30, "Half blocks, full blocks or letters" },
-    { IN(VIEW_MAP), "y", ACT_CURVE, NULL, 0, "Rows or Hilbert curve" },
+    { IN(VIEW_MAP), "o", ACT_CURVE, NULL, 0, "Rows or Hilbert curve" },
     { IN(VIEW_MAP), "/", ACT_SEARCH, "find", 36,
       "Next cell with a class: letter or name; !: a problem" },
     { IN(VIEW_MAP), "Tab", ACT_PANE, NULL, 0, "To the other map" },
@@ -113,7 +114,17 @@ static const struct key_row table[] = {
     /* frame */
     { NOT_HELP, "Backspace Ctrl-H", ACT_BACK, "back", 80, "Back to the place before" },
     { NOT_HELP, ">", ACT_FORWARD, NULL, 0, "Forward again, after going back" },
-    { NOT_HELP, "g :", ACT_GOTO, "go to", 75,
+    { NOT_HELP, ":", ACT_COMMANDS, NULL, 0,
+      "All commands of this view: type a part of one, Enter carries it out" },
+    { NOT_HELP, ".", ACT_TOUR_NEXT, NULL, 0, "Next step of the tour (--tour)" },
+    { NOT_HELP, ",", ACT_TOUR_BACK, NULL, 0, "Step of the tour before this" },
+    { NOT_HELP, "m", ACT_MARK, NULL, 0, "Keep this place as a bookmark, with a note" },
+    { NOT_HELP, "'", ACT_MARKS, NULL, 0, "Bookmarks: Enter goes there, Del removes" },
+    { NOT_HELP, "S", ACT_EXPORT, NULL, 0,
+      "Save this screen as text, in a new file qcheck-view-N.txt" },
+    { NOT_HELP, "y", ACT_COPY_PLACE, NULL, 0, "Copy the address of this place (OSC 52)" },
+    { NOT_HELP, "Y", ACT_COPY_LINE, NULL, 0, "Copy the line under the cursor" },
+    { NOT_HELP, "g", ACT_GOTO, "go to", 75,
       "Go to an address: 0x1c0000, 28c, guest 1G, L1[3], L2[3][77], snap 2, rb 5, "
       "header" },
     { NOT_HELP, "n", ACT_NEXT_PROBLEM, "problem", 78, "To the next problem" },
@@ -152,7 +163,7 @@ static const struct key_row table[] = {
     { NOT_HELP, "{ BackTab", ACT_PREV_VIEW, NULL, 0, "Previous view" },
     { IN_ALL, "Esc", ACT_STOP, NULL, 0, "Stop the scan and keep what it has found" },
     { IN_ALL, "R", ACT_RESCAN, NULL, 0, "Scan again, after Esc or when the file has changed" },
-    { IN_ALL, "m", ACT_MOUSE, NULL, 0,
+    { IN_ALL, "M", ACT_MOUSE, NULL, 0,
       "Mouse on or off (off: the terminal selects text)" },
     { IN_ALL, "T", ACT_THEME, NULL, 0,
       "Next theme, not in Hex: dark, light, mono, colour-blind safe" },
@@ -218,35 +229,166 @@ void key_shown(uint32_t code, char *out, size_t cap)
         snprintf(out, cap, "This");
 }
 
-enum action key_action(enum view_id view, uint32_t code)
+/* --- actions and keymaps --- */
+
+const char *action_id(enum action action)
+{
+    static const char *const ids[N_ACTIONS] = {
+        [ACT_QUIT] = "quit",
+        [ACT_BACK] = "back",
+        [ACT_FORWARD] = "forward",
+        [ACT_HELP] = "help",
+        [ACT_GOTO] = "go-to",
+        [ACT_SEARCH] = "search",
+        [ACT_SEARCH_AGAIN] = "search-again",
+        [ACT_NEXT_PROBLEM] = "next-problem",
+        [ACT_PREV_PROBLEM] = "prev-problem",
+        [ACT_STOP] = "stop",
+        [ACT_RESCAN] = "rescan",
+        [ACT_MOUSE] = "mouse",
+        [ACT_REDRAW] = "redraw",
+        [ACT_THEME] = "theme",
+        [ACT_VIEW_1] = "view-1",
+        [ACT_VIEW_2] = "view-2",
+        [ACT_VIEW_3] = "view-3",
+        [ACT_VIEW_4] = "view-4",
+        [ACT_VIEW_5] = "view-5",
+        [ACT_VIEW_6] = "view-6",
+        [ACT_VIEW_7] = "view-7",
+        [ACT_NEXT_VIEW] = "next-view",
+        [ACT_PREV_VIEW] = "prev-view",
+        [ACT_HEX_HERE] = "hex",
+        [ACT_REFERRERS] = "referrers",
+        [ACT_LAYER] = "layer",
+        [ACT_DEEP] = "deep-look",
+        [ACT_UP] = "up",
+        [ACT_DOWN] = "down",
+        [ACT_LEFT] = "left",
+        [ACT_RIGHT] = "right",
+        [ACT_PAGE_UP] = "page-up",
+        [ACT_PAGE_DOWN] = "page-down",
+        [ACT_HALF_UP] = "half-up",
+        [ACT_HALF_DOWN] = "half-down",
+        [ACT_TOP] = "top",
+        [ACT_BOTTOM] = "bottom",
+        [ACT_LINE_START] = "line-start",
+        [ACT_LINE_END] = "line-end",
+        [ACT_OPEN] = "open",
+        [ACT_PANE] = "other-pane",
+        [ACT_PARENT] = "parent",
+        [ACT_HIDE_UNUSED] = "hide-unused",
+        [ACT_NUMBERS] = "numbers",
+        [ACT_PREV_TABLE] = "prev-table",
+        [ACT_NEXT_TABLE] = "next-table",
+        [ACT_NEXT_TOPIC] = "next-topic",
+        [ACT_NEXT_ENTRY] = "next-entry",
+        [ACT_PREV_ENTRY] = "prev-entry",
+        [ACT_DECOMPRESS] = "decompress",
+        [ACT_ZOOM_IN] = "zoom-in",
+        [ACT_ZOOM_OUT] = "zoom-out",
+        [ACT_ZOOM_ALL] = "zoom-all",
+        [ACT_ZOOM_ONE] = "zoom-one",
+        [ACT_STYLE] = "style",
+        [ACT_CURVE] = "curve",
+        [ACT_SPACE] = "file-or-guest",
+        [ACT_COLOURING] = "colour-by",
+        [ACT_LEGEND] = "legend",
+        [ACT_FILTER] = "filter",
+        [ACT_FILTER_NONE] = "filter-none",
+        [ACT_SORT] = "sort",
+        [ACT_GROUP] = "group",
+        [ACT_TOUR_NEXT] = "tour-next",
+        [ACT_TOUR_BACK] = "tour-back",
+        [ACT_MARK] = "bookmark",
+        [ACT_MARKS] = "bookmarks",
+        [ACT_EXPORT] = "save-view",
+        [ACT_COPY_PLACE] = "copy-place",
+        [ACT_COPY_LINE] = "copy-line",
+        [ACT_COMMANDS] = "commands",
+    };
+
+    return ids[action];
+}
+
+bool action_by_id(const char *id, enum action *out)
+{
+    for (int a = 0; a < N_ACTIONS; a++) {
+        if (action_id((enum action)a) && strcmp(action_id((enum action)a), id) == 0) {
+            *out = (enum action)a;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *key_row_keys(const struct keymap *map, const struct key_row *row)
+{
+    return map && map->keys[row->action] ? map->keys[row->action] : row->keys;
+}
+
+static bool among(const char *keys, uint32_t code)
+{
+    while (*keys) {
+        size_t len = strcspn(keys, " ");
+
+        if (len > 0 && key_code(keys, len) == code)
+            return true;
+        keys += len + (keys[len] == ' ');
+    }
+    return false;
+}
+
+enum action key_action(const struct keymap *map, enum view_id view, uint32_t code)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].views & IN(view) && among(key_row_keys(map, &table[i]), code))
+            return table[i].action;
+    return ACT_NONE;
+}
+
+/* Another action that a key means somewhere where it means this one; ACT_NONE: none. */
+static enum action clash(const struct keymap *map, const struct key_row *row, uint32_t code)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        const char *p = table[i].keys;
+        const struct key_row *other = &table[i];
 
-        if (!(table[i].views & IN(view)))
-            continue;
-        while (*p) {
-            size_t len = strcspn(p, " ");
-
-            if (len > 0 && key_code(p, len) == code)
-                return table[i].action;
-            p += len + (p[len] == ' ');
-        }
+        if (other->action != row->action && (other->views & row->views) &&
+            among(key_row_keys(map, other), code))
+            return other->action;
     }
     return ACT_NONE;
 }
 
-void key_first(const struct key_row *row, char *out, size_t cap)
+bool keymap_check(const struct keymap *map, struct error *err)
 {
-    size_t len = strcspn(row->keys, " ");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *p = map->keys[table[i].action];
+
+        while (p && *p) {
+            size_t len = strcspn(p, " ");
+            enum action other = len ? clash(map, &table[i], key_code(p, len)) : ACT_NONE;
+
+            if (other != ACT_NONE)
+                return err_set(err, ERR_FORMAT, "%.*s means both %s and %s", (int)len, p,
+                               action_id(table[i].action), action_id(other));
+            p += len + (p[len] == ' ');
+        }
+    }
+    return true;
+}
+
+void key_first(const struct keymap *map, const struct key_row *row, char *out, size_t cap)
+{
+    const char *keys = key_row_keys(map, row);
+    size_t len = strcspn(keys, " ");
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i].name) == len && memcmp(names[i].name, row->keys, len) == 0) {
+        if (strlen(names[i].name) == len && memcmp(names[i].name, keys, len) == 0) {
             snprintf(out, cap, "%s", names[i].shown);
             return;
         }
     }
-    snprintf(out, cap, "%.*s", (int)len, row->keys);
+    snprintf(out, cap, "%.*s", (int)len, keys);
 }
 
 static int by_priority_then_row(const struct key_row *a, const struct key_row *b)

@@ -32,6 +32,9 @@ enum action {
     ACT_VIEW_1, ACT_VIEW_2, ACT_VIEW_3, ACT_VIEW_4, ACT_VIEW_5, ACT_VIEW_6,
     ACT_VIEW_7, ACT_VIEW_8,
     ACT_NEXT_VIEW, ACT_PREV_VIEW, ACT_HEX_HERE, ACT_REFERRERS, ACT_LAYER, ACT_DEEP,
+    ACT_COPY_PLACE, ACT_COPY_LINE, ACT_COMMANDS,
+    ACT_MARK, ACT_MARKS, ACT_EXPORT,
+    ACT_TOUR_NEXT, ACT_TOUR_BACK,
     /* motion */
     ACT_UP, ACT_DOWN, ACT_LEFT, ACT_RIGHT, ACT_PAGE_UP, ACT_PAGE_DOWN, ACT_HALF_UP,
     ACT_HALF_DOWN, ACT_TOP, ACT_BOTTOM, ACT_LINE_START, ACT_LINE_END,
@@ -87,6 +90,21 @@ struct key_row {
     const char *help;       /* a sentence */
 };
 
+/* Stable name of an action, for the configuration: "go-to". NULL: it has no key. */
+const char *action_id(enum action action);
+bool action_by_id(const char *id, enum action *out);
+
+/* Keys that a person has given to actions instead of those of the table; NULL: those. */
+struct keymap { char *keys[N_ACTIONS]; };
+
+/* The keys of a row under a keymap (NULL: the table alone). */
+const char *key_row_keys(const struct keymap *map, const struct key_row *row);
+
+/* False where a key of the map means two actions in one view, or one and a key of the table
+ * that stayed: "F5 means rescan and deep-look in Map". */
+struct error;
+bool keymap_check(const struct keymap *map, struct error *err);
+
 /* Row number i; NULL past the last. Rows of one view stand before those of all views, and
  * the first row that matches decides. */
 const struct key_row *key_table(size_t i);
@@ -98,10 +116,10 @@ uint32_t key_code(const char *name, size_t len);
 void key_shown(uint32_t code, char *out, size_t cap);
 
 /* What `code` means in a view; ACT_NONE for nothing. */
-enum action key_action(enum view_id view, uint32_t code);
+enum action key_action(const struct keymap *map, enum view_id view, uint32_t code);
 
 /* Name for people of the first key of a row, as the hint line shows it ("Enter", "g"). */
-void key_first(const struct key_row *row, char *out, size_t cap);
+void key_first(const struct keymap *map, const struct key_row *row, char *out, size_t cap);
 
 /* Rows with a hint that count in this view, best priority first; returns how many (at
  * most `max`). */

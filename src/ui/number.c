@@ -15,6 +15,13 @@ const char *number_style_name(enum number_style s)
     return name[s];
 }
 
+const char *number_style_id(enum number_style s)
+{
+    static const char *const id[N_NUMBER_STYLES] = { "hex", "decimal", "size" };
+
+    return id[s];
+}
+
 void number_put(enum number_style s, uint64_t bytes, uint64_t base, struct buf *out)
 {
     char a[TEXT_NUM];

@@ -11,6 +11,7 @@
 enum number_style { NUMBER_HEX, NUMBER_DEC, NUMBER_SIZE, N_NUMBER_STYLES };
 
 const char *number_style_name(enum number_style s);
+const char *number_style_id(enum number_style s);       /* stable: "hex", "decimal", "size" */
 
 /* An offset or length in bytes. As a size it is exact all the same: "1.5 GiB+4.8 MiB" is
  * `base` and what goes beyond it (base 0: the size alone). */

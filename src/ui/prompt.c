@@ -187,18 +187,34 @@ enum prompt_answer prompt_key(struct prompt *p, uint32_t key)
     return PROMPT_GOES_ON;
 }
 
+/* What stands before the text. */
+static void label_of(const struct prompt *p, char *out, size_t cap)
+{
+    static const char *const labels[N_PROMPT_KINDS] = {
+        [PROMPT_CLOSED] = "", [PROMPT_GOTO] = " go to: ", [PROMPT_SEARCH] = " search: ",
+        [PROMPT_COMMAND] = " command: ", [PROMPT_NOTE] = " note: ",
+        [PROMPT_BOOKMARK] = " bookmark: ",
+    };
+
+    if (p->kind == PROMPT_EDIT)
+        snprintf(out, cap, " %s = ", p->label);
+    else
+        snprintf(out, cap, "%s", labels[p->kind]);
+}
+
 void prompt_draw(const struct prompt *p, const struct area *line)
 {
-    char label[sizeof p->label + 8];
+    char label[sizeof p->label + 16];
     char head[sizeof p->text];
-    int x = line->w >= 24 &&
-            snprintf(label, sizeof label, p->kind == PROMPT_EDIT ? " %s = " : "%s",
-                     p->kind == PROMPT_EDIT ? p->label
-                     : p->kind == PROMPT_GOTO ? " go to: " : " search: ") > 0 ? draw_text(line, 0, 0, ROLE_PROMPT, label) : 0;
-    struct area field = area_part(line, 0, x, 1, -1);
+    int x = 0;
+    struct area field;
     int cursor;
     int shift;
 
+    label_of(p, label, sizeof label);
+    if (line->w >= 24)
+        x = draw_text(line, 0, 0, ROLE_PROMPT, label);
+    field = area_part(line, 0, x, 1, -1);
     memcpy(head, p->text, p->at);
     head[p->at] = '\0';
     cursor = text_columns(line, head);

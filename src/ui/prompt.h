@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* A line the person types in the last row: the go-to prompt and the search prompt. */
+/* A line the person types in the last row: to go to, to search for, a command, a note, a bookmark. */
 #ifndef QCHECK_UI_PROMPT_H
 #define QCHECK_UI_PROMPT_H
 
@@ -10,7 +10,10 @@
 
 #include "ui/grid.h"
 
-enum prompt_kind { PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH, PROMPT_EDIT, N_PROMPT_KINDS };
+enum prompt_kind {
+    PROMPT_CLOSED, PROMPT_GOTO, PROMPT_SEARCH, PROMPT_EDIT, PROMPT_COMMAND, PROMPT_NOTE,
+    PROMPT_BOOKMARK, N_PROMPT_KINDS
+};
 
 #define PROMPT_HISTORY 16       /* entries kept of each kind */
 

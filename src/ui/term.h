@@ -44,6 +44,8 @@ struct term_ops {
     void (*repaint)(struct terminal *t);        /* the next present() draws every cell */
     void (*set_theme)(struct terminal *t, enum theme_id theme);
     void (*set_mouse)(struct terminal *t, bool on);
+    /* Hands text to the clipboard of the person's terminal (OSC 52), where it has that. */
+    void (*copy)(struct terminal *t, const char *text);
     int64_t (*now_ms)(struct terminal *t);      /* monotonic */
     void (*close)(struct terminal *t);          /* restores the terminal and frees */
 };
@@ -58,8 +60,8 @@ struct terminal {
  * with a message when TERM is unknown or cannot place the cursor. Installs handlers for
  * SIGWINCH, SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGQUIT and, to give the terminal back,
  * SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT; close() puts the old ones back. One at a
- * time. */
-bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
-               struct error *err);
+ * time. `colours` is borrowed until close. */
+bool term_open(bool ascii, bool mono, enum theme_id theme, const struct theme_colours *colours,
+               struct terminal **out, struct error *err);
 
 #endif

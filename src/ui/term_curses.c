@@ -35,6 +35,7 @@ struct curses_term {
     SCREEN *screen;
     FILE *in;                       /* standard input, or the terminal itself */
     enum theme_id theme;
+    const struct theme_colours *colours;
     bool mouse;
     struct cell *drawn;             /* cells on the screen; NULL: draw everything */
     int rows, cols;                 /* of `drawn` */
@@ -84,6 +85,12 @@ static enum depth depth_of_terminal(bool mono)
 
 /* --- drawing --- */
 
+/* Without colours, and in the theme without, a person's own mean nothing. */
+static enum depth colour_depth(const struct curses_term *t)
+{
+    return t->theme == THEME_MONO ? DEPTH_MONO : t->base.depth;
+}
+
 static void put_cell(struct curses_term *t, int y, int x, const struct cell *c)
 {
     wchar_t text[3] = { (wchar_t)c->ch, (wchar_t)c->mark, 0 };
@@ -92,10 +99,13 @@ static void put_cell(struct curses_term *t, int y, int x, const struct cell *c)
     cchar_t out;
 
     s.attr |= c->attr;
+    theme_colours_apply(t->colours, colour_depth(t), c->role, &s.fg);
     if (c->shade & 15)
         s.fg = theme_fill(t->theme, t->base.depth, c->role, c->shade & 15);
     if (c->back != NO_BACK)
         s.bg = theme_fill(t->theme, t->base.depth, c->back, c->shade >> 4);
+    if (c->back != NO_BACK && !(c->shade >> 4))
+        theme_colours_apply(t->colours, colour_depth(t), c->back, &s.bg);
     pair = t->base.depth == DEPTH_MONO ? 0 : pair_of(t, s.fg, s.bg);
     if (setcchar(&out, text, curses_attr(s.attr), (short)pair, &pair) != ERR)
         mvadd_wch(y, x, &out);
@@ -345,12 +355,35 @@ static void term_close(struct terminal *base)
     free_term(t);
 }
 
+static void term_copy(struct terminal *base, const char *text)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)text;
+    size_t left = strlen(text);
+
+    (void)base;
+    fputs("\033]52;c;", stdout);
+    for (; left > 0; left -= left < 3 ? left : 3, p += 3) {
+        uint32_t v = (uint32_t)p[0] << 16 | (left > 1 ? (uint32_t)p[1] << 8 : 0) |
+                     (left > 2 ? p[2] : 0);
+
+        putchar(digits[v >> 18]);
+        putchar(digits[v >> 12 & 63]);
+        putchar(left > 1 ? digits[v >> 6 & 63] : '=');
+        putchar(left > 2 ? digits[v & 63] : '=');
+    }
+    fputs("\033\\", stdout);
+    fflush(stdout);
+}
+
 static const struct term_ops curses_ops = {
     .size = term_size,
     .next = term_next,
     .present = term_present,
     .repaint = term_repaint,
     .set_theme = term_set_theme,
+    .copy = term_copy,
     .set_mouse = term_set_mouse,
     .now_ms = term_now,
     .close = term_close,
@@ -411,8 +444,8 @@ static FILE *open_keys(void)
     return f ? f : isatty(STDIN_FILENO) ? stdin : NULL;
 }
 
-bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out,
-               struct error *err)
+bool term_open(bool ascii, bool mono, enum theme_id theme, const struct theme_colours *colours,
+               struct terminal **out, struct error *err)
 {
     struct curses_term *t;
     const char *name = getenv("TERM");
@@ -424,6 +457,7 @@ bool term_open(bool ascii, bool mono, enum theme_id theme, struct terminal **out
     t = calloc(1, sizeof *t);
     if (!t)
         return err_set(err, ERR_NOMEM, "out of memory");
+    t->colours = colours;
     t->in = open_keys();
     if (!t->in) {
         free_term(t);

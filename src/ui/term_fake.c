@@ -15,6 +15,7 @@
 
 struct fake {
     struct terminal base;
+    char copied[1024];              /* what was copied last */
     struct fake_options opt;
     const char *at;                 /* next word of the script */
     char text[256];                 /* of a type: word */
@@ -100,6 +101,9 @@ static bool play(struct fake *t, const char *word, const int *wake, int n_wake,
     } else if ((arg = argument(word, "shot"))) {
         t->opt.shot(t->opt.arg, arg, &t->last);
         return false;
+    } else if ((arg = argument(word, "copied"))) {
+        t->opt.copied(t->opt.arg, arg, t->copied);
+        return false;
     } else if ((arg = argument(word, "time"))) {
         t->now += atoi(arg);
         return false;
@@ -165,6 +169,11 @@ static void fake_nothing(struct terminal *t)
     (void)t;
 }
 
+static void fake_copy(struct terminal *base, const char *text)
+{
+    snprintf(self(base)->copied, sizeof self(base)->copied, "%s", text);
+}
+
 static void fake_set_theme(struct terminal *t, enum theme_id theme)
 {
     (void)t;
@@ -194,6 +203,7 @@ static const struct term_ops fake_ops = {
     .present = fake_present,
     .repaint = fake_nothing,
     .set_theme = fake_set_theme,
+    .copy = fake_copy,
     .set_mouse = fake_set_mouse,
     .now_ms = fake_now,
     .close = fake_close,

@@ -13,6 +13,7 @@
  *   time:MS                    the clock moves on
  *   signal:N                   as if signal N had come
  *   shot:NAME                  hands the screen to the callback
+ *   copied:NAME                hands what was copied last to the callback
  *
  * After the last word the terminal is gone, as on a hang-up. */
 #ifndef QCHECK_UI_TERM_FAKE_H
@@ -28,6 +29,7 @@ struct fake_options {
     bool ascii;
     const char *script;                                 /* borrowed */
     void (*shot)(void *arg, const char *name, const struct grid *g);
+    void (*copied)(void *arg, const char *name, const char *text);  /* may be NULL */
     void *arg;
 };
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
+
 /* One role in one theme. fg and bg are of the 16 colours, NONE the terminal's own; rgb,
  * where it is not NONE, replaces fg on terminals with 256 colours or more. */
 #define NONE (-1)
@@ -81,7 +83,9 @@ static const struct role_row *row_of(unsigned role)
 
 const char *role_name(unsigned role, char out[32])
 {
-    if (role >= ROLE_RAMP)
+    if (role >= ROLE_LOOK)
+        snprintf(out, 32, "look%u", role - ROLE_LOOK);
+    else if (role >= ROLE_RAMP)
         snprintf(out, 32, "ramp%u", role - ROLE_RAMP);
     else if (role >= ROLE_GUEST)
         snprintf(out, 32, "guest:%s", guest_class_info(role - ROLE_GUEST)->id);
@@ -194,6 +198,93 @@ struct style theme_style(enum theme_id theme, enum depth depth, unsigned role)
         s.attr = look.attr;
     }
     return s;
+}
+
+/* --- a person's own colours --- */
+
+static const char *const colour_names[16] = {
+    "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
+    "grey", "bright-red", "bright-green", "bright-yellow", "bright-blue", "bright-magenta",
+    "bright-cyan", "bright-white",
+};
+
+void theme_colours_init(struct theme_colours *c)
+{
+    for (int i = 0; i < N_ROLES; i++)
+        c->fg[i] = COLOUR_UNSET;
+}
+
+static bool role_by_name(const char *name, unsigned *out)
+{
+    for (unsigned role = 0; role < N_ROLES; role++) {
+        char shown[32];
+        const char *tail;
+
+        role_name(role, shown);
+        tail = strchr(shown, ':');
+        if (strcmp(shown, name) == 0 || (tail && strcmp(tail + 1, name) == 0)) {
+            *out = role;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool colour_by_name(const char *name, int *out)
+{
+    unsigned rgb;
+    char end;
+
+    if (name[0] == '#' && strlen(name) == 7 && sscanf(name + 1, "%6x%c", &rgb, &end) == 1) {
+        *out = COLOUR_RGB | (int)rgb;
+        return true;
+    }
+    for (int i = 0; i < 16; i++) {
+        if (strcmp(colour_names[i], name) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool theme_colours_set(struct theme_colours *c, const char *role, const char *colour,
+                       struct error *err)
+{
+    unsigned which;
+    int value;
+
+    if (!role_by_name(role, &which))
+        return err_set(err, ERR_FORMAT, "nothing on the screen has this name");
+    if (!colour_by_name(colour, &value))
+        return err_set(err, ERR_FORMAT, "there is no colour of this name; #rrggbb is one as well");
+    c->fg[which] = value;
+    return true;
+}
+
+/* The nearest of the 16 colours as terminals usually show them. */
+static int nearest_16(int rgb)
+{
+    int r = rgb >> 16 & 255, g = rgb >> 8 & 255, b = rgb & 255;
+    int most = r > g ? r : g;
+    int bits;
+
+    most = most > b ? most : b;
+    bits = (r * 2 > most) | (g * 2 > most) << 1 | (b * 2 > most) << 2;
+    return most < 40 ? 0 : most < 100 && bits == 7 ? 8 : bits | (most > 200) << 3;
+}
+
+void theme_colours_apply(const struct theme_colours *c, enum depth depth, unsigned role,
+                         int *colour)
+{
+    unsigned ignored = 0;
+    int fg = role < N_ROLES ? c->fg[role] : COLOUR_UNSET;
+
+    if (fg == COLOUR_UNSET || depth == DEPTH_MONO)
+        return;
+    if (fg & COLOUR_RGB)
+        fg = depth >= DEPTH_256 ? colour_of_rgb(depth, (uint32_t)fg & 0xffffff) : nearest_16(fg);
+    *colour = depth == DEPTH_8 ? of_eight(fg, &ignored) : fg;
 }
 
 int theme_fill(enum theme_id theme, enum depth depth, unsigned role, unsigned shade)

@@ -82,6 +82,20 @@ static inline bool depth_has_shades(enum depth d)
  * DEPTH_8 bright colours become bold. */
 struct style theme_style(enum theme_id theme, enum depth depth, unsigned role);
 
+/* Colours that a person has given to roles: of the 16 (0 to 15), COLOUR_RGB | 0xrrggbb, or
+ * COLOUR_UNSET. Where there are fewer colours the nearest one is taken; without colours they
+ * mean nothing. */
+#define COLOUR_UNSET (-2)
+struct theme_colours { int fg[N_ROLES]; };
+void theme_colours_init(struct theme_colours *c);
+/* "leaked" or "class:leaked", "corruption", "key" ...; "bright-red", "#ff8800". */
+struct error;
+bool theme_colours_set(struct theme_colours *c, const char *role, const char *colour,
+                       struct error *err);
+/* *colour becomes what was given to the role, if anything. */
+void theme_colours_apply(const struct theme_colours *c, enum depth depth, unsigned role,
+                         int *colour);
+
 /* The colour a role gives to a filled half cell, for use as a background, or as the
  * foreground of such a cell. `shade` counts for paints, where there are shades. */
 int theme_fill(enum theme_id theme, enum depth depth, unsigned role, unsigned shade);

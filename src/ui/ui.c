@@ -76,7 +76,7 @@ bool ui_run(const struct image *img, const struct ui_options *opt, struct ui_end
     bool ok;
 
     *end = (struct ui_end){ 0, false };
-    if (!term_open(opt->ascii, opt->mono, opt->theme, &term, err))
+    if (!term_open(opt->ascii, opt->mono, opt->theme, opt->colours, &term, err))
         return false;
     if (opt->sandbox)
         sandbox_enter(NULL);

@@ -11,6 +11,9 @@
 #include "disk/disk.h"
 #include "qcow2/image.h"
 #include "qcow2/place.h"
+#include "ui/keeper.h"
+#include "ui/keys.h"
+#include "ui/number.h"
 #include "ui/theme.h"
 #include "volumes/volumes.h"
 
@@ -30,6 +33,13 @@ struct ui_options {
     struct image_options image; /* with which it was opened */
     struct source *plan;        /* a plan to begin with; NULL: none */
     const struct scribe *scribe;    /* writes plans that are saved; NULL: nobody does */
+    const struct keymap *keys;  /* a person's own; NULL: none */
+    const struct theme_colours *colours;
+    enum number_style numbers;  /* that views begin with */
+    struct keeper *keeper;      /* writes what a person keeps; NULL: nothing does */
+    const char *bookmarks;      /* those there are, as text; NULL: none */
+    bool tour;                  /* guide through the image when the scan has ended */
+    const char *lesson;         /* ... what is to be learnt from it; NULL: nobody says */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

@@ -49,6 +49,7 @@
 #include "scan/scan.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
+#include "ui/number.h"
 #include "ui/tenants.h"
 
 #define NO_PROBLEM SIZE_MAX
@@ -82,6 +83,8 @@ struct ui {
     size_t cause;                           /* while a view is shown: the cause that this
                                                is about, a number of insight->list from 1;
                                                else 0 */
+    const struct keymap *keys;              /* a person's own; NULL: none */
+    enum number_style numbers;              /* that views begin with */
     const char *search;                     /* last search text, "" at first */
     bool ascii;                             /* no block characters */
     bool colour;                            /* false: mono; glyphs must tell everything */

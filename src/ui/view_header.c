@@ -83,6 +83,7 @@ static bool header_create(const struct ui *ui, void **state)
         free(v);
         return false;
     }
+    v->numbers = ui->numbers;
     list_fit(&v->list, v->n, 1);
     v->list.at = v->n > 1;
     *state = v;

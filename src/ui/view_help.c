@@ -43,15 +43,16 @@ static void help_show(void *state, const struct ui *ui, const struct place *plac
 }
 
 /* Does this row count in that view: is one of its keys not overruled there? */
-static bool counts(const struct key_row *row, enum view_id view)
+static bool counts(const struct ui *ui, const struct key_row *row)
 {
-    const char *p = row->keys;
+    const enum view_id view = ui->front;
+    const char *p = key_row_keys(ui->keys, row);
 
     while (row->views & IN(view) && *p) {
         size_t len = strcspn(p, " ");
         uint32_t code = key_code(p, len);
 
-        if (code && key_action(view, code) == row->action)
+        if (code && key_action(ui->keys, view, code) == row->action)
             return true;
         p += len + (p[len] == ' ');
     }
@@ -72,9 +73,10 @@ static int draw_keys(const struct ui *ui, const struct area *a, int skip)
             bool special =
                 (row->views & (IN_ALL & ~IN(VIEW_HELP))) != (IN_ALL & ~IN(VIEW_HELP));
 
-            if (!counts(row, ui->front) || special != own)
+            if (!counts(ui, row) || special != own)
                 continue;
-            draw_cut(a, line - skip, 2, keys_w - 1, ROLE_KEY, row->keys);
+            draw_cut(a, line - skip, 2, keys_w - 1, ROLE_KEY,
+                     key_row_keys(ui->keys, row));
             line += draw_wrapped(a, line - skip, 2 + keys_w, a->w - keys_w - 3, ROLE_TEXT,
                                  row->help, 0);
         }

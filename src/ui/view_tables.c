@@ -24,6 +24,7 @@ static bool tables_create(const struct ui *ui, void **state)
         return false;
     }
     v->img = ui->img;
+    v->numbers = ui->numbers;
     v->table = (struct table){ .kind = TABLE_L1 };
     table_resolve(ui->img, &v->table);
     list_fit(&v->list, v->table.n, 1);

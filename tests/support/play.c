@@ -89,6 +89,13 @@ static void take_shot(void *arg, const char *name, const struct grid *g)
     grid_dump(g, s->play->roles, s->out);
 }
 
+static void take_copy(void *arg, const char *name, const char *text)
+{
+    const struct shots *s = arg;
+
+    buf_printf(s->out, "== %s\n%s\n", name, text);
+}
+
 static int play_chain(struct source *src, const char *path, const struct play *p, struct buf *out)
 {
     struct chain chain = CHAIN_INIT;
@@ -99,8 +106,9 @@ static int play_chain(struct source *src, const char *path, const struct play *p
                                  .ascii = p->ascii,
                                  .script = p->script,
                                  .shot = take_shot,
+                                 .copied = take_copy,
                                  .arg = &shots };
-    struct ui_options opt = { .start = p->start, .disk = { .chain = &chain }, .threads = 1, .theme = p->theme };
+    struct ui_options opt = { .start = p->start, .tour = p->tour, .disk = { .chain = &chain }, .threads = 1, .theme = p->theme };
     struct terminal *term = term_fake_open(&fake);
     struct image *img;
     struct error err = { .text = "" };

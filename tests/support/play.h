@@ -17,6 +17,7 @@ struct play {
     bool ascii;
     bool roles;                 /* screens with roles */
     bool backing;               /* play_sample: open the files that the image names */
+    bool tour;                  /* as ui_options.tour */
     bool files;                 /* with the process that reads file systems */
     const char *start;          /* as ui_options.start */
     struct gate *gate;          /* opened by "shot:open-gate"; NULL: none */

@@ -656,11 +656,43 @@ static void every_cause_is_silent_on_what_only_looks_like_it(void **state)
     }
 }
 
+static void holes_name_their_guest_range(void **state)
+{
+    const struct insight_options opt = { .name = "x" };
+    struct image *img = three_holes();
+    struct scan_result *scan;
+    struct insight *x;
+    const struct cause *c = NULL;
+    unsigned ranges = 0;
+
+    (void)state;
+    if (!img)
+        skip();
+    assert_true(scan_run(img, &(struct scan_options){ .threads = 1 }, NULL, &scan, NULL));
+    assert_true(insight_find(scan, &opt, &x, NULL));
+    for (size_t i = 0; i < x->n; i++)
+        if (x->list[i].kind == CAUSE_OF_HOST_HOLES)
+            c = &x->list[i];
+    assert_non_null(c);
+    for (size_t i = 0; i < c->n_evidence; i++) {
+        if (c->evidence[i].place.kind != PLACE_GUEST)
+            continue;
+        ranges++;
+        assert_int_equal(c->evidence[i].place.guest_off, 0);
+        assert_non_null(strstr(c->evidence[i].text, "up to 0x3000"));
+    }
+    assert_int_equal(ranges, 1);
+    insight_free(x);
+    scan_free(scan);
+    end(img);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cause_is_told_of_the_image_that_shows_it),
         cmocka_unit_test(every_cause_is_silent_on_what_only_looks_like_it),
+        cmocka_unit_test(holes_name_their_guest_range),
     };
 
     _Static_assert(sizeof examples / sizeof examples[0] == N_CAUSES, "one row for each");

@@ -3,6 +3,8 @@
 /* Space: holes under what is mapped, clusters without an owner, bytes after the image. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
 #include "insight/cause_work.h"
 
@@ -12,9 +14,15 @@
 
 /* --- holes of the host file under mapped data --- */
 
+#define RUNS_MAX 4096           /* of holes, whose guest ranges are looked for */
+
+struct hole_run { uint64_t first, n; };         /* clusters */
+
 struct holes {
     uint64_t data, holes;       /* clusters: mapped, and of them without a byte on the host */
     uint64_t first, first_n;    /* the longest run */
+    struct hole_run *run;       /* RUNS_MAX, rising; NULL: no memory */
+    size_t n_run;
 };
 
 static void look_for_holes(struct work *w, struct holes *h)
@@ -37,6 +45,8 @@ static void look_for_holes(struct work *w, struct holes *h)
             hole = u64_min(start / cs, end);        /* whole clusters before the data */
             if (hole > at) {
                 h->holes += hole - at;
+                if (h->run && h->n_run < RUNS_MAX)
+                    h->run[h->n_run++] = (struct hole_run){ at, hole - at };
                 if (hole - at > h->first_n) {
                     h->first = at;
                     h->first_n = hole - at;
@@ -47,32 +57,100 @@ static void look_for_holes(struct work *w, struct holes *h)
     }
 }
 
-static void host_holes(struct work *w)
+static bool in_hole(const struct holes *h, uint64_t cluster)
 {
-    struct source_info info = source_get_info(w->img->src);
-    struct holes h = { 0 };
+    size_t low = 0, high = h->n_run;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (h->run[mid].first + h->run[mid].n <= cluster)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < h->n_run && cluster >= h->run[low].first;
+}
+
+/* Guest bytes [off, end) read as zeros because of a hole. */
+struct guest_hole { uint64_t off, end; };
+
+static void tell_guest_hole(struct work *w, struct cause *c, const struct guest_hole *g)
+{
+    struct place place = { .kind = PLACE_GUEST, .file_off = NO_ADDRESS, .guest_off = g->off };
+    char n[TEXT_NUM];
+
+    if (g->end > g->off)
+        cause_evidence(c, &place, "%s of the guest disk, up to 0x%llx, read as zeros",
+                       text_size(n, g->end - g->off), (unsigned long long)g->end);
+    (void)w;
+}
+
+/* The guest ranges of the active layer that the holes are under, as far as may be read. */
+static void name_guest_holes(struct work *w, struct cause *c, const struct holes *h)
+{
+    const struct geometry *geo = w->geo;
+    struct guest_hole g = { 0, 0 };
+
+    for (size_t i = 0; i < w->scan->n_l2 && work_reads(w, geo->cluster_size); i++) {
+        const struct l2_table *t = &w->scan->l2[i];
+
+        if (t->layer != LAYER_ACTIVE || !source_read(w->img->src, t->off, w->scratch,
+                                                     (size_t)geo->cluster_size, NULL))
+            continue;
+        for (uint64_t j = 0; j < geo->l2_entries; j++) {
+            uint64_t off = geo_guest_off(geo, t->l1_index, j);
+            struct l2_entry e;
+
+            l2_decode(geo, w->scratch + j * geo->l2_entry_size, &e);
+            if (e.type != L2_NORMAL || !in_hole(h, geo_cluster_of(geo, e.host_off)))
+                continue;
+            if (off != g.end) {
+                tell_guest_hole(w, c, &g);
+                g.off = off;
+            }
+            g.end = off + geo->cluster_size;
+        }
+    }
+    tell_guest_hole(w, c, &g);
+}
+
+static void tell_of_holes(struct work *w, const struct holes *h)
+{
     struct place place;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
+    c = cause_add(w, CAUSE_OF_HOST_HOLES, CONFIDENCE_POSSIBLE);
+    place = work_cluster_place(w, h->first);
+    cause_evidence(c, &place, "%llu clusters without a byte on the host",
+                   (unsigned long long)h->first_n);
+    if (c && !w->geo->data_file)
+        name_guest_holes(w, c, h);
+    cause_text(w, c, "%s of the %s that the tables map are holes in the host file and read as "
+               "zeros: zeros of the guest in a sparse copy, preallocation, or data that a copy "
+               "or a crash has lost.", text_size(a, h->holes * w->geo->cluster_size),
+               text_size(b, h->data * w->geo->cluster_size));
+    cause_step(w, c, "If the guest misses data there, compare with an older copy: qcheck %s, "
+               "Enter on a guest range of the evidence: the place line names the file",
+               buf_str(&w->name));
+}
+
+static void host_holes(struct work *w)
+{
+    struct source_info info = source_get_info(w->img->src);
+    struct holes h = { 0 };
+
     /* A file without holes has none to look for. */
     if (info.allocated >= info.size || info.kind != SOURCE_FILE)
         return;
+    h.run = malloc(RUNS_MAX * sizeof *h.run);
     look_for_holes(w, &h);
     /* Preallocated: most was never written. */
-    if (!h.holes || h.holes * 2 > h.data ||
-        h.holes * w->geo->cluster_size > info.size - info.allocated)
-        return;
-    c = cause_add(w, CAUSE_OF_HOST_HOLES, CONFIDENCE_POSSIBLE);
-    place = work_cluster_place(w, h.first);
-    cause_evidence(c, &place, "%llu clusters without a byte on the host",
-                   (unsigned long long)h.first_n);
-    cause_text(w, c, "%s of the %s that the tables map are holes in the host file and read as "
-               "zeros: zeros of the guest in a sparse copy, preallocation, or data that a copy "
-               "or a crash has lost.", text_size(a, h.holes * w->geo->cluster_size),
-               text_size(b, h.data * w->geo->cluster_size));
-    cause_step(w, c, "If the guest misses data there, compare with an older copy: qcheck %s, "
-               "Enter on the evidence, then 'r' names the guest ranges", buf_str(&w->name));
+    if (h.holes && h.holes * 2 <= h.data &&
+        h.holes * w->geo->cluster_size <= info.size - info.allocated)
+        tell_of_holes(w, &h);
+    free(h.run);
 }
 
 /* --- what has no owner --- */

@@ -19,7 +19,7 @@
 
 struct keeper { int fd; };
 
-enum kept { KEPT_VIEW, KEPT_BOOKMARKS };
+enum keeper_task { KEPT_VIEW, KEPT_BOOKMARKS };
 
 struct keeper_order { uint32_t what, len; };                    /* followed by the text */
 struct keeper_answer { int32_t error; char name[64]; };         /* errno; 0: done */
@@ -182,7 +182,7 @@ void keeper_end(struct keeper *k)
 
 /* --- asking it --- */
 
-static bool ask(struct keeper *k, enum kept what, const char *text, size_t len,
+static bool ask(struct keeper *k, enum keeper_task what, const char *text, size_t len,
                 struct keeper_answer *answer, struct error *err)
 {
     struct keeper_order order = { (uint32_t)what, (uint32_t)len };

@@ -26,7 +26,7 @@
 #define NO_DATA_MAX     6
 #define NOT_ZERO        10      /* not zeros past the end of a file, each part */
 #define NOT_ZERO_MAX    60
-#define OTHER_DENSE     5       /* a file goes on as something else */
+#define OTHER_DENSE     8       /* a file goes on as something else */
 #define OTHER_TEXT      1
 #define OTHER_KIND_MAX  30
 #define NO_START        6       /* what begins as a file is in the middle of one */
@@ -37,6 +37,7 @@
 #define LEFT_OUT_OLD    4       /* ... without one */
 #define JUMP_NEVER      1000    /* where all that is pinned rises */
 #define JUMP            14
+#define JUMP_LOOSE      6       /* ... where clusters are compressed */
 #define INFINITE        (1 << 28)
 
 #define CELLS_MAX       ((size_t)192 << 20)     /* of the table, a byte each */
@@ -318,7 +319,7 @@ static bool list_pins(struct order_walk *w)
         last = at + 1;
     }
     /* A stray pin does not make a guest's order of one that rises. */
-    w->jump = !w->o->loose && falling * 50 <= rising ? JUMP_NEVER : JUMP;
+    w->jump = w->o->loose ? JUMP_LOOSE : falling * 50 <= rising ? JUMP_NEVER : JUMP;
     return true;
 }
 
@@ -619,6 +620,17 @@ static int by_length(const void *a, const void *b)
     return p > q ? -1 : p < q ? 1 : x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* What a step of the walk costs, that of two runs the one which lies on the way is taken. */
+static int step_cost(const struct order_walk *w, const size_t *path, size_t from, size_t to)
+{
+    size_t a = w->at[from] ? w->at[from] : path[from], b = w->at[to] ? w->at[to] : path[to];
+    size_t far = a < b ? b - a : a - b;
+
+    if (!a || !b)
+        return JUMP;
+    return (b <= a ? JUMP : far > 1 ? GAP : 0) + (int)(far / 16 > 24 ? 24 : far / 16);
+}
+
 /* Gives runs the places of the walk, the best first; those whose place is taken wait for the
  * next walk. Returns how many items got one. */
 static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_run *run)
@@ -637,6 +649,12 @@ static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_
         } else {
             run[n++] = (struct item_run){ i, 1, cost };
         }
+    }
+    for (size_t k = 0; k < n; k++) {
+        size_t end = run[k].first + run[k].n;
+
+        run[k].cost += run[k].first ? step_cost(w, path, run[k].first - 1, run[k].first) : 0;
+        run[k].cost += end < w->n_items ? step_cost(w, path, end - 1, end) : 0;
     }
     if (n)
         qsort(run, n, sizeof *run, by_length);

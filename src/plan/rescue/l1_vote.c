@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "plan/rescue/align.h"
 #include "plan/rescue/salvage.h"
 
 /* A cluster that a table maps. */
@@ -17,6 +18,12 @@ struct voting {
     struct orphans cands;           /* what the tables map, as candidates */
     struct mapped *from;            /* owned: by candidate */
     size_t from_cap;
+    struct print *print;            /* owned: by candidate */
+    struct rescue_guest *g;         /* owned: all of it is lost */
+    struct rescue_asking *asking;   /* owned */
+    size_t n_tables;
+    int64_t *index;                 /* of each table; the caller's */
+    bool *pinned;                   /* owned: of each table */
 };
 
 static bool add_mapped(struct voting *v, const struct l2_entry *e, size_t table, size_t entry,
@@ -99,8 +106,7 @@ static void count_votes(struct ballot *b, size_t n, int64_t *index)
     }
 }
 
-static bool collect_votes(struct voting *v, struct rescue_guest *g, int64_t *index,
-                          struct error *err)
+static bool collect_votes(struct voting *v, struct error *err)
 {
     uint64_t per = v->s->t->img->geo.l2_entries;
     struct ballot *b = calloc(v->cands.n + 1, sizeof *b);
@@ -110,54 +116,109 @@ static bool collect_votes(struct voting *v, struct rescue_guest *g, int64_t *ind
     if (!b)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < v->cands.n; i++)
-        if (rescue_pinned(g, i, &pin) && pin.sure >= SURE_LIKELY
-            && pin.guest_cl % per == v->from[i].entry)
+        if (v->index[v->from[i].table] < 0 && rescue_pinned(v->g, i, &pin)
+            && pin.sure >= SURE_LIKELY && pin.guest_cl % per == v->from[i].entry)
             b[n++] = (struct ballot){ v->from[i].table, (int64_t)(pin.guest_cl / per) };
-    count_votes(b, n, index);
+    count_votes(b, n, v->index);
     free(b);
     return true;
 }
 
-static bool ask(struct voting *v, struct rescue_guest *g, struct orphan_reader *r,
-                struct error *err)
+/* A table of which the place is known says where all its clusters belong. */
+static bool pin_tables(struct voting *v)
 {
-    struct rescue_asking *a = NULL;
-    uint8_t *bytes = malloc(rescue_cluster(g));
-    _Atomic bool *cancel = v->s->t->opt.progress ? &v->s->t->opt.progress->cancel : NULL;
-    bool news, ok = bytes && rescue_ask_begin(g, RESCUE_WITNESSES, &a, err);
+    uint64_t per = v->s->t->img->geo.l2_entries;
+    bool news = false;
 
-    if (!bytes)
-        err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; ok && i < v->cands.n && !salvage_stopped(v->s->t); i++)
-        if (orphan_read(r, i, bytes, NULL))
-            ok = rescue_ask_look(a, i, bytes, err);
-    ok = ok && rescue_ask_reason(a, cancel, &news, err);
-    rescue_ask_end(a);
+    for (size_t i = 0; i < v->cands.n; i++) {
+        uint32_t t = v->from[i].table;
+
+        if (v->index[t] >= 0 && !v->pinned[t])
+            news |= rescue_pin(v->g, i, (uint64_t)v->index[t] * per + v->from[i].entry,
+                               SURE_LIKELY, "an L2 table whose place is known");
+    }
+    for (size_t t = 0; t < v->n_tables; t++)
+        v->pinned[t] |= v->index[t] >= 0;
+    return news;
+}
+
+static bool look_at_all(struct voting *v, struct orphan_reader *r, struct error *err)
+{
+    uint32_t len = rescue_cluster(v->g);
+    uint8_t *bytes = malloc(len);
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < v->cands.n && !salvage_stopped(v->s->t); i++) {
+        if (!orphan_read(r, i, bytes, NULL))
+            continue;
+        print_take(&v->print[i], bytes, len);
+        ok = rescue_ask_look(v->asking, i, bytes, err);
+    }
     free(bytes);
     return ok;
 }
 
+#define VOTES_MAX 8
+
+/* What one table lets the witnesses read may tell them where others belong. */
+static bool vote(struct voting *v, struct orphan_reader *r, struct error *err)
+{
+    _Atomic bool *cancel = v->s->t->opt.progress ? &v->s->t->opt.progress->cancel : NULL;
+    bool news, more = true;
+
+    if (!rescue_ask_begin(v->g, RESCUE_WITNESSES, &v->asking, err) || !look_at_all(v, r, err))
+        return false;
+    for (int i = 0; i < VOTES_MAX && more; i++) {
+        if (!rescue_ask_reason(v->asking, cancel, &news, err) || !collect_votes(v, err))
+            return false;
+        more = pin_tables(v);
+    }
+    return true;
+}
+
+/* The others go where what they map fits best. */
+static bool fit_rest(struct voting *v, bool *fitted, struct error *err)
+{
+    struct align_block *b = calloc(v->cands.n + 1, sizeof *b);
+    bool ok = b || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < v->cands.n; i++)
+        b[i] = (struct align_block){ v->from[i].table, v->from[i].entry };
+    for (size_t t = 0; t < v->n_tables; t++)
+        fitted[t] = v->index[t] < 0;
+    ok = ok && align_blocks(v->g, v->print, b, v->cands.n, v->n_tables,
+                            v->s->t->img->geo.l2_entries, v->index, err);
+    free(b);
+    return ok;
+}
+
 bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t guest_size,
-             int64_t *index, struct error *err)
+             int64_t *index, bool *fitted, struct error *err)
 {
     const struct image *img = s->t->img;
-    struct voting v = { .s = s };
+    struct voting v = { .s = s, .n_tables = n, .index = index };
     struct orphan_reader reader = { 0 };
     const struct rescue_store store = { &reader, orphan_read, NULL };
-    struct rescue_guest *g = NULL;
     uint8_t *bytes = malloc((size_t)img->geo.cluster_size);
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
 
     for (size_t i = 0; ok && i < n; i++)
         ok = add_table(&v, table_off[i], i, bytes, err);
+    v.print = calloc(v.cands.n + 1, sizeof *v.print);
+    v.pinned = calloc(n + 1, sizeof *v.pinned);
+    if (ok && (!v.print || !v.pinned))
+        ok = err_set(err, ERR_NOMEM, "out of memory");
     ok = ok && orphan_reader_init(&reader, img, v.cands.list, err)
-        && rescue_new(&store, guest_size, (uint32_t)img->geo.cluster_size, v.cands.n, &g, err)
-        && (rescue_lose(g, 0, rescue_clusters(g)) || err_set(err, ERR_NOMEM, "out of memory"))
-        && ask(&v, g, &reader, err) && collect_votes(&v, g, index, err);
-    rescue_free(g);
+        && rescue_new(&store, guest_size, (uint32_t)img->geo.cluster_size, v.cands.n, &v.g, err)
+        && (rescue_lose(v.g, 0, rescue_clusters(v.g)) || err_set(err, ERR_NOMEM, "out of memory"))
+        && vote(&v, &reader, err) && fit_rest(&v, fitted, err);
+    rescue_ask_end(v.asking);
+    rescue_free(v.g);
     orphan_reader_free(&reader);
     orphans_free(&v.cands);
     free(v.from);
+    free(v.print);
+    free(v.pinned);
     free(bytes);
     return ok;
 }

@@ -97,10 +97,10 @@ bool orphan_reader_init(struct orphan_reader *r, const struct image *img,
 void orphan_reader_free(struct orphan_reader *r);
 bool orphan_read(void *ctx, size_t i, uint8_t *dst, struct error *err);
 
-/* Finds out to which L1 index each of n tables belongs, by what the clusters that they map say
- * of their own place: `index` gets it where that is known. */
+/* Finds out to which L1 index each of n tables belongs (-1: not known), by what the clusters
+ * that they map say of their own place. fitted[]: only by how well they fit there. */
 bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t guest_size,
-             int64_t *index, struct error *err);
+             int64_t *index, bool *fitted, struct error *err);
 
 /* Where the guest's clusters of an intact image are. */
 struct guest_reader;

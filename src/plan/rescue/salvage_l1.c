@@ -18,7 +18,7 @@
 
 #define TABLES_MAX 65536
 
-enum how { BY_ORDER, BY_SNAPSHOT, BY_ADDRESS };
+enum how { BY_ORDER, BY_SNAPSHOT, BY_ADDRESS, BY_FIT };
 
 /* An L2 table without an owner. */
 struct lone {
@@ -250,23 +250,24 @@ static bool place_by_address(struct l1_work *w, struct error *err)
     const struct geometry *geo = &w->s->t->img->geo;
     uint64_t *off = calloc(w->n_lone + 1, sizeof *off), size = geo->size;
     int64_t *index = calloc(w->n_lone + 1, sizeof *index);
-    bool ok = off && index;
+    bool *fitted = calloc(w->n_lone + 1, sizeof *fitted), ok = off && index && fitted;
 
     if (!ok)
         err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; ok && i < w->n_lone; i++) {
         off[i] = w->lone[i].off;
-        index[i] = -1;
+        index[i] = w->lone[i].index;
     }
     if (w->s->size_unknown && !u64_mul(w->n_lone * 4 + 4, geo->l2_span, &size))
         size = INT64_MAX;
-    ok = ok && l1_vote(w->s, off, w->n_lone, u64_min(size, INT64_MAX), index, err);
+    ok = ok && l1_vote(w->s, off, w->n_lone, u64_min(size, INT64_MAX), index, fitted, err);
     for (size_t i = 0; ok && i < w->n_lone; i++)
         if (index[i] >= 0 && w->lone[i].index < 0) {
             w->lone[i].index = index[i];
-            w->lone[i].how = BY_ADDRESS;
+            w->lone[i].how = fitted[i] ? BY_FIT : BY_ADDRESS;
         }
     free(off);
+    free(fitted);
     free(index);
     return ok;
 }
@@ -423,7 +424,7 @@ static bool write_table(struct l1_work *w, struct patches *out, struct error *er
 
 static void describe(const struct l1_work *w, struct buf *title, struct buf *why)
 {
-    size_t by[3] = { 0 }, n = 0;
+    size_t by[BY_FIT + 1] = { 0 }, n = 0;
     uint64_t entries = 0;
     char a[TEXT_NUM], b[TEXT_NUM];
 
@@ -440,10 +441,14 @@ static void describe(const struct l1_work *w, struct buf *title, struct buf *why
                   "known");
     if (by[BY_SNAPSHOT])
         buf_printf(why, " for %s from a snapshot that maps the same clusters (likely)%s",
-                   text_group(a, by[BY_SNAPSHOT]), by[BY_ADDRESS] || by[BY_ORDER] ? "," : "");
+                   text_group(a, by[BY_SNAPSHOT]),
+                   by[BY_ADDRESS] || by[BY_FIT] || by[BY_ORDER] ? "," : "");
     if (by[BY_ADDRESS])
         buf_printf(why, " for %s from blocks that bear their own address (likely)%s",
-                   text_group(a, by[BY_ADDRESS]), by[BY_ORDER] ? "," : "");
+                   text_group(a, by[BY_ADDRESS]), by[BY_FIT] || by[BY_ORDER] ? "," : "");
+    if (by[BY_FIT])
+        buf_printf(why, " for %s from what is free and what files are there (possible)%s",
+                   text_group(a, by[BY_FIT]), by[BY_ORDER] ? "," : "");
     if (by[BY_ORDER] && w->n == 1)
         buf_puts(why, ", as the L1 table has one entry (likely)");
     else if (by[BY_ORDER])

@@ -92,6 +92,32 @@ for image in zlib extended v2; do
     rescued $image.qcow2 header+l1+reftable
 done
 
+# With its L2 tables gone as well, a file system says where its clusters belong.
+if command -v mke2fs >/dev/null; then
+    mkdir files
+    /usr/bin/python3 - <<'END'
+import random
+rnd = random.Random(5)
+for i in range(40):
+    n = int(2 ** rnd.uniform(8, 20))
+    data = rnd.randbytes(n) if i % 2 else b"".join(b"line %d of file %d\n" % (k, i)
+                                                  for k in range(n // 20))
+    open("files/f%02d" % i, "wb").write(data)
+END
+    truncate -s 23M part
+    mke2fs -q -F -t ext4 -d files part
+    dd if=part of=disk.raw bs=1M seek=1 conv=notrunc status=none
+    for bits in 12 16; do
+        qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
+        for damage in l2 half; do
+            rescued "e$bits.qcow2" $damage
+        done
+    done
+    qemu-img convert -c -O qcow2 disk.raw ec.qcow2
+    rescued ec.qcow2 l2
+    "$QCHECK" plan rescue old.qcow2 | grep -q '(certain)' || fail "no placement is certain"
+fi
+
 # Nothing is done to an image that lacks nothing.
 "$QCHECK" plan rescue c16.qcow2 | grep -q 'nothing to do' || fail "a sound image is changed"
 # Something that is no image stays what it is.

@@ -9,6 +9,7 @@
 
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
+#include "cmd/watch.h"
 #include "plan/planner.h"
 #include "plan/rescue/shape.h"
 #include "report/plan_report.h"
@@ -65,10 +66,10 @@ static bool open_files(const struct settings *s, struct donors *f)
 
 /* A rescue works on what is no image any more; everything else on one. */
 static bool open_trial(const struct settings *s, struct source *src, struct plan *plan,
-                       struct trial **t, struct error *err)
+                       struct scan_progress *progress, struct trial **t, struct error *err)
 {
     const struct trial_options how = {
-        .image = s->image,
+        .image = s->image, .progress = progress,
         .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
     };
     struct planner_options opt;
@@ -80,8 +81,8 @@ static bool open_trial(const struct settings *s, struct source *src, struct plan
 
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
 static bool make_plan(const struct settings *s, const struct donors *files,
-                      struct source *src, struct plan *plan, struct trial **t,
-                      struct error *err)
+                      struct source *src, struct plan *plan, struct scan_progress *progress,
+                      struct trial **t, struct error *err)
 {
     struct planner_options opt = {
         .accept_loss = s->accept_loss,
@@ -91,7 +92,7 @@ static bool make_plan(const struct settings *s, const struct donors *files,
         .deep = s->deep,
     };
 
-    if (!open_trial(s, src, plan, t, err))
+    if (!open_trial(s, src, plan, progress, t, err))
         return false;
     for (size_t i = 0; plan_goal_at(i); i++)
         if (asked_for(s, plan_goal_at(i)->name, &opt)
@@ -99,6 +100,37 @@ static bool make_plan(const struct settings *s, const struct donors *files,
             return false;
     planner_note_outcome(plan, *t);
     return plan_fingerprint(plan, src, err);
+}
+
+/* All of it, as work to be watched. */
+struct plan_making {
+    const struct settings *s;
+    const struct donors *files;
+    struct source *src;
+    struct plan *plan;
+    struct trial *t;
+    struct scan_progress progress;
+};
+
+static bool make(void *arg, struct task_run *run, struct error *err)
+{
+    struct plan_making *m = arg;
+
+    (void)run;
+    return make_plan(m->s, m->files, m->src, m->plan, &m->progress, &m->t, err);
+}
+
+/* A signal ends a rescue early; what it has found by then is planned. Other goals are ended by
+ * it. */
+static bool make_watched(struct plan_making *m, struct error *err)
+{
+    struct watch w = { .phase = "planning", .done = &m->progress.overall, .total = 1000,
+                       .cancel = &m->progress.cancel };
+    struct planner_options opt;
+
+    if (!asked_for(m->s, "rescue", &opt))
+        return make(m, NULL, err);
+    return watch_run(m->s, &w, make, m, err);
 }
 
 static bool save_plan(const struct plan *plan, struct sink *sink, struct error *err)
@@ -117,9 +149,9 @@ static int make_and_tell(void *ctx, struct sink *sink)
 {
     const struct planning *p = ctx;
     struct source *src = NULL;
-    struct trial *t = NULL;
     struct plan plan = { 0 };
     struct donors files;
+    struct plan_making m = { .s = p->s, .files = &files, .plan = &plan };
     struct error err;
     int status = STATUS_FAILED;
 
@@ -129,7 +161,8 @@ static int make_and_tell(void *ctx, struct sink *sink)
         message_error(p->name, &err);
         goto out;
     }
-    if (!make_plan(p->s, &files, src, &plan, &t, &err)) {
+    m.src = src;
+    if (!make_watched(&m, &err)) {
         message_error(p->name, &err);
         goto out;
     }
@@ -138,11 +171,11 @@ static int make_and_tell(void *ctx, struct sink *sink)
         message_error(p->s->out_file, &err);
         goto out;
     }
-    plan_report(&plan, source_size(src), t, p->s->out_file, p->out);
+    plan_report(&plan, source_size(src), m.t, p->s->out_file, p->out);
     status = STATUS_CLEAN;
 out:
     plan_free(&plan);
-    trial_close(t);
+    trial_close(m.t);
     source_close(src);
     close_files(&files);
     return status;

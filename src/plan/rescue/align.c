@@ -562,6 +562,11 @@ static bool settle(struct order_walk *w, size_t item, size_t place, enum rescue_
     return rescue_pin(w->o->g, item, w->place[place].cl, sure, why);
 }
 
+static bool contradicts(const struct print *c, const struct place_print *p)
+{
+    return cost_of(c, p) - p->unknown * NOTHING_SAID > DOUBT;
+}
+
 /* Between two pins as many candidates as places, or as many as places that cannot be empty. */
 static bool settle_between(struct order_walk *w, size_t a, size_t b)
 {
@@ -581,7 +586,7 @@ static bool settle_between(struct order_walk *w, size_t a, size_t b)
         for (size_t p = from; p < to; p++) {
             if (!all && (w->place[p].skip <= DOUBT || w->place[p].taken))
                 continue;
-            if (w->place[p].taken || cost_of(&w->o->print[a + 1 + k], &w->place[p]) > DOUBT)
+            if (w->place[p].taken || contradicts(&w->o->print[a + 1 + k], &w->place[p]))
                 return false;
             if (pass)
                 news |= settle(w, a + 1 + k, p, SURE_LIKELY,

@@ -214,6 +214,8 @@ static bool tell_left(struct l2_work *w, struct error *err)
         n += w->cands.list[i].kind != ORPHAN_GONE;
     if (!n)
         return true;
+    if (w->s->stopped)
+        buf_puts(&text, "The search was stopped early. ");
     buf_printf(&text, "%s cluster%s that nobody owns and that hold%s something got no place: at",
                text_group(a, n), n == 1 ? "" : "s", n == 1 ? "s" : "");
     for (size_t i = 0; i < w->cands.n && shown < LEFT_SHOWN; i++)

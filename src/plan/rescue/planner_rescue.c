@@ -23,11 +23,20 @@ struct plan_step *salvage_step(struct salvage *s, struct error *err)
     return step;
 }
 
+void salvage_pause(struct salvage *s)
+{
+    if (!salvage_stopped(s->t))
+        return;
+    s->t->opt.progress->cancel = false;
+    s->stopped = true;
+}
+
 bool salvage_take(struct salvage *s, struct plan_step *step, struct buf *title,
                   struct buf *why, struct error *err)
 {
     bool ok = true;
 
+    salvage_pause(s);
     step->title = buf_take(title);
     if (why->len)
         step->why = buf_take(why);
@@ -53,8 +62,11 @@ bool planner_rescue(struct plan *plan, struct trial *t, const struct planner_opt
     struct salvage s = { .plan = plan, .t = t, .opt = opt };
     size_t before = plan->n;
 
-    return salvage_header(&s, err) && salvage_l1(&s, err) && salvage_size(&s, err)
-        && salvage_l2(&s, err)
-        && planner_run(plan, t, "refcounts", opt, err)
+    if (!salvage_header(&s, err) || !salvage_l1(&s, err) || !salvage_size(&s, err)
+        || (!s.stopped && !salvage_l2(&s, err)))
+        return false;
+    if (t->scan->partial)
+        return true;                    /* refcounts are not known */
+    return planner_run(plan, t, "refcounts", opt, err)
         && (plan->n == before || planner_run(plan, t, "copied", opt, err));
 }

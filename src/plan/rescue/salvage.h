@@ -62,7 +62,7 @@ struct salvage {
     struct trial *t;
     const struct planner_options *opt;
     bool size_unknown;                      /* the header does not say how large the disk is */
-    bool refcounts_before;                  /* refcounts were whole before the first step */
+    bool stopped;                           /* it was told to stop before all was looked at */
 };
 
 /* Was it told to stop? */
@@ -70,6 +70,9 @@ static inline bool salvage_stopped(const struct trial *t)
 {
     return t->opt.progress && t->opt.progress->cancel;
 }
+
+/* What was found before it was told to stop is written all the same, and that takes scans. */
+void salvage_pause(struct salvage *s);
 
 /* The parts, in the order in which they are taken; each adds its steps. */
 bool salvage_header(struct salvage *s, struct error *err);      /* salvage_header.c */

@@ -192,6 +192,8 @@ static bool look_at_all(struct l2_work *w, struct rescue_asking *a, struct error
             continue;
         print_take(&w->print[i], bytes, len);
         ok = rescue_ask_look(a, i, bytes, err);
+        if (w->s->t->opt.progress)
+            w->s->t->opt.progress->overall = (uint64_t)i * 1000 / w->cands.n;
     }
     free(bytes);
     return ok;
@@ -225,6 +227,7 @@ static bool place_candidates(struct l2_work *w, struct error *err)
         && reason(w, a, err);
 
     rescue_ask_end(a);
+    salvage_pause(w->s);
     return ok;
 }
 

@@ -58,7 +58,7 @@ static int by_candidate(const void *a, const void *b)
     return x->age > y->age ? -1 : x->age < y->age;
 }
 
-static bool same_bytes(struct rescue_guest *g, size_t a, size_t b)
+bool candidates_alike(struct rescue_guest *g, size_t a, size_t b)
 {
     uint32_t cluster = rescue_cluster(g);
     uint8_t *x = malloc(cluster), *y = malloc(cluster);
@@ -105,7 +105,7 @@ bool claims_settle(struct claims *c, struct rescue_guest *g, const char *why)
 
         for (end = i + 1; end < c->n && c->claim[end].guest_cl == c->claim[i].guest_cl; end++)
             if (sure == SURE_CERTAIN && c->claim[end].age == c->claim[i].age &&
-                !same_bytes(g, c->claim[i].cand, c->claim[end].cand))
+                !candidates_alike(g, c->claim[i].cand, c->claim[end].cand))
                 sure = SURE_LIKELY;
         news |= rescue_pin(g, c->claim[i].cand, c->claim[i].guest_cl, sure, why);
     }

@@ -33,6 +33,9 @@ bool claims_add(struct claims *c, const struct rescue_guest *g, size_t cand, uin
 bool claims_settle(struct claims *c, struct rescue_guest *g, const char *why);
 void claims_free(struct claims *c);
 
+/* Do two candidates hold the same bytes? */
+bool candidates_alike(struct rescue_guest *g, size_t a, size_t b);
+
 /* Where a file system of `fs_len` bytes begins: at a volume that is known, and just long enough;
  * else, with confidence LIKELY, at a usual place such that it ends where the disk ends. CERTAIN
  * when just one volume fits. False: nowhere. */

@@ -23,6 +23,7 @@ static void *begin(struct rescue_guest *g)
         return NULL;
     }
     w->node_guess = 16384;
+    w->pair[0] = w->pair[1] = UINT32_MAX;
     return w;
 }
 
@@ -80,7 +81,7 @@ static bool remember(struct btrfs_witness *w, size_t cand, size_t at, const uint
     }
     w->seen[w->n_seen++] = (struct btrfs_seen){
         le_load(p + 48, 8), le_load(p + 80, 8), (uint32_t)cand, (uint32_t)at,
-        (uint8_t)number, prove(w, p, len), 0
+        le_load(p + 88, 8) == BTRFS_SUMS && !p[100], (uint8_t)number, prove(w, p, len), 0
     };
     return true;
 }
@@ -184,32 +185,46 @@ static bool claim_supers(struct btrfs *fs, bool *news)
     return true;
 }
 
-/* A node longer than a cluster is proved with the candidates that follow it in the file, except
- * for clusters of zeros in its midst; those belong after it then. */
-static bool claim_tail(struct btrfs *fs, struct btrfs_seen *s, uint64_t guest_off)
+/* Clusters that a node reaches into after its first. */
+static unsigned pieces_after(const struct btrfs *fs, const struct btrfs_seen *s)
 {
-    uint32_t cluster = rescue_cluster(fs->g), node = fs->super.node;
-    uint32_t head = cluster - s->at;
-    uint64_t pieces = node > head ? div_up(node - head, cluster) : 0;
+    uint32_t head = rescue_cluster(fs->g) - s->at;
+
+    return fs->super.node > head
+        ? (unsigned)div_up(fs->super.node - head, rescue_cluster(fs->g)) : 0;
+}
+
+/* A node longer than a cluster is proved with the candidates that follow it in the file, except
+ * for clusters of zeros in its midst. */
+static void prove_long(struct btrfs *fs, struct btrfs_seen *s)
+{
+    unsigned pieces = pieces_after(fs, s);
     uint8_t bytes[NODE_MAX];
-    size_t cand = s->cand + (size_t)1;
 
     if (s->proved || !pieces || fs->super.csum_type)
-        return true;
+        return;
     for (unsigned zeros = 0; !s->proved && zeros < (pieces <= 7 ? 1u << pieces : 1); zeros++) {
         s->zeros = (uint8_t)zeros;
-        s->proved = btrfs_node_of_candidates(fs, s, bytes) && btrfs_node_proved(bytes, node);
+        s->proved = btrfs_node_of_candidates(fs, s, bytes) &&
+                    btrfs_node_proved(bytes, fs->super.node);
     }
     if (!s->proved)
         s->zeros = 0;
-    for (unsigned i = 0; s->proved && i < pieces; i++, head += cluster) {
-        if (i < 8 && s->zeros >> i & 1)
-            continue;
-        if (!claims_add(&fs->w->claims, fs->g, cand++, 0, guest_off + head, s->generation,
-                        fs->sure))
-            return false;
-    }
-    return true;
+}
+
+/* Then those belong after it. */
+static bool claim_node(struct btrfs *fs, const struct btrfs_seen *s, uint64_t guest_off,
+                       enum rescue_sure sure)
+{
+    uint32_t cluster = rescue_cluster(fs->g), head = cluster - s->at;
+    size_t cand = s->cand + (size_t)1;
+    bool ok = claims_add(&fs->w->claims, fs->g, s->cand, s->at, guest_off, s->generation, sure);
+
+    for (unsigned i = 0; ok && s->proved && i < pieces_after(fs, s); i++, head += cluster)
+        if (i >= 8 || !(s->zeros >> i & 1))
+            ok = claims_add(&fs->w->claims, fs->g, cand++, 0, guest_off + head, s->generation,
+                            sure);
+    return ok;
 }
 
 #define FIRST_CHUNKS_MAX (UINT64_C(16) << 20)
@@ -248,6 +263,33 @@ static unsigned lost_places(const struct btrfs *fs, const struct btrfs_seen *s,
     return m;
 }
 
+/* Of a node that has several places, are there as many candidates with it, all the same? Else
+ * nothing tells which belongs where. */
+static bool copies_alike(struct btrfs *fs, size_t i, unsigned n)
+{
+    struct btrfs_witness *w = fs->w;
+    const struct btrfs_seen *s = w->seen;
+    size_t first = i, end = i + 1;
+
+    while (first && s[first - 1].logical == s[i].logical &&
+           s[first - 1].generation == s[i].generation)
+        first--;
+    while (end < w->n_seen && s[end].logical == s[i].logical &&
+           s[end].generation == s[i].generation)
+        end++;
+    if (end - first < n)
+        return false;
+    for (size_t k = first + 1; k < end; k++) {
+        if (s[k].cand == s[first].cand || (w->pair[0] == s[first].cand && w->pair[1] == s[k].cand))
+            continue;
+        if (!candidates_alike(fs->g, s[first].cand, s[k].cand))
+            return false;
+        w->pair[0] = s[first].cand;
+        w->pair[1] = s[k].cand;
+    }
+    return true;
+}
+
 /* Copies of a node in several candidates go to the places of its copies, in the order of the
  * file. */
 static bool claim_nodes(struct btrfs *fs, bool *news)
@@ -264,14 +306,15 @@ static bool claim_nodes(struct btrfs *fs, bool *news)
 
         if (s->fsid != number || s->generation > fs->super.generation)
             continue;
+        prove_long(fs, s);
         n = lost_places(fs, s, place, &sure);
         if (!n)
             continue;
         copy = i && s[-1].logical == s->logical && s[-1].generation == s->generation &&
                s[-1].cand != s->cand ? copy + 1 : 0;
-        if (!claim_tail(fs, s, place[copy % n]) ||
-            !claims_add(&w->claims, fs->g, s->cand, s->at, place[copy % n], s->generation,
-                        sure))
+        if (n > 1 && sure == SURE_CERTAIN && !copies_alike(fs, i, n))
+            sure = SURE_LIKELY;
+        if (!claim_node(fs, s, place[copy % n], sure))
             return false;
     }
     *news |= claims_settle(&w->claims, fs->g, "the address that a btrfs node bears");
@@ -290,6 +333,8 @@ static bool tell_one(struct btrfs *fs, size_t number, bool *news, struct error *
     if (!ok)
         err_set(err, ERR_NOMEM, "out of memory");
     ok = ok && (!fs->n_chunks || btrfs_tell(fs, news, &whole, err));
+    if (ok && !fs->super.csum_type && !btrfs_old_sums(fs))
+        ok = err_set(err, ERR_NOMEM, "out of memory");
     if (ok && fs->n_sums > w->super[number].n_sums) {
         w->super[number].n_sums = fs->n_sums;
         ok = btrfs_match(fs, news, err);

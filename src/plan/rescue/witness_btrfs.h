@@ -19,12 +19,15 @@
 #define SUMS_MAX        (1u << 24)
 #define LEVELS_MAX      8u
 
+#define BTRFS_SUMS      7u              /* the tree of checksums */
+
 enum { CHUNK_DATA = 1, CHUNK_SYSTEM = 2, CHUNK_METADATA = 4 };
 
 /* A node that was seen in a candidate. */
 struct btrfs_seen {
     uint64_t logical, generation;
     uint32_t cand, at;
+    bool sums;                      /* a leaf of the tree of checksums */
     uint8_t fsid;                   /* number in btrfs_witness.fsid */
     bool proved;                    /* its checksum was right */
     uint8_t zeros;                  /* bit i: of the clusters after its first, i is of zeros and
@@ -38,7 +41,11 @@ struct btrfs_chunk {
     uint64_t stripe[STRIPES_MAX];   /* bytes of the device */
 };
 
-struct btrfs_sum { uint32_t crc, block; };      /* block: of the device, in sectors */
+/* The checksum of a sector. */
+struct btrfs_sum {
+    uint32_t crc, block;            /* block: of the device, in sectors */
+    uint32_t age;                   /* 0: of the tree in use; else of old nodes, 1 the newest */
+};
 
 struct btrfs_super {
     uint8_t fsid[16], node_fsid[16];
@@ -80,6 +87,7 @@ struct btrfs_witness {
     size_t n_supers;
     uint32_t node_guess;            /* size of the last node that was proved */
     uint8_t *cluster;               /* owned: a candidate */
+    uint32_t pair[2];               /* candidates that were compared last, and are alike */
     struct claims claims;
 };
 
@@ -126,6 +134,8 @@ bool btrfs_chunks_read(struct btrfs *fs);       /* false: none can be read */
 /* Reads the trees: gathers the sums of lost sectors, marks what is used and what is free, tells
  * extents of files. *whole: all of them could be read. */
 bool btrfs_tell(struct btrfs *fs, bool *news, bool *whole, struct error *err);
+/* Adds sums of sectors that have none, by old nodes that remain: data of deleted files. */
+bool btrfs_old_sums(struct btrfs *fs);
 /* The sum of a sector of the device; NULL: none is known. */
 const struct btrfs_sum *btrfs_sum_at(const struct btrfs *fs, uint64_t block);
 

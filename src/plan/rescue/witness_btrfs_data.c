@@ -13,7 +13,7 @@
 #include "plan/rescue/witness_btrfs.h"
 
 enum {
-    TREE_EXTENTS = 2, TREE_FILES = 5, TREE_SUMS = 7, FIRST_SUBVOLUME = 256,
+    TREE_EXTENTS = 2, TREE_FILES = 5, FIRST_SUBVOLUME = 256,
     TYPE_INODE = 1, TYPE_FILE_EXTENT = 108, TYPE_SUM = 128, TYPE_ROOT = 132,
     TYPE_EXTENT = 168, TYPE_METADATA = 169,
 };
@@ -41,7 +41,7 @@ static void root_leaf(struct btrfs *fs, void *ctx, const uint8_t *leaf, bool gap
     (void)gap;
     for (uint32_t i = 0; btrfs_item(fs, leaf, i, &item); i++) {
         bool wanted = item.objectid == TREE_EXTENTS || item.objectid == TREE_FILES ||
-                      item.objectid == TREE_SUMS ||
+                      item.objectid == BTRFS_SUMS ||
                       (item.objectid >= FIRST_SUBVOLUME && item.objectid <= UINT64_MAX - 256);
 
         if (item.type != TYPE_ROOT || !wanted || item.len < ROOT_LEN ||
@@ -62,7 +62,7 @@ static const struct tree *tree_of(const struct gather *t, uint64_t id)
 
 /* --- checksums --- */
 
-static bool sum_keep(struct btrfs *fs, uint32_t crc, uint64_t device_off)
+static bool sum_keep(struct btrfs *fs, uint32_t crc, uint64_t device_off, uint32_t age)
 {
     if (fs->n_sums == fs->sums_cap) {
         size_t cap = fs->sums_cap ? fs->sums_cap * 2 : 4096;
@@ -73,35 +73,10 @@ static bool sum_keep(struct btrfs *fs, uint32_t crc, uint64_t device_off)
         fs->sum = more;
         fs->sums_cap = cap;
     }
-    fs->sum[fs->n_sums++] = (struct btrfs_sum){ crc, (uint32_t)(device_off / fs->super.sector) };
+    fs->sum[fs->n_sums++] = (struct btrfs_sum){
+        crc, (uint32_t)(device_off / fs->super.sector), age
+    };
     return true;
-}
-
-static void sum_leaf(struct btrfs *fs, void *ctx, const uint8_t *leaf, bool gap)
-{
-    struct gather *t = ctx;
-    struct btrfs_item item;
-
-    (void)gap;
-    for (uint32_t i = 0; btrfs_item(fs, leaf, i, &item); i++)
-        for (uint32_t k = 0; item.type == TYPE_SUM && k < item.len / 4; k++) {
-            uint64_t logical = item.offset + k * (uint64_t)fs->super.sector;
-            uint64_t place[STRIPES_MAX], left;
-            unsigned n = btrfs_places(fs, logical, place, &left);
-
-            for (unsigned s = 0; s < n && fs->n_sums < SUMS_MAX; s++)
-                if (place[s] / fs->super.sector <= UINT32_MAX &&
-                    rescue_lost(fs->g, (fs->start + place[s]) / rescue_cluster(fs->g)) &&
-                    !sum_keep(fs, (uint32_t)le_load(item.at + k * 4, 4), place[s]))
-                    t->starved = true;
-        }
-}
-
-static int by_block(const void *a, const void *b)
-{
-    const struct btrfs_sum *x = a, *y = b;
-
-    return x->block < y->block ? -1 : x->block > y->block;
 }
 
 const struct btrfs_sum *btrfs_sum_at(const struct btrfs *fs, uint64_t block)
@@ -119,6 +94,44 @@ const struct btrfs_sum *btrfs_sum_at(const struct btrfs *fs, uint64_t block)
     return lo < fs->n_sums && fs->sum[lo].block == block ? &fs->sum[lo] : NULL;
 }
 
+/* The sums of a leaf. */
+static bool sums_of(struct btrfs *fs, const uint8_t *leaf, uint32_t age)
+{
+    struct btrfs_item item;
+
+    for (uint32_t i = 0; btrfs_item(fs, leaf, i, &item); i++)
+        for (uint32_t k = 0; item.type == TYPE_SUM && k < item.len / 4; k++) {
+            uint64_t logical = item.offset + k * (uint64_t)fs->super.sector;
+            uint64_t place[STRIPES_MAX], left;
+            unsigned n = btrfs_places(fs, logical, place, &left);
+
+            for (unsigned s = 0; s < n && fs->n_sums < SUMS_MAX; s++)
+                if (place[s] / fs->super.sector <= UINT32_MAX &&
+                    rescue_lost(fs->g, (fs->start + place[s]) / rescue_cluster(fs->g)) &&
+                    !sum_keep(fs, (uint32_t)le_load(item.at + k * 4, 4), place[s], age))
+                    return false;
+        }
+    return true;
+}
+
+static void sum_leaf(struct btrfs *fs, void *ctx, const uint8_t *leaf, bool gap)
+{
+    struct gather *t = ctx;
+
+    (void)gap;
+    if (!sums_of(fs, leaf, 0))
+        t->starved = true;
+}
+
+static int by_block(const void *a, const void *b)
+{
+    const struct btrfs_sum *x = a, *y = b;
+
+    if (x->block != y->block)
+        return x->block < y->block ? -1 : 1;
+    return x->age < y->age ? -1 : x->age > y->age;
+}
+
 static void sums_settle(struct btrfs *fs)
 {
     size_t m = 0;
@@ -129,6 +142,38 @@ static void sums_settle(struct btrfs *fs)
         if (!m || fs->sum[m - 1].block != fs->sum[i].block)
             fs->sum[m++] = fs->sum[i];
     fs->n_sums = m;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct btrfs_seen *const *x = a, *const *y = b;
+
+    if ((*x)->generation != (*y)->generation)
+        return (*x)->generation > (*y)->generation ? -1 : 1;
+    return (*x)->logical < (*y)->logical ? -1 : (*x)->logical > (*y)->logical;
+}
+
+bool btrfs_old_sums(struct btrfs *fs)
+{
+    const struct btrfs_witness *w = fs->w;
+    const struct btrfs_seen **old = malloc((w->n_seen + 1) * sizeof *old);
+    uint8_t *node = malloc(fs->super.node);
+    bool ok = old && node;
+    size_t n = 0;
+
+    for (size_t i = 0; ok && i < w->n_seen; i++)
+        if (w->seen[i].sums && w->seen[i].proved &&
+            !memcmp(w->fsid[w->seen[i].fsid], fs->super.node_fsid, 16))
+            old[n++] = &w->seen[i];
+    if (n)
+        qsort(old, n, sizeof *old, newest_first);
+    for (size_t i = 0; ok && i < n; i++)
+        if (btrfs_node_of_candidates(fs, old[i], node))
+            ok = sums_of(fs, node, (uint32_t)(i + 1));
+    sums_settle(fs);
+    free(old);
+    free(node);
+    return ok;
 }
 
 /* --- use --- */
@@ -298,7 +343,7 @@ bool btrfs_tell(struct btrfs *fs, bool *news, bool *whole, struct error *err)
     free(zeros);
     t.whole &= btrfs_walk(fs, fs->super.root, fs->super.generation, fs->super.root_level,
                           root_leaf, &t);
-    tree = fs->super.csum_type ? NULL : tree_of(&t, TREE_SUMS);
+    tree = fs->super.csum_type ? NULL : tree_of(&t, BTRFS_SUMS);
     if (tree && !btrfs_walk(fs, tree->root, tree->generation, tree->level, sum_leaf, &t))
         t.whole = false;
     sums_settle(fs);

@@ -20,7 +20,7 @@
 struct match {
     uint64_t guest_cl;
     size_t cand;
-    uint32_t agree;             /* sectors other than zeros that agree */
+    uint32_t agree, agree_old;  /* sectors other than zeros that agree with sums, with old ones */
     bool whole;                 /* every sector has a sum that agrees */
     bool alone;                 /* the only place of this candidate, which is its only one */
 };
@@ -55,14 +55,14 @@ static bool fits(const struct matcher *m, uint64_t guest_cl, struct match *out)
         const struct btrfs_sum *sum = off < fs->start ? NULL
             : btrfs_sum_at(fs, (off - fs->start) / fs->super.sector);
 
-        if (!sum)
-            out->whole = false;
-        else if (sum->crc != m->crc[i])
+        if (sum && !sum->age && sum->crc != m->crc[i])
             return false;
-        else
-            out->agree += sum->crc != m->zero_crc;
+        if (!sum || sum->age)
+            out->whole = false;
+        if (sum && sum->crc == m->crc[i] && sum->crc != m->zero_crc)
+            *(sum->age ? &out->agree_old : &out->agree) += 1;
     }
-    return out->agree > 0;
+    return out->agree || out->agree_old;
 }
 
 static bool keep(struct matcher *m, const struct match *match)
@@ -152,7 +152,7 @@ static enum rescue_sure sure_of(const struct matcher *m, const struct match *mat
 {
     uint64_t chance = m->fs->n_sums * (uint64_t)m->n_sectors;
 
-    if (m->fs->sure < SURE_CERTAIN)
+    if (m->fs->sure < SURE_CERTAIN || !match->agree)
         return SURE_LIKELY;
     if (!match->whole && !match->alone)
         return SURE_LIKELY;

@@ -89,14 +89,19 @@ static void the_copy_of_the_first_records_is_told_from_them(void **state)
 static void expect_use(struct rescue_memory *m)
 {
     uint32_t grain = rescue_grain(m->g);
-    size_t used = 0, unknown = 0, n;
+    size_t used = 0, unknown = 0, zeros = 0, n;
 
     made_disk_expect_marks(m, 1);
     for (size_t off = MADE_START; off < m->size; off += grain)
-        if (rescue_use_at(m->g, off) >= USE_DATA)
+        if (rescue_use_at(m->g, off) >= USE_DATA) {
             used++;
-        else
+            zeros += !m->disk[off] && !memcmp(m->disk + off, m->disk + off + 1, grain - 1);
+        } else {
             unknown += rescue_use_at(m->g, off) == USE_UNKNOWN && m->disk[off];
+        }
+    /* Security descriptors and the bitmap are mostly zeros, and that is known. */
+    if (zeros * 50 > used)
+        fail_msg("of %zu grains in use %zu are zeros", used, zeros);
     if (used < 6000 || unknown * 100 > used)
         fail_msg("%zu grains in use, %zu more hold something", used, unknown);
     rescue_extents(m->g, &n);

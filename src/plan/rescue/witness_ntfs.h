@@ -15,7 +15,7 @@
 #define NTFS_RECORD_MAX     4096u       /* bytes */
 #define NTFS_RUNS_MAX       (1u << 22)
 
-enum { NTFS_MFT = 0, NTFS_MIRROR = 1, NTFS_LOG = 2, NTFS_ROOT = 5, NTFS_UPCASE = 10 };
+enum { NTFS_MFT = 0, NTFS_MIRROR = 1, NTFS_LOG = 2, NTFS_BITMAP = 6, NTFS_SECURE = 9, NTFS_UPCASE = 10 };
 
 enum ntfs_kind {
     NTFS_SEEN_RECORDS,          /* number: of the first of `count` records in a row */
@@ -49,6 +49,7 @@ struct ntfs {
     struct ntfs_runs mft;       /* owned: where the MFT lies */
     uint64_t mft_len;           /* bytes that hold records */
     struct ntfs_runs used;      /* owned: what is in use (vcn is 0) */
+    struct ntfs_runs bitmap;    /* owned: where the bitmap of clusters lies */
     bool whole;                 /* nothing was missing so far */
     bool starved, news;
 };

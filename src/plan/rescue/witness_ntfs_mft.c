@@ -12,6 +12,8 @@
 
 enum { ATTR_DATA = 0x80, ATTR_INDEX = 0xa0, ATTR_END = 0xffffffff };
 #define IN_USE 1u
+#define SECURITY_BLOCK (UINT64_C(256) << 10)
+#define MARK_STEP UINT64_C(512)
 /* Records that are never in use. */
 #define RESERVED_FIRST  16u
 #define RESERVED_END    24u
@@ -185,28 +187,58 @@ static void mark(struct ntfs *fs, uint64_t off, uint64_t len, enum rescue_use us
     }
 }
 
+/* Marks bytes [at, at + len) of an attribute in a run that holds bytes [from, to) of it, and lies
+ * at `off`. */
+static void mark_part(struct ntfs *fs, uint64_t off, uint64_t from, uint64_t to, uint64_t at,
+                      uint64_t len, enum rescue_use use)
+{
+    uint64_t a = u64_max(from, at), b = len > to || at > to - len ? to : at + len;
+
+    if (a < b)
+        mark(fs, off + (a - from), b - a, use);
+}
+
+/* Security descriptors are kept twice, in blocks in turn; those of the last pair are filled to
+ * the same point. */
+static void mark_security(struct ntfs *fs, uint64_t off, uint64_t from, uint64_t to,
+                          uint64_t have)
+{
+    uint64_t last = have / (2 * SECURITY_BLOCK) * (2 * SECURITY_BLOCK);
+    uint64_t filled = have - last > SECURITY_BLOCK ? have - last - SECURITY_BLOCK : have - last;
+
+    mark_part(fs, off, from, to, 0, last + filled, USE_DATA);
+    mark_part(fs, off, from, to, last + filled, SECURITY_BLOCK - filled, USE_FREE);
+    mark_part(fs, off, from, to, last + SECURITY_BLOCK, filled, USE_DATA);
+}
+
 /* One run of an attribute: of it `have` bytes hold something. */
 static void tell_run(struct ntfs *fs, uint64_t number, const struct ntfs_attr *attr,
                      struct ntfs_run run, uint64_t have)
 {
     uint64_t off = run.lcn * fs->boot.cluster, len = run.len * fs->boot.cluster;
-    uint64_t file_off = run.vcn * fs->boot.cluster, step = 0;
+    uint64_t file_off = run.vcn * fs->boot.cluster, end;
 
     if (file_off >= have)
         return;
     len = u64_min(len, round_up(have - file_off, fs->boot.cluster));
+    end = u64_min(file_off + len, have);
     run.len = len / fs->boot.cluster;
     run.vcn = 0;
     if (!run_add(&fs->used, run))
         fs->starved = true;
-    mark(fs, off, u64_min(len, have - file_off), USE_DATA);
-    if (number == NTFS_MFT || number == NTFS_MIRROR)
-        step = attr->type == ATTR_DATA ? fs->boot.record : 0;
+    mark(fs, off + (end - file_off), len - (end - file_off), USE_FREE);
+    if (number == NTFS_BITMAP && attr->type == ATTR_DATA)
+        return;                                     /* marked when all is known */
+    if (number == NTFS_SECURE && attr->type == ATTR_DATA)
+        mark_security(fs, off, file_off, end, have);
+    else
+        mark(fs, off, end - file_off, USE_DATA);
+    if ((number == NTFS_MFT || number == NTFS_MIRROR) && attr->type == ATTR_DATA)
+        for (uint64_t at = 0; at < end - file_off; at += fs->boot.record)
+            mark(fs, off + at, 4, USE_CONTENT);
     else if (attr->type == ATTR_DATA && !attr->named && !(attr->flags & NTFS_COMPRESSED))
         rescue_extent(fs->g, fs->start >> 9 << 32 ^ number, file_off, fs->start + off, len, have,
                       NULL);
-    for (uint64_t at = 0; step && at < u64_min(len, have - file_off); at += step)
-        mark(fs, off + at, 4, USE_CONTENT);
 }
 
 static void tell_attr(struct ntfs *fs, uint64_t number, const struct ntfs_attr *attr)
@@ -230,9 +262,14 @@ static void tell_record(struct ntfs *fs, uint64_t number, const uint8_t *record)
     struct ntfs_attr attr;
     size_t at = 0;
 
-    while (ntfs_attr_next(record, fs->boot.record, &at, &attr))
-        if (attr.pairs)
-            tell_attr(fs, base ? base : number, &attr);
+    while (ntfs_attr_next(record, fs->boot.record, &at, &attr)) {
+        if (!attr.pairs)
+            continue;
+        tell_attr(fs, base ? base : number, &attr);
+        if (number == NTFS_BITMAP && attr.type == ATTR_DATA && !attr.named &&
+            !ntfs_runs_add(fs, &attr, &fs->bitmap))
+            fs->starved = true;
+    }
 }
 
 static int by_place(const void *a, const void *b)
@@ -240,6 +277,25 @@ static int by_place(const void *a, const void *b)
     const struct ntfs_run *x = a, *y = b;
 
     return x->lcn < y->lcn ? -1 : x->lcn > y->lcn;
+}
+
+/* The bitmap has a bit for each cluster: what it holds is known. */
+static void mark_bitmap(struct ntfs *fs)
+{
+    uint64_t len = div_up(fs->clusters, 8), at = 0;
+    size_t i = 0;
+
+    while (at < len) {
+        uint64_t off = ntfs_runs_off(fs, &fs->bitmap, at), first = at * 8, n = 8 * MARK_STEP;
+
+        while (i < fs->used.n && fs->used.run[i].lcn + fs->used.run[i].len <= first)
+            i++;
+        if (off != UINT64_MAX)
+            mark(fs, off, u64_min(MARK_STEP, len - at),
+                 (i < fs->used.n && fs->used.run[i].lcn < first + n) || len - at <= MARK_STEP
+                 ? USE_CONTENT : USE_FREE);
+        at += MARK_STEP;
+    }
 }
 
 /* What no record claims is free. */
@@ -257,6 +313,7 @@ static void mark_free(struct ntfs *fs)
         if (i < fs->used.n)
             at = u64_max(at, next + fs->used.run[i].len * fs->boot.cluster);
     }
+    mark_bitmap(fs);
     mark(fs, end, fs->boot.sector, USE_CONTENT);        /* the copy of the boot sector */
 }
 
@@ -281,4 +338,5 @@ void ntfs_tell(struct ntfs *fs)
     if (fs->whole && fs->used.n < NTFS_RUNS_MAX)
         mark_free(fs);
     ntfs_runs_free(&fs->used);
+    ntfs_runs_free(&fs->bitmap);
 }

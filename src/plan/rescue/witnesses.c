@@ -10,6 +10,7 @@ const struct rescue_witness *const RESCUE_WITNESSES[] = {
     &witness_disk,
     &witness_btrfs,
     &witness_ext,
+    &witness_fat,
     &witness_ntfs,
     &witness_xfs,
     NULL,

@@ -30,7 +30,11 @@
 #define OTHER_DENSE     8       /* a file goes on as something else */
 #define OTHER_TEXT      1
 #define OTHER_KIND_MAX  30
-#define NO_START        6       /* what begins as a file is in the middle of one */
+#define NO_START        14      /* what begins as a file is in the middle of one */
+#define NO_MAGIC        14      /* a file of a type begins as none does */
+#define NO_TAIL         16      /* a file ends here, but its bytes go on */
+#define FILES_MAX       60
+#define TAIL_MIN        4       /* bytes of zeros that are worth a note */
 #define NOTHING_SAID    20      /* of the place */
 #define EMPTY_MAX       32      /* a place of data is left empty */
 #define GAP             6       /* places are skipped */
@@ -101,7 +105,6 @@ static void take_blocks(struct print *p, const uint8_t *bytes, size_t len)
         kind_of(b, look, &text, &dense);
         p->text |= (uint16_t)(text ? bit : 0);
         p->dense |= (uint16_t)(dense ? bit : 0);
-        p->magic |= (uint16_t)(begins_as_a_file(b) ? bit : 0);
         p->text_edge |= (uint16_t)(!empty_before && text != was_text ? bit : 0);
         p->dense_edge |= (uint16_t)(!empty_before && dense != was_dense ? bit : 0);
         empty_before = false;
@@ -110,14 +113,34 @@ static void take_blocks(struct print *p, const uint8_t *bytes, size_t len)
     }
 }
 
+/* Where a file starts in a part, and where one ends in it. */
+static void take_part(struct print *p, size_t i, const uint8_t *bytes, size_t len)
+{
+    size_t zeros = 0;
+
+    for (size_t at = 0; at + 512 <= len; at += 512)
+        if (begins_as_a_file(bytes + at))
+            p->magic[i / 64] |= UINT64_C(1) << i % 64;
+    while (zeros < len && !bytes[len - 1 - zeros])
+        zeros++;
+    if (zeros < TAIL_MIN)
+        return;
+    if (p->n_tails < PRINT_TAILS)
+        p->tail[p->n_tails] = (struct print_tail){ (uint8_t)i, (uint16_t)zeros };
+    if (p->n_tails <= PRINT_TAILS)
+        p->n_tails++;
+}
+
 void print_take(struct print *p, const uint8_t *bytes, size_t len)
 {
     size_t part = len / PARTS > 512 ? len / PARTS : 512;
 
     *p = (struct print){ .text = 0 };
     for (size_t i = 0; i * part < len && i < PARTS; i++)
-        if (!content_all_zero(bytes + i * part, part))
+        if (!content_all_zero(bytes + i * part, part)) {
             p->nonzero[i / 64] |= UINT64_C(1) << i % 64;
+            take_part(p, i, bytes + i * part, part);
+        }
     take_blocks(p, bytes, len);
 }
 
@@ -131,7 +154,11 @@ struct place_print {
     bool taken;                 /* nobody else may have it */
     bool unknown;               /* nothing is said of most of it */
     uint16_t goes_on;           /* blocks into which a file goes on from the one before */
-    uint16_t starts;            /* blocks at which a file starts */
+    uint64_t starts[2];         /* parts at which a file starts, */
+    uint64_t typed[2];          /* ... of a type whose files begin with a mark */
+    uint64_t inside[2];         /* parts that start in the middle of a file */
+    struct print_tail tail[PRINT_TAILS];        /* of parts in which a file ends */
+    uint8_t n_tails;
 };
 
 struct order_walk {
@@ -159,6 +186,25 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
+/* A file that ends in a part leaves zeros after its end, and none before. */
+static int tails_cost(const struct print *c, const struct place_print *p)
+{
+    int cost = 0;
+
+    for (unsigned i = 0; i < p->n_tails; i++) {
+        unsigned part = p->tail[i].part, zeros = 0;
+
+        if (!(c->nonzero[part / 64] >> part % 64 & 1))
+            continue;                   /* counted as a part without data */
+        for (unsigned k = 0; k < c->n_tails && k < PRINT_TAILS; k++)
+            if (c->tail[k].part == part)
+                zeros = c->tail[k].zeros;
+        if (zeros < p->tail[i].zeros && (zeros || c->n_tails <= PRINT_TAILS))
+            cost += NO_TAIL;
+    }
+    return cost;
+}
+
 static int cost_of(const struct print *c, const struct place_print *p)
 {
     int nz_free = ones_and(c->nonzero, p->free);
@@ -168,10 +214,11 @@ static int cost_of(const struct print *c, const struct place_print *p)
     int nz_zero = ones_and(c->nonzero, p->zero);
 
     int kinds = __builtin_popcount(c->dense_edge & p->goes_on) * OTHER_DENSE
-        + __builtin_popcount(c->text_edge & p->goes_on) * OTHER_TEXT / 2
-        + __builtin_popcount(c->magic & p->goes_on & ~p->starts) * NO_START;
+        + __builtin_popcount(c->text_edge & p->goes_on) * OTHER_TEXT / 2;
+    int files = ones_and(c->magic, p->inside) * NO_START
+        + (ones(p->typed) - ones_and(c->magic, p->typed)) * NO_MAGIC + tails_cost(c, p);
 
-    return least(kinds, OTHER_KIND_MAX) + p->unknown * NOTHING_SAID
+    return least(kinds, OTHER_KIND_MAX) + least(files, FILES_MAX) + p->unknown * NOTHING_SAID
         + least(nz_zero * NOT_ZERO, NOT_ZERO_MAX) + least(nz_free * OLD_DATA, OLD_DATA_MAX)
         + least(z_content * NO_CONTENT, NO_CONTENT_MAX) + least(z_data * NO_DATA / 2, NO_DATA_MAX);
 }
@@ -218,44 +265,77 @@ static void look_at_place(const struct rescue_guest *g, struct place_print *p)
     p->unknown = unknown * 2 >= n;
 }
 
-static void note_block(struct order_walk *w, uint64_t guest_off, bool starts)
+static struct place_print *place_of(struct order_walk *w, uint64_t guest_off)
 {
-    uint32_t cluster = rescue_cluster(w->o->g);
-    size_t i = place_index(w, guest_off / cluster);
-    uint16_t bit = (uint16_t)(1u << guest_off % cluster / block_len(cluster));
+    uint64_t cl = guest_off / rescue_cluster(w->o->g);
+    size_t i = place_index(w, cl);
 
-    if (i == w->n_places || w->place[i].cl != guest_off / cluster)
-        return;
-    if (starts)
-        w->place[i].starts |= bit;
-    else
-        w->place[i].goes_on |= bit;
+    return i < w->n_places && w->place[i].cl == cl ? &w->place[i] : NULL;
 }
 
-/* What the extents of files say: which parts come after the end of one, and where one goes on
- * from place to place. */
-static void note_extent(struct order_walk *w, const struct rescue_file_extent *e)
+/* The last block of a file: what comes after its end is zeros. */
+static void note_end(struct order_walk *w, uint64_t from, uint64_t end)
+{
+    uint64_t cluster = rescue_cluster(w->o->g), part = part_len(w->o->g);
+    uint64_t at = round_up(from, part);
+    struct place_print *p = place_of(w, from);
+
+    if (p && from % part && at <= end && at - from >= TAIL_MIN && p->n_tails < PRINT_TAILS)
+        p->tail[p->n_tails++] = (struct print_tail){ (uint8_t)(from % cluster / part),
+                                                     (uint16_t)(at - from) };
+    for (; at + part <= end; at += part) {
+        uint64_t k = at % cluster / part;
+
+        p = place_of(w, at);
+        if (!p)
+            continue;
+        p->zero[k / 64] |= UINT64_C(1) << k % 64;
+        p->data[k / 64] &= ~(UINT64_C(1) << k % 64);
+    }
+}
+
+static void note_inside(struct order_walk *w, uint64_t from, uint64_t end)
 {
     uint64_t cluster = rescue_cluster(w->o->g), part = part_len(w->o->g);
     uint64_t block = block_len((size_t)cluster);
-    uint64_t end = e->guest_off + e->len, from = end, at;
-    size_t i;
+    struct place_print *p;
+
+    for (uint64_t at = (from / part + 1) * part; at < end; at += part) {
+        uint64_t k = at % cluster / part;
+
+        p = place_of(w, at);
+        if (p)
+            p->inside[k / 64] |= UINT64_C(1) << k % 64;
+    }
+    /* The block before is of the file as well. */
+    for (uint64_t at = round_up(from, block) + block; at < end; at += block) {
+        p = place_of(w, at);
+        if (p)
+            p->goes_on |= (uint16_t)(1u << at % cluster / block);
+    }
+}
+
+/* What the extents of files say: where one starts, goes on from place to place, and ends. */
+static void note_extent(struct order_walk *w, const struct rescue_file_extent *e)
+{
+    uint64_t cluster = rescue_cluster(w->o->g), part = part_len(w->o->g);
+    uint64_t end = e->guest_off + e->len, from = end;
 
     if (e->file_off <= e->size && e->size - e->file_off < e->len)
         from = e->guest_off + (e->size - e->file_off);
-    for (at = (from + part - 1) / part * part; at + part <= end; at += part) {
-        i = place_index(w, at / cluster);
-        if (i < w->n_places && w->place[i].cl == at / cluster) {
-            uint64_t k = at % cluster / part;
+    if (from < end)
+        note_end(w, from, end);
+    note_inside(w, e->guest_off, from);
+    if (e->file_off == 0) {
+        uint64_t k = e->guest_off % cluster / part;
+        struct place_print *p = place_of(w, e->guest_off);
 
-            w->place[i].zero[k / 64] |= UINT64_C(1) << k % 64;
-            w->place[i].data[k / 64] &= ~(UINT64_C(1) << k % 64);
+        if (p) {
+            p->starts[k / 64] |= UINT64_C(1) << k % 64;
+            if (e->typed)
+                p->typed[k / 64] |= UINT64_C(1) << k % 64;
         }
     }
-    if (e->guest_off % block == 0 && e->file_off == 0)
-        note_block(w, e->guest_off, true);
-    for (at = (e->guest_off / block + 1) * block; at < from; at += block)
-        note_block(w, at, false);
 }
 
 static void note_extents(struct order_walk *w)
@@ -755,6 +835,18 @@ static void fill_rest(struct order_walk *w)
     }
 }
 
+/* Few pins may rise in a guest's order too; then what lies between them fits nowhere. */
+static bool fits_badly(const struct order_walk *w, const size_t *path)
+{
+    size_t bad = 0;
+
+    for (size_t i = 0; i < w->n_items; i++)
+        if (!w->at[i])
+            bad += path[i] ? cost_of(&w->o->print[i], &w->place[path[i] - 1]) > DOUBT
+                           : w->o->counted[i];
+    return bad * 50 > w->n_items;
+}
+
 #define WALKS_MAX 4
 
 /* Where the order is not strict a later run may fill what this one skips. What is empty after
@@ -772,6 +864,11 @@ static bool settle_all(struct order_walk *w, bool *news)
         if (w->jump != JUMP_NEVER)
             set_skips(w, i == 0);
         ok = walk_all(w, path);
+        if (ok && w->jump == JUMP_NEVER && fits_badly(w, path)) {
+            w->jump = JUMP;
+            set_skips(w, true);
+            ok = walk_all(w, path);
+        }
         if (!ok || !accept_runs(w, path, run) || w->jump == JUMP_NEVER)
             break;
         if (i + 1 < WALKS_MAX)

@@ -11,11 +11,16 @@
 
 /* What a candidate looks like. Its 16 blocks (fewer of 4 KiB) are told by kinds that mostly
  * stay the same within a file. */
+#define PRINT_TAILS 6
+struct print_tail { uint8_t part; uint16_t zeros; };    /* bytes of zeros at the end of a part */
+
 struct print {
     uint64_t nonzero[2];        /* parts that are not all zeros: 128, or fewer of 512 bytes */
     uint16_t text, dense;       /* blocks of text; as even as what is packed or encrypted */
     uint16_t text_edge, dense_edge;     /* blocks that differ in that from the one before */
-    uint16_t magic;             /* blocks that begin as files of some type do */
+    uint64_t magic[2];          /* parts that begin as files of some type do */
+    struct print_tail tail[PRINT_TAILS];
+    uint8_t n_tails;            /* more than PRINT_TAILS: not all are listed */
 };
 
 void print_take(struct print *p, const uint8_t *bytes, size_t len);

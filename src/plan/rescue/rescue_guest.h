@@ -51,6 +51,7 @@ enum rescue_use rescue_use_at(const struct rescue_guest *g, uint64_t guest_off);
 
 struct rescue_file_extent {
     uint64_t file, file_off, guest_off, len, size;      /* as in rescue_extent */
+    bool typed;                 /* files of such a name begin with a mark of their type */
 };
 /* All extents, by guest offset. */
 const struct rescue_file_extent *rescue_extents(struct rescue_guest *g, size_t *n);

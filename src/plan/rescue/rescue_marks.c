@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/num.h"
 #include "plan/rescue/rescue_inside.h"
@@ -140,17 +141,32 @@ static void settle(struct rescue_guest *g)
     for (size_t i = 0; i < g->n_extents; i++)
         if (!m || !same_extent(&g->extent[m - 1], &g->extent[i]))
             g->extent[m++] = g->extent[i];
+        else
+            g->extent[m - 1].typed |= g->extent[i].typed;
     g->n_extents = m;
     g->extents_sorted = true;
+}
+
+/* Do files of that name begin with a mark of their type? */
+static bool has_mark(const char *name)
+{
+    static const char *const types[] = { "jpg", "jpeg", "png", "gif", "pdf", "zip", "gz", "xz",
+                                         "7z", "zst", "docx", "xlsx", "pptx", "odt", "jar" };
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++)
+        if (strcasecmp(dot + 1, types[i]) == 0)
+            return true;
+    return false;
 }
 
 bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
                    uint64_t guest_off, uint64_t len, uint64_t size, const char *name)
 {
-    const struct rescue_file_extent e = { file, file_off, guest_off, len, size };
+    const struct rescue_file_extent e = { file, file_off, guest_off, len, size,
+                                          name && has_mark(name) };
     uint64_t have = size > file_off ? u64_min(len, size - file_off) : 0;
 
-    (void)name;
     if (!range_inside(guest_off, len, g->size) || !len)
         return false;
     rescue_mark(g, guest_off, have, USE_DATA);

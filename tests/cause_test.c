@@ -203,7 +203,7 @@ static void one_flipped_bit_has_its_value_named(void **state)
     x = look(img, &scan);
     snprintf(value, sizeof value, "%016llx", (unsigned long long)was);
     assert_int_equal(x->list[0].kind, CAUSE_OF_BROKEN_ENTRIES);
-    assert_non_null(strstr(x->list[0].step[0], value));
+    assert_non_null(strstr(x->list[0].evidence[0].text, value));
     insight_free(x);
     scan_free(scan);
     image_close(img);

@@ -90,6 +90,15 @@ void cause_step(struct work *w, struct cause *c, const char *fmt, ...)
     c->n_steps += step[c->n_steps] != NULL;
 }
 
+void cause_step_plan(struct work *w, struct cause *c, const char *goal)
+{
+    const char *name = buf_str(&w->name);
+
+    cause_step(w, c, "Plan what can be put back, and look at the disk as it would be: qcheck plan "
+               "%s -o %s.plan %s; then qcheck export --plan %s.plan %s %s.raw", goal, goal,
+               name, goal, name, goal);
+}
+
 void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)
 {
     va_list ap;

@@ -79,7 +79,6 @@ static void compression_type(struct work *w)
 {
     struct stream_look s = { 0 };
     bool zstd = w->img->hdr.compression_type == COMPRESSION_ZSTD, want_zstd;
-    uint64_t bits = w->img->hdr.incompatible_features;
     struct place place = work_header_place(104);
     struct cause *c;
 
@@ -103,12 +102,7 @@ static void compression_type(struct work *w)
                want_zstd ? "zstd (they begin with 28 b5 2f fd)" : "no zstd streams");
     if (c)
         spans_add(&c->risk, 0, w->geo->size, w->geo->size);
-    cause_step(w, c, "On a copy, write compression type %d: printf '\\%03o' | dd of=%s bs=1 "
-               "seek=104 conv=notrunc", want_zstd, want_zstd, buf_str(&w->copy));
-    if (want_zstd != ((bits & INCOMPAT_COMPRESSION) != 0))
-        cause_step(w, c, "And the feature bit that goes with it: printf '\\%03o' | dd of=%s "
-                   "bs=1 seek=79 conv=notrunc",
-                   (unsigned)((bits ^ INCOMPAT_COMPRESSION) & 0xff), buf_str(&w->copy));
+    cause_step_plan(w, c, "header");
 }
 
 /* --- LUKS --- */

@@ -82,7 +82,7 @@ void causes_entries(struct work *w)
         PROBLEM_COMPRESSED_SUBCLUSTERS, PROBLEM_DATA_FILE_OFFSET, PROBLEM_STREAM_PAST_END,
         N_PROBLEMS,
     };
-    uint64_t n = 0, known = 0, first = 0, first_off = 0, room = 0;
+    uint64_t n = 0, known = 0, room = 0;
     struct cause *c;
     struct evidence kept[EVIDENCE_MAX];
     size_t n_kept = 0;
@@ -103,10 +103,7 @@ void causes_entries(struct work *w)
             value = p->place.kind == PLACE_L2 ? one_bit(w, p) : 0;
         if (!value)
             continue;
-        if (!known++) {
-            first = value;
-            first_off = p->place.file_off;
-        }
+        known++;
         if (n_kept < EVIDENCE_MAX) {
             struct evidence *e = &kept[n_kept++];
 
@@ -131,11 +128,7 @@ void causes_entries(struct work *w)
                    "neighbours or a flipped bit say what should stand in %llu of them.",
                    (unsigned long long)n, n == 1 ? "y" : "ies", n == 1 ? "is" : "are",
                    (unsigned long long)known);
-        cause_step(w, c, "On a copy, write the expected value and look again: printf '%%s' "
-                   "%016llx | xxd -r -p | dd of=%s bs=1 seek=%llu conv=notrunc; the others "
-                   "stand with the evidence (qcheck check --output json %s)",
-                   (unsigned long long)first, buf_str(&w->copy), (unsigned long long)first_off,
-                   buf_str(&w->name));
+        cause_step_plan(w, c, "entries");
     } else {
         cause_text(w, c, "%llu entr%s of tables that are otherwise in order %s broken, and "
                    "nothing says what should stand there.", (unsigned long long)n,

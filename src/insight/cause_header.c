@@ -64,10 +64,7 @@ static void overwritten(struct work *w)
     cause_text(w, c, "The header was overwritten by %s, as when the file is given to a "
                "machine as a raw disk; the tables behind it are read all the same.",
                content_info(content.kind)->name);
-    cause_step(w, c, "Make a sound header for the copy: create an empty image with the same "
-               "size and cluster size, and put its first %u bytes over the first bytes of "
-               "the copy, with the table offsets that 'qcheck info %s' shows",
-               (unsigned)HEADER_V3_LEN, buf_str(&w->name));
+    cause_step_plan(w, c, "header");
 }
 
 static bool of_header(const struct work *w, const struct problem *p, const void *ctx)
@@ -150,9 +147,7 @@ static void l1_pointer(struct work *w)
                    "disk (%s).", (unsigned long long)off, (unsigned long long)g->value,
                    g->why);
         with_options(w, c);
-        cause_step(w, c, "If that shows the disk, write the value into a copy: printf "
-                   "'%%016x' 0x%llx | xxd -r -p | dd of=%s bs=1 seek=40 conv=notrunc",
-                   (unsigned long long)g->value, buf_str(&w->copy));
+        cause_step_plan(w, c, "header");
     } else {
         cause_text(w, c, "The whole disk is unmapped: the header looks for the L1 table at "
                    "0x%llx, after the end of the file, and no other table was found. Either "

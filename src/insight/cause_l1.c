@@ -177,13 +177,15 @@ static void overwritten(struct work *w)
                    "--l1-offset=0x%llx --l1-size=%llu %s",
                    (unsigned long long)(cl << w->geo->cluster_bits), (unsigned long long)n,
                    buf_str(&w->name));
-        cause_step(w, c, "If few problems are left, write this offset and number of entries "
-                   "into the header of a copy (bytes 40 and 36)");
+        cause_step(w, c, "If few problems are left, let a plan write them into the header: "
+                   "qcheck plan set l1_table_offset=0x%llx l1_size=%llu %s",
+                   (unsigned long long)(cl << w->geo->cluster_bits), (unsigned long long)n,
+                   buf_str(&w->name));
     } else {
         if (c)
             spans_add(&c->lost, 0, w->geo->size, w->geo->size);
-        cause_step(w, c, "Restore a backup; if there is none, the L2 tables that are left can "
-                   "be found by their content: qcheck check --deep %s", buf_str(&w->name));
+        cause_step(w, c, STEP_OLDER_COPY);
+        cause_step_plan(w, c, "rescue");
     }
 }
 
@@ -244,6 +246,7 @@ static void vanished(struct work *w)
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, "See the tables that are left: qcheck %s, Enter on the evidence",
                buf_str(&w->name));
+    cause_step_plan(w, c, "rescue");
 }
 
 void causes_l1(struct work *w)

@@ -260,6 +260,7 @@ static void overwritten(struct work *w, bool refcounts)
     if (leaks)
         cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, STEP_OLDER_COPY);
+    cause_step_plan(w, c, "rescue");
     buf_free(&words);
 }
 
@@ -360,6 +361,7 @@ static void wiped(struct work *w, const struct wiped *z)
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, STEP_OLDER_COPY);
+    cause_step_plan(w, c, "rescue");
 }
 
 static void zeroed_pages(struct work *w, const struct wiped *z)
@@ -383,6 +385,7 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, STEP_OLDER_COPY);
+    cause_step_plan(w, c, "rescue");
 }
 
 void causes_l2(struct work *w)

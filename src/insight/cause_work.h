@@ -59,6 +59,8 @@ void cause_text(struct work *w, struct cause *c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void cause_step(struct work *w, struct cause *c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The step that plans `goal` (of qcheck plan), looks at the outcome and gets the disk out. */
+void cause_step_plan(struct work *w, struct cause *c, const char *goal);
 void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -76,8 +78,8 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 
 /* Steps that several causes have: the verdict names each once. */
 #define STEP_HANDS_OFF  "Do not start the guest, nor open the file for writing"
-#define STEP_OLDER_COPY "Look for a backup or an older copy of the file: the mapping of what " \
-                        "is lost is in no other place of this one"
+#define STEP_OLDER_COPY "Look for a backup or an older copy of the file; it is better than " \
+                        "anything that can be put together from this one"
 #define STEP_KEEP_LEAKS "Keep the clusters that have no owner: they hold the data that is not " \
                         "mapped. Whatever writes to the file or repairs leaks frees them"
 

@@ -18,11 +18,12 @@ inspect base qcow2 scan
 disk    base qcow2 scan inspect
 volumes base qcow2 scan inspect disk
 insight base qcow2 scan inspect disk
+pack    base qcow2 scan inspect disk insight
 plan    base qcow2 scan inspect disk insight
 picture base qcow2 scan inspect disk insight
-report  base qcow2 scan inspect disk volumes insight plan picture
-ui      base qcow2 scan inspect disk volumes insight plan picture
-cmd     base qcow2 scan inspect disk volumes insight plan picture report ui'
+report  base qcow2 scan inspect disk volumes insight pack plan picture
+ui      base qcow2 scan inspect disk volumes insight pack plan picture
+cmd     base qcow2 scan inspect disk volumes insight pack plan picture report ui'
 
 layers=$(printf '%s\n' "$allowed" | awk 'NF { print $1 }')
 [ -d "$src/base" ] || { echo "no source folder at $src"; exit 99; }

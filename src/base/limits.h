@@ -62,6 +62,13 @@
 #define LUKS_ITERATIONS_MAX     UINT32_C(100000000)     /* of one key slot: some minutes */
 #define LUKS_STRIPES_MAX        65536
 #define KEY_FILE_MAX            65536       /* bytes */
+#define PACK_RANGES_MAX         (1u << 22)  /* tables of one image that go into a pack */
+#define PACK_SPANS_MAX          (1u << 20)  /* places of an image that a pack stores */
+#define PACK_PROBLEM_BYTES_MAX  (UINT64_C(256) << 20)   /* of clusters that problems are about */
+#define PACK_BYTES_MAX          ((size_t)1 << 31)       /* of the image in a pack, in memory */
+#define PACK_STREAM_MAX         (UINT64_C(64) << 30)    /* bytes of a pack, decompressed; */
+#define PACK_CALL_MAX           (UINT64_C(32) << 20)    /* ... read on at once */
+#define PACK_MEMBERS_MAX        64          /* files before the image in a pack */
 #define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
                                                header */
 

@@ -13,6 +13,7 @@
 #include "base/sandbox.h"
 #include "base/patch.h"
 #include "base/text.h"
+#include "pack/pack.h"
 #include "plan/plan.h"
 
 #define SAMPLE_SUFFIX ".qcow2"
@@ -157,12 +158,15 @@ static bool open_source(const struct settings *s, const char *name, struct sourc
 }
 
 /* What is opened before the sandbox closes, and parsed behind it. */
-struct opened { struct source *src, *plan; };
+struct opened {
+    struct source *src, *plan;
+    bool pack;                  /* the image was made elsewhere: what it names is not here */
+};
 
 static bool open_files(const struct settings *s, const char *name, struct opened *o,
                        struct error *err)
 {
-    *o = (struct opened){ NULL, NULL };
+    *o = (struct opened){ NULL, NULL, false };
     if (s->plan_file && !source_open_file(s->plan_file, &o->plan, err))
         return false;
     if (open_source(s, name, &o->src, err))
@@ -189,15 +193,30 @@ static bool lay_plan(struct opened *o, struct error *err)
     return ok;
 }
 
+/* Looks into a pack. A file that only begins like one stays what it is. */
+static bool look_into_pack(struct opened *o, struct error *err)
+{
+    const char *name = source_get_info(o->src).name;
+    bool is_pack;
+
+    if (!source_seems_pack(o->src))
+        return true;
+    if (!source_open_pack(o->src, &o->src, &is_pack, err))
+        return !is_pack && pack_supported(NULL);
+    o->pack = true;
+    message("a pack, in which the guest's data reads as zeros: ", name);
+    return true;
+}
+
 /* Takes what is opened, whatever comes of it. */
 static bool image_from(const struct settings *s, struct opened *o, struct lookout *l,
                        struct image **out, struct error *err)
 {
-    bool ok = lay_plan(o, err) && image_open(o->src, &s->image, out, err);
+    bool ok = look_into_pack(o, err) && lay_plan(o, err) && image_open(o->src, &s->image, out, err);
 
-    if (ok)
+    if (ok && !o->pack)
         look_beside(l, *out);
-    else
+    if (!ok)
         source_close(o->src);
     lookout_end(l);
     return ok;
@@ -250,10 +269,17 @@ bool open_image_reading(const struct settings *s, const char *name, struct image
 bool open_source_writing(const struct settings *s, const char *name, struct source **out,
                          struct error *err)
 {
-    if (!open_source(s, name, out, err))
+    struct opened o = { NULL, NULL, false };
+
+    if (!open_source(s, name, &o.src, err))
         return false;
     enter_sandbox_writing(s);
-    return true;
+    if (look_into_pack(&o, err)) {
+        *out = o.src;
+        return true;
+    }
+    source_close(o.src);
+    return false;
 }
 
 bool open_image(const struct settings *s, const char *name, struct image **out,

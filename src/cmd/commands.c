@@ -9,6 +9,7 @@
 
 #include "base/sandbox.h"
 #include "cmd/options.h"
+#include "pack/pack.h"
 #include "volumes/volumes.h"
 
 #define ROWS(a) a, sizeof(a) / sizeof((a)[0])
@@ -299,6 +300,25 @@ static const struct opt report_opts[] = {
 };
 static const struct opt_group report = { "Report", ROWS(report_opts) };
 
+static const struct opt pack_opts[] = {
+    { 'o', "pack-file", ARG_REQUIRED, "FILE", NULL, "write the pack to FILE" },
+    { OPT_ANONYMOUS, "anonymous", ARG_NONE, NULL, NULL,
+      "replace names by others of the same length, leave out extra data and UUIDs, and of "
+      "tables that hold something else keep only which faults their entries have" },
+    { OPT_PROBLEM_CLUSTERS, "with-problem-clusters", ARG_NONE, NULL, NULL,
+      "keep the clusters that problems are about as well; they may hold guest data" },
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
+};
+static const struct opt_group pack = { "Pack", ROWS(pack_opts) };
+
+static const struct opt unpack_opts[] = {
+    { 'o', "image-file", ARG_REQUIRED, "FILE", NULL, "write the image to FILE" },
+    { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
+    { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
+      "keep access to other files while it works, for debuggers" },
+};
+static const struct opt_group unpack = { "Unpack", ROWS(unpack_opts) };
+
 static const struct opt explain_opts[] = { OUTPUT_ROW };
 static const struct opt_group explain = { "Explain", ROWS(explain_opts) };
 
@@ -401,6 +421,16 @@ static const struct command commands[] = {
       "guest's data. Exit status: 0 when the page was written, whatever it says, 1 for a "
       "failure.",
       VALUES_FILES, { &report, &image, &scan, &general }, cmd_report },
+    { "pack", "[OPTION]... IMAGE -o FILE" PACK_SUFFIX, "an image without guest data, to send",
+      "Writes all metadata of the image, and none of the guest's data, to a small file: an "
+      "ordinary tar.zst with a sparse qcow2 image, a report and a list of what is left in. "
+      "Every command opens it directly, and tar x gives a file that qemu-img and all "
+      "commands open; a check finds in both what it finds in the image.",
+      VALUES_FILES, { &pack, &image, &scan, &general }, cmd_pack },
+    { "unpack", "[OPTION]... PACK -o FILE", "the image in a pack",
+      "Writes the image in a pack as a sparse file, as tar x does. What was the guest's data "
+      "reads as zeros.",
+      VALUES_FILES, { &unpack, &general }, cmd_unpack },
     { "explain", "[OPTION]... [PROBLEM-ID]...", "explain kinds of problems",
       "Tells what a kind of problem means, what it does to the guest and what to do. "
       "Without an id, lists all of them.",
@@ -452,6 +482,7 @@ void version_text(struct buf *out)
 #else
     buf_puts(out, "PNG pictures: no\n");
 #endif
+    buf_printf(out, "packs: %s\n", pack_supported(NULL) ? "yes" : "no");
     buf_printf(out, "partitions and files: %s\n", volumes_libraries());
     sandbox_probe(&sandbox);
     buf_puts(out, "sandbox: ");

@@ -63,6 +63,7 @@ struct settings {
     const char *plan_dir;       /* --plan-dir: of the inspector, or NULL */
     bool entries_zero, entries_leave;   /* --entries */
     const char *out_file;       /* -o, or NULL: standard output, or no file */
+    bool anonymous, problem_clusters;       /* --anonymous, --with-problem-clusters */
     const char *apply_output, *undo_file;       /* of apply, or NULL */
     bool ranges;                /* --ranges */
     bool damaged, unmapped, list;   /* --damaged, --unmapped, --list */
@@ -101,6 +102,8 @@ int cmd_plan(const struct command *cmd, int argc, char **argv);
 int cmd_apply(const struct command *cmd, int argc, char **argv);
 int cmd_undo(const struct command *cmd, int argc, char **argv);
 int cmd_report(const struct command *cmd, int argc, char **argv);
+int cmd_pack(const struct command *cmd, int argc, char **argv);
+int cmd_unpack(const struct command *cmd, int argc, char **argv);
 int cmd_explain(const struct command *cmd, int argc, char **argv);
 
 #endif

@@ -66,6 +66,11 @@ int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *
         message_error(s->out_file, &err);
         return STATUS_FAILED;
     }
+    if (sink_is(w.sink, name)) {
+        message("this is the image itself: ", s->out_file);
+        sink_close(w.sink);
+        return STATUS_FAILED;
+    }
     status = run_apart(do_sink_work, &w, name, out);
     if (status == STATUS_FAILED && mode == SINK_NEW)
         unlink(s->out_file);

@@ -276,6 +276,12 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_OVERWRITE:
         s->overwrite = true;
         return true;
+    case OPT_ANONYMOUS:
+        s->anonymous = true;
+        return true;
+    case OPT_PROBLEM_CLUSTERS:
+        s->problem_clusters = true;
+        return true;
     case OPT_DAMAGED:
         s->damaged = true;
         return true;

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "insight/content.h"
+#include "pack/anonymous.h"
+#include "scan/judge.h"
+
+#define PIECE   (UINT64_C(1) << CLUSTER_BITS_MAX)   /* bytes of a table looked at at once */
+
+struct cleaner {
+    const struct scan_result *scan;
+    const struct geometry *geo;
+    struct patches *out;
+    struct anonymous *told;
+    struct error *err;
+    uint8_t *bytes;             /* PIECE of them */
+    uint64_t past;              /* a place that lies after the end of the file for certain */
+};
+
+/* The simplest offset with the faults of this one. */
+static uint64_t plain_off(const struct cleaner *c, uint64_t off)
+{
+    uint64_t odd = off & (c->geo->cluster_size - 1) ? 512 : 0;
+
+    if (!off)
+        return 0;
+    if (region_past_end(c->geo, off, c->geo->cluster_size) || off >= c->past)
+        return c->past + odd;
+    return (off & ~(c->geo->cluster_size - 1)) + odd;
+}
+
+/* An entry of a table that leads somewhere; `flags` have a meaning. */
+static uint64_t plain_entry(const struct cleaner *c, uint64_t e, uint64_t mask,
+                            uint64_t reserved, uint64_t flags)
+{
+    uint64_t odd = e & reserved;
+
+    return plain_off(c, e & mask) | (odd & (~odd + 1)) | (e & flags);
+}
+
+static uint64_t plain_bitmap(uint64_t b)
+{
+    uint64_t allocated = b & UINT32_MAX, zeros = b >> 32;
+
+    if (allocated & zeros)
+        return UINT64_C(1) << 32 | 1;
+    if (allocated && zeros)
+        return UINT64_C(0xffff00000000ffff);
+    return allocated ? UINT32_MAX : zeros ? ~(uint64_t)UINT32_MAX : 0;
+}
+
+/* Judged at the guest offset where data files have it: only there is it looked at. */
+static void judge(const struct cleaner *c, uint64_t e, uint64_t bitmap, struct judged *out)
+{
+    l2_judge(c->geo, e, bitmap, e & ENTRY_OFFSET_MASK, out);
+    if (c->geo->data_file && region_past_end(c->geo, out->off, out->len))
+        out->faults |= FAULT_DATA_FILE_OFFSET;
+}
+
+/* As of a file that was cut: still a place, and nothing else. */
+static bool near_end(const struct cleaner *c, uint64_t off)
+{
+    return off / 4 < c->geo->file_len;
+}
+
+/* Entry and bitmap word become the simplest ones with the same faults; in a table that holds
+ * something else also where they have none. */
+static void plain_l2(const struct cleaner *c, uint64_t *e, uint64_t *bitmap, bool foreign)
+{
+    struct judged was, is;
+    uint64_t plain, word = plain_bitmap(*bitmap);
+
+    judge(c, *e, *bitmap, &was);
+    if (!foreign && (!was.faults || (was.faults == FAULT_PAST_END && near_end(c, was.off))))
+        return;
+    if (was.type != L2_COMPRESSED)
+        plain = plain_entry(c, *e, ENTRY_OFFSET_MASK, L2_RESERVED_MASK,
+                            OFLAG_COPIED | OFLAG_ZERO);
+    else if (was.faults & (FAULT_COMPRESSED_PAST_END | FAULT_COMPRESSED_DATA_FILE
+                           | FAULT_COMPRESSED_SUBCLUSTER))
+        plain = (*e & (OFLAG_COPIED | OFLAG_COMPRESSED)) | c->past;
+    else
+        plain = *e;
+    judge(c, plain, word, &is);
+    if (is.type != was.type || is.faults != was.faults)
+        plain = word = 0;
+    *e = plain;
+    *bitmap = word;
+}
+
+static bool foreign_bytes(const struct cleaner *c, size_t len)
+{
+    struct content_context ctx = { c->geo, NULL };
+    struct content content;
+
+    content_look(&ctx, c->bytes, len, &content);
+    return content_info(content.kind)->group == CONTENT_IS_DATA;
+}
+
+static bool faulty_l2(const struct cleaner *c, size_t len)
+{
+    struct judged j;
+
+    for (size_t at = 0; at + c->geo->l2_entry_size <= len; at += c->geo->l2_entry_size) {
+        judge(c, be64(c->bytes + at), c->geo->extended_l2 ? be64(c->bytes + at + 8) : 0, &j);
+        if (j.faults)
+            return true;
+    }
+    return false;
+}
+
+static void store_if_new(uint8_t *at, uint64_t v, uint64_t *changed)
+{
+    if (be64(at) == v)
+        return;
+    be_store(at, 8, v);
+    ++*changed;
+}
+
+static void tell_foreign(struct cleaner *c, uint64_t off)
+{
+    if (c->told->tables < ANONYMOUS_PLACES)
+        c->told->table_off[c->told->tables] = off;
+    c->told->tables++;
+}
+
+static uint64_t clean_l2(struct cleaner *c, uint64_t off, size_t len)
+{
+    bool foreign;
+    uint64_t changed = 0;
+
+    if (!faulty_l2(c, len))
+        return 0;
+    foreign = foreign_bytes(c, len);
+    for (size_t at = 0; at + c->geo->l2_entry_size <= len; at += c->geo->l2_entry_size) {
+        uint64_t e = be64(c->bytes + at), b = 0;
+
+        if (c->geo->extended_l2)
+            b = be64(c->bytes + at + 8);
+        plain_l2(c, &e, &b, foreign);
+        store_if_new(c->bytes + at, e, &changed);
+        if (c->geo->extended_l2)
+            store_if_new(c->bytes + at + 8, b, &changed);
+    }
+    if (foreign)
+        tell_foreign(c, off);
+    return changed;
+}
+
+/* Tables of words that only lead somewhere. */
+static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, size_t len)
+{
+    uint64_t changed = 0;
+
+    for (size_t at = 0; at + 8 <= len; at += 8) {
+        uint64_t e = be64(c->bytes + at);
+
+        if (kind == KEEP_L1)
+            e = plain_entry(c, e, ENTRY_OFFSET_MASK, L1_RESERVED_MASK, OFLAG_COPIED);
+        else if (kind == KEEP_REFTABLE)
+            e = plain_entry(c, e, REFTABLE_OFFSET_MASK, REFTABLE_RESERVED_MASK, 0);
+        else
+            e = plain_entry(c, e, ENTRY_OFFSET_MASK, BITMAP_ENTRY_RESERVED,
+                            BITMAP_ENTRY_ALL_ONES);
+        store_if_new(c->bytes + at, e, &changed);
+    }
+    return changed;
+}
+
+/* Of a block of refcounts that holds something else: what is too high is too high by one.
+ * Refcounts narrower than a byte would still show it, as leaks: those bytes become all ones. */
+static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
+{
+    uint32_t order = c->geo->refcount_order;
+    uint64_t changed = 0;
+
+    for (uint64_t j = 0; j < c->geo->refblock_entries; j++) {
+        uint64_t v = refblock_get(c->bytes, order, j), plain = 0;
+        struct map_cell cell = { .counted = 0 };
+
+        if (first + j < map_clusters(c->scan->map))
+            map_get(c->scan->map, first + j, &cell);
+        if (cell.counted == COUNTED_UNKNOWN || v <= cell.counted)
+            continue;
+        plain = order < 3 ? c->geo->refcount_max : cell.counted + 1;
+        if (plain == v)
+            continue;
+        refblock_set(c->bytes, order, j, plain);
+        changed++;
+    }
+    for (size_t at = 0; order < 3 && at < c->geo->cluster_size; at++)
+        c->bytes[at] = c->bytes[at] ? 255 : 0;
+    return changed + (order < 3);
+}
+
+static bool clean_range(struct cleaner *c, const struct keep_range *r)
+{
+    for (uint64_t at = 0; at < r->len; at += PIECE) {
+        size_t len = (size_t)u64_min(PIECE, r->len - at);
+        uint64_t changed;
+
+        if (!source_read(c->scan->img->src, r->off + at, c->bytes, len, c->err))
+            return false;
+        changed = r->kind == KEEP_L2 ? clean_l2(c, r->off + at, len)
+                                    : clean_words(c, r->kind, len);
+        c->told->entries += changed;
+        if (changed)
+            patches_write(c->out, r->off + at, c->bytes, len);
+    }
+    return true;
+}
+
+static bool clean_refblocks(struct cleaner *c)
+{
+    const struct image *img = c->scan->img;
+    struct data_memo memo = { 0 };
+    size_t cs = (size_t)c->geo->cluster_size;
+
+    for (uint64_t i = 0; i < img->reftable_n; i++) {
+        uint64_t off = img->reftable[i] & REFTABLE_OFFSET_MASK, changed;
+
+        if (!off || off >= c->geo->file_size || source_all_hole(img->src, &memo, off, cs))
+            continue;
+        if (!source_read(img->src, off, c->bytes, cs, c->err))
+            return false;
+        if (!foreign_bytes(c, cs))
+            continue;
+        changed = clean_refcounts(c, i << c->geo->refblock_bits);
+        tell_foreign(c, off);
+        c->told->entries += changed;
+        if (changed)
+            patches_write(c->out, off, c->bytes, (size_t)u64_min(cs, c->geo->file_size - off));
+    }
+    return true;
+}
+
+bool anonymous_tables(const struct scan_result *scan, const struct keep *k,
+                      struct patches *out, struct anonymous *told, struct error *err)
+{
+    const struct geometry *geo = &scan->img->geo;
+    struct cleaner c = { scan, geo, out, told, err, malloc(PIECE), 0 };
+    bool ok = true;
+
+    if (!c.bytes)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    c.past = round_up(geo->file_len, geo->cluster_size) + 2 * geo->cluster_size;
+    for (size_t i = 0; i < k->n && ok; i++)
+        switch (k->list[i].kind) {
+        case KEEP_L1: case KEEP_L2: case KEEP_REFTABLE: case KEEP_BITMAP_TABLE:
+            ok = clean_range(&c, &k->list[i]);
+            break;
+        default:
+            break;
+        }
+    ok = ok && clean_refblocks(&c);
+    free(c.bytes);
+    return ok;
+}

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+"""Packs. Of every sample and of damaged images: tar makes a file of the same length in which
+qemu-img and qcheck find what they find in the image, in the same places; the pack itself says
+the same. No secret gets into them. Broken and hostile packs are refused.
+
+    pack.py PROGRAM SOURCE-TREE
+"""
+
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+program, tree = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+sys.path.insert(0, os.path.join(tree, "tests", "oracle"))
+
+import make      # noqa: E402
+import mutate    # noqa: E402
+import qcow2     # noqa: E402
+
+bad = 0
+
+
+def complain(*what):
+    global bad
+    bad += 1
+    print(*what)
+
+
+def run(*args, check=False, env=None):
+    return subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=check,
+                          env=env)
+
+
+def qcheck(*args):
+    return run(program, *args)
+
+
+def pack(image, name, *options):
+    done = qcheck("pack", *options, "--overwrite", image, "-o", name)
+    if done.returncode:
+        complain("pack", *options, image, "fails:", done.stderr.decode())
+        return None
+    return done.stdout.decode()
+
+
+def untar(name):
+    """Unpacks with tar and names the image."""
+    folder = tempfile.mkdtemp(dir=".")
+    run("tar", "--zstd", "-xf", name, "-C", folder, check=True)
+    return glob.glob(os.path.join(folder, "*", "image.qcow2"))[0]
+
+
+def report(image):
+    """What check says of tables and clusters; not what it concludes from the guest's data."""
+    text = qcheck("check", "--output=json", "-M", image).stdout
+    if not text:
+        return None
+    told = json.loads(text)
+    told.pop("filename", None)
+    for name in ("verdict", "causes", "explained", "unexplained", "figures", "side-files"):
+        told.get("qcheck", {}).pop(name, None)
+    return told
+
+
+def kinds(told):
+    """How often each kind of problem is there, apart from files that are named."""
+    return {k["id"]: k["count"] for k in told["qcheck"]["kinds"]
+            if not k["id"].startswith("side-file")}
+
+
+def listings(image):
+    for table in ("header", "l1", "l2", "refcounts", "snapshots", "bitmaps", "ranges"):
+        yield table, qcheck("dump", table, "--output=json", image).stdout
+    yield "map", qcheck("map", "--output=json", image).stdout
+    yield "guest map", qcheck("map", "--space=guest", "--output=json", image).stdout
+
+
+def qemu(image):
+    done = run("qemu-img", "check", "--output=json", image)
+    text = done.stdout.decode()
+    begin = text.find("{\n")        # messages come before it
+    try:
+        told = json.loads(text[begin:]) if begin >= 0 else {}
+    except ValueError:
+        told = {}
+    told.pop("filename", None)
+    return done.returncode, told
+
+
+def compare(image):
+    name = os.path.basename(image) + ".qpack"
+    if pack(image, name) is None:
+        return
+    out = untar(name)
+    named = json.loads(run("qemu-img", "info", "--output=json", image).stdout or "{}")
+    for base in (named.get("backing-filename"), named.get("format-specific", {})
+                 .get("data", {}).get("data-file")):
+        path = os.path.join(os.path.dirname(image), base or "")
+        if base and os.path.exists(path):       # what it names is to be found beside it
+            shutil.copy(path, os.path.dirname(out))
+    if os.path.getsize(out) != os.path.getsize(image):
+        complain(image, "has another length after tar x")
+    want = report(image)
+    direct = report(name)       # which does not look for the files that it names
+    if direct != want and (not direct or kinds(direct) != kinds(want)
+                           or not any(k["id"].startswith("side-file")
+                                      for k in want["qcheck"]["kinds"])):
+        complain(image, "check of the pack differs")
+    if report(out) != want:
+        complain(image, "check of what tar makes of the pack differs")
+    if want:
+        for (what, a), (_, b) in zip(listings(image), listings(out)):
+            if a != b:
+                complain(image, what, "differs")
+    if qemu(image) != qemu(out):
+        complain(image, "qemu-img check differs", qemu(image), qemu(out))
+    done = qcheck("unpack", "--overwrite", name, "-o", name + ".out")
+    if done.returncode or run("cmp", name + ".out", out).returncode:
+        complain(image, "unpack and tar x differ", done.stderr.decode())
+    if pack(image, "anonymous.qpack", "--anonymous") is not None:
+        hidden = untar("anonymous.qpack")
+        a, b = want, report(hidden)
+        if a and b and kinds(a) != kinds(b):
+            told = json.loads(open(os.path.join(os.path.dirname(hidden), "pack.json")).read())
+            if told["same"]:
+                complain(image, "the anonymous pack differs and does not say so")
+
+
+def samples():
+    for image in sorted(glob.glob(os.path.join(tree, "data", "samples", "*.qcow2"))):
+        compare(image)
+
+
+def damaged():
+    for i, kind in enumerate(["plain", "narrow-shared", "extended-snapshots", "compressed",
+                              "bitmaps-snapshots", "luks", "data-file", "v2"]):
+        sound = kind + ".qcow2"
+        make.build(kind, 1, sound)
+        compare(sound)
+        broken = kind + "-broken.qcow2"
+        for k in range(2):
+            shutil.copyfile(sound, broken)
+            ops = mutate.damage(mutate.Survey(sound), broken, random.Random(i * 10 + k))
+            qcow2.apply_ops(broken, ops)
+            compare(broken)
+
+
+# --- secrets ---
+
+SECRET = b"Moria-Gate:mellon!"
+
+
+def number(word):
+    return struct.unpack(">Q", word)[0]
+
+
+def traces(secret):
+    """The secret as text, and each eight bytes of it as a number."""
+    words = {secret[i:i + 8] for i in range(len(secret) - 7)}
+    for word in words:
+        yield word
+        yield b"%d" % number(word)
+        yield b"%x" % number(word)
+
+
+def all_bytes(name):
+    return run("zstd", "-dqc", name, check=True).stdout
+
+
+def poke(image, off, data):
+    with open(image, "r+b") as f:
+        f.seek(off)
+        f.write(data)
+
+
+def plant(image):
+    """An image with the secret wherever there is room. Returns the places for each class."""
+    run("qemu-img", "create", "-q", "-f", "raw", "base.raw", "8M", check=True)
+    base = SECRET.decode() + ".raw"
+    os.rename("base.raw", base)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "./" + base, "-F", "raw", image, check=True)
+    fill = "secret.raw"
+    with open(fill, "wb") as f:
+        f.write((SECRET * 4000)[:65536])
+    for off in ("0", "1M", "2M"):
+        run("qemu-io", "-c", "write -s %s %s 64k" % (fill, off), image, check=True)
+    run("qemu-io", "-c", "write -c -s %s 3M 64k" % fill, image, check=True)
+    run("qemu-img", "snapshot", "-c", SECRET.decode() + " snapshot", image, check=True)
+    run("qemu-img", "bitmap", "--add", image, SECRET.decode() + " bitmap", check=True)
+    run("qemu-io", "-c", "write -s %s 1M 64k" % fill, image, check=True)
+    img = qcow2.Image(image)
+    l1 = img.l1_table_offset
+    with open(image, "rb") as f:
+        f.seek(l1)
+        l2 = number(f.read(8)) & 0x00fffffffffffe00
+        f.seek(l2 + 16 * 8)
+        data = number(f.read(8)) & 0x00fffffffffffe00
+    # a data cluster that looks like a table, with the secret as its last entry
+    poke(image, data, b"".join(struct.pack(">Q", 1 << 63 | i << 16) for i in range(5, 500)) + SECRET)
+    poke(image, 30000, SECRET)                          # behind the header extensions
+    poke(image, l1 + 4096, SECRET)                      # behind the L1 table
+    return l2
+
+
+def secrets():
+    l2 = plant("planted.qcow2")
+    plain = SECRET.decode()
+    pack("planted.qcow2", "planted.qpack")
+    text = all_bytes("planted.qpack")
+    for name in (b" snapshot", b" bitmap", b".raw"):
+        if SECRET + name not in text:
+            complain("the name of a", name, "is missing in a pack with names")
+    if re.search(re.escape(SECRET) + rb"(?! snapshot| bitmap|\.raw)", text):
+        complain("guest data in a pack")
+    # with names replaced, and with a table and the extra data of the snapshot overwritten
+    img = qcow2.Image("planted.qcow2")
+    poke("planted.qcow2", l2 + 4096, SECRET * 3)
+    snap = img.snapshots_offset
+    with open("planted.qcow2", "r+b") as f:
+        f.seek(snap)
+        entry = bytearray(f.read(4096))
+        known = struct.unpack(">I", entry[36:40])[0]
+        entry[36:40] = struct.pack(">I", known + 32)
+        rest = entry[40 + known:]
+        f.seek(snap)
+        f.write(entry[:40 + known] + (SECRET * 2)[:32] + rest[:4096 - 72 - known])
+    report_text = pack("planted.qcow2", "secret.qpack", "--anonymous")
+    text = all_bytes("secret.qpack")
+    for trace in traces(SECRET):
+        if trace in text:
+            complain("an anonymous pack holds", trace)
+    if not report_text or "What is left in" not in report_text:
+        complain("pack does not say what is left in")
+    out = untar("secret.qpack")
+    info = qcheck("dump", "snapshots", out).stdout.decode()
+    if "snapshot-" not in info:
+        complain("the stand-in of the snapshot's name is not there:", info)
+    want, got = report("planted.qcow2"), report(out)
+    if kinds(want) != kinds(got):
+        complain("the anonymous image has other problems", kinds(want), kinds(got))
+    # the clusters that problems are about are kept only when asked for
+    pack("planted.qcow2", "with.qpack", "--with-problem-clusters")
+    if qcheck("pack", "--anonymous", "--with-problem-clusters", "planted.qcow2", "-o",
+              "x.qpack").returncode != 1:
+        complain("--anonymous and --with-problem-clusters go together")
+    if os.path.exists("x.qpack"):
+        complain("a pack that was refused left a file")
+    check_schema(out)
+
+
+def check_schema(image):
+    try:
+        import jsonschema
+    except ImportError:
+        return
+    with open(os.path.join(tree, "data", "schema", "pack.schema.json")) as f:
+        schema = json.load(f)
+    with open(os.path.join(os.path.dirname(image), "pack.json")) as f:
+        told = json.load(f)
+    jsonschema.validate(told, schema)
+    missing = set(told) - set(schema["properties"])
+    if missing:
+        complain("the schema does not name", missing)
+
+
+# --- size ---
+
+def sparse():
+    run("qemu-img", "create", "-q", "-f", "qcow2", "large.qcow2", "1T", check=True)
+    for i in range(0, 1000, 50):
+        run("qemu-io", "-c", "write %dG 1M" % i, "large.qcow2", check=True)
+    os.truncate("large.qcow2", 3 << 40)
+    pack("large.qcow2", "large.qpack")
+    if os.path.getsize("large.qpack") > 100000:
+        complain("a sparse image makes a large pack:", os.path.getsize("large.qpack"))
+    out = untar("large.qpack")
+    stat = os.stat(out)
+    if stat.st_size != 3 << 40 or stat.st_blocks * 512 > 16 << 20:
+        complain("tar x does not make a sparse file:", stat)
+    # made dense and packed again by other means it is still a pack
+    pack("planted.qcow2", "dense.qpack")
+    folder = os.path.dirname(untar("dense.qpack"))
+    run("tar", "--zstd", "-cf", "again.qpack", "-C", os.path.dirname(folder),
+        *["dense/" + n for n in ("pack.json", "report.json", "image.qcow2")], check=True)
+    if report("again.qpack") != report("dense.qpack"):
+        complain("a pack made by tar differs")
+
+
+# --- what strangers send ---
+
+def refused(name, why):
+    done = qcheck("check", name)
+    if done.returncode != 1 or not done.stderr:
+        complain(why, "is not refused:", done.returncode, done.stderr)
+    if qcheck("unpack", name, "-o", "never").returncode != 1 or os.path.exists("never"):
+        complain(why, "is unpacked")
+
+
+def compressed(name, data):
+    with open(name + ".tar", "wb") as f:
+        f.write(data)
+    run("zstd", "-qf", name + ".tar", "-o", name, check=True)
+
+
+def tar_block(name, size, kind=b"0"):
+    head = bytearray(512)
+    head[:len(name)] = name
+    head[100:108] = b"0000644\0"
+    head[124:136] = b"%011o " % size
+    head[148:156] = b" " * 8
+    head[156:157] = kind
+    head[257:265] = b"ustar\x0000"
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head)
+
+
+def padded(data):
+    return data + bytes(-len(data) % 512)
+
+
+def sparse_member(listing, data, size):
+    words = b""
+    for key, value in ((b"major", b"1"), (b"minor", b"0"), (b"name", b"p/image.qcow2"),
+                       (b"realsize", b"%d" % size)):
+        line = b" GNU.sparse." + key + b"=" + value + b"\n"
+        n = len(line)
+        while len(b"%d" % n) + len(line) != n:
+            n = len(b"%d" % n) + len(line)
+        words += b"%d" % n + line
+    body = padded(listing) + data
+    return (tar_block(b"p/PaxHeaders/image.qcow2", len(words), b"x") + padded(words)
+            + tar_block(b"p/GNUSparseFile/image.qcow2", len(body)) + padded(body))
+
+
+def hostile():
+    manifest = tar_block(b"p/pack.json", 3) + padded(b"{}\n")
+    end = bytes(1024)
+    with open("planted.qpack", "rb") as f:
+        whole = f.read()
+    for cut in (5, 100, len(whole) // 2, len(whole) - 100):
+        with open("cut.qpack", "wb") as f:
+            f.write(whole[:cut])
+        refused("cut.qpack", "a pack cut at %d" % cut)
+    rng = random.Random(7)
+    for _ in range(40):
+        spoilt = bytearray(whole)
+        for _ in range(3):
+            spoilt[rng.randrange(4, len(spoilt))] ^= 1 << rng.randrange(8)
+        with open("spoilt.qpack", "wb") as f:
+            f.write(spoilt)
+        if qcheck("check", "-q", "spoilt.qpack").returncode not in (0, 1, 2, 3):
+            complain("a spoilt pack ends the program")
+    compressed("other.qpack", tar_block(b"a", 0) + end)
+    refused("other.qpack", "another archive")
+    compressed("empty.qpack", manifest + end)
+    refused("empty.qpack", "a pack without an image")
+    compressed("back.qpack", manifest + sparse_member(b"2\n8192\n512\n0\n512\n", b"Q" * 1024, 65536)
+               + end)
+    refused("back.qpack", "a pack whose parts go backwards")
+    compressed("far.qpack", manifest + sparse_member(b"1\n999999999999\n512\n", b"Q" * 512, 65536)
+               + end)
+    refused("far.qpack", "a pack with a part after the end")
+    compressed("bomb.qpack", manifest + sparse_member(b"20000000\n" + b"0\n0\n" * 20000000, b"", 512)
+               + end)
+    refused("bomb.qpack", "a pack with twenty million parts")
+    # a link to a file elsewhere in place of the image
+    link = bytearray(tar_block(b"p/image.qcow2", 0, b"2"))
+    link[157:168] = b"/etc/passwd"
+    link[148:156] = b" " * 8
+    link[148:156] = b"%06o\0 " % sum(link)
+    compressed("link.qpack", manifest + bytes(link) + end)
+    refused("link.qpack", "a pack with a link")
+
+
+with tempfile.TemporaryDirectory() as work:
+    os.chdir(work)
+    samples()
+    damaged()
+    secrets()
+    sparse()
+    hostile()
+    os.chdir("/")
+sys.exit(bad != 0)

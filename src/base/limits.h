@@ -62,6 +62,9 @@
 #define LUKS_ITERATIONS_MAX     UINT32_C(100000000)     /* of one key slot: some minutes */
 #define LUKS_STRIPES_MAX        65536
 #define KEY_FILE_MAX            65536       /* bytes */
+#define DIFF_RANGES_MAX         65536       /* ranges kept of each list of a comparison */
+#define DIFF_SNAPSHOTS_MAX      4096        /* snapshots compared */
+#define JOBS_MAX                256         /* images checked at a time */
 #define PACK_RANGES_MAX         (1u << 22)  /* tables of one image that go into a pack */
 #define PACK_SPANS_MAX          (1u << 20)  /* places of an image that a pack stores */
 #define PACK_PROBLEM_BYTES_MAX  (UINT64_C(256) << 20)   /* of clusters that problems are about */

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd_check.h"
 #include "cmd/cmd_common.h"
+#include "cmd/fleet.h"
 #include "report/check_json.h"
 #include "report/classic.h"
 #include "report/streams.h"
@@ -133,5 +134,9 @@ int cmd_check(const struct command *cmd, int argc, char **argv)
         return usage_error(cmd, "--metadata needs --output=json");
     if (image_count(&s) == 0)
         return usage_error(cmd, "which image?");
+    if (s.jobs && s.output != OUTPUT_LINES && s.output != OUTPUT_METRICS)
+        return usage_error(cmd, "--jobs needs --output=json-lines or openmetrics");
+    if (s.output == OUTPUT_LINES || s.output == OUTPUT_METRICS)
+        return fleet_check(&s);
     return check_images(&s);
 }

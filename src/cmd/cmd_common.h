@@ -49,6 +49,11 @@ void enter_sandbox_writing(const struct settings *s);      /* for one that write
 bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,
                           struct chain *chain, struct error *err);
 
+/* Two images, opened before the sandbox and parsed in it; the plan, if there is one, is laid over
+ * the second. On failure one that was opened stays the caller's. */
+bool open_two_images(const struct settings *s, const char *name_a, const char *name_b,
+                     struct image **a, struct image **b, struct error *err);
+
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
  * false with a message when the sample does not exist. */
 int image_count(const struct settings *s);

@@ -86,7 +86,11 @@ static const struct opt_group classic = { "Classic report", ROWS(classic_opts) }
       "names is ever opened" }
 
 static const struct opt check_opts[] = {
-    OUTPUT_ROW,
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|json-lines|openmetrics",
+      "text (default), json, json-lines (one short line for each image) or openmetrics (for the "
+      "textfile collector of node_exporter)" },
+    { OPT_JOBS, "jobs", ARG_REQUIRED, "N", NULL,
+      "with --output=json-lines and openmetrics: check N images at a time (default: 1)" },
     { 'M', "metadata", ARG_NONE, NULL, NULL,
       "with --output=json: add the places of all metadata (key viscera)" },
     { OPT_PROGRESS, "progress", ARG_OPTIONAL, "auto|json|none", "auto|json|none",
@@ -300,6 +304,23 @@ static const struct opt report_opts[] = {
 };
 static const struct opt_group report = { "Report", ROWS(report_opts) };
 
+static const struct opt diff_opts[] = {
+    OUTPUT_ROW,
+    { OPT_LAYER, "layer", ARG_REQUIRED, "LAYER", NULL,
+      "compare the disk of this snapshot (id or name) of both images; given twice, of A and of "
+      "B; active (the default) is the disk as it is now" },
+};
+static const struct opt_group diff = { "Diff", ROWS(diff_opts) };
+
+static const struct opt watch_opts[] = {
+    { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
+      "text (default) or json: one object per line and scan" },
+    { OPT_INTERVAL, "interval", ARG_REQUIRED, "SECONDS", NULL,
+      "look for a change this often (default: 2); a block device is scanned each time" },
+    { OPT_SCANS, "scans", ARG_REQUIRED, "N", NULL, "end after N scans" },
+};
+static const struct opt_group watch = { "Watch", ROWS(watch_opts) };
+
 static const struct opt pack_opts[] = {
     { 'o', "pack-file", ARG_REQUIRED, "FILE", NULL, "write the pack to FILE" },
     { OPT_ANONYMOUS, "anonymous", ARG_NONE, NULL, NULL,
@@ -421,6 +442,18 @@ static const struct command commands[] = {
       "guest's data. Exit status: 0 when the page was written, whatever it says, 1 for a "
       "failure.",
       VALUES_FILES, { &report, &image, &scan, &general }, cmd_report },
+    { "diff", "[OPTION]... A [B]", "what differs between two images",
+      "Compares the metadata of two states of an image: header, clusters in use, tables, what "
+      "is stored of the disk and where, snapshots, problems and causes. With one image, the "
+      "image and the same under --plan, or two layers of it. Images may be packs. Data is not "
+      "compared; qemu-img compare does that. The exit status is 0 when nothing differs, 2 "
+      "when something does, 1 for a failure.",
+      VALUES_FILES, { &diff, &image, &scan, &general }, cmd_diff },
+    { "watch", "[OPTION]... IMAGE", "scan an image again whenever it changes",
+      "Tells after each scan how the file grew and which clusters changed hands. A guest that "
+      "writes during a scan makes problems appear that are none: those found twice at the same "
+      "place persist, others are new or have passed. Ends with Ctrl-C.",
+      VALUES_FILES, { &watch, &image, &scan, &general }, cmd_watch },
     { "pack", "[OPTION]... IMAGE -o FILE" PACK_SUFFIX, "an image without guest data, to send",
       "Writes all metadata of the image, and none of the guest's data, to a small file: an "
       "ordinary tar.zst with a sparse qcow2 image, a report and a list of what is left in. "

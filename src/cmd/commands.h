@@ -14,7 +14,10 @@
 /* Exit status, as qemu-img check; the last one is that of info --untrusted. */
 enum status { STATUS_CLEAN, STATUS_FAILED, STATUS_CORRUPT, STATUS_LEAKS, STATUS_OUTSIDE };
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_ANSI, OUTPUT_SVG, OUTPUT_PNG, OUTPUT_HTML };
+enum output {
+    OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_LINES, OUTPUT_METRICS, OUTPUT_ANSI, OUTPUT_SVG, OUTPUT_PNG,
+    OUTPUT_HTML
+};
 enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
 /* All that the options of all commands can say; a command looks at what its table has. */
@@ -51,6 +54,9 @@ struct settings {
     bool ascii, no_mouse;
     bool no_sandbox;            /* --no-sandbox */
     const char *layer;          /* --layer, or NULL: the active one */
+    const char *other_layer;    /* the second --layer, or NULL */
+    unsigned jobs, interval;    /* --jobs, --interval (seconds); 0: the default */
+    uint64_t scans;             /* --scans; 0: without end */
     const char *key_file;       /* --key-file, or NULL */
     bool hex;                   /* --hex */
     bool qcow2;                 /* --format qcow2 */
@@ -102,6 +108,8 @@ int cmd_plan(const struct command *cmd, int argc, char **argv);
 int cmd_apply(const struct command *cmd, int argc, char **argv);
 int cmd_undo(const struct command *cmd, int argc, char **argv);
 int cmd_report(const struct command *cmd, int argc, char **argv);
+int cmd_diff(const struct command *cmd, int argc, char **argv);
+int cmd_watch(const struct command *cmd, int argc, char **argv);
 int cmd_pack(const struct command *cmd, int argc, char **argv);
 int cmd_unpack(const struct command *cmd, int argc, char **argv);
 int cmd_explain(const struct command *cmd, int argc, char **argv);

@@ -90,7 +90,8 @@ static bool set_on_damage(struct settings *s, const char *arg, struct error *err
 static enum output output_of(const char *arg)
 {
     static const char *const names[] = {
-        [OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json", [OUTPUT_ANSI] = "ansi",
+        [OUTPUT_TEXT] = "text", [OUTPUT_JSON] = "json",
+        [OUTPUT_LINES] = "json-lines", [OUTPUT_METRICS] = "openmetrics", [OUTPUT_ANSI] = "ansi",
         [OUTPUT_SVG] = "svg", [OUTPUT_PNG] = "png", [OUTPUT_HTML] = "html",
     };
     int i = (int)(sizeof names / sizeof names[0]) - 1;
@@ -229,7 +230,7 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
         s->frame_every = (unsigned)n;
         return true;
     case OPT_LAYER:
-        s->layer = arg;
+        *(s->layer ? &s->other_layer : &s->layer) = arg;
         return true;
     case OPT_KEY_FILE:
         s->key_file = arg;
@@ -276,6 +277,18 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_OVERWRITE:
         s->overwrite = true;
         return true;
+    case OPT_JOBS:
+        if (!number("jobs", arg, 1, JOBS_MAX, &n, err))
+            return false;
+        s->jobs = (unsigned)n;
+        return true;
+    case OPT_INTERVAL:
+        if (!number("interval", arg, 1, 86400, &n, err))
+            return false;
+        s->interval = (unsigned)n;
+        return true;
+    case OPT_SCANS:
+        return number("scans", arg, 1, UINT64_MAX, &s->scans, err);
     case OPT_ANONYMOUS:
         s->anonymous = true;
         return true;

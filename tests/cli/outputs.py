@@ -68,7 +68,7 @@ def printed(value, path=""):
 
 SCHEMAS = {name: load(name) for name in
            ("check", "info", "dump", "map-guest", "map-host", "at", "explain", "progress",
-            "refused", "pack", "plan")}
+            "refused", "pack", "plan", "diff", "watch", "check-line")}
 LINES = {line["properties"]["type"]["const"]: line for line in SCHEMAS["dump"]["oneOf"]}
 COUNTS = re.compile(r"^steps\[\]\.(before|after)\.")    # one for each kind of problem
 OPEN = re.compile(r"^qcheck\.stats\.seconds\.")      # one for each phase

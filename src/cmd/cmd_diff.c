@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* qcheck diff: what differs between two images, by their metadata. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd_common.h"
+#include "report/diff_report.h"
+
+#define STATUS_DIFFER STATUS_CORRUPT        /* 2 */
+
+/* One of the two. */
+struct compared {
+    const char *name;
+    struct buf shown;           /* with its plan or layer */
+    struct image *img;
+    struct scan_result *scan;
+    struct insight *insight;
+    uint32_t layer;
+};
+
+static bool look(const struct settings *s, const char *layer, struct compared *c,
+                 struct error *err)
+{
+    const struct insight_options opt = { .name = c->name };
+    struct disk_layer found = { 0 };
+
+    if (layer && !disk_layer_parse(c->img, layer, &found, err))
+        return false;
+    if (found.vm_state)
+        return err_set(err, ERR_USAGE, "VM states are not compared");
+    c->layer = found.layer;
+    return scan_image(s, c->img, &c->scan, err)
+        && insight_find(c->scan, &opt, &c->insight, err);
+}
+
+static void forget(struct compared *c)
+{
+    insight_free(c->insight);
+    scan_free(c->scan);
+    image_close(c->img);
+    buf_free(&c->shown);
+}
+
+static void show_name(struct compared *c, const char *what, const char *of)
+{
+    buf_puts(&c->shown, c->name);
+    if (of)
+        buf_printf(&c->shown, "%s%s", what, of);
+}
+
+static int compare(const struct settings *s, struct compared *a, struct compared *b)
+{
+    const char *layer_b = s->other_layer ? s->other_layer : s->layer;
+    struct out out = { stdout, 0 };
+    struct difference diff = { 0 };
+    struct diff_report r;
+    struct error err;
+    int status = STATUS_FAILED;
+
+    show_name(a, ", layer ", s->layer);
+    if (s->plan_file)
+        show_name(b, ", under ", s->plan_file);
+    else
+        show_name(b, ", layer ", layer_b);
+    if (!open_two_images(s, a->name, b->name, &a->img, &b->img, &err)) {
+        message_error(a->img ? b->name : a->name, &err);
+    } else if (!look(s, s->layer, a, &err)) {
+        message_error(a->name, &err);
+    } else if (!look(s, layer_b, b, &err)) {
+        message_error(b->name, &err);
+    } else {
+        r = (struct diff_report){ buf_str(&a->shown), buf_str(&b->shown),
+                                  { a->scan, a->insight, a->layer, false },
+                                  { b->scan, b->insight, b->layer, false }, &diff };
+        if (!difference_find(&r.a, &r.b, &diff, &err)) {
+            message_error(b->name, &err);
+        } else {
+            (s->output == OUTPUT_JSON ? diff_json : diff_text)(&r, &out);
+            status = difference_any(&diff) ? STATUS_DIFFER : STATUS_CLEAN;
+        }
+    }
+    difference_free(&diff);
+    return finish(&out, status);
+}
+
+int cmd_diff(const struct command *cmd, int argc, char **argv)
+{
+    struct compared a = { .shown = BUF_INIT }, b = { .shown = BUF_INIT };
+    struct settings s;
+    int status;
+    bool one;
+
+    if (!settings_parse(&s, cmd, argc, argv, &status))
+        return status;
+    one = s.n_operands == 1;
+    if (s.n_operands < 1 || s.n_operands > 2)
+        return usage_error(cmd, s.n_operands ? "two images at a time" : "which images?");
+    if (one && !s.plan_file && !s.other_layer)
+        return usage_error(cmd, "with what? Name another image, a --plan, or two layers");
+    if (!one && s.plan_file)
+        return usage_error(cmd, "--plan compares one image with itself under the plan");
+    a.name = s.operand[0];
+    b.name = s.operand[one ? 0 : 1];
+    status = compare(&s, &a, &b);
+    forget(&a);
+    forget(&b);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Figures of many images: a line of JSON for each, or metrics for Prometheus. */
+#ifndef QCHECK_REPORT_FLEET_REPORT_H
+#define QCHECK_REPORT_FLEET_REPORT_H
+
+#include "insight/cause.h"
+#include "report/out.h"
+
+/* Has no pointers: it comes from another process. */
+struct fleet_result {
+    int status;                 /* as of qcheck check of this image alone */
+    bool scanned;               /* the figures below are there; else `error` says why not */
+    char error[400];
+    uint64_t corruptions, leaks, check_errors;
+    uint64_t file_bytes, allocated_bytes, disk_bytes, leaked_bytes, damaged_bytes;
+    uint64_t allocated_clusters, fragmented_clusters;
+    uint64_t problems[N_PROBLEMS];
+    uint32_t causes[N_CAUSES];
+    uint8_t data_lost;          /* enum verdict_answer */
+    double seconds;             /* of the scan */
+};
+
+void fleet_fill(const struct scan_result *scan, const struct insight *insight,
+                struct fleet_result *out);
+
+/* One line of JSON. */
+void fleet_line(const char *name, const struct fleet_result *r, struct out *out);
+
+/* OpenMetrics text of all; `now` seconds since 1970. A result that is all zeros counts as
+ * failed. */
+void fleet_metrics(char *const *name, const struct fleet_result *list, size_t n, uint64_t now,
+                   struct out *out);
+
+#endif

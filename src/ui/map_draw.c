@@ -164,7 +164,7 @@ static void draw_pane(const struct map_view *v, const struct ui *ui, const struc
 
     if (l->title)
         draw_title(v, ui, a, l, space);
-    pane_draw(p, &map, focused);
+    pane_draw(p, ui, &map, focused);
     if (space == SPACE_GUEST && !v->survey.guest)
         draw_text(&map, map.h / 2, 2, ROLE_MESSAGE,
                   !ui->scan ? " shown when the scan has ended "

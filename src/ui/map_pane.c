@@ -420,7 +420,26 @@ static void draw_begins(const struct map_pane *p, const struct area *a)
     }
 }
 
-void pane_draw(const struct map_pane *p, const struct area *a, bool focused)
+/* A star on every tile that the plan changes. */
+static void draw_changes(const struct map_pane *p, const struct ui *ui, const struct area *a)
+{
+    const unsigned bits = ui->img->geo.cluster_bits;
+    uint64_t tiles = (uint64_t)p->curve.rows * (uint64_t)p->curve.cols;
+
+    if (p->space != SPACE_FILE || !ui->changes || !ui->changes->n)
+        return;
+    for (uint64_t tile = p->top; tile < p->top + tiles && tile * p->per < p->n; tile++) {
+        int y, x;
+        bool lower;
+
+        if (patches_touch(ui->changes, tile * p->per << bits, p->per << bits)
+            && spot_of(p, tile, &y, &x, &lower))
+            draw_cell(a, y, p->tile_w == 3 ? x + 2 : x, '*', ROLE_MESSAGE, NO_BACK, ATTR_BOLD);
+    }
+}
+
+void pane_draw(const struct map_pane *p, const struct ui *ui, const struct area *a,
+               bool focused)
 {
     int rows = p->style == STYLE_HALF ? (p->curve.rows + 1) / 2 : p->curve.rows;
 
@@ -433,6 +452,7 @@ void pane_draw(const struct map_pane *p, const struct area *a, bool focused)
         }
     }
     draw_begins(p, a);
+    draw_changes(p, ui, a);
     for (size_t i = 0; i < p->n_marks; i++) {
         draw_sign(p, a, p->mark[i].first / p->per, false);
         draw_sign(p, a, p->mark[i].last / p->per, false);

@@ -62,6 +62,8 @@ void pane_here(const struct map_pane *p, uint64_t *first, uint64_t *n);
 /* The cursor's character, relative to the map. */
 void pane_cursor(const struct map_pane *p, int *y, int *x);
 
-void pane_draw(const struct map_pane *p, const struct area *a, bool focused);
+/* Tiles in which the plan changes something (of the file) get a star. */
+void pane_draw(const struct map_pane *p, const struct ui *ui, const struct area *a,
+               bool focused);
 
 #endif

@@ -104,7 +104,7 @@ static void draw_map(const struct overview_view *v, const struct ui *ui,
 
     draw_printf(a, a->h - v->map_h - 1, 1, ROLE_HEADING, "Map of the file, %s",
                 map_cell_text(&v->map, ui, cell));
-    pane_draw(&v->map, &map, false);
+    pane_draw(&v->map, ui, &map, false);
 }
 
 void overview_draw(const struct overview_view *v, const struct ui *ui,

@@ -159,7 +159,18 @@ same discard compact order=guest
 "$QCHECK" plan resize size=16M mine.qcow2 >/dev/null 2>&1 && fail "resized under a bitmap"
 qemu-img create -q -f qcow2 --object secret,id=s,data=x \
     -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1 luks.qcow2 4M
-"$QCHECK" plan compact luks.qcow2 >/dev/null 2>&1 && fail "moved clusters of LUKS"
+# Data of LUKS stays where it is; tables move, and the end is cut.
+qemu-io --object secret,id=s,data=x --image-opts \
+    driver=qcow2,discard=unmap,encrypt.key-secret=s,file.filename=luks.qcow2 -c 'write -P 71 1M 600k' \
+    -c 'write -P 70 0 600k' -c 'write -P 72 3M 600k' -c 'discard 3M 640k' >/dev/null 2>&1
+printf x >key
+sum=$("$QCHECK" sum --key-file=key luks.qcow2 | cut -d' ' -f1)
+rm -f plan new.qcow2
+"$QCHECK" plan compact -o plan luks.qcow2 >text 2>&1 &&
+    "$QCHECK" apply plan luks.qcow2 --output new.qcow2 >/dev/null || fail "compact luks: $(cat text)"
+[ -n "$sum" ] && [ "$("$QCHECK" sum --key-file=key new.qcow2 | cut -d' ' -f1)" = "$sum" ] ||
+    fail "compact luks: another disk"
+[ "$(stat -c %s new.qcow2)" -lt "$(stat -c %s luks.qcow2)" ] || fail "compact luks: not shorter: $(cat text)"
 
 mine compat=1.1
 for size in 9M 3G; do

@@ -154,9 +154,10 @@ bool planner_compact(struct trial *t, const struct planner_options *opt,
     if ((order && !move_round(t, true, step, &moved, err))
         || !move_round(t, false, step, &moved, err))
         return false;
-    buf_printf(&title, "Move %s cluster%s%s and cut the file: %s instead of %s.",
-               text_group(n, moved), moved == 1 ? "" : "s",
-               order ? " into the order of the guest disk" : "",
+    if (moved)
+        buf_printf(&title, "Move %s cluster%s%s and cut", text_group(n, moved),
+                   moved == 1 ? "" : "s", order ? " into the order of the guest disk" : "");
+    buf_printf(&title, "%s the file: %s instead of %s.", moved ? "" : "Cut",
                text_size(a, t->img->geo.file_size), text_size(b, before));
     step->title = buf_take(&title);
     return true;

@@ -31,8 +31,6 @@ const char *relocation_refused(const struct trial *t)
 {
     const struct scan_result *scan = t->scan;
 
-    if (t->img->hdr.crypt_method == CRYPT_LUKS)
-        return "it is encrypted with keys that depend on where a cluster lies";
     if (t->img->geo.data_file)
         return "its data lies in another file";
     if (scan->partial || scan->refused.id || scan->qemu.corruptions || scan->qemu.check_errors
@@ -69,7 +67,9 @@ static uint32_t single_structures(const struct image *img)
 
 bool relocation_possible(const struct trial *t, uint64_t cl)
 {
-    const uint32_t data = OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE;
+    /* What LUKS decrypts to depends on where in the file it lies. */
+    const uint32_t data = t->img->hdr.crypt_method == CRYPT_LUKS ? 0
+        : OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE;
     const uint32_t one = OWNER_L2 | OWNER_REFBLOCK | OWNER_BITMAP_DATA
         | single_structures(t->img);
     struct map_cell cell;

@@ -27,13 +27,15 @@ calls=$calls,futimesat,setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fre
 calls=$calls,flock,mount,umount2,execve,execveat
 
 # Prints the calls of a trace that are none of: an open for reading, a write to standard
-# output or error, to a terminal, or to a pipe or event of the program's own.
+# output or error, to a terminal, to memory that has no name in any file system, or to a pipe or
+# event of the program's own.
 suspicious() {
     grep -vE ' (exit|\+\+\+|---)' "$1" |
         grep -vE '^[0-9]+ +open(at|at2)?\(.*O_RDONLY' |
         grep -vE '^[0-9]+ +writev?\((1|2)<' |
         grep -vE '^[0-9]+ +writev?\([0-9]+<(pipe:|anon_inode:|/dev/pts/|/dev/tty|socket:|UNIX)' |
-        grep -vE '^[0-9]+ +open(at)?\([^,]*,? ?"/dev/tty"' |
+        grep -vE '^[0-9]+ +open(at)?\([^,]*,? ?"/dev/(tty|null)"' |
+        grep -vE '^[0-9]+ +(ftruncate|pwrite64)\([0-9]+</memfd:' |
         grep -vE '^[0-9]+ +execve\("[^"]*qcheck"' |
         grep -vE '^[0-9]+ +<\.\.\. [a-z0-9]+ resumed>' |
         grep -vE '\+\+\+ exited'

@@ -45,6 +45,7 @@
 #define JUMP_LOOSE      6       /* ... where clusters are compressed */
 #define INFINITE        (1 << 28)
 
+#define PLACES_MAX      (1u << 22)              /* that are looked at at once */
 #define CELLS_MAX       ((size_t)192 << 20)     /* of the table, a byte each */
 
 /* --- what a candidate looks like --- */
@@ -359,8 +360,8 @@ static bool list_places(struct order_walk *w)
     struct rescue_guest *g = w->o->g;
     uint64_t n = rescue_n_lost(g), cl = 0, len;
 
-    if (n > UINT32_MAX / 2)
-        return false;
+    if (n > PLACES_MAX)
+        return true;                    /* no order is looked for among so many */
     w->place = calloc((size_t)n + 1, sizeof *w->place);
     if (!w->place)
         return false;
@@ -390,7 +391,7 @@ static bool list_pins(struct order_walk *w)
         if (!rescue_pinned(g, i, &pin) || pin.sure == SURE_POSSIBLE)
             continue;
         at = place_index(w, pin.guest_cl);
-        if (at == w->n_places || w->place[at].cl != pin.guest_cl)
+        if (at >= w->n_places || w->place[at].cl != pin.guest_cl)
             continue;
         w->at[i] = at + 1;
         w->place[at].taken = true;

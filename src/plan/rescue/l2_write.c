@@ -118,6 +118,8 @@ static bool write_table(struct l2_writing *x, struct l2_window *win, struct erro
     const struct image *img = x->w->s->t->img;
     size_t len = (size_t)img->geo.cluster_size, n;
 
+    if (!rescue_any_placed(x->w->g, win->l1_index * img->geo.l2_entries, img->geo.l2_entries))
+        return true;
     memset(x->old, 0, len);
     if (win->l2_off && !source_read(img->src, win->l2_off, x->old, len, err))
         return false;

@@ -129,7 +129,7 @@ static bool look_at_cluster(struct orphan_walk *c, uint64_t cl, bool counted,
     size_t len = (size_t)img->geo.cluster_size;
     struct orphan one = { .off = off, .len = len };
 
-    if (off >= img->geo.file_size || source_all_hole(img->src, &c->memo, off, len))
+    if (off >= img->geo.file_size)
         return true;
     if (!source_read(img->src, off, c->bytes, len, NULL))
         return true;                /* nothing can be done with it */
@@ -178,6 +178,9 @@ static bool collect_runs(struct orphan_walk *c, struct error *err)
                                  && (c->deep || !c->out->refcounts_known));
 
         for (uint64_t cl = at; wanted && cl < stop; cl++) {
+            cl = source_next_unit(t->img->src, &c->memo, 0, t->img->geo.cluster_size, cl, stop);
+            if (cl == stop)
+                break;
             if (!look_at_cluster(c, cl, leaked || !c->out->refcounts_known, err))
                 return false;
             if (cl % 256 == 0 && salvage_stopped(t))

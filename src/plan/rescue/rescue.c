@@ -195,6 +195,16 @@ bool rescue_pinned(const struct rescue_guest *g, size_t cand, struct rescue_pin 
     return true;
 }
 
+bool rescue_any_placed(const struct rescue_guest *g, uint64_t first_cl, uint64_t n)
+{
+    uint64_t end = u64_min(first_cl + n, g->n_clusters);
+
+    for (uint64_t p = first_cl / PLACE_PAGE; p * PLACE_PAGE < end; p++)
+        if (g->page[p])
+            return true;
+    return false;
+}
+
 void rescue_unpin(struct rescue_guest *g, size_t cand)
 {
     if (cand < g->n_cands && g->at[cand]) {

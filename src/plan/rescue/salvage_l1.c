@@ -108,9 +108,13 @@ static bool drop_copies(struct l1_work *w, struct error *err)
 {
     const struct image *img = w->s->t->img;
     const struct geometry *geo = &img->geo;
-    uint8_t *claimed = calloc((size_t)(geo->n_clusters / 8 + 1), 1);
-    uint8_t *bytes = malloc((size_t)geo->cluster_size);
+    uint8_t *claimed, *bytes;
     size_t n = 0;
+
+    if (!w->n_lone)
+        return true;
+    claimed = calloc((size_t)(geo->n_clusters / 8 + 1), 1);
+    bytes = malloc((size_t)geo->cluster_size);
 
     for (size_t k = 0; claimed && bytes && k < w->n_lone; k++) {
         size_t own = 0, others = 0;

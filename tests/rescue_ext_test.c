@@ -91,6 +91,26 @@ static void a_partition_that_no_cluster_starts_with_is_placed(void **state)
     check(EXT("ext4", ""), 63 * 512, 65536, 3, 4, 2);
 }
 
+/* Blocks as they were before the file system was written to lie in free space, as in a journal. */
+static void old_copies_are_never_certain(void **state)
+{
+    static const char script[] = EXT("ext4", "") "; cp $IMG $IMG.old; "
+        "for i in 0 1 2 3; do echo mkdir new$i; done >$IMG.cmd; "
+        "debugfs -w -f $IMG.cmd \"$IMG?offset=$OFF\"; "
+        "dd if=$IMG.old of=$IMG bs=4096 skip=256 seek=9600 count=384 conv=notrunc";
+    struct rescue_disk_found f;
+    struct rescue_disk d;
+
+    (void)state;
+    CHECK_SKIP(rescue_disk_make(&d, 40 * MIB, MIB, script));
+    for (uint32_t cluster = 4096; cluster <= 65536; cluster *= 16) {
+        rescue_disk_ask(&d, cluster, ORDER_WRITTEN, WITNESSES, &f);
+        assert_int_equal(f.wrong_certain, 0);
+        assert_true(f.likely > 0);
+    }
+    rescue_disk_free(&d);
+}
+
 static void changed_bytes_lead_nowhere(void **state)
 {
     struct rescue_disk d;
@@ -112,6 +132,7 @@ int main(void)
         cmocka_unit_test(ext2_and_ext3_are_placed_by_what_agrees),
         cmocka_unit_test(a_file_system_without_a_partition_table_is_placed),
         cmocka_unit_test(a_partition_that_no_cluster_starts_with_is_placed),
+        cmocka_unit_test(old_copies_are_never_certain),
         cmocka_unit_test(changed_bytes_lead_nowhere),
     };
 

@@ -179,12 +179,27 @@ static bool disproved(const struct ext_placing *pl, const struct ext_contest *t,
     return false;
 }
 
+/* Is there another candidate, of other bytes, that proves that it belongs there? */
+static bool outdated(const struct ext_placing *pl, const struct ext_contest *t,
+                     const struct ext_claim *c)
+{
+    size_t first, n = ext_key_find(&t->places, c->guest_cl, &first);
+
+    for (size_t k = 0; c->fit.proofs && k < n; k++) {
+        const struct ext_claim *o = &pl->claim[t->places.list[first + k].item];
+
+        if (o->cand != c->cand && o->fit.proofs && o->bytes_sum != c->bytes_sum)
+            return true;
+    }
+    return false;
+}
+
 static void weigh(struct ext_placing *pl, struct ext_contest *t)
 {
     for (size_t i = 0; i < pl->n_claims; i++) {
         struct ext_claim *c = &pl->claim[i];
 
-        c->score = (c->fit.good - c->fit.bad) * 4;
+        c->score = c->fit.good > c->fit.bad ? (c->fit.good - c->fit.bad) * 4 : 0;
         /* Of equals the one next to its neighbour is right. */
         if (c->cand && c->guest_cl && placed_at(pl->g, c->cand - 1, c->guest_cl - 1))
             c->score++;
@@ -205,15 +220,21 @@ static void settle_claim(struct ext_placing *pl, const struct ext_contest *t, si
                          const uint8_t *like, bool *news)
 {
     struct ext_claim *c = &pl->claim[i];
-    enum rescue_sure sure = SURE_LIKELY;
+    enum rescue_sure sure = SURE_LIKELY, is;
+    size_t there;
 
-    if (c->closed)
+    /* What was chosen in an earlier round had rivals then, of which this may be one. */
+    if (c->closed || (rescue_placed(pl->g, c->guest_cl, &there, &is) && is >= SURE_LIKELY &&
+                      there != c->cand))
         return;
+    /* Where there is an old copy of one block there are old ones of what speaks for others. */
+    if (outdated(pl, t, c))
+        pl->fs->sure = SURE_LIKELY;
     /* A journal holds old copies of everything. */
     if (c->fit.proofs && !c->fit.bad && !(like[c->cand] & EXT_LIKE_JOURNAL) &&
         !disproved(pl, t, c))
         sure = pl->fs->sure;
-    if (c->place_tied || c->cand_tied)
+    if (c->place_tied || c->cand_tied || c->fit.good <= c->fit.bad * 2)
         return;
     *news |= rescue_pin(pl->g, c->cand, c->guest_cl, sure,
                         c->fit.proofs ? WHY_SUMS : WHY_FITS);

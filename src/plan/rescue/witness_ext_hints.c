@@ -303,7 +303,8 @@ static void try_places(struct ext_placing *pl, size_t cand)
         struct ext_fit fit;
 
         ext_fit(pl->fs, pl->g, pl->bytes, pl->place[i], &fit);
-        if (fit.good >= 4 && fit.good > fit.bad * 2)
+        /* What proves something counts against others even where it does not fit. */
+        if (fit.proofs || (fit.good >= 4 && fit.good > fit.bad * 2))
             ext_claim_add(pl, cand, pl->place[i], &fit);
     }
 }

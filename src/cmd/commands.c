@@ -51,7 +51,7 @@ static const struct opt scan_opts[] = {
     { OPT_MAX_PROBLEMS, "max-problems", ARG_REQUIRED, "N", NULL,
       "keep at most N records of each kind of problem (default: 4000); counts stay exact" },
     { OPT_MEMORY_LIMIT, "memory-limit", ARG_REQUIRED, "SIZE", NULL,
-      "take at most SIZE of memory (200M; default: 32 MiB and a byte and a quarter for "
+      "take at most SIZE of memory (at least 16M; default: 32 MiB and a byte and a quarter for "
       "each cluster of the file); less of it costs time and records of problems, counts "
       "stay exact" },
 };
@@ -138,7 +138,7 @@ static const struct opt dump_opts[] = {
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
       "text (default) or json: one object per line, the last one says \"end\"" },
     { OPT_SNAPSHOT, "snapshot", ARG_REQUIRED, "ID|NAME|all", NULL,
-      "l1, l2: the tables of this snapshot, or of the active layer and all snapshots" },
+      "l1, l2, snapshots: of this snapshot, or (l1, l2) of the active layer and all snapshots" },
     { OPT_FROM, "from", ARG_REQUIRED, "A", NULL,
       "begin at A: a guest offset for l1, l2 and bitmaps, a file offset for refcounts "
       "and ranges; 28c is cluster 28" },

@@ -84,11 +84,13 @@ def manual():
     with open(os.path.join(os.path.dirname(program), "man", "qcheck-json.5")) as f:
         page = f.read().replace("\\-", "-").replace("\\(dq", '"').replace("\\e", "\\")
         page = page.replace("\\&", "")
+    # Lines are wrapped.
+    flat = " ".join(page.split())
     for name, schema in SCHEMAS.items():
         for path, words in declared(schema).items():
             if not words:
                 complain("no description of", path, "in", name)
-            elif f".B {path}\n{words}\n" not in page:
+            elif f".B {path} {' '.join(words.split())} ." not in flat:
                 complain("the manual does not tell of", path, "of", name)
     sample = page.split(".nf\n")[1].split("\n.fi")[0].replace("\n ", " ").split("\n")
     lines = run("dump", "l1", "--output=json", "--used",

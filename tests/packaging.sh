@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright (C) the qcheck authors
+# What packagers rely on: metadata that validate and agree on the version, files in the right
+# places, an uninstall that leaves nothing, no path of the build in what is built.
+set -u
+top=$(cd "$top_srcdir" && pwd)
+build=$(dirname "$QCHECK")
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+for tool in appstreamcli desktop-file-validate mandoc; do
+    command -v $tool >/dev/null || { echo "no $tool"; exit 77; }
+done
+bad=0
+complain() { echo "$*"; bad=1; }
+
+version=$("$QCHECK" --version | sed -n '1s/^qcheck //p')
+id=io.github.qcheck.Qcheck
+
+# --- metadata ---
+appstreamcli validate --no-net "$top/data/desktop/$id.metainfo.xml" >"$work/out" 2>&1 ||
+    complain "metainfo: $(cat "$work/out")"
+desktop-file-validate "$top/data/desktop/$id.desktop" >"$work/out" 2>&1
+[ ! -s "$work/out" ] || complain "desktop file: $(cat "$work/out")"
+grep -q "<id>$id</id>" "$top/data/desktop/$id.metainfo.xml" || complain "metainfo has another id"
+grep -q "<release version=\"$version\"" "$top/data/desktop/$id.metainfo.xml" ||
+    complain "metainfo does not have release $version"
+grep -q "^Version: *$version$" "$top/packaging/rpm/qcheck.spec" ||
+    complain "the spec file is not of version $version"
+[ ! -d "$top/debian" ] || sed -n 1p "$top/debian/changelog" | grep -q "^qcheck ($version-" ||
+    complain "debian/changelog does not begin with version $version"
+sed -n 1p "$top/NEWS" | grep -qx "qcheck $version" || complain "NEWS does not begin with $version"
+if command -v rpmlint >/dev/null; then
+    rpmlint "$top/packaging/rpm/qcheck.spec" 2>&1 | grep ': E: ' && complain "rpmlint"
+fi
+
+# --- manual pages ---
+for page in qcheck.1 qcheck-json.5; do
+    said=$(mandoc -Tlint -W all "$build/man/$page" 2>&1)
+    [ -z "$said" ] || complain "$page: $said"
+    grep -q '^\.TH [^ ]* [15] "[0-9]\{4\}-[0-9][0-9]-[0-9][0-9]"' "$build/man/$page" ||
+        complain "$page has no date"
+done
+
+# --- installation ---
+make_() { (cd "$build" && env -u MAKEFLAGS -u MFLAGS make -s --no-print-directory "$@" </dev/null) \
+    >"$work/out" 2>&1 || complain "make $*: $(cat "$work/out")"; }
+make_ install DESTDIR="$work/root" prefix=/usr
+for file in bin/qcheck share/applications/$id.desktop share/metainfo/$id.metainfo.xml \
+    share/icons/hicolor/scalable/apps/qcheck.svg share/man/man1/qcheck.1 \
+    share/man/man5/qcheck-json.5 share/bash-completion/completions/qcheck \
+    share/fish/vendor_completions.d/qcheck.fish share/zsh/site-functions/_qcheck \
+    share/qcheck/samples/INDEX share/qcheck/schema/check.schema.json share/doc/qcheck/README.md; do
+    [ -f "$work/root/usr/$file" ] || complain "install puts no $file"
+done
+# Links of the README lead to what is installed beside it.
+for link in $(sed -n 's/.*](\([^)#]*\)).*/\1/p' "$work/root/usr/share/doc/qcheck/README.md"); do
+    case $link in
+    http*) ;;
+    *) [ -e "$work/root/usr/share/doc/qcheck/$link" ] || complain "README: no $link" ;;
+    esac
+done
+make_ uninstall DESTDIR="$work/root" prefix=/usr
+left=$(find "$work/root" ! -type d)
+[ -z "$left" ] || complain "uninstall leaves" $left
+left=$(find "$work/root" -name '*qcheck*')
+[ -z "$left" ] || complain "uninstall leaves" $left
+
+# --- the same in whatever folder it is built ---
+if grep -q '^MAP_PREFIX_FLAGS' "$build/Makefile"; then
+    for path in "$top" "$(cd "$build" && pwd)"; do
+        grep -qF "$path/" "$QCHECK" && complain "$QCHECK names the folder $path"
+    done
+fi
+exit $bad

@@ -113,6 +113,37 @@ static void a_wiped_table_beside_leaks_is_lost_data(void **state)
     expect(b, CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
 }
 
+/* A disk whose one table refers to 200 clusters, of which entries from `from` on are wiped. */
+static struct builder *wiped_from(uint64_t from)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    for (uint64_t k = 0; k < 200; k++)
+        builder_map(b, k);
+    for (uint64_t k = from; k < 200; k++)
+        builder_poke(b, builder_l2_entry_off(b, k), 8, 0);
+    return b;
+}
+
+static void a_table_with_few_entries_left_beside_leaks_is_lost_data(void **state)
+{
+    (void)state;
+    expect(wiped_from(8), CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
+}
+
+static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
+{
+    (void)state;
+    expect(wiped_from(120), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+    expect(wiped_from(136), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void a_few_clusters_without_an_owner_are_left_overs(void **state)
+{
+    (void)state;
+    expect(wiped_from(137), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
 static void an_empty_table_without_leaks_is_a_discard(void **state)
 {
     struct builder *b = full();
@@ -438,6 +469,9 @@ int main(void)
         cmocka_unit_test(refcounts_over_a_table_are_told),
         cmocka_unit_test(text_over_a_table_is_told),
         cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
+        cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_is_lost_data),
+        cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
+        cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
         cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),

@@ -3,6 +3,7 @@
 /* L2 tables that were destroyed: overwritten, wiped, or zeroed page by page. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -266,10 +267,12 @@ static void overwritten(struct work *w, bool refcounts)
 
 /* --- wiped --- */
 
-#define TABLES_READ_MAX 16384
+#define TABLES_READ_MAX     16384
+#define NEARLY_LEAKS_MIN    64      /* leaks beside a table that is not all zeros */
 
 struct wiped {
-    uint64_t tables, pages;     /* all zeros; pages of zeros amid used ones */
+    uint64_t tables, pages;     /* all zeros, or nearly; pages of zeros amid used ones */
+    uint64_t entries;           /* that are left in those tables */
     const struct l2_table *table[EVIDENCE_MAX];
     struct place page[EVIDENCE_MAX];
     struct guest_spans lost_tables, lost_pages;
@@ -304,8 +307,27 @@ static void look_at_pages(struct work *w, const struct l2_table *t, struct wiped
     }
 }
 
+/* Is a table with that many entries in use as good as empty, beside so many leaks? */
+static bool nearly_wiped(const struct work *w, uint64_t used)
+{
+    uint64_t mapped = w->scan->stats.active.normal + w->scan->stats.active.compressed;
+
+    return used * 64 <= w->geo->l2_entries && w->leaked.clusters >= NEARLY_LEAKS_MIN &&
+           w->leaked.clusters >= 8 * used && w->leaked.clusters * 4 >= mapped;
+}
+
+static uint64_t entries_in_use(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < w->geo->l2_entries; i++)
+        n += be64(w->scratch + i * w->geo->l2_entry_size) != 0;
+    return n;
+}
+
 static void look_for_zeros(struct work *w, struct wiped *z)
 {
+    uint64_t used;
     size_t len = (size_t)w->geo->cluster_size;
 
     for (size_t i = 0; i < w->scan->n_l2 && i < TABLES_READ_MAX; i++) {
@@ -317,10 +339,12 @@ static void look_for_zeros(struct work *w, struct wiped *z)
             break;
         if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
             continue;
-        if (!content_all_zero(w->scratch, len)) {
+        used = entries_in_use(w);
+        if (used && !nearly_wiped(w, used)) {
             look_at_pages(w, t, z);
             continue;
         }
+        z->entries += used;
         if (z->tables < EVIDENCE_MAX)
             z->table[z->tables] = t;
         z->tables++;
@@ -335,27 +359,31 @@ static void wiped(struct work *w, const struct wiped *z)
 {
     uint64_t fit = z->tables * w->geo->l2_entries;
     struct cause *c;
-    char a[TEXT_NUM], b[TEXT_NUM];
+    char a[TEXT_NUM], b[TEXT_NUM], left[40] = "";
 
     /* Zeros alone are a discard of everything; then there are no leaks. */
     if (!z->tables || w->leaked.clusters < 2 || w->leaked.clusters > fit ||
         w->leaked.data * 2 < w->leaked.n)
         return;
-    c = cause_add(w, CAUSE_OF_L2_WIPED, w->leaked.clusters >= 16 ? CONFIDENCE_LIKELY
-                                                                 : CONFIDENCE_POSSIBLE);
+    c = cause_add(w, CAUSE_OF_L2_WIPED, w->leaked.clusters >= 16 && !z->entries
+                                        ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
         struct place place = work_l1_place(w, z->table[i]);
 
-        cause_evidence(c, &place, "the L2 table at 0x%llx is all zeros",
-                       (unsigned long long)z->table[i]->off);
+        cause_evidence(c, &place, "the L2 table at 0x%llx is all zeros%s",
+                       (unsigned long long)z->table[i]->off,
+                       z->entries ? ", or nearly" : "");
     }
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     if (c)
         spans_add_all(&c->lost, &z->lost_tables);
-    cause_text(w, c, "%llu L2 table%s wiped: %s, and %s clusters without an owner fit in the "
+    if (z->entries)
+        snprintf(left, sizeof left, " but for %llu %s", (unsigned long long)z->entries,
+                 z->entries == 1 ? "entry" : "entries");
+    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters without an owner fit in the "
                "range of %s of the guest disk that %s mapped.",
                (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
-               z->tables == 1 ? "it is all zeros" : "they are all zeros",
+               z->tables == 1 ? "it is all zeros" : "they are all zeros", left,
                text_group(a, w->leaked.clusters),
                text_size(b, spans_bytes(&z->lost_tables)), z->tables == 1 ? "it" : "they");
     cause_step(w, c, STEP_HANDS_OFF);

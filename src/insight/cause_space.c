@@ -181,6 +181,16 @@ static uint64_t unclaimed_leaks(const struct work *w)
     return n;
 }
 
+#define ORPHANS_MIN 64      /* leaks that are no left-overs of a few interrupted writes */
+
+bool work_many_orphans(const struct work *w)
+{
+    uint64_t mapped = w->scan->stats.active.normal + w->scan->stats.active.compressed;
+
+    return w->leaked.clusters >= ORPHANS_MIN && w->leaked.clusters * 4 >= mapped &&
+           w->leaked.data * 2 > w->leaked.n;
+}
+
 static void left_overs(struct work *w)
 {
     struct buf holds = BUF_INIT;
@@ -202,12 +212,18 @@ static void left_overs(struct work *w)
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_REFCOUNT_HIGH);
     if (leaked)
         cause_text(w, c, "%s cluster%s (%s) %s a refcount and no owner: taken for a write that was "
-                   "interrupted, or left behind by one.%s", text_group(a, leaked),
+                   "interrupted, or left behind by one%s.%s", text_group(a, leaked),
                    leaked == 1 ? "" : "s", text_size(b, leaked * w->geo->cluster_size),
-                   leaked == 1 ? "has" : "have", buf_str(&holds));
+                   leaked == 1 ? "has" : "have",
+                   work_many_orphans(w) ? ", or what a part of a table that is empty now "
+                   "referred to" : "", buf_str(&holds));
     else
         cause_text(w, c, "%s refcount%s too high: these clusters will not be freed when their last "
                    "user is gone.", text_group(a, n), n == 1 ? " is" : "s are");
+    if (work_many_orphans(w)) {
+        cause_step(w, c, STEP_KEEP_LEAKS);
+        cause_step_plan(w, c, "rescue");
+    }
     buf_free(&holds);
 }
 

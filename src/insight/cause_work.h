@@ -88,6 +88,10 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 /* Takes n bytes of what may be read; false when they are not left. */
 bool work_reads(struct work *w, uint64_t n);
 
+/* Do clusters that nobody owns hold so much data that a table may have referred to it which
+ * looks sound now: one that is zero from some entry on, say? */
+bool work_many_orphans(const struct work *w);
+
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
 /* Kinds that tell that a guest reads wrong data or none. */
 bool problem_loses_data(enum problem_kind k);

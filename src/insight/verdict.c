@@ -126,7 +126,7 @@ static void answer(struct work *w, struct verdict *v)
         v->incomplete |= c->weight == CAUSE_LOSES;
     }
     v->incomplete |= table_missing(w) || missing_tables(w->scan) || w->scan->partial || refused ||
-                     not_seen(w) ||
+                     not_seen(w) || work_many_orphans(w) ||
                      problems_of_severity(w->ps, SEV_ERROR) > 0;
     loses |= unclaimed_loss(w) || v->lost.n;
     /* Who wrote over the header wrote elsewhere too, most likely. */

@@ -428,6 +428,37 @@ static void map_in_the_overview_leads_to_the_map(void **state)
     free(got);
 }
 
+static void sizes_follow_the_scan_and_are_counted_anew_with_it(void **state)
+{
+    struct play play = { .script = "shot:before shot:open-gate wait shot:after R wait "
+                              "shot:again", .cols = 120, .rows = 60,
+                         .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("snapshots", &play, &got);
+    assert_shows(shot(buf_str(&got), "before"), "can grow to");
+    assert_shows_not(shot(buf_str(&got), "before"), "as new qcow2");
+    assert_shows(shot(buf_str(&got), "after"), "as new qcow2");
+    assert_shows(shot(buf_str(&got), "after"), "deleting it frees");
+    assert_shows(shot(buf_str(&got), "again"), "as new qcow2");
+    buf_free(&got);
+}
+
+static void a_stopped_scan_says_nothing_about_shrinking(void **state)
+{
+    struct play play = { .script = "Esc shot:open-gate wait shot:partial", .rows = 90,
+                         .depth = DEPTH_16 };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_gated("snapshots", &play, &got);
+    assert_shows(shot(buf_str(&got), "partial"), "can grow to");
+    assert_shows_not(shot(buf_str(&got), "partial"), "can shrink to");
+    assert_shows_not(shot(buf_str(&got), "partial"), "being counted");
+    buf_free(&got);
+}
+
 /* --- hints --- */
 
 /* The screen `name` without the last line, where the hints are. */
@@ -528,6 +559,8 @@ int main(void)
         cmocka_unit_test(problems_change_between_causes_and_kinds),
         cmocka_unit_test(nothing_in_the_overview_is_cut),
         cmocka_unit_test(map_in_the_overview_leads_to_the_map),
+        cmocka_unit_test(sizes_follow_the_scan_and_are_counted_anew_with_it),
+        cmocka_unit_test(a_stopped_scan_says_nothing_about_shrinking),
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),

@@ -61,6 +61,7 @@ void app_reloaded(struct app *app)
     lookup_forget(&app->owner);
     tenants_forget(&app->tenants, app->ui.layer);
     app_deep_forget(app);
+    app_figures_forget(app);
     tour_free(&app->tour);
     if (app->ui.scan)
         tour_init(&app->tour, &app->ui.scan->problems);
@@ -150,7 +151,8 @@ static bool readable(int fd)
 static void forget_older(struct app *app)
 {
     bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants)) &&
-                (!app->deep.task || readable(task_fd(app->deep.task)));
+                (!app->deep.task || readable(task_fd(app->deep.task))) &&
+                (!app->measuring.task || readable(task_fd(app->measuring.task)));
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(waiting_fd(app, (enum view_id)id));
@@ -212,6 +214,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
             session_stop(whatif_session(app));
         tenants_stop(&app->tenants);
         app_deep_stop(app);
+        app_figures_stop(app);
         app_view_act(app, action, arg);
         break;
     case ACT_RESCAN:
@@ -459,6 +462,7 @@ static void draw(struct app *app)
     look_around(app);
     app_poll_tenants(app);
     app_deep_poll(app);
+    app_figures_poll(app);
     class->prepare(app->state[app->view], &app->ui, body.h, body.w);
     app_deep_glance(app);
     grid_erase(&app->grid);
@@ -478,6 +482,7 @@ static void next_event(struct app *app, struct event *ev)
     const int all[] = { session_fd(&app->session), waiting_fd(app, app->view),
                         lookup_fd(&app->owner), tenants_fd(&app->tenants),
                         app->deep.task ? task_fd(app->deep.task) : -1,
+                        app->measuring.task ? task_fd(app->measuring.task) : -1,
                         nowait_missed(app->ui.img->src) ? nowait_fd(app->ui.img->src) : -1 };
     int wake[WAKE_MAX];
     int n = whatif_fds(app, wake);
@@ -578,6 +583,7 @@ void app_free(struct app *app)
     lookup_free(&app->owner);
     tenants_free(&app->tenants);
     app_deep_free(app);
+    app_figures_free(app);
     bookmarks_free(&app->marks);
     for (int id = 0; id < N_VIEWS; id++)
         if (app->state[id])

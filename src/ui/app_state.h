@@ -31,6 +31,16 @@ struct deep_look {
     unsigned threads;
 };
 
+/* The figures of ui.scan; while the task runs they are its own. */
+struct measuring_task {
+    struct task *task;
+    bool stale;                         /* its outcome is not wanted any more */
+    const struct scan_result *scan;
+    const struct chain *chain;
+    bool incomplete;
+    struct figures figures;
+};
+
 struct app {
     const struct image *img;            /* as it is: for threads, which may wait */
     struct ui ui;
@@ -59,6 +69,7 @@ struct app {
     struct lookup owner;                /* who has the guest data where the person stands */
     struct tenants tenants;             /* what is on the guest's disk */
     struct deep_look deep;
+    struct measuring_task measuring;
     int pick_at;                        /* line of the list to pick from */
     struct bookmarks marks;
     struct guide guide;
@@ -130,6 +141,12 @@ void app_deep_stop(struct app *app);
 void app_deep_forget(struct app *app);          /* there is another scan */
 void app_deep_free(struct app *app);
 int app_deep_permille(const struct app *app);   /* -1: it does not go on */
+
+/* app_figures.c */
+void app_figures_poll(struct app *app);         /* before each frame */
+void app_figures_stop(struct app *app);         /* keeps what is known */
+void app_figures_forget(struct app *app);       /* there is another scan */
+void app_figures_free(struct app *app);
 
 /* app_guide.c: the tour. */
 void app_guide_poll(struct app *app);

@@ -360,6 +360,7 @@ void overview_make(struct overview *o, const struct ui *ui, bool all_kinds)
     add_space(o, ui);
     if (ui->scan)
         add_disk(o, ui);
+    overview_add_figures(o, ui);
     overview_add_image(o, ui);
     if (ui->scan)
         add_check(o, ui);

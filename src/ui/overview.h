@@ -11,8 +11,9 @@
 #define OVERVIEW_KINDS      6           /* kinds of problems listed before "more kinds" */
 
 enum overview_section {
-    SECTION_CAUSES, SECTION_STEPS, SECTION_PROBLEMS, SECTION_SPACE, SECTION_METADATA, SECTION_DISK, SECTION_IMAGE,
-    SECTION_CHECK, N_SECTIONS
+    SECTION_CAUSES, SECTION_STEPS, SECTION_PROBLEMS, SECTION_SPACE, SECTION_METADATA,
+    SECTION_DISK, SECTION_FIGURES,
+    SECTION_IMAGE, SECTION_CHECK, N_SECTIONS
 };
 
 enum overview_look {
@@ -58,6 +59,7 @@ struct overview_line *overview_fact(struct overview *o, enum overview_section se
     __attribute__((format(printf, 4, 5)));
 unsigned overview_cause_role(const struct cause *c);
 void overview_add_causes(struct overview *o, const struct ui *ui);  /* overview_causes.c */
+void overview_add_figures(struct overview *o, const struct ui *ui); /* overview_figures.c */
 void overview_add_image(struct overview *o, const struct ui *ui);   /* overview_image.c */
 
 /* Classes in the order of the overview: data, metadata, the rest; N_CLASSES ends. */

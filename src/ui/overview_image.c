@@ -114,6 +114,7 @@ static void add_snapshots(struct overview *o, const struct ui *ui)
 {
     const struct snapshots *s = &ui->img->snaps;
     char size[TEXT_NUM];
+    char alone[TEXT_NUM];
 
     if (s->n == 0)
         overview_fact(o, SECTION_IMAGE, "snapshots",
@@ -135,6 +136,12 @@ static void add_snapshots(struct overview *o, const struct ui *ui)
             snprintf(line->text + strlen(line->text),
                      sizeof line->text - strlen(line->text), ", VM state %s",
                      text_size(size, one->vm_state_size));
+        if (ui->figures && i < ui->figures->n_snap)
+            snprintf(line->text + strlen(line->text),
+                     sizeof line->text - strlen(line->text),
+                     "; deleting it frees %s (data only it has: %s)",
+                     text_size(size, ui->figures->snap[i].frees),
+                     text_size(alone, ui->figures->snap[i].alone));
         line->link = LINK_PLACE;
         line->place =
             (struct place){ .kind = PLACE_SNAPSHOT, .i = i, .guest_off = NO_ADDRESS };

@@ -21,6 +21,7 @@ struct overview_view {
     int top;                    /* rows scrolled away */
     int rows;                   /* of the longest column */
     const struct scan_result *made_for;
+    const struct figures *made_figures;
     bool made_all;
     int head, h;                /* rows of the verdict, rows below it */
     int bar;                    /* row of the bar of the whole file; 0: none */

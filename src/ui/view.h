@@ -41,6 +41,7 @@
 #include "disk/chain.h"
 #include "insight/cause.h"
 #include "insight/deep.h"
+#include "insight/figures.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
 #include "inspect/table.h"
@@ -71,6 +72,7 @@ struct ui {
                                                of a snapshot + 1 */
     const struct deep *deep;                /* what clusters look like, as far as somebody
                                                has looked; NULL: no scan yet */
+    const struct figures *figures;          /* NULL: no scan yet, or they are being counted */
     unsigned deep_age;                      /* counts changes of that */
     struct glance *glance;                  /* prepare() may wish that some be looked at */
     const struct tenants *tenants;          /* what is on the disk of that layer */

@@ -39,12 +39,20 @@ static void overview_show(void *state, const struct ui *ui, const struct place *
     (void)place;
 }
 
+static void overview_reloaded(void *state, const struct ui *ui)
+{
+    struct overview_view *v = state;
+
+    (void)ui;
+    v->made_for = NULL;
+}
+
 /* --- preparing --- */
 
 int overview_column(const struct overview_view *v, enum overview_section s)
 {
     return v->columns == 2 &&
-           (s == SECTION_DISK || s == SECTION_IMAGE || s == SECTION_CHECK);
+           s >= SECTION_DISK;
 }
 
 int overview_text_column(const struct overview_view *v, const struct overview_line *line)
@@ -183,7 +191,8 @@ static void overview_prepare(void *state, const struct ui *ui, int rows, int col
     bool all = cols >= TWO_COLUMNS;
     struct grid scratch;            /* to measure texts: as they will be drawn */
 
-    if (!ui->scan || v->made_for != ui->scan || v->made_all != all)
+    if (!ui->scan || v->made_for != ui->scan || v->made_figures != ui->figures ||
+        v->made_all != all)
         overview_make(&v->o, ui, all);
     v->made_all = all;
     if (grid_init(&scratch, 1, 1, ui->ascii)) {
@@ -194,6 +203,7 @@ static void overview_prepare(void *state, const struct ui *ui, int rows, int col
     }
     prepare_map(v, ui, cols);
     v->made_for = ui->scan;
+    v->made_figures = ui->figures;
     keep_cursor(v);
     keep_in_sight(v);
 }
@@ -446,6 +456,7 @@ const struct view_class view_overview = {
     .create = overview_create,
     .destroy = overview_destroy,
     .show = overview_show,
+    .reloaded = overview_reloaded,
     .prepare = overview_prepare,
     .draw = draw,
     .act = overview_act,

@@ -110,6 +110,41 @@ static void used_entries_are_found_and_no_others(void **state)
     builder_free(b);
 }
 
+static void rows_are_sorted_by_what_entries_point_to_or_by_problems(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table t = { .kind = TABLE_L2 };
+    struct table_span spans[] = { { 7, 7 }, { 5, 7 }, { 400, UINT64_MAX } };
+    struct table_wish by_value = { .used_only = true, .order = TABLE_BY_VALUE };
+    struct table_wish by_problems = { .order = TABLE_BY_PROBLEMS, .spans = spans, .n_spans = 3 };
+    struct table_listing l;
+    struct image *img;
+
+    (void)state;
+    builder_map(b, 511);
+    builder_map(b, 1);
+    builder_map_zero(b, 0, false);
+    img = builder_open(b);
+    table_resolve(img, &t);
+    assert_true(table_list_rows(img, &t, &by_value, NULL, &l, NULL));
+    assert_int_equal(l.n, 3);
+    assert_int_equal(l.row[0], 511);
+    assert_int_equal(l.row[1], 1);
+    assert_int_equal(l.row[2], 0);
+    assert_int_equal(l.row_of[1], 1);
+    assert_int_equal(l.row_of[2], UINT32_MAX);
+    table_listing_free(&l);
+    assert_true(table_list_rows(img, &t, &by_problems, NULL, &l, NULL));
+    assert_int_equal(l.n, t.n);
+    assert_int_equal(l.row[0], 7);
+    assert_int_equal(l.row[1], 5);
+    assert_int_equal(l.row[2], 6);
+    assert_int_equal(l.row[3], 400);
+    table_listing_free(&l);
+    image_close(img);
+    builder_free(b);
+}
+
 static void hit(const struct image *img, struct table_quest *s, int dir, uint64_t table,
                 uint64_t index, bool wrapped)
 {
@@ -398,6 +433,7 @@ int main(void)
         cmocka_unit_test(every_place_leads_to_its_row_and_back),
         cmocka_unit_test(a_guest_offset_without_table_leads_to_the_l1_row),
         cmocka_unit_test(used_entries_are_found_and_no_others),
+        cmocka_unit_test(rows_are_sorted_by_what_entries_point_to_or_by_problems),
         cmocka_unit_test(search_finds_what_points_to_an_offset_in_all_tables_and_wraps),
         cmocka_unit_test(a_row_shows_stored_and_counted_refcounts),
         cmocka_unit_test(a_strip_shows_where_an_l2_table_is_full),

@@ -459,6 +459,23 @@ static void a_stopped_scan_says_nothing_about_shrinking(void **state)
     buf_free(&got);
 }
 
+/* --- tables --- */
+
+static void heads_of_columns_sort_at_a_click(void **state)
+{
+    char *got = screens("many", "wait 4 Enter shot:entries s wait shot:target click:3,3 wait "
+                                "shot:index click:3,44 wait shot:again s wait shot:problems");
+
+    (void)state;
+    assert_shows(shot(got, "entries"), "index\u25b2");
+    assert_shows(shot(got, "target"), "points to\u25b2");
+    assert_shows_not(shot(got, "target"), "index\u25b2");
+    assert_shows(shot(got, "index"), "index\u25b2");
+    assert_shows(shot(got, "again"), "points to\u25b2");
+    assert_shows(shot(got, "problems"), "problem\u25b2");
+    free(got);
+}
+
 /* --- hints --- */
 
 /* The screen `name` without the last line, where the hints are. */
@@ -561,6 +578,7 @@ int main(void)
         cmocka_unit_test(map_in_the_overview_leads_to_the_map),
         cmocka_unit_test(sizes_follow_the_scan_and_are_counted_anew_with_it),
         cmocka_unit_test(a_stopped_scan_says_nothing_about_shrinking),
+        cmocka_unit_test(heads_of_columns_sort_at_a_click),
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),

@@ -78,6 +78,44 @@ bool table_problem_rows(const struct image *img, const struct table *t,
 bool table_used(const struct image *img, const struct table *t, struct task_run *run,
                 uint32_t **out, size_t *n, struct error *err);
 
+/* The rows of a table whose unused entries are hidden, or that is sorted by a column. */
+enum table_order {
+    TABLE_BY_INDEX,
+    TABLE_BY_VALUE,             /* what entries point to, low first, those that point nowhere
+                                   last; of refcount blocks: refcounts, high first */
+    TABLE_BY_PROBLEMS,          /* entries that most problems concern first */
+    N_TABLE_ORDERS
+};
+const char *table_order_name(enum table_order o);
+struct table_span { uint64_t first, last; };    /* entries, as of table_problem_rows */
+struct table_wish {
+    bool used_only;
+    enum table_order order;
+    struct table_span *spans;   /* of each problem, for TABLE_BY_PROBLEMS */
+    size_t n_spans;
+};
+struct table_listing {
+    uint32_t *row;              /* owned; entry of each row */
+    size_t n;
+    uint32_t *row_of;           /* owned; row of each entry, UINT32_MAX: hidden; NULL: rows
+                                   are in the order of entries */
+};
+/* Fails as table_used; sorted, tables may have TABLE_SORT_MAX entries. */
+#define TABLE_SORT_MAX (UINT64_C(1) << 22)
+bool table_list_rows(const struct image *img, const struct table *t, const struct table_wish *w,
+                     struct task_run *run, struct table_listing *out, struct error *err);
+void table_listing_free(struct table_listing *l);
+
+/* Calls fn with each entry (at most TABLE_FILTER_MAX): its index, and its bytes (refcount
+ * blocks: bytes of the chunk, and its number in there). Ends early where the file ends, or
+ * run->cancel is set. */
+typedef void table_entry_fn(void *arg, const struct image *img, const struct table *t,
+                            uint64_t index, const uint8_t *bytes, uint64_t in_chunk);
+bool table_each_entry(const struct image *img, const struct table *t, table_entry_fn *fn,
+                      void *arg, const struct task_run *run, struct error *err);
+bool table_entry_used(const struct image *img, const struct table *t, const uint8_t *bytes,
+                      uint64_t in_chunk);
+
 /* Looks for the next (dir > 0) or previous entry, from entry `index` of `table` on, that points
  * to the cluster or the compressed data in which host byte `wanted` lies: in this table, and
  * then in the others of its sort (L2 tables of the layer, bitmap tables), once round. Found:

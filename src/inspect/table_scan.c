@@ -13,13 +13,8 @@
 
 #define CHUNK (UINT64_C(1) << 20)       /* bytes read at a time */
 
-/* Called with each entry: its index, and its bytes (refcount blocks: bytes of the chunk,
- * and its number in there). */
-typedef void entry_fn(void *arg, const struct image *img, const struct table *t,
-                      uint64_t index, const uint8_t *bytes, uint64_t in_chunk);
-
-static bool each_entry(const struct image *img, const struct table *t, entry_fn *fn,
-                       void *arg, const struct task_run *run, struct error *err)
+bool table_each_entry(const struct image *img, const struct table *t, table_entry_fn *fn,
+                      void *arg, const struct task_run *run, struct error *err)
 {
     uint64_t size = t->kind == TABLE_REFBLOCK ? 0 : table_entry_size(img, t);
     uint64_t per_chunk = size ? CHUNK / size : CHUNK * 8 / img->geo.refcount_bits;
@@ -47,17 +42,21 @@ static bool each_entry(const struct image *img, const struct table *t, entry_fn 
 
 struct used { uint32_t *list; size_t n; };
 
+bool table_entry_used(const struct image *img, const struct table *t, const uint8_t *bytes,
+                      uint64_t in_chunk)
+{
+    if (t->kind == TABLE_REFBLOCK)
+        return refblock_get(bytes, img->geo.refcount_order, in_chunk) != 0;
+    return be64(bytes) != 0 ||
+           (t->kind == TABLE_L2 && img->geo.extended_l2 && be64(bytes + 8) != 0);
+}
+
 static void collect_used(void *arg, const struct image *img, const struct table *t,
                          uint64_t index, const uint8_t *bytes, uint64_t in_chunk)
 {
     struct used *used = arg;
-    bool is = t->kind == TABLE_REFBLOCK
-                  ? refblock_get(bytes, img->geo.refcount_order, in_chunk) != 0
-                  : be64(bytes) != 0;
 
-    if (t->kind == TABLE_L2 && img->geo.extended_l2 && be64(bytes + 8) != 0)
-        is = true;
-    if (is)
+    if (table_entry_used(img, t, bytes, in_chunk))
         used->list[used->n++] = (uint32_t)index;
 }
 
@@ -72,7 +71,7 @@ bool table_used(const struct image *img, const struct table *t, struct task_run 
     used.list = calloc((size_t)t->n + 1, sizeof *used.list);
     if (!used.list)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (!each_entry(img, t, collect_used, &used, run, err)) {
+    if (!table_each_entry(img, t, collect_used, &used, run, err)) {
         free(used.list);
         return false;
     }
@@ -139,7 +138,7 @@ static bool find_in_table(const struct image *img, const struct table *t, uint64
 {
     struct wanted w = { .off = wanted, .from = from ? *from : 0 };
 
-    if (!each_entry(img, t, collect_wanted, &w, run, NULL) || !w.any ||
+    if (!table_each_entry(img, t, collect_wanted, &w, run, NULL) || !w.any ||
         (from && !(dir > 0 ? w.any_after : w.any_before)))
         return false;
     *index = from ? (dir > 0 ? w.after : w.before) : dir > 0 ? w.first : w.last;

@@ -178,8 +178,8 @@ static void draw_head(const struct problems_view *v, const struct ui *ui,
         draw_cut(a, 0, x, a->w - x, ROLE_DIM, text);
         return;
     }
-    draw_printf(a, 0, x, ROLE_DIM, "by %s%s", problem_order_name(v->order),
-                filter_is_open(&v->filter) ? "" : "; F shows all");
+    if (!filter_is_open(&v->filter))
+        draw_text(a, 0, x, ROLE_DIM, "F shows all");
 }
 
 static void draw_kind(const struct problems_view *v, const struct area *a, int y,
@@ -269,17 +269,17 @@ static void draw_places(const struct problems_view *v, const struct ui *ui,
         size_t proofs = v->pick.n && problems_cause(v) ? problems_cause(v)->n_evidence : 0;
 
         if (proofs)
-            snprintf(text, sizeof text, " %zu proof%s, %s place%s of problems (Enter goes there) ",
+            snprintf(text, sizeof text, " %zu proof%s, %s place%s of problems, by %s\u25b2 (Enter goes there) ",
                      proofs, proofs == 1 ? "" : "s", text_group(n, v->pick.records),
-                     v->pick.records == 1 ? "" : "s");
+                     v->pick.records == 1 ? "" : "s", problem_order_name(v->order));
         else if (!problems_complete(&v->scan->problems))
             snprintf(text, sizeof text,
-                     " Places: %s runs; counts are exact, some places are "
+                     " Places: %s runs, by %s\u25b2; counts are exact, some places are "
                      "not kept ",
-                     text_group(n, v->pick.records));
+                     text_group(n, v->pick.records), problem_order_name(v->order));
         else
-            snprintf(text, sizeof text, " Places: %s (Enter goes there) ",
-                     text_group(n, v->pick.records));
+            snprintf(text, sizeof text, " Places: %s, by %s\u25b2 (Enter goes there) ",
+                     text_group(n, v->pick.records), problem_order_name(v->order));
         draw_title(a, 0, text, v->in_places && !v->in_words);
     }
     for (int y = 0; y < rows.h && v->places.top + (uint64_t)y < v->pick.n; y++)

@@ -475,6 +475,24 @@ void table_draw_row(const struct table_look *look, const struct area *line,
     }
 }
 
+static enum column column_of(const struct table_look *look, enum table_order order)
+{
+    return order == TABLE_BY_INDEX ? COL_INDEX
+         : order == TABLE_BY_PROBLEMS ? COL_PROBLEM
+         : look->table->kind == TABLE_REFBLOCK ? COL_COUNTS : COL_TARGET;
+}
+
+/* The column that rows are sorted by has a mark, and is not dim. */
+static void put_head(const struct table_look *look, const struct area *line,
+                     const struct table_columns *c, enum column at, const char *text)
+{
+    bool sorted = column_of(look, look->order) == at;
+    char marked[40];
+
+    snprintf(marked, sizeof marked, "%s%s", text, sorted ? "\u25b2" : "");
+    put(line, c, at, sorted ? ROLE_STRONG : ROLE_DIM, marked);
+}
+
 void table_draw_heads(const struct table_look *look, const struct area *line)
 {
     struct table_columns c = columns_of(look, line->w);
@@ -490,17 +508,31 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
         draw_text(line, 0, 57, ROLE_DIM, "table");
         return;
     }
-    put(line, &c, COL_INDEX, ROLE_DIM, "index");
-    put(line, &c, COL_GUEST, ROLE_DIM,
+    put_head(look, line, &c, COL_INDEX, "index");
+    put_head(look, line, &c, COL_GUEST,
         kind == TABLE_REFTABLE ? "file from" : kind == TABLE_REFBLOCK ? "cluster"
         : c.x[COL_RAW] - c.x[COL_GUEST] > 30 ? "guest range"
         : c.x[COL_RAW] - c.x[COL_GUEST] < 12 ? "guest" : "guest from");
-    put(line, &c, COL_RAW, ROLE_DIM, kind == TABLE_REFBLOCK ? "file offset" : "raw");
-    put(line, &c, COL_TARGET, ROLE_DIM,
-        kind == TABLE_REFBLOCK ? "what it is" : "points to");
-    put(line, &c, COL_COUNTS, ROLE_DIM, "refs");
-    put(line, &c, COL_STRIP, ROLE_DIM,
-        kind == TABLE_L2 ? "subclusters" : line->w >= 110 ? "how full it is" : "full");
-    put(line, &c, COL_PROBLEM, ROLE_DIM,
-        line->w - c.x[COL_PROBLEM] < 8 ? "!" : "problem");
+    put_head(look, line, &c, COL_RAW, kind == TABLE_REFBLOCK ? "file offset" : "raw");
+    put_head(look, line, &c, COL_TARGET,
+             kind == TABLE_REFBLOCK ? "what it is" : "points to");
+    put_head(look, line, &c, COL_COUNTS, "refs");
+    put_head(look, line, &c, COL_STRIP,
+             kind == TABLE_L2 ? "subclusters" : line->w >= 110 ? "how full it is" : "full");
+    put_head(look, line, &c, COL_PROBLEM, line->w - c.x[COL_PROBLEM] < 8 ? "!" : "problem");
+}
+
+bool table_order_at(const struct table_look *look, int w, int x, enum table_order *out)
+{
+    struct table_columns c = columns_of(look, w);
+
+    for (int at = 0; at < N_COLUMNS; at++)
+        if (x >= c.x[at] && x < c.x[at + 1])
+            for (int o = 0; o < N_TABLE_ORDERS; o++)
+                if (column_of(look, (enum table_order)o) == (enum column)at ||
+                    (at == COL_GUEST && o == TABLE_BY_INDEX)) {
+                    *out = (enum table_order)o;
+                    return true;
+                }
+    return false;
 }

@@ -11,9 +11,12 @@ struct table_look {
     const struct ui *ui;
     const struct table *table;
     enum number_style numbers;
+    enum table_order order;     /* marked in the heads */
 };
 
 void table_draw_heads(const struct table_look *look, const struct area *line);
+/* The order that a click on the heads means, at column x of a line of w; false: none. */
+bool table_order_at(const struct table_look *look, int w, int x, enum table_order *out);
 void table_draw_row(const struct table_look *look, const struct area *line,
                     const struct table_row *r);
 

@@ -20,15 +20,15 @@ struct table_hunt {
     struct table_quest s;
 };
 
-/* The used entries of a table, to hide the others; its thread owns the last rows until the
- * task has ended. */
+/* The rows of a table that hides its unused entries, or is sorted; its thread owns the last
+ * rows until the task has ended. */
 struct table_sift {
     struct task *task;          /* NULL: none goes on */
     bool dropped;               /* its outcome is not wanted any more */
     const struct image *img;
     struct table table;
-    uint32_t *used;             /* owned */
-    size_t n;
+    struct table_wish wish;     /* spans: owned */
+    struct table_listing rows;
 };
 
 struct tables_view {
@@ -36,10 +36,12 @@ struct tables_view {
     struct table_hunt hunt;
     struct table_sift sift;
     struct table table;
-    struct list list;           /* of shown rows: all, or those in `used` */
+    struct list list;           /* of shown rows: all, or those of `shown` */
     bool hide_unused;
-    uint32_t *used; /* owned; indices of used entries of `table`, NULL: none yet */
-    size_t n_used;
+    enum table_order order;
+    struct table_listing shown; /* row NULL: all entries in their order, perhaps not yet as
+                                   they are to be */
+    int cols;
     enum number_style numbers;
     struct table_row *row;      /* owned, ROWS_MAX; as read by prepare */
     size_t n_row;
@@ -50,6 +52,17 @@ struct tables_view {
     struct way way;             /* that the entry under the cursor is part of */
     char fault[200];            /* why rows are not filtered; "" : nothing */
 };
+
+/* tables_rows.c: which entry is in which row. */
+uint64_t tables_index_of_row(const struct tables_view *v, uint64_t row);
+/* The row of this entry; where it is hidden, of a near one. */
+uint64_t tables_row_of_index(const struct tables_view *v, uint64_t index);
+/* All entries are rows; where they are to be fewer or in another order, until that is known. */
+void tables_arrange(struct tables_view *v, const struct ui *ui, uint64_t index);
+void tables_sift_drop(struct tables_view *v);
+void tables_sift_ended(struct tables_view *v, const struct ui *ui, struct request *req);
+/* Where in the list the problems are, for the scroll bar. */
+void tables_find_problems(struct tables_view *v, const struct ui *ui);
 
 enum topic { TOPIC_MAPPING, TOPIC_REFCOUNTS, TOPIC_SNAPSHOTS, TOPIC_BITMAPS, N_TOPICS };
 

@@ -279,6 +279,13 @@ static void focus(struct problems_view *v, bool places)
     v->in_words = false;
 }
 
+static void next_order(struct problems_view *v, const struct ui *ui, struct request *req)
+{
+    v->order = (enum problem_order)((v->order + 1) % N_PROBLEM_ORDERS);
+    choose(v, ui, v->chosen);
+    request_message(req, "Sorted by %s", problem_order_name(v->order));
+}
+
 static void click(struct problems_view *v, const struct ui *ui, const struct act_arg *arg,
                   struct request *req)
 {
@@ -292,7 +299,9 @@ static void click(struct problems_view *v, const struct ui *ui, const struct act
         focus(v, false);
         if (list_act(&v->kinds, ACT_CLICK, &in))
             choose(v, ui, v->row[v->kinds.at]);
-    } else if (inside(&l.places, arg) && arg->y >= l.places.y + l.titles) {
+    } else if (inside(&l.places, arg) && arg->y < l.places.y + l.titles) {
+        next_order(v, ui, req);
+    } else if (inside(&l.places, arg)) {
         in.y -= l.places.y + l.titles;
         focus(v, true);
         list_act(&v->places, ACT_CLICK, &in);
@@ -420,9 +429,7 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
         change_grouping(v, ui, req);
         break;
     case ACT_SORT:
-        v->order = (enum problem_order)((v->order + 1) % N_PROBLEM_ORDERS);
-        choose(v, ui, v->chosen);
-        request_message(req, "Sorted by %s", problem_order_name(v->order));
+        next_order(v, ui, req);
         break;
     case ACT_CLICK:
         click(v, ui, arg, req);

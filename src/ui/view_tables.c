@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "qcow2/spec.h"
+#include "ui/table_draw.h"
 #include "ui/table_moves.h"
 #include "ui/tables_view.h"
 
@@ -41,113 +42,19 @@ static void hunt_drop(struct tables_view *v)
         task_cancel(v->hunt.task);
 }
 
-static void sift_drop(struct tables_view *v)
-{
-    v->sift.dropped = true;
-    if (v->sift.task)
-        task_cancel(v->sift.task);
-}
-
 static void tables_destroy(void *state)
 {
     struct tables_view *v = state;
 
     hunt_drop(v);
     task_finish(v->hunt.task, NULL);
-    sift_drop(v);
+    tables_sift_drop(v);
     task_finish(v->sift.task, NULL);
-    free(v->sift.used);
-    free(v->used);
+    free(v->sift.wish.spans);
+    table_listing_free(&v->sift.rows);
+    table_listing_free(&v->shown);
     free(v->row);
     free(v);
-}
-
-/* --- rows and indices --- */
-
-static uint64_t index_of_row(const struct tables_view *v, uint64_t row)
-{
-    return tables_filtered(v) ? (row < v->n_used ? v->used[row] : 0) : row;
-}
-
-/* The row that shows this entry, or the next one that is shown. */
-static uint64_t row_of_index(const struct tables_view *v, uint64_t index)
-{
-    size_t low = 0;
-    size_t high = v->n_used;
-
-    if (!tables_filtered(v))
-        return index;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (v->used[mid] < index)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < v->n_used ? low : v->n_used ? v->n_used - 1 : 0;
-}
-
-static bool sift_work(void *arg, struct task_run *run, struct error *err)
-{
-    struct table_sift *s = arg;
-
-    return table_used(s->img, &s->table, run, &s->used, &s->n, err);
-}
-
-/* Begins to look for the entries of this table that are in use, when one for an older table
- * has ended. */
-static void sift_start(struct tables_view *v, const struct ui *ui)
-{
-    struct table_sift *s = &v->sift;
-    struct error err;
-
-    if (s->task || !v->hide_unused || tables_is_list(v) || v->table.off == NO_ADDRESS)
-        return;
-    *s = (struct table_sift){ .img = ui->img, .table = v->table };
-    if (!task_start(sift_work, s, &s->task, &err)) {
-        s->task = NULL;
-        snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
-    }
-}
-
-/* All entries are rows; where unused ones are to be hidden, until the others are known. */
-static void filter_rows(struct tables_view *v, const struct ui *ui, uint64_t index)
-{
-    sift_drop(v);
-    free(v->used);
-    v->used = NULL;
-    v->n_used = 0;
-    v->fault[0] = '\0';
-    v->bar_stale = true;
-    v->list.n = v->table.n;
-    list_go(&v->list, index);
-    sift_start(v, ui);
-}
-
-static void sift_ended(struct tables_view *v, const struct ui *ui, struct request *req)
-{
-    struct table_sift *s = &v->sift;
-    uint64_t index = v->list.at;
-    struct error err;
-    bool ok = task_finish(s->task, &err);
-
-    s->task = NULL;
-    if (s->dropped) {
-        free(s->used);
-        s->used = NULL;
-        sift_start(v, ui);
-    } else if (!ok) {
-        snprintf(v->fault, sizeof v->fault, "All entries are shown: %.150s", err.text);
-        request_message(req, "%s", v->fault);
-    } else {
-        v->used = s->used;
-        v->n_used = s->n;
-        s->used = NULL;
-        v->bar_stale = true;
-        v->list.n = v->n_used;
-        list_go(&v->list, row_of_index(v, index));
-    }
 }
 
 static bool table_same(const struct table *a, const struct table *b)
@@ -164,15 +71,15 @@ static void set_table(struct tables_view *v, const struct ui *ui, const struct t
     if (!same) {
         v->stale = true;
         v->list.top = 0;
-        filter_rows(v, ui, index);
+        tables_arrange(v, ui, index);
     } else {
-        list_go(&v->list, row_of_index(v, index));
+        list_go(&v->list, tables_row_of_index(v, index));
     }
 }
 
 static struct place place_here(const struct tables_view *v, const struct ui *ui)
 {
-    return table_place(ui->img, &v->table, index_of_row(v, v->list.at));
+    return table_place(ui->img, &v->table, tables_index_of_row(v, v->list.at));
 }
 
 static void tables_show(void *state, const struct ui *ui, const struct place *place)
@@ -197,7 +104,7 @@ static enum lit tables_lit(const void *state, const struct ui *ui, struct place 
         return LIT_HERE;
     *out = lit;
     return table_of_place(&known, &ui->here, &t, &row) && table_same(&t, &v->table) &&
-           row == index_of_row(v, v->list.at) ? LIT_ABOUT : LIT_OTHER;
+           row == tables_index_of_row(v, v->list.at) ? LIT_ABOUT : LIT_OTHER;
 }
 
 /* show() goes to the table of the place that follows. */
@@ -212,11 +119,11 @@ static void tables_reloaded(void *state, const struct ui *ui)
     struct tables_view *v = state;
 
     v->stale = v->bar_stale = true;
-    if (ui->img == v->img)
+    if (ui->img == v->img && v->order != TABLE_BY_PROBLEMS)
         return;
     v->img = ui->img;
     table_resolve(ui->img, &v->table);
-    filter_rows(v, ui, index_of_row(v, v->list.at));
+    tables_arrange(v, ui, tables_index_of_row(v, v->list.at));
 }
 
 static const struct table_row *row_read(const struct table_row *row, size_t n,
@@ -226,30 +133,6 @@ static const struct table_row *row_read(const struct table_row *row, size_t n,
         if (row[i].index == index)
             return &row[i];
     return NULL;
-}
-
-/* Where in the list the problems are, for the scroll bar. */
-static void find_problems(struct tables_view *v, const struct ui *ui)
-{
-    uint64_t first;
-    uint64_t last;
-
-    if (!v->bar_stale && v->bar_h == v->list.h)
-        return;
-    v->bar_stale = false;
-    v->bar_h = v->list.h;
-    memset(v->bar, 0, sizeof v->bar);
-    if (!ui->scan || v->list.n == 0)
-        return;
-    for (size_t i = 0; i < ui->scan->problems.n; i++) {
-        if (!table_problem_rows(ui->img, &v->table, &ui->scan->problems.list[i], &first,
-                                &last))
-            continue;
-        first = row_of_index(v, first) * (uint64_t)v->list.h / v->list.n;
-        last = row_of_index(v, last) * (uint64_t)v->list.h / v->list.n;
-        for (uint64_t y = first; y <= last && y < ROWS_MAX; y++)
-            v->bar[y] = true;
-    }
 }
 
 /* The translation that the entry under the cursor is part of. */
@@ -269,10 +152,10 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
     int h = rows - tables_detail_rows(rows) - tables_head_rows(rows);
     struct table_row *next = calloc(ROWS_MAX, sizeof *next);
 
-    (void)cols;
-    list_fit(&v->list, tables_filtered(v) ? v->n_used : v->table.n,
+    v->cols = cols;
+    list_fit(&v->list, v->shown.row ? v->shown.n : v->table.n,
              h > ROWS_MAX ? ROWS_MAX : h);
-    find_problems(v, ui);
+    tables_find_problems(v, ui);
     find_way(v, ui);
     if (!next)
         return;
@@ -280,7 +163,7 @@ static void tables_prepare(void *state, const struct ui *ui, int rows, int cols)
         v->n_row = 0;
     v->stale = false;
     for (size_t i = 0; i < (size_t)v->list.h && v->list.top + i < v->list.n; i++) {
-        uint64_t index = index_of_row(v, v->list.top + i);
+        uint64_t index = tables_index_of_row(v, v->list.top + i);
         const struct table_row *old = row_read(v->row, v->n_row, index);
 
         if (old)
@@ -311,7 +194,20 @@ static void go_topic(struct tables_view *v, const struct ui *ui, enum topic topi
 
 static const struct table_row *row_at(const struct tables_view *v)
 {
-    return row_read(v->row, v->n_row, index_of_row(v, v->list.at));
+    return row_read(v->row, v->n_row, tables_index_of_row(v, v->list.at));
+}
+
+static void sort_by(struct tables_view *v, const struct ui *ui, enum table_order order,
+                    struct request *req)
+{
+    if (tables_is_list(v)) {
+        request_message(req, "This list is not sorted");
+        return;
+    }
+    v->order = order;
+    tables_arrange(v, ui, tables_index_of_row(v, v->list.at));
+    request_message(req, "%s%s", *v->fault ? v->fault : "Sorted by ",
+                    *v->fault ? "" : table_order_name(order));
 }
 
 static void tables_act(void *state, const struct ui *ui, enum action action,
@@ -323,12 +219,15 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
     uint64_t was = v->list.at;
     struct place place;
     int head = v->list.h > 1 ? 2 : 0;
+    const struct table_look look = { ui, &v->table, v->numbers, v->order };
+    enum table_order order;
 
     if (action != ACT_NUMBERS && action != ACT_HIDE_UNUSED)
         hunt_drop(v);
     if (action == ACT_STOP && v->sift.task) {
         v->hide_unused = false;
-        sift_drop(v);
+        v->order = TABLE_BY_INDEX;
+        tables_sift_drop(v);
         return;
     }
     switch (action) {
@@ -342,23 +241,31 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
         go_topic(v, ui, (enum topic)((tables_topic(&v->table) + 1) % N_TOPICS), req);
         return;
     case ACT_PREV_TABLE:
-        table_go_sibling(ui, &v->table, index_of_row(v, v->list.at), -1, req);
+        table_go_sibling(ui, &v->table, tables_index_of_row(v, v->list.at), -1, req);
         return;
     case ACT_NEXT_TABLE:
-        table_go_sibling(ui, &v->table, index_of_row(v, v->list.at), 1, req);
+        table_go_sibling(ui, &v->table, tables_index_of_row(v, v->list.at), 1, req);
         return;
     case ACT_NUMBERS:
         v->numbers = (enum number_style)((v->numbers + 1) % N_NUMBER_STYLES);
         request_message(req, "Offsets: %s", number_style_name(v->numbers));
         return;
     case ACT_HIDE_UNUSED:
-        was = index_of_row(v, v->list.at);
+        was = tables_index_of_row(v, v->list.at);
         v->hide_unused = !v->hide_unused;
-        filter_rows(v, ui, was);
+        tables_arrange(v, ui, was);
         request_message(req, "%s", *v->fault ? v->fault : v->hide_unused
                                  ? "Unused entries are hidden" : "All entries are shown");
         return;
+    case ACT_SORT:
+        sort_by(v, ui, (enum table_order)((v->order + 1) % N_TABLE_ORDERS), req);
+        return;
     case ACT_CLICK:
+        if (arg->y == 1 && head) {
+            if (table_order_at(&look, v->cols - 1, arg->x - 1, &order))
+                sort_by(v, ui, order, req);
+            return;
+        }
         if (arg->y == 0 && head) {
             tables_draw_topics(v, ui, NULL, arg->x, &topic);
             if (topic != N_TOPICS)
@@ -422,7 +329,7 @@ static void tables_search(void *state, const struct ui *ui, const char *text, in
 {
     struct tables_view *v = state;
     struct table_hunt *h = &v->hunt;
-    uint64_t index = index_of_row(v, v->list.at);
+    uint64_t index = tables_index_of_row(v, v->list.at);
     uint64_t wanted;
     struct error err;
 
@@ -453,7 +360,7 @@ static void tables_ended(void *state, const struct ui *ui, struct request *req)
     bool ok;
 
     if (!h->task) {
-        sift_ended(v, ui, req);
+        tables_sift_ended(v, ui, req);
         return;
     }
     ok = task_finish(h->task, &err);
@@ -499,7 +406,7 @@ static void tables_teach(const void *state, const struct ui *ui, struct buf *out
 {
     const struct tables_view *v = state;
 
-    table_teach(ui, &v->table, index_of_row(v, v->list.at), out);
+    table_teach(ui, &v->table, tables_index_of_row(v, v->list.at), out);
 }
 
 const struct view_class view_tables = {

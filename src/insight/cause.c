@@ -93,10 +93,12 @@ void cause_step(struct work *w, struct cause *c, const char *fmt, ...)
 void cause_step_plan(struct work *w, struct cause *c, const char *goal)
 {
     const char *name = buf_str(&w->name);
+    const char *what = !strcmp(goal, "header") ? "what the header should say"
+                       : !strcmp(goal, "entries") ? "what the broken entries should say"
+                       : "what can be put back in the place of lost tables";
 
-    cause_step(w, c, "Plan what can be put back, and look at the disk as it would be: qcheck plan "
-               "%s -o %s.plan %s; then qcheck export --plan %s.plan %s %s.raw", goal, goal,
-               name, goal, name, goal);
+    cause_step(w, c, "Plan %s: qcheck plan %s -o %s.plan %s; then read the disk as it would be: "
+               "qcheck export --plan %s.plan %s %s.raw", what, goal, goal, name, goal, name, goal);
 }
 
 void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)

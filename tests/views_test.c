@@ -476,6 +476,23 @@ static void heads_of_columns_sort_at_a_click(void **state)
     free(got);
 }
 
+/* --- the place line --- */
+
+static void parts_of_the_place_line_can_be_clicked(void **state)
+{
+    char *got = screens("snapshots", "wait 4 Enter shot:entry click:22,3 shot:bytes click:22,16 "
+                                     "shot:map Backspace Backspace shot:back click:22,52 "
+                                     "shot:guest click:22,79 shot:nowhere");
+
+    (void)state;
+    assert_shows(shot(got, "bytes"), "| 0000006800  00");
+    assert_shows(shot(got, "map"), "file by class");
+    assert_shows(shot(got, "back"), "L2 table of L1[0]");
+    assert_shows(shot(got, "guest"), "L2 table of L1[0]");
+    assert_shows(shot(got, "guest"), "guest 0 B");
+    free(got);
+}
+
 /* --- hints --- */
 
 /* The screen `name` without the last line, where the hints are. */
@@ -579,6 +596,7 @@ int main(void)
         cmocka_unit_test(sizes_follow_the_scan_and_are_counted_anew_with_it),
         cmocka_unit_test(a_stopped_scan_says_nothing_about_shrinking),
         cmocka_unit_test(heads_of_columns_sort_at_a_click),
+        cmocka_unit_test(parts_of_the_place_line_can_be_clicked),
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),

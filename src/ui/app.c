@@ -331,6 +331,8 @@ static void take_click(struct app *app, const struct event *ev)
     enum view_id tab = frame_tab_at(&frame, &screen, ev->y, ev->x);
     enum action hint = frame_hint_at(&frame, &screen, ev->y, ev->x);
     int64_t now = app->term->ops->now_ms(app->term);
+    struct place to;
+    enum view_id view;
     struct act_arg arg = { ev->y - body.y, ev->x - body.x, ev->count };
 
     app->message[0] = '\0';
@@ -345,6 +347,8 @@ static void take_click(struct app *app, const struct event *ev)
         app_show(app, tab);
     else if (hint != ACT_NONE)
         act(app, hint, &(struct act_arg){ 0, 0, 1 });
+    else if (frame_place_at(&frame, &screen, ev->y, ev->x, &to, &view))
+        app_go(app, view, &to, app->ui.problem);
     else if (arg.y >= 0 && arg.y < body.h && arg.x >= 0 && arg.x < body.w)
         app_view_act(app, ACT_CLICK, &arg);
 }

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -269,7 +270,9 @@ static bool changed_here(const struct ui *ui)
     return ui->here.file_off != NO_ADDRESS && patches_touch(ui->changes, ui->here.file_off, 1);
 }
 
-static void draw_place(const struct frame *f, const struct area *line)
+/* What stands on the right of the place line: draws it (draw false: does not), and returns the
+ * columns that are left for the place. */
+static int place_side(const struct frame *f, const struct area *line, bool draw)
 {
     const struct view_class *class = view_class(f->view);
     struct buf text = BUF_INIT;
@@ -283,19 +286,33 @@ static void draw_place(const struct frame *f, const struct area *line)
         class->status(f->state, f->ui, &text);
     if (text.len) {
         end -= text_columns(line, buf_str(&text)) + 1;
-        if (end > line->w / 2)
+        if (end <= line->w / 2)
+            end = line->w - 1;
+        else if (draw)
             draw_text(line, 0, end + 1, f->reading ? ROLE_MESSAGE : ROLE_DIM,
                       buf_str(&text));
-        else
-            end = line->w - 1;
-        buf_reset(&text);
     }
+    buf_free(&text);
+    return end;
+}
+
+static void place_in(const struct frame *f, const struct area *line, int end, struct buf *text,
+                     struct where_parts *parts)
+{
     for (int level = 0; level < WHERE_LEVELS; level++) {
-        buf_reset(&text);
-        where_line(f->ui, level, &text);
-        if (text_columns(line, buf_str(&text)) < end)
+        buf_reset(text);
+        where_line(f->ui, level, text, parts);
+        if (text_columns(line, buf_str(text)) < end)
             break;
     }
+}
+
+static void draw_place(const struct frame *f, const struct area *line)
+{
+    struct buf text = BUF_INIT;
+    int end = place_side(f, line, true);
+
+    place_in(f, line, end, &text, NULL);
     draw_cut(line, 0, 1, end - 1, ROLE_PLACE, buf_str(&text));
     buf_free(&text);
 }
@@ -407,4 +424,29 @@ enum action frame_hint_at(const struct frame *f, const struct area *screen, int 
     bool shown = rows_of(screen->h).hints && f->prompt->kind == PROMPT_CLOSED && !*f->message;
 
     return shown && y == screen->h - 1 ? hints(f->ui, f->view, NULL, screen->w, x) : ACT_NONE;
+}
+
+bool frame_place_at(const struct frame *f, const struct area *screen, int y, int x,
+                    struct place *to, enum view_id *view)
+{
+    struct area line = area_part(screen, screen->h - 2, 0, 1, -1);
+    enum where_part part = 0;
+    struct where_parts parts;
+    struct buf text = BUF_INIT;
+    int end;
+
+    if (!rows_of(screen->h).place || y != screen->h - 2)
+        return false;
+    end = place_side(f, &line, false);
+    place_in(f, &line, end, &text, &parts);
+    for (; part < N_WHERE_PARTS; part++) {
+        char *so_far = parts.end[part] ? strndup(buf_str(&text), parts.end[part]) : NULL;
+        bool before = so_far && x - 1 < text_columns(&line, so_far);
+
+        free(so_far);
+        if (before)
+            break;
+    }
+    buf_free(&text);
+    return part < N_WHERE_PARTS && x >= 1 && x < end && where_part_leads(f->ui, part, to, view);
 }

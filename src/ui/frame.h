@@ -30,6 +30,10 @@ void frame_draw(const struct frame *f, const struct area *screen);
 /* The view whose tab is at y, x; N_VIEWS: none. */
 enum view_id frame_tab_at(const struct frame *f, const struct area *screen, int y, int x);
 
+/* Where the part of the place line at y, x leads; false: nowhere. */
+bool frame_place_at(const struct frame *f, const struct area *screen, int y, int x,
+                    struct place *to, enum view_id *view);
+
 /* The action of the hint at y, x; ACT_NONE: none. */
 enum action frame_hint_at(const struct frame *f, const struct area *screen, int y, int x);
 

@@ -149,7 +149,13 @@ void where_layer(const struct image *img, uint32_t layer, struct buf *out)
 /* Levels of where_line: what is left out from which on. */
 enum { NO_LABEL = 1, NO_CLASS, NO_CLUSTER, NO_TYPE, NO_ENTRY };
 
-void where_line(const struct ui *ui, int level, struct buf *out)
+static void part_ends(struct where_parts *parts, enum where_part part, const struct buf *b)
+{
+    if (parts)
+        parts->end[part] = b->len;
+}
+
+void where_line(const struct ui *ui, int level, struct buf *out, struct where_parts *parts)
 {
     const struct place *p = where_subject(ui);
     uint64_t guest = where_guest_byte(ui);
@@ -158,6 +164,8 @@ void where_line(const struct ui *ui, int level, struct buf *out)
     uint64_t start;
     uint64_t len;
 
+    if (parts)
+        *parts = (struct where_parts){ { 0 } };
     if (ui->here.kind == PLACE_NONE) {
         buf_puts(out, "nowhere yet");
         return;
@@ -168,14 +176,17 @@ void where_line(const struct ui *ui, int level, struct buf *out)
         buf_printf(out, "file 0x%" PRIx64, ui->here.file_off);
     else
         buf_puts(out, "not in the file");
+    part_ends(parts, WHERE_FILE, out);
     if (level < NO_CLUSTER && where_cluster(ui, &ui->here, &cluster))
         buf_printf(out, STEP "cluster %" PRIu64, cluster);
     if (level < NO_CLASS)
         add_owner(ui, &ui->here, out);
+    part_ends(parts, WHERE_CLUSTER, out);
     if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST &&
         (level < NO_ENTRY || !tenant.len)) {
         buf_puts(out, STEP);
         place_text(p, out);
+        part_ends(parts, WHERE_ENTRY, out);
     }
     if (where_guest(ui, p, &start, &len)) {
         buf_puts(out, STEP "guest ");
@@ -183,10 +194,46 @@ void where_line(const struct ui *ui, int level, struct buf *out)
             text_range(out, start, start + len, TEXT_DASH);
         else
             text_offset(out, start);
+        part_ends(parts, WHERE_GUEST, out);
     }
-    if (tenant.len)
+    if (tenant.len) {
         buf_printf(out, STEP "%s", buf_str(&tenant));
+        part_ends(parts, WHERE_TENANT, out);
+    }
     buf_free(&tenant);
+}
+
+bool where_part_leads(const struct ui *ui, enum where_part part, struct place *to,
+                      enum view_id *view)
+{
+    const struct place *p = where_subject(ui);
+    uint64_t start;
+    uint64_t len;
+
+    *to = ui->here;
+    switch (part) {
+    case WHERE_FILE:
+        *view = VIEW_HEX;
+        return to->file_off != NO_ADDRESS;
+    case WHERE_CLUSTER:
+        *view = VIEW_MAP;
+        *to = (struct place){ .kind = PLACE_CLUSTER, .guest_off = NO_ADDRESS };
+        return where_cluster(ui, &ui->here, &to->i);
+    case WHERE_ENTRY:
+        *to = *p;
+        *view = where_best_view(p, VIEW_OVERVIEW);
+        return true;
+    case WHERE_GUEST:
+        *view = VIEW_TABLES;
+        *to = (struct place){ .kind = PLACE_GUEST, .layer = p->layer, .file_off = NO_ADDRESS };
+        if (!where_guest(ui, p, &start, &len))
+            return false;
+        to->guest_off = start;
+        return true;
+    default:
+        *view = VIEW_DISK;
+        return part == WHERE_TENANT;
+    }
 }
 
 enum view_id where_best_view(const struct place *p, enum view_id now)

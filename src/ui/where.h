@@ -41,7 +41,17 @@ bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
  * sda2 ext4 root: /var/lib/x". The
  * larger the level, the more is left out: the label of the volume, what the cluster is, its number, the entry. */
 #define WHERE_LEVELS 6
-void where_line(const struct ui *ui, int level, struct buf *out);
+struct where_parts;
+void where_line(const struct ui *ui, int level, struct buf *out, struct where_parts *parts);
+/* Its parts, from the left; `parts` above may be NULL. */
+enum where_part {
+    WHERE_FILE, WHERE_CLUSTER, WHERE_ENTRY, WHERE_GUEST, WHERE_TENANT, N_WHERE_PARTS
+};
+struct where_parts { size_t end[N_WHERE_PARTS]; };  /* byte of the text; 0: not there */
+/* Where a part leads: the bytes, the map, the entry, the translation, the files. False:
+ * nowhere. */
+bool where_part_leads(const struct ui *ui, enum where_part part, struct place *to,
+                      enum view_id *view);
 
 /* The view to show a place in: `now` when it can, else the one that fits best. */
 enum view_id where_best_view(const struct place *p, enum view_id now);

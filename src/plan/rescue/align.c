@@ -172,14 +172,26 @@ struct order_walk {
     unsigned last_block;        /* of a cluster */
 };
 
-static int ones(const uint64_t a[2])
+/* Most words are 0, and __builtin_popcountll() is a call where the processor need not have
+ * an instruction for it. */
+static inline int ones_of(uint64_t x)
 {
-    return __builtin_popcountll(a[0]) + __builtin_popcountll(a[1]);
+    if (!x)
+        return 0;
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (int)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 
-static int ones_and(const uint64_t a[2], const uint64_t b[2])
+static inline int ones(const uint64_t a[2])
 {
-    return __builtin_popcountll(a[0] & b[0]) + __builtin_popcountll(a[1] & b[1]);
+    return ones_of(a[0]) + ones_of(a[1]);
+}
+
+static inline int ones_and(const uint64_t a[2], const uint64_t b[2])
+{
+    return ones_of(a[0] & b[0]) + ones_of(a[1] & b[1]);
 }
 
 static int least(int a, int b)
@@ -214,8 +226,8 @@ static int cost_of(const struct print *c, const struct place_print *p)
 
     int nz_zero = ones_and(c->nonzero, p->zero);
 
-    int kinds = __builtin_popcount(c->dense_edge & p->goes_on) * OTHER_DENSE
-        + __builtin_popcount(c->text_edge & p->goes_on) * OTHER_TEXT / 2;
+    int kinds = ones_of(c->dense_edge & p->goes_on) * OTHER_DENSE
+        + ones_of(c->text_edge & p->goes_on) * OTHER_TEXT / 2;
     int files = ones_and(c->magic, p->inside) * NO_START
         + (ones(p->typed) - ones_and(c->magic, p->typed)) * NO_MAGIC + tails_cost(c, p);
 

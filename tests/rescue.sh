@@ -109,7 +109,7 @@ END
     dd if=part of=disk.raw bs=1M seek=1 conv=notrunc status=none
     for bits in 12 16; do
         qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
-        for damage in l2 half; do
+        for damage in l2 half l1+l2; do
             rescued "e$bits.qcow2" $damage
         done
     done

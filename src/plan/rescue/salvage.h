@@ -61,6 +61,7 @@ struct salvage {
     struct plan *plan;                      /* borrowed, all of these */
     struct trial *t;
     const struct planner_options *opt;
+    bool tables_lost;                       /* L2 tables are, and no entry says which */
     bool size_unknown;                      /* the header does not say how large the disk is */
     bool stopped;                           /* it was told to stop before all was looked at */
 };

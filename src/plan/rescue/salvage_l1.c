@@ -24,6 +24,7 @@ enum how { BY_ORDER, BY_SNAPSHOT, BY_ADDRESS, BY_FIT };
 struct lone {
     uint64_t off;
     size_t used, copied;            /* entries in use; of these, with the COPIED flag */
+    uint64_t strays;                /* clusters before it in the file that no table maps */
     int64_t index;                  /* in the L1 table; -1: not known */
     enum how how;
 };
@@ -37,6 +38,7 @@ struct l1_work {
     size_t n_bad;                   /* entries that are neither */
     struct lone *lone;              /* owned */
     size_t n_lone;
+    struct orphans others;          /* what nobody owns, with the tables */
 };
 
 static void free_work(struct l1_work *w)
@@ -44,6 +46,7 @@ static void free_work(struct l1_work *w)
     free(w->entry);
     free(w->usable);
     free(w->lone);
+    orphans_free(&w->others);
 }
 
 /* --- what is there --- */
@@ -102,6 +105,25 @@ static int by_index(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static void count_strays(struct l1_work *w, const uint8_t *claimed)
+{
+    const struct orphans *o = &w->others;
+    unsigned bits = w->s->t->img->geo.cluster_bits;
+    uint64_t n = 0;
+    size_t i = 0;
+
+    qsort(w->lone, w->n_lone, sizeof *w->lone, by_off);
+    for (size_t k = 0; k < w->n_lone; k++) {
+        for (; i < o->n && o->list[i].off < w->lone[k].off; i++) {
+            uint64_t cl = o->list[i].off >> bits;
+
+            n += o->list[i].kind == ORPHAN_DATA && o->list[i].counted
+                && !(claimed[cl / 8] >> cl % 8 & 1);
+        }
+        w->lone[k].strays = n;
+    }
+}
+
 /* Of tables that map the same clusters one is a copy that was left behind. Keeps those worth
  * more; they come sorted so. */
 static bool drop_copies(struct l1_work *w, struct error *err)
@@ -110,6 +132,7 @@ static bool drop_copies(struct l1_work *w, struct error *err)
     const struct geometry *geo = &img->geo;
     uint8_t *claimed, *bytes;
     size_t n = 0;
+    bool ok;
 
     if (!w->n_lone)
         return true;
@@ -142,14 +165,13 @@ static bool drop_copies(struct l1_work *w, struct error *err)
         if (others <= own)
             w->lone[n++] = w->lone[k];
     }
+    ok = (claimed && bytes) || err_set(err, ERR_NOMEM, "out of memory");
     w->n_lone = n;
+    if (ok)
+        count_strays(w, claimed);
     free(bytes);
-    if (!claimed || (!n && !bytes)) {
-        free(claimed);
-        return err_set(err, ERR_NOMEM, "out of memory");
-    }
     free(claimed);
-    return true;
+    return ok;
 }
 
 static bool weigh(const struct image *img, struct lone *l, uint8_t *bytes)
@@ -193,7 +215,7 @@ static bool find_lone(struct l1_work *w, struct error *err)
         w->n_lone += weigh(img, l, bytes);
     }
     free(bytes);
-    orphans_free(&o);
+    w->others = o;
     if (!w->lone || !bytes)
         return err_set(err, ERR_NOMEM, "out of memory");
     qsort(w->lone, w->n_lone, sizeof *w->lone, by_worth);
@@ -314,20 +336,89 @@ static void take_entry(struct l1_work *w, struct lone *l)
     w->entry[l->index] = l->off;
 }
 
+/* How many tables that are lost lie before this one in the file, at least: those of the
+ * clusters there that no table maps. One cluster alone is no table with what it maps. */
+static uint64_t lost_before(const struct l1_work *w, const struct lone *l)
+{
+    const struct image *img = w->s->t->img;
+
+    if (!w->n_bad || l->strays < 2 || img->geo.data_file)
+        return 0;
+    return div_up(l->strays, img->geo.l2_entries + 1);
+}
+
+/* Do those of which the place is known rise in the file? */
+static bool places_rise(const struct l1_work *w)
+{
+    int64_t last = -1;
+
+    for (size_t k = 0; k < w->n_lone; k++) {
+        const struct lone *l = &w->lone[k];
+
+        if (l->index < 0 || l->how == BY_FIT)
+            continue;
+        if (l->index <= last)
+            return false;
+        last = l->index;
+    }
+    return last >= 0;
+}
+
+/* Where tables are lost and the others rise, one that fits best before all that lie before it
+ * fits by chance. */
+static void drop_chance_fits(struct l1_work *w)
+{
+    qsort(w->lone, w->n_lone, sizeof *w->lone, by_off);
+    if (!places_rise(w))
+        return;
+    for (size_t k = 0; k < w->n_lone; k++) {
+        struct lone *l = &w->lone[k];
+        uint64_t lost = lost_before(w, l);
+
+        if (l->how != BY_FIT || !lost || (uint64_t)l->index >= k + lost)
+            continue;
+        l->index = -1;
+        l->how = BY_ORDER;
+    }
+}
+
+/* How many entries may stay empty before table k, so that those up to the next whose place is
+ * known still find room. */
+static uint64_t room_before(const struct l1_work *w, size_t k, uint64_t next)
+{
+    uint64_t end = w->n, need = 0, free_ones = 0;
+
+    for (; k < w->n_lone; k++) {
+        if (w->lone[k].index >= 0) {
+            end = (uint64_t)w->lone[k].index;
+            break;
+        }
+        need++;
+    }
+    for (uint64_t i = next; i < end; i++)
+        free_ones += !w->usable[i];
+    return free_ones > need ? free_ones - need : 0;
+}
+
 /* Those of which only the order in the file is known, into the gaps between the others. */
 static void place_by_order(struct l1_work *w)
 {
-    uint64_t next = 0;
+    uint64_t next = 0, lost = 0;
 
     qsort(w->lone, w->n_lone, sizeof *w->lone, by_off);
     for (size_t k = 0; k < w->n_lone; k++) {
         struct lone *l = &w->lone[k];
+        uint64_t before = lost_before(w, l);
 
         if (l->index >= 0) {
             next = (uint64_t)l->index + 1;
+            lost = before;
             continue;
         }
-        for (uint64_t tries = 0; tries < w->n && next < w->n && w->usable[next]; tries++)
+        if (before > lost)
+            next += u64_min(before - lost, room_before(w, k, next));
+        lost = before;
+        while (next < w->n && w->usable[next])
             next++;
         if (next >= w->n)
             for (next = 0; next < w->n && w->usable[next]; next++)
@@ -337,6 +428,7 @@ static void place_by_order(struct l1_work *w)
         l->index = (int64_t)next;
         take_entry(w, l);
     }
+    w->s->tables_lost = w->n_lone && lost_before(w, &w->lone[w->n_lone - 1]);
 }
 
 static bool place_all(struct l1_work *w, struct error *err)
@@ -353,6 +445,7 @@ static bool place_all(struct l1_work *w, struct error *err)
         if (!grow(w, u64_max(most, w->n_lone), err))
             return false;
     }
+    drop_chance_fits(w);
     for (size_t k = 0; k < w->n_lone; k++)
         take_entry(w, &w->lone[k]);
     place_by_order(w);

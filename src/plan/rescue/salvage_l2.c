@@ -83,7 +83,7 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
     for (size_t i = 0; i < w->n_windows; i++)
         of[w->window[i].state]++;
     room = (of[WINDOW_DAMAGED] + of[WINDOW_MISSING]) * per;
-    w->no_damage = !room && !of[WINDOW_EMPTY];
+    w->no_damage = !room && !of[WINDOW_EMPTY] && !w->s->tables_lost;
     while (last < WINDOW_SPARSE && (room < n_candidates || (last < WINDOW_EMPTY && !room)))
         room += of[++last] * per;
     for (size_t i = 0; i < w->n_windows; i++)
@@ -205,6 +205,46 @@ static bool is_loose(const struct l2_work *w)
     return w->cands.n_kind[ORPHAN_STREAM] && w->cands.n_kind[ORPHAN_DATA];
 }
 
+static size_t window_of(const struct l2_work *w, uint64_t l1_index)
+{
+    size_t lo = 0, hi = w->n_windows;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (w->window[mid].l1_index < l1_index)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < w->n_windows && w->window[lo].l1_index == l1_index ? lo : w->n_windows;
+}
+
+/* A table is written before the first cluster that it maps. What lies there, and got no place
+ * but its turn, is what became of the table. */
+static void doubt_tables(struct l2_work *w)
+{
+    const struct geometry *geo = &w->s->t->img->geo;
+    bool *seen = calloc(w->n_windows + 1, sizeof *seen);
+    struct rescue_pin pin;
+
+    for (size_t i = 0; seen && i < w->cands.n; i++) {
+        const struct orphan *o = &w->cands.list[i];
+        size_t k;
+
+        if (!rescue_pinned(w->g, i, &pin) || pin.sure == SURE_POSSIBLE)
+            continue;
+        k = window_of(w, pin.guest_cl / geo->l2_entries);
+        if (k == w->n_windows || w->window[k].l2_off || seen[k])
+            continue;
+        seen[k] = true;
+        if (i && o[-1].kind != ORPHAN_STREAM && o[-1].off + geo->cluster_size == o->off
+            && !rescue_pinned(w->g, i - 1, &pin))
+            w->counted[i - 1] = false;
+    }
+    free(seen);
+}
+
 #define TURNS_MAX 8
 
 /* Witnesses and the order in the file take turns, as each lets the other know more. */
@@ -217,6 +257,7 @@ static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err
     for (int turn = 0; turn < TURNS_MAX && news; turn++)
         if (!rescue_ask_reason(a, cancel, &news, err) || !align(&order, false, &news, err))
             return false;
+    doubt_tables(w);
     return w->no_damage || align(&order, true, &news, err);
 }
 

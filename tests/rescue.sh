@@ -118,6 +118,33 @@ END
     "$QCHECK" plan rescue old.qcow2 | grep -q '(certain)' || fail "no placement is certain"
 fi
 
+# Without its snapshot table an image keeps its disk, and L1 tables of snapshots are named.
+qemu-img convert -O qcow2 -o cluster_size=4096 disk.raw snap.qcow2
+for name in one two; do
+    qemu-img snapshot -c $name snap.qcow2
+    qemu-io -c 'write -q -P 7 4M 1M' snap.qcow2 >/dev/null
+done
+/usr/bin/python3 - >lost_l1 <<'END'
+import struct
+with open("snap.qcow2", "r+b") as f:
+    n, off = struct.unpack(">IQ", f.read(72)[60:72])
+    f.seek(off)
+    table, at = f.read(4096), 0
+    for _ in range(n):
+        l1, _, id_len, name_len = struct.unpack_from(">QIHH", table, at)
+        extra, = struct.unpack_from(">I", table, at + 36)
+        at += (40 + extra + id_len + name_len + 7) // 8 * 8
+        print("0x%x" % l1)
+    f.seek(60)
+    f.write(bytes(12))
+END
+[ "$(wc -l <lost_l1)" = 2 ] || fail "the image with snapshots has none"
+"$QCHECK" plan rescue snap.qcow2 >text 2>&1
+grep -q 'nothing to do' text || fail "tables of lost snapshots go under the active L1: $(cat text)"
+while read -r l1; do
+    grep -q "L1 table.* lies at $l1 " text || fail "the L1 table at $l1 is not named: $(cat text)"
+done <lost_l1
+
 # Nothing is done to an image that lacks nothing.
 "$QCHECK" plan rescue c16.qcow2 | grep -q 'nothing to do' || fail "a sound image is changed"
 # Something that is no image stays what it is.

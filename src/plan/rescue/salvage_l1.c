@@ -24,6 +24,7 @@ enum how { BY_ORDER, BY_SNAPSHOT, BY_ADDRESS, BY_FIT };
 struct lone {
     uint64_t off;
     size_t used, copied;            /* entries in use; of these, with the COPIED flag */
+    size_t normal, owned;           /* ... that are not compressed; whose cluster has an owner */
     uint64_t strays;                /* clusters before it in the file that no table maps */
     int64_t index;                  /* in the L1 table; -1: not known */
     enum how how;
@@ -174,8 +175,17 @@ static bool drop_copies(struct l1_work *w, struct error *err)
     return ok;
 }
 
-static bool weigh(const struct image *img, struct lone *l, uint8_t *bytes)
+static bool has_owner(const struct l1_work *w, uint64_t off, uint32_t kinds)
 {
+    struct map_cell cell;
+
+    map_get(w->s->t->scan->map, geo_cluster_of(&w->s->t->img->geo, off), &cell);
+    return cell.owners & kinds;
+}
+
+static bool weigh(const struct l1_work *w, struct lone *l, uint8_t *bytes)
+{
+    const struct image *img = w->s->t->img;
     const struct geometry *geo = &img->geo;
 
     if (!source_read(img->src, l->off, bytes, (size_t)geo->cluster_size, NULL))
@@ -186,8 +196,100 @@ static bool weigh(const struct image *img, struct lone *l, uint8_t *bytes)
         l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
         l->used += e.raw != 0;
         l->copied += e.copied;
+        if (e.raw && e.type == L2_NORMAL && l2_entry_possible(geo, &e)) {
+            l->normal++;
+            l->owned += has_owner(w, e.host_off, OWNER_KINDS);
+        }
     }
     return true;
+}
+
+static bool is_lone(const struct l1_work *w, uint64_t off)
+{
+    size_t lo = 0, hi = w->n_lone;      /* they come sorted by offset */
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (w->lone[mid].off < off)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < w->n_lone && w->lone[lo].off == off;
+}
+
+#define L1_LOOKED_MAX 4096              /* entries of what may be an L1 table */
+
+/* Does it lead to L2 tables? Then it is the L1 table of a snapshot that is lost, or of an
+ * active layer of former times. */
+static bool reads_like_l1(const struct l1_work *w, const struct lone *l, uint8_t *bytes)
+{
+    const struct image *img = w->s->t->img;
+    size_t n = (size_t)u64_min(img->geo.cluster_size / 8, L1_LOOKED_MAX), used = 0, led = 0;
+
+    if (!l->used || l->used > w->n
+        || !source_read(img->src, l->off, bytes, (size_t)img->geo.cluster_size, NULL))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t off = be64(bytes + i * 8) & ENTRY_OFFSET_MASK;
+
+        if (!off)
+            continue;
+        used++;
+        led += is_lone(w, off)
+            || (entry_usable(img, be64(bytes + i * 8))
+                && has_owner(w, off, OWNER_L2));
+        if (used >= 16 && led * 2 < used)
+            return false;
+    }
+    return led && led * 10 >= used * 9;
+}
+
+/* Takes L1 tables out of the list, and says where they are. */
+static bool tell_l1_tables(struct l1_work *w, uint8_t *bytes, struct error *err)
+{
+    size_t left = 64, n = 0;
+    bool *l1 = calloc(w->n_lone + 1, sizeof *l1), ok = l1 != NULL;
+
+    for (size_t k = 0; ok && k < w->n_lone; k++)
+        l1[k] = reads_like_l1(w, &w->lone[k], bytes);
+    for (size_t k = 0; ok && k < w->n_lone; k++) {
+        struct buf text = BUF_INIT;
+        char a[TEXT_NUM];
+
+        if (!l1[k]) {
+            w->lone[n++] = w->lone[k];
+        } else if (left) {
+            left--;
+            buf_printf(&text, "What reads like an L1 table, with %s entr%s in use, lies at 0x%llx "
+                       "and nobody refers to it: perhaps of a snapshot that is lost.",
+                       text_group(a, w->lone[k].used), w->lone[k].used == 1 ? "y" : "ies",
+                       (unsigned long long)w->lone[k].off);
+            ok = salvage_left(w->s, &text, err);
+        }
+    }
+    if (ok)
+        w->n_lone = n;
+    free(l1);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* In an L1 table that is sound there is no place for tables of snapshots: those bear no COPIED
+ * flag, or map what the active layer maps. */
+static void drop_snapshots(struct l1_work *w)
+{
+    bool any = false;
+    size_t n = 0;
+
+    for (uint64_t i = 0; i < w->n && !any; i++)
+        any = w->usable[i];
+    if (w->n_bad || !any)
+        return;
+    for (size_t k = 0; k < w->n_lone; k++)
+        if (!w->lone[k].normal || (w->lone[k].copied && w->lone[k].owned * 8 < w->lone[k].normal))
+            w->lone[n++] = w->lone[k];
+    w->n_lone = n;
 }
 
 /* The tables that nobody refers to. Those with a refcount come first: others are old. */
@@ -212,12 +314,19 @@ static bool find_lone(struct l1_work *w, struct error *err)
         if (o.list[i].kind != ORPHAN_L2)
             continue;
         *l = (struct lone){ .off = o.list[i].off, .index = -1 };
-        w->n_lone += weigh(img, l, bytes);
+        w->n_lone += weigh(w, l, bytes);
+    }
+    w->others = o;
+    if (!w->lone || !bytes) {
+        free(bytes);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (!tell_l1_tables(w, bytes, err)) {
+        free(bytes);
+        return false;
     }
     free(bytes);
-    w->others = o;
-    if (!w->lone || !bytes)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    drop_snapshots(w);
     qsort(w->lone, w->n_lone, sizeof *w->lone, by_worth);
     return drop_copies(w, err);
 }
@@ -579,13 +688,21 @@ static bool put_back(struct l1_work *w, struct error *err)
     return salvage_take(w->s, step, &title, &why, err);
 }
 
+static bool any_placed(const struct l1_work *w)
+{
+    for (size_t k = 0; k < w->n_lone; k++)
+        if (w->lone[k].index >= 0)
+            return true;
+    return false;
+}
+
 bool salvage_l1(struct salvage *s, struct error *err)
 {
     struct l1_work w = { .s = s };
     bool ok = read_entries(&w, err) && find_lone(&w, err);
 
     if (ok && w.n_lone)
-        ok = place_all(&w, err) && put_back(&w, err);
+        ok = place_all(&w, err) && (!any_placed(&w) || put_back(&w, err));
     free_work(&w);
     return ok;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "insight/content.h"
+#include "insight/file_types.h"
 #include "scan/scan.h"
 #include "support/image_builder.h"
 
@@ -81,7 +82,7 @@ static void tables_look_like_what_they_are(void **state)
 }
 
 /* A cluster of 64 KiB made by `make` out of zeros. */
-static struct content look(void (*make)(uint8_t *bytes))
+static struct content look_as(void (*make)(uint8_t *bytes), bool closely)
 {
     static struct geometry geo;
     const struct header hdr = { .magic = QCOW2_MAGIC, .version = 3, .cluster_bits = 16,
@@ -93,10 +94,13 @@ static struct content look(void (*make)(uint8_t *bytes))
     assert_non_null(bytes);
     assert_true(geometry_init(&hdr, UINT64_C(1) << 30, &geo, NULL));
     make(bytes);
-    content_look(&(struct content_context){ &geo, NULL }, bytes, 65536, &c);
+    content_look(&(struct content_context){ &geo, NULL, closely }, bytes, 65536, &c);
     free(bytes);
     return c;
 }
+
+static struct content look(void (*make)(uint8_t *bytes)) { return look_as(make, false); }
+static struct content look_closely(void (*make)(uint8_t *bytes)) { return look_as(make, true); }
 
 static void put_le(uint8_t *p, size_t width, uint64_t v)
 {
@@ -262,10 +266,32 @@ static void any_length_down_to_a_byte_can_be_looked_at(void **state)
         struct content c;
 
         memset(bytes, 0xa5, len);
-        content_look(&(struct content_context){ &geo, NULL }, bytes, len, &c);
+        content_look(&(struct content_context){ .geo = &geo }, bytes, len, &c);
         assert_true(c.kind < N_CONTENTS && c.score <= 1000);
         free(bytes);
     }
+}
+
+static void make_flac(uint8_t *b) { memcpy(b, "fLaC\0\0\0\x22\x10\0\x10\0", 12); }
+static void make_7z(uint8_t *b) { memcpy(b, "7z\xbc\xaf\x27\x1c\0\4", 8); }
+
+static void libmagic_tells_more_files_of_a_single_cluster(void **state)
+{
+    struct content c;
+
+    (void)state;
+    if (!file_types_load()) {
+        assert_false(file_types_supported());
+        skip();
+    }
+    c = look_closely(make_flac);
+    assert_int_equal(c.kind, CONTENT_FILE);
+    assert_string_equal(c.detail, "FLAC audio");
+    assert_string_equal(look_closely(make_7z).detail, "7-Zip archive");
+    assert_int_not_equal(look(make_flac).kind, CONTENT_FILE);
+    /* What the format's own tables hold stays what it is. */
+    assert_int_equal(look_closely(make_refcounts).kind, CONTENT_REFBLOCK);
+    assert_int_equal(look_closely(make_nothing).kind, CONTENT_ZERO);
 }
 
 int main(void)
@@ -275,6 +301,7 @@ int main(void)
         cmocka_unit_test(bytes_of_every_kind_are_told_apart),
         cmocka_unit_test(refcounts_of_another_width_are_told_with_it),
         cmocka_unit_test(a_deflated_cluster_decodes),
+        cmocka_unit_test(libmagic_tells_more_files_of_a_single_cluster),
         cmocka_unit_test(any_length_down_to_a_byte_can_be_looked_at),
     };
 

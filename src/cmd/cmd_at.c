@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/cmd_common.h"
+#include "insight/file_types.h"
 #include "inspect/address.h"
 #include "report/at.h"
 
@@ -84,6 +85,7 @@ static int all_addresses(const struct settings *s, const char *name, int n)
     int status = STATUS_FAILED;
 
     t.jw.out = &t.out;
+    (void)file_types_load();
     if (!open_image(s, name, &t.img, &err) || !scan_image(s, t.img, &t.scan, &err) ||
         !problem_index_new(t.scan, &t.index, &err)) {
         message_error(name, &err);

@@ -11,6 +11,7 @@
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
 #include "cmd/plan_files.h"
+#include "insight/file_types.h"
 #include "ui/bookmarks.h"
 #include "ui/ui_config.h"
 #include "ui/ui.h"
@@ -29,6 +30,7 @@ static bool open_files(const struct settings *s, const char *name, struct disk_f
 {
     const struct disk_layer active = { LAYER_ACTIVE, false };
 
+    (void)file_types_load();
     return (!s->key_file || disk_files_key(s->key_file, f, err)) &&
            open_image_reading(s, name, &f->img, err) &&
            chain_open(name, f->img, s->backing, &f->chain, err) &&

@@ -9,6 +9,7 @@
 
 #include "base/sandbox.h"
 #include "cmd/options.h"
+#include "insight/file_types.h"
 #include "pack/pack.h"
 #include "volumes/volumes.h"
 
@@ -516,6 +517,7 @@ void version_text(struct buf *out)
     buf_puts(out, "PNG pictures: no\n");
 #endif
     buf_printf(out, "packs: %s\n", pack_supported(NULL) ? "yes" : "no");
+    buf_printf(out, "more kinds of files (libmagic): %s\n", file_types_supported() ? "yes" : "no");
     buf_printf(out, "partitions and files: %s\n", volumes_libraries());
     sandbox_probe(&sandbox);
     buf_puts(out, "sandbox: ");

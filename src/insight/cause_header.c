@@ -43,7 +43,7 @@ static void with_options(struct work *w, struct cause *c)
 static void overwritten(struct work *w)
 {
     const struct guess *magic = guess_of(w, "magic");
-    const struct content_context ctx = { w->geo, NULL };
+    const struct content_context ctx = { .geo = w->geo };
     struct place place = work_header_place(0);
     struct content content;
     struct cause *c;

@@ -83,7 +83,7 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
 
 static void look_into(struct work *w, struct bad_table *b)
 {
-    struct content_context ctx = { w->geo, w->img->src };
+    struct content_context ctx = { .geo = w->geo, .src = w->img->src };
     size_t first, end, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
 
     /* Where a broken L1 entry leads is no table: the entry is the cause. */

@@ -76,10 +76,10 @@ void content_look(const struct content_context *ctx, const uint8_t *bytes, size_
     content_vote_bytes(&l);
 }
 
-bool content_at(const struct image *img, uint64_t off, uint8_t *scratch,
-                struct content *out)
+static bool look_at(const struct image *img, uint64_t off, bool closely, uint8_t *scratch,
+                    struct content *out)
 {
-    const struct content_context ctx = { &img->geo, img->src };
+    const struct content_context ctx = { &img->geo, img->src, closely };
     uint64_t size = img->geo.file_size;
     struct data_memo memo = { 0, 0, 0 };
     size_t len;
@@ -96,6 +96,17 @@ bool content_at(const struct image *img, uint64_t off, uint8_t *scratch,
         return false;
     content_look(&ctx, scratch, len, out);
     return true;
+}
+
+bool content_at(const struct image *img, uint64_t off, uint8_t *scratch, struct content *out)
+{
+    return look_at(img, off, false, scratch, out);
+}
+
+bool content_at_closely(const struct image *img, uint64_t off, uint8_t *scratch,
+                        struct content *out)
+{
+    return look_at(img, off, true, scratch, out);
 }
 
 void content_text(const struct content *c, struct buf *out)

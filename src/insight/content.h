@@ -80,6 +80,7 @@ struct content_context {
     const struct geometry *geo;
     struct source *src;         /* to look where a table leads, at most CONTENT_PROBES short
                                    reads; NULL: the bytes alone decide */
+    bool closely;               /* of a single cluster: file_type_of() is asked, too */
 };
 #define CONTENT_PROBES 8
 #define CONTENT_BYTES_MAX 262144     /* looked at of one cluster */
@@ -92,6 +93,10 @@ void content_look(const struct content_context *ctx, const uint8_t *bytes, size_
  * False when it cannot be read. */
 bool content_at(const struct image *img, uint64_t off, uint8_t *scratch,
                 struct content *out);
+
+/* The same for a single cluster, which may take some milliseconds more. */
+bool content_at_closely(const struct image *img, uint64_t off, uint8_t *scratch,
+                        struct content *out);
 
 /* How much `len` bytes look like an L2 table: 0 to 1000, and how many entries are in use.
  * `first` of them as well: entries that an L1 entry may lead to. Zeros score 0. */

@@ -13,6 +13,7 @@
 #endif
 
 #include "insight/content_work.h"
+#include "insight/file_types.h"
 #include "qcow2/place.h"
 
 /* Does a raw deflate stream start here that makes exactly one cluster? */
@@ -78,6 +79,16 @@ static void vote_signature(struct looking *l)
         }
 }
 
+/* What the signatures above do not know. */
+static void vote_file_type(struct looking *l)
+{
+    const char *type = l->ctx->closely && l->out->score < 500 ? file_type_of(l->bytes, l->len)
+                                                               : NULL;
+
+    if (type)
+        content_vote(l, CONTENT_FILE, 780, 0, NO_ADDRESS, "%s", type);
+}
+
 void content_vote_bytes(struct looking *l)
 {
     uint32_t count[256] = { 0 };
@@ -86,6 +97,7 @@ void content_vote_bytes(struct looking *l)
 
     vote_streams(l);
     vote_signature(l);
+    vote_file_type(l);
     while (len && !l->bytes[len - 1])
         len--;
     for (size_t i = 0; i < len; i++) {

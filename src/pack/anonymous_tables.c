@@ -94,7 +94,7 @@ static void plain_l2(const struct cleaner *c, uint64_t *e, uint64_t *bitmap, boo
 
 static bool foreign_bytes(const struct cleaner *c, size_t len)
 {
-    struct content_context ctx = { c->geo, NULL };
+    struct content_context ctx = { .geo = c->geo };
     struct content content;
 
     content_look(&ctx, c->bytes, len, &content);

@@ -114,7 +114,7 @@ static uint64_t prove_l2(struct prover *p, const struct place *place, uint64_t w
 static uint64_t prove_l1(struct prover *p, uint64_t was)
 {
     const struct geometry *geo = &p->t->img->geo;
-    const struct content_context ctx = { geo, p->t->img->src };
+    const struct content_context ctx = { .geo = geo, .src = p->t->img->src };
     size_t len = (size_t)geo->cluster_size, used;
     uint64_t found = 0;
 

@@ -11,7 +11,8 @@ static void look_at_content(const struct image *img, uint64_t cluster, struct at
     uint8_t *scratch = malloc((size_t)img->geo.cluster_size);
 
     c->looked = c->in_file && scratch &&
-                content_at(img, cluster << img->geo.cluster_bits, scratch, &c->content) &&
+                content_at_closely(img, cluster << img->geo.cluster_bits, scratch,
+                                   &c->content) &&
                 c->content.kind < N_CONTENTS;
     free(scratch);
 }

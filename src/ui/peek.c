@@ -13,7 +13,7 @@ static bool look(void *arg, struct task_run *run, struct error *err)
     struct peek *p = arg;
     uint8_t *scratch = malloc(p->looks_in->geo.cluster_size);
     bool ok = scratch && !(run && run->cancel) &&
-              content_at(p->looks_in, p->looks_at, scratch, &p->saw);
+              content_at_closely(p->looks_in, p->looks_at, scratch, &p->saw);
 
     free(scratch);
     return ok || err_set(err, ERR_IO, "cannot be read");

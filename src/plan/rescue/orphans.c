@@ -100,7 +100,7 @@ static bool begins_like_entries(const struct geometry *geo, const uint8_t *bytes
 
 static enum orphan_kind kind_of(const struct image *img, const uint8_t *bytes, size_t len)
 {
-    const struct content_context ctx = { &img->geo, NULL };
+    const struct content_context ctx = { .geo = &img->geo };
     size_t used;
 
     if (content_score_refblock(bytes, len, img->geo.refcount_order) >= 900)

@@ -65,6 +65,11 @@ if command -v mandoc >/dev/null; then
         mandoc -Tlint -Werror "$page" || complain "mandoc does not like $page"
     done
 fi
+# Quotes end where they should: a shell reads each command with the summary that --help has.
+told=$("$QCHECK" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  *\(.*\)/\1:\2/p')
+read=$(eval "printf '%s\\n' $(sed -n "/commands=(/,/^    )/s/^        '/'/p" "$zsh" | tr '\n' ' ')")
+[ "$told" = "$read" ] || complain "zsh reads other summaries of commands: $read"
+case $told in *\'*) ;; *) complain "no summary has an apostrophe: this shows nothing" ;; esac
 command -v bash >/dev/null && { bash -n "$bash" || complain "bash completion does not parse"; }
 command -v zsh >/dev/null && { zsh -n "$zsh" || complain "zsh completion does not parse"; }
 command -v fish >/dev/null && { fish -n "$fish" || complain "fish completion does not parse"; }

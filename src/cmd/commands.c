@@ -455,7 +455,7 @@ static const struct command commands[] = {
       "writes during a scan makes problems appear that are none: those found twice at the same "
       "place persist, others are new or have passed. Ends with Ctrl-C.",
       VALUES_FILES, { &watch, &image, &scan, &general }, cmd_watch },
-    { "pack", "[OPTION]... IMAGE -o FILE" PACK_SUFFIX, "an image without guest data, to send",
+    { "pack", "[OPTION]... IMAGE -o FILE" PACK_SUFFIX, "an image without the guest's data, to send",
       "Writes all metadata of the image, and none of the guest's data, to a small file: an "
       "ordinary tar.zst with a sparse qcow2 image, a report and a list of what is left in. "
       "Every command opens it directly, and tar x gives a file that qemu-img and all "

@@ -352,10 +352,9 @@ static void bash(void)
          "complete -F _qcheck qcheck");
 }
 
-/* A string between single quotes; `special` characters get a backslash (zsh). */
-static void quoted(const char *text, const char *special)
+/* Text between single quotes; `special` characters get a backslash (zsh). */
+static void within_quotes(const char *text, const char *special)
 {
-    putchar('\'');
     for (; *text; text++) {
         if (*text == '\'')
             fputs("'\\''", stdout);
@@ -364,6 +363,12 @@ static void quoted(const char *text, const char *special)
         else
             putchar(*text);
     }
+}
+
+static void quoted(const char *text, const char *special)
+{
+    putchar('\'');
+    within_quotes(text, special);
     putchar('\'');
 }
 
@@ -375,14 +380,7 @@ static void zsh_option(const struct opt *o)
     }
     printf("        '--%s%s[", o->name,
            o->has_arg == ARG_REQUIRED ? "=" : o->has_arg == ARG_OPTIONAL ? "=-" : "");
-    for (const char *t = o->help; *t; t++) {
-        if (*t == '\'')
-            fputs("'\\''", stdout);
-        else if (*t == '[' || *t == ']' || *t == ':' || *t == '\\')
-            printf("\\%c", *t);
-        else
-            putchar(*t);
-    }
+    within_quotes(o->help, "[]:\\");
     putchar(']');
     if (o->has_arg) {
         printf("%s:value:", o->has_arg == ARG_OPTIONAL ? ":" : "");
@@ -410,9 +408,9 @@ static void zsh(void)
          "    local -a commands\n"
          "    commands=(");
     for (unsigned i = 0; (c = command_at(i)); i++) {
-        printf("        ");
-        putchar('\'');
-        printf("%s:%s'\n", c->name, c->summary);
+        printf("        '%s:", c->name);
+        within_quotes(c->summary, "");
+        puts("'");
     }
     puts("    )\n"
          "    local command=browse\n"

@@ -63,6 +63,19 @@ struct source_info {
  * refused with a message that says what it is. */
 bool source_open_file(const char *path, struct source **out, struct error *err);
 
+/* The same in two steps, for a file that another process opens (base/reopener.h): the second
+ * takes the descriptor, whatever comes of it. */
+struct source_fd {
+    int fd;
+    bool in_use;                /* as in source_info */
+};
+bool source_open_fd(const char *path, struct source_fd *out, struct error *err);
+bool source_of_file(struct source_fd from, const char *name, struct source **out,
+                    struct error *err);
+
+/* Is it a file or block device, and nothing between? */
+bool source_is_file(const struct source *src);
+
 /* The bytes that an NBD server exports: nbd://, nbds://, nbd+unix:// and so on. An error
  * where the program was built without libnbd or the library is not there. */
 bool source_open_nbd(const char *uri, struct source **out, struct error *err);

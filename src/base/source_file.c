@@ -241,12 +241,11 @@ static const char *unfit(mode_t mode)
     return "is neither a file nor a block device";
 }
 
-bool source_open_file(const char *path, struct source **out, struct error *err)
+/* Opens it to be read. */
+static bool open_path(const char *path, int *out, struct error *err)
 {
     struct buf shown = BUF_INIT;
-    struct file *f = NULL;
     struct stat st;
-    uint64_t size;
     const char *why;
     int fd = -1, flags;
     bool ok = false;
@@ -274,34 +273,66 @@ bool source_open_file(const char *path, struct source **out, struct error *err)
     flags = fcntl(fd, F_GETFL);
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    if (!current_size(fd, &st, &size)) {
-        err_set_sys(err, errno, "cannot find the size of '%s'", buf_str(&shown));
-        goto out;
-    }
-    f = calloc(1, sizeof *f);
+    *out = fd;
+    fd = -1;
+    ok = true;
+out:
+    if (fd >= 0)
+        close(fd);
+    buf_free(&shown);
+    return ok;
+}
+
+bool source_of_file(struct source_fd from, const char *name, struct source **out,
+                    struct error *err)
+{
+    struct file *f = calloc(1, sizeof *f);
+    struct stat st;
+    uint64_t size;
+
     if (!f) {
         err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
+        goto failed;
     }
-    if (!source_init_base(&f->base, &FILE_OPS, path, size, err))
-        goto out;
-    f->fd = fd;
+    if (stat_open(from.fd, &st) != 0 || !current_size(from.fd, &st, &size)) {
+        err_set_sys(err, errno, "cannot find the size of the file");
+        goto failed;
+    }
+    if (!source_init_base(&f->base, &FILE_OPS, name, size, err))
+        goto failed;
+    f->fd = from.fd;
     f->block = S_ISBLK(st.st_mode);
     f->allocated = f->block ? size : (uint64_t)st.st_blocks * 512;
-    f->fs_type = f->block ? NULL : fs_type_of(fd);
-    f->in_use = write_locked(fd);
+    f->fs_type = f->block ? NULL : fs_type_of(from.fd);
+    f->in_use = from.in_use;
     f->mtime = st.st_mtim;
     if (!f->block)
         f->stamp = source_stamp(source_stamp((uint64_t)st.st_ino, (uint64_t)st.st_mtim.tv_sec),
                                 (uint64_t)st.st_mtim.tv_nsec);
     *out = &f->base;
-    f = NULL;
-    fd = -1;
-    ok = true;
-out:
+    return true;
+failed:
     free(f);
-    if (fd >= 0)
-        close(fd);
-    buf_free(&shown);
-    return ok;
+    close(from.fd);
+    return false;
+}
+
+bool source_open_fd(const char *path, struct source_fd *out, struct error *err)
+{
+    if (!open_path(path, &out->fd, err))
+        return false;
+    out->in_use = write_locked(out->fd);
+    return true;
+}
+
+bool source_open_file(const char *path, struct source **out, struct error *err)
+{
+    struct source_fd from;
+
+    return source_open_fd(path, &from, err) && source_of_file(from, path, out, err);
+}
+
+bool source_is_file(const struct source *src)
+{
+    return src->ops == &FILE_OPS;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/reopener.h"
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
 #include "cmd/plan_files.h"
@@ -54,6 +55,13 @@ static bool keeping(const char *name, struct keeper **keeper, struct buf *text, 
     return keeper_start(home ? path : NULL, keeper, err);
 }
 
+/* The process that opens a file again when it has changed. */
+static bool watchable(const struct settings *s, const char *name, struct reopener **out,
+                      struct error *err)
+{
+    return source_name_is_nbd(name) || reopener_start(name, !s->no_sandbox, out, err);
+}
+
 static int inspect(const struct settings *given, const struct ui_config *config)
 {
     struct settings as_is = *given;
@@ -89,7 +97,8 @@ static int inspect(const struct settings *given, const struct ui_config *config)
         opt.lesson = lesson.len ? buf_str(&lesson) : NULL;
     }
     if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err) ||
-        !keeping(buf_str(&name), &opt.keeper, &marks, &err)) {
+        !keeping(buf_str(&name), &opt.keeper, &marks, &err) ||
+        !watchable(s, buf_str(&name), &opt.reopener, &err)) {
         message("", err.text);
     } else if (!plan_files_open(given, buf_str(&name), &plans, &err)) {
         message_error(given->plan_file ? given->plan_file : buf_str(&name), &err);
@@ -109,6 +118,7 @@ static int inspect(const struct settings *given, const struct ui_config *config)
         plan_files_close(&plans);
         volumes_helper_end(opt.helper);
         keeper_end(opt.keeper);
+        reopener_end(opt.reopener);
         disk_close(keys);
         disk_files_close(&files);
     }

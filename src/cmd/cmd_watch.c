@@ -14,6 +14,7 @@
 #include "base/sandbox.h"
 #include "base/task.h"
 #include "cmd/cmd_common.h"
+#include "inspect/newer.h"
 #include "report/watch_report.h"
 
 #define INTERVAL_DEFAULT    2       /* seconds */
@@ -87,26 +88,15 @@ static bool scan_until_stopped(const struct settings *s, struct watched *st, str
 
 /* Opens the file once more. True, and nothing in *st: it is as it was. */
 static bool look_again(const struct settings *s, const char *name, uint64_t before,
-                       bool first, struct watched *st, struct error *err)
+                       struct watched *st, struct error *err)
 {
     struct source *src;
-    struct source_info info;
 
-    *st = (struct watched){ 0 };
-    if (!source_open_file(name, &src, err))
+    *st = (struct watched){ .stamp = before };
+    if (!source_open_file(name, &src, err) ||
+        !newer_open(src, &s->image, &st->stamp, &st->img, err))
         return false;
-    info = source_get_info(src);
-    /* A block device has no time of its last change. */
-    if (!first && info.stamp && source_stamp(info.stamp, info.size) == before) {
-        source_close(src);
-        return true;
-    }
-    st->stamp = source_stamp(info.stamp, info.size);
-    if (!image_open(src, &s->image, &st->img, err)) {
-        source_close(src);
-        return false;
-    }
-    if (scan_until_stopped(s, st, err))
+    if (!st->img || scan_until_stopped(s, st, err))
         return true;
     forget(st);
     return false;
@@ -152,7 +142,7 @@ static int watch(const struct settings *s, const char *name)
     int status = STATUS_FAILED;
 
     while (!stop_asked && out_ok(&out) && !ferror(out.f)) {
-        if (!look_again(s, name, old.stamp, !old.scan, &new, &err)) {
+        if (!look_again(s, name, old.stamp, &new, &err)) {
             if (stop_asked)
                 break;
             if (!n && err.code != ERR_FORMAT)

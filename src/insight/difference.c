@@ -242,6 +242,7 @@ void difference_free(struct difference *d)
     free(d->host);
     free(d->guest);
     free(d->snapshot);
+    free(d->problem_new);
     free(d->cause_new);
     free(d->cause_gone);
     *d = (struct difference){ 0 };

@@ -73,6 +73,8 @@ struct difference {
     struct layer_change *snapshot;      /* owned: those of A, then those only in B */
     size_t n_snapshots;
     struct problem_change problem[N_PROBLEMS];  /* as far as records were kept */
+    bool *problem_new;                  /* owned: for each record of B: has it a place that is
+                                           in none of A? */
     uint64_t causes_added, causes_gone, causes_same;
     bool *cause_new;                    /* owned: one for each cause of B, */
     bool *cause_gone;                   /* ... of A */

@@ -14,6 +14,7 @@ struct run {
     uint32_t layer;
     uint64_t table;             /* which table, where there are several */
     uint64_t start, n;
+    size_t record;              /* number in the list of problems */
 };
 
 static struct run run_of(const struct problem *p)
@@ -23,7 +24,7 @@ static struct run run_of(const struct problem *p)
         || at->kind == PLACE_BITMAP_TABLE;
 
     return (struct run){ p->kind, at->kind, at->layer, second ? at->i : 0,
-                         second ? at->j : at->i, p->count };
+                         second ? at->j : at->i, p->count, 0 };
 }
 
 static int by_table(const struct run *a, const struct run *b)
@@ -51,8 +52,10 @@ static bool runs_of(const struct problems *from, struct run **out, size_t *n)
     *out = malloc((from->n + 1) * sizeof **out);
     if (!*out)
         return false;
-    for (size_t i = 0; i < from->n; i++)
+    for (size_t i = 0; i < from->n; i++) {
         (*out)[i] = run_of(&from->list[i]);
+        (*out)[i].record = i;
+    }
     if (from->n)
         qsort(*out, from->n, sizeof **out, by_place);
     return true;
@@ -123,9 +126,13 @@ bool difference_problems(const struct difference_side *a, const struct differenc
         c->added = is - c->same;
         c->gone = was - c->same;
     }
+    out->problem_new = calloc(n_y + 1, sizeof *out->problem_new);
+    k = 0;
+    for (size_t i = 0; out->problem_new && i < n_y; i++)
+        out->problem_new[y[i].record] = common(&y[i], x, n_x, &k) < y[i].n;
     out->cause_gone = missing_causes(a->insight, b->insight, &out->causes_gone);
     out->cause_new = missing_causes(b->insight, a->insight, &out->causes_added);
-    ok = out->cause_gone && out->cause_new;
+    ok = out->problem_new && out->cause_gone && out->cause_new;
     if (ok)
         out->causes_same = b->insight->n - out->causes_added;
     else

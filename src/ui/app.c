@@ -48,11 +48,12 @@ void app_reloaded(struct app *app)
 {
     const struct session *s = whatif_session(app);
 
-    app->ui.img = whatif_shown(app) ? &app->what.now->shown : &app->shown;
+    app->ui.img = whatif_shown(app) ? &app->what.now->shown : app->shown;
     app->ui.scan = s->scan;
     app->ui.index = s->index;
     app->ui.insight = s->study;
     look_at_plan(app);
+    app_watch_tell(app);
     if (app->ui.layer > app->ui.img->snaps.n)
         app->ui.layer = LAYER_ACTIVE;
     app->ui.problem = NO_PROBLEM;
@@ -105,6 +106,11 @@ static void scan_start(struct app *app)
 
 static void rescan(struct app *app)
 {
+    if (app->watch.on) {
+        app_watch_again(app);
+        app_say(app, false, "Looking at the file again, and scanning it");
+        return;
+    }
     if (app->nowait)
         nowait_forget(app->nowait);
     whatif_again(app);
@@ -121,6 +127,7 @@ static void poll_scan(struct app *app)
     const struct session *s;
 
     news = whatif_poll(app) || news;
+    news = app_watch_poll(app) || news;
     s = whatif_session(app);
     app->ui.progress = s->progress;
     if (!news)
@@ -156,10 +163,11 @@ static void forget_older(struct app *app)
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(waiting_fd(app, (enum view_id)id));
-    if (!app->older || !idle)
+    if (!app->older || !idle || app_watch_compares(app))
         return;
     session_forget(&app->session);
     whatif_forget(app);
+    app_watch_forget(app);
     app->older = false;
 }
 
@@ -219,6 +227,9 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         break;
     case ACT_RESCAN:
         rescan(app);
+        break;
+    case ACT_WATCH:
+        app_watch_turn(app);
         break;
     case ACT_MOUSE:
         app->mouse = !app->mouse;
@@ -490,13 +501,15 @@ static void next_event(struct app *app, struct event *ev)
                         nowait_missed(app->ui.img->src) ? nowait_fd(app->ui.img->src) : -1 };
     int wake[WAKE_MAX];
     int n = whatif_fds(app, wake);
+    int left = app_watch_left(app);
 
     if (app_queue_pop(app, ev))
         return;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i] >= 0)
             wake[n++] = all[i];
-    app->term->ops->next(app->term, wake, n, n ? REFRESH_MS : -1, ev);
+    n += app_watch_fds(app, wake + n);
+    app->term->ops->next(app->term, wake, n, n ? REFRESH_MS : left, ev);
 }
 
 int app_run(struct app *app)
@@ -510,6 +523,7 @@ int app_run(struct app *app)
         struct event ev;
 
         whatif_follow(app);
+        app_watch_follow(app);
         forget_older(app);
         draw(app);
         next_event(app, &ev);
@@ -532,20 +546,26 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     if (!app)
         return err_set(err, ERR_NOMEM, "out of memory");
     app->img = img;
-    app->shown = *img;
+    app->shown = calloc(1, sizeof *app->shown);
+    if (!app->shown) {
+        free(app);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    *app->shown = *img;
     if (source_get_info(img->src).kind != SOURCE_MEMORY) {
         if (!source_open_nowait(img->src, app_wait, app, &app->nowait, err)) {
+            free(app->shown);
             free(app);
             return false;
         }
-        app->shown.src = app->nowait;
+        app->shown->src = app->nowait;
     }
-    nowait_mode(app->shown.src, NOWAIT_ASK);
+    nowait_mode(app->shown->src, NOWAIT_ASK);
     app->opt = opt;
     app->term = term;
     app->theme = opt->theme;
     app->mouse = !opt->no_mouse;
-    app->ui.img = &app->shown;
+    app->ui.img = app->shown;
     app->owned = NO_ADDRESS;
     app->ui.problem = NO_PROBLEM;
     app->ui.search = app->search;
@@ -594,8 +614,11 @@ void app_free(struct app *app)
             view_class((enum view_id)id)->destroy(app->state[id]);
     /* Tasks of views read the scan until they are joined. */
     whatif_close(app);
+    app_watch_close(app);
     session_close(&app->session);
     source_close(app->nowait);
+    free(app->shown);
+    app_watch_free(app);
     tour_free(&app->tour);
     history_free(&app->back);
     history_free(&app->forward);

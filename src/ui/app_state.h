@@ -6,6 +6,7 @@
 
 #include "inspect/session.h"
 #include "ui/app.h"
+#include "ui/app_watch.h"
 #include "ui/bookmarks.h"
 #include "ui/frame.h"
 #include "ui/guide.h"
@@ -58,7 +59,7 @@ struct app {
     bool alarm;
     struct session session;             /* of opt's image; ui.scan is its scan */
     bool older;                         /* session_forget() is due */
-    struct image shown;                 /* the image as views read it: they do not wait */
+    struct image *shown;                /* owned: the image as views read it, who do not wait */
     struct source *nowait;              /* its source, owned; NULL: that of the image, which
                                            is memory */
     struct event queue[TYPED_MAX];      /* what came while a command waited for storage */
@@ -86,6 +87,7 @@ struct app {
     int click_y, click_x;
     bool leave;
     int signo;
+    struct watching watch;
     struct whatif what;                 /* the plan, and the image as it would be */
 };
 

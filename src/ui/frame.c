@@ -28,6 +28,39 @@ struct area frame_body(const struct area *screen)
                      screen->h - r.title - r.tabs - r.place - r.hints, -1);
 }
 
+/* What has changed since the scan before, as facts_text(). */
+static void news_text(const struct ui *ui, int level, struct buf *out)
+{
+    const struct difference *d = ui->news;
+    uint64_t size = ui->img->geo.file_size, was = ui->size_before;
+    uint64_t changed = d->used + d->freed + d->changed;
+    struct problem_change sum = { 0, 0, 0 };
+    char text[TEXT_NUM], n[TEXT_NUM];
+
+    for (int k = 0; k < N_PROBLEMS; k++) {
+        if (problem_info((enum problem_kind)k)->severity == SEV_NOTE)
+            continue;
+        sum.added += d->problem[k].added;
+        sum.gone += d->problem[k].gone;
+        sum.same += d->problem[k].same;
+    }
+    buf_printf(out, "   %c%s", size < was ? '-' : '+',
+               text_size(text, size < was ? was - size : size - was));
+    if (d->hosts)
+        buf_printf(out, " \u00b7 %s%s changed", text_group(n, changed),
+                   level ? "" : changed == 1 ? " cluster" : " clusters");
+    else
+        buf_puts(out, " \u00b7 clusters of another size");
+    if (sum.added || sum.same || sum.gone)
+        buf_puts(out, level == 0 ? " \u00b7 problems:" : " \u00b7");
+    if (sum.added)
+        buf_printf(out, " %s new", text_group(n, sum.added));
+    if (sum.same)
+        buf_printf(out, " %s persist", text_group(n, sum.same));
+    if (sum.gone && level <= 1)
+        buf_printf(out, " %s gone", text_group(n, sum.gone));
+}
+
 /* What the image is, with less and less detail; level 3 is empty. */
 static void facts_text(const struct ui *ui, int level, struct buf *out)
 {
@@ -36,6 +69,10 @@ static void facts_text(const struct ui *ui, int level, struct buf *out)
 
     if (level >= 3)
         return;
+    if (ui->news) {
+        news_text(ui, level, out);
+        return;
+    }
     buf_printf(out, "   v%" PRIu64 " \u00b7 %s clusters", ui->img->hdr.version,
                text_size(size, geo->cluster_size));
     if (guesses_taken(&ui->img->guesses))
@@ -51,7 +88,9 @@ static void state_text(const struct ui *ui, char out[48])
 {
     size_t n = ui->draft ? draft_n_chosen(ui->draft) : 0;
 
-    if (!n)
+    if (ui->watched)
+        snprintf(out, 48, "WATCHING ");
+    else if (!n)
         snprintf(out, 48, "READ-ONLY ");
     else
         snprintf(out, 48, "%s %zu step%s ", ui->whatif ? "WHAT-IF" : "BEFORE", n,

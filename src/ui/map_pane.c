@@ -12,7 +12,13 @@ void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui)
 {
     *p = (struct map_pane){ .space = space, .per = 1, .whole = true,
                              .tile_w = 1 };
-    p->n = u64_max(tiles_clusters(ui->img, space, ui->layer), 1);
+    pane_resize(p, ui);
+}
+
+void pane_resize(struct map_pane *p, const struct ui *ui)
+{
+    p->n = u64_max(tiles_clusters(ui->img, p->space, ui->layer), 1);
+    p->at = u64_min(p->at, p->n - 1);
 }
 
 void pane_free(struct map_pane *p)
@@ -420,19 +426,38 @@ static void draw_begins(const struct map_pane *p, const struct area *a)
     }
 }
 
-/* A star on every tile that the plan changes. */
+/* Has one of the clusters [first, first + n) become another since the scan before? */
+static bool news_of(const struct difference *d, uint64_t first, uint64_t n)
+{
+    size_t lo = 0, hi = d->n_hosts;
+
+    while (lo < hi) {                   /* the first range that ends after `first` */
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (d->host[mid].first + d->host[mid].n > first)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo < d->n_hosts && d->host[lo].first < first + n;
+}
+
+/* A star on every tile that the plan changes, or in which something has changed. */
 static void draw_changes(const struct map_pane *p, const struct ui *ui, const struct area *a)
 {
     const unsigned bits = ui->img->geo.cluster_bits;
+    const struct patches *plan = ui->changes && ui->changes->n ? ui->changes : NULL;
     uint64_t tiles = (uint64_t)p->curve.rows * (uint64_t)p->curve.cols;
 
-    if (p->space != SPACE_FILE || !ui->changes || !ui->changes->n)
+    if (p->space != SPACE_FILE || (!plan && !ui->news))
         return;
     for (uint64_t tile = p->top; tile < p->top + tiles && tile * p->per < p->n; tile++) {
+        uint64_t first = tile * p->per;
         int y, x;
         bool lower;
 
-        if (patches_touch(ui->changes, tile * p->per << bits, p->per << bits)
+        if (((plan && patches_touch(plan, first << bits, p->per << bits)) ||
+             (ui->news && news_of(ui->news, first, p->per)))
             && spot_of(p, tile, &y, &x, &lower))
             draw_cell(a, y, p->tile_w == 3 ? x + 2 : x, '*', ROLE_MESSAGE, NO_BACK, ATTR_BOLD);
     }

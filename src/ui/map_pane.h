@@ -35,6 +35,8 @@ struct map_pane {
 };
 
 void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui);
+/* There may be more clusters now, or fewer. */
+void pane_resize(struct map_pane *p, const struct ui *ui);
 void pane_free(struct map_pane *p);
 
 /* The style that an area of that many characters gets when `style` is asked for. */
@@ -62,7 +64,8 @@ void pane_here(const struct map_pane *p, uint64_t *first, uint64_t *n);
 /* The cursor's character, relative to the map. */
 void pane_cursor(const struct map_pane *p, int *y, int *x);
 
-/* Tiles in which the plan changes something (of the file) get a star. */
+/* Tiles of the file in which the plan changes something, or which have changed since the scan
+ * before, get a star. */
 void pane_draw(const struct map_pane *p, const struct ui *ui, const struct area *a,
                bool focused);
 

@@ -236,6 +236,8 @@ static void draw_place(const struct problems_view *v, const struct ui *ui,
         enum severity severity = problem_info(p->kind)->severity;
 
         draw_text(a, y, 1, ROLE_SEV + severity, mark_of(severity));
+        if (ui->news)
+            buf_puts(&b, ui->news->problem_new[row->problem] ? "new: " : "persists: ");
         problem_text(p, ui->img, &b);
         draw_cut(a, y, 3, a->w - 3, ROLE_TEXT, buf_str(&b));
     } else {

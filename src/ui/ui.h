@@ -17,6 +17,7 @@
 #include "ui/theme.h"
 #include "volumes/volumes.h"
 
+struct reopener;
 struct scribe;
 
 struct ui_options {
@@ -32,6 +33,7 @@ struct ui_options {
     struct volumes_helper *helper;  /* reads file systems; NULL: nothing does */
     struct image_options image; /* with which it was opened */
     struct source *plan;        /* a plan to begin with; NULL: none */
+    struct reopener *reopener;  /* opens the image's file again; NULL: nothing does */
     const struct scribe *scribe;    /* writes plans that are saved; NULL: nobody does */
     const struct keymap *keys;  /* a person's own; NULL: none */
     const struct theme_colours *colours;

@@ -41,6 +41,7 @@
 #include "disk/chain.h"
 #include "insight/cause.h"
 #include "insight/deep.h"
+#include "insight/difference.h"
 #include "insight/figures.h"
 #include "inspect/problem_index.h"
 #include "inspect/site.h"
@@ -100,6 +101,10 @@ struct ui {
     const struct scan_result *before, *after;   /* scans of the image as it is, and as it
                                                would be; NULL: none yet */
     const struct insight *before_causes, *after_causes;     /* their causes, or NULL */
+    bool watched;                           /* the file is looked at again and again */
+    const struct difference *news;          /* from the scan before to this one, while it is
+                                               watched; NULL: nothing to compare */
+    uint64_t size_before;                   /* bytes of the file at that scan */
     enum view_id front;                     /* view shown last that was not help */
     const void *front_state;                /* its state, for its teach() */
 };

@@ -71,6 +71,8 @@ static void map_reloaded(void *state, const struct ui *ui)
 
     if (ui->scan)
         map_histogram(ui->scan->map, 0, ui->img->geo.n_clusters, &v->total);
+    for (int s = 0; s < N_SPACES; s++)
+        pane_resize(&v->pane[s], ui);
     map_survey_forget(v);
     lookup_forget(&v->lookup);
     peek_forget(&v->peek);
@@ -83,8 +85,7 @@ static void map_relayered(void *state, const struct ui *ui)
     struct map_view *v = state;
     struct map_pane *guest = &v->pane[SPACE_GUEST];
 
-    guest->n = u64_max(tiles_clusters(ui->img, SPACE_GUEST, ui->layer), 1);
-    guest->at = u64_min(guest->at, guest->n - 1);
+    pane_resize(guest, ui);
     guest->whole = true;
     map_survey_forget(v);
     v->linked = false;

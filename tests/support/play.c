@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reopener.h"
 #include "base/source_backend.h"
 #include "qcow2/image.h"
 #include "ui/app.h"
@@ -85,6 +86,10 @@ static void take_shot(void *arg, const char *name, const struct grid *g)
         gate_open(s->play->gate);
         return;
     }
+    if (s->play->change && strncmp(name, "change-", 7) == 0) {
+        s->play->change(s->play->arg, name + 7);
+        return;
+    }
     buf_printf(s->out, "== %s\n", name);
     grid_dump(g, s->play->roles, s->out);
 }
@@ -120,6 +125,7 @@ static int play_chain(struct source *src, const char *path, const struct play *p
         abort();
     }
     assert(!p->files || volumes_helper_start(&opt.helper, &err));
+    assert(!p->watched || reopener_start(p->watched, false, &opt.reopener, &err));
     assert(!p->backing || chain_open(path, img, true, &chain, &err));
     assert(term && app_new(img, &opt, term, &app, &err));
     signo = app_run(app);
@@ -128,6 +134,7 @@ static int play_chain(struct source *src, const char *path, const struct play *p
     app_free(app);
     term->ops->close(term);
     volumes_helper_end(opt.helper);
+    reopener_end(opt.reopener);
     chain_close(&chain);
     image_close(img);
     return signo;

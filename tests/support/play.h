@@ -20,6 +20,9 @@ struct play {
     bool tour;                  /* as ui_options.tour */
     bool files;                 /* with the process that reads file systems */
     const char *start;          /* as ui_options.start */
+    const char *watched;        /* name of the file behind the source: W opens it again */
+    void (*change)(void *arg, const char *name);    /* called by "shot:change-NAME" */
+    void *arg;
     struct gate *gate;          /* opened by "shot:open-gate"; NULL: none */
 };
 

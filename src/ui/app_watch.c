@@ -218,13 +218,11 @@ static const char *refusal(struct app *app)
     struct source *src = app->opt->reopener ? app->img->src : NULL;
 
     if (source_get_info(app->img->src).kind == SOURCE_NBD)
-        return "A server does not tell when its image changes: only files and block devices "
-               "are watched";
+        return "NBD servers do not tell of changes: only files and devices are watched";
     if (!src || !source_is_file(src))
         return "Only files and block devices are watched, as they are";
     if (draft_n(app->what.draft) || app->what.job)
-        return "The steps of the plan are for the image as it is: it is not watched while "
-               "there are any";
+        return "The image is not watched while there is a plan for it";
     return NULL;
 }
 

@@ -107,8 +107,8 @@ static size_t n_kept(const struct image *img)
     return n;
 }
 
-/* The table with those entries that are not lost. */
-static bool new_table(struct trial *t, struct patches *round, struct error *err)
+/* The table with all its entries, or with those that are not lost. */
+static bool new_table(struct trial *t, bool drop, struct patches *round, struct error *err)
 {
     const struct image *img = t->img;
     struct buf table = BUF_INIT;
@@ -118,7 +118,7 @@ static bool new_table(struct trial *t, struct patches *round, struct error *err)
 
     room_init(&room, t);
     for (size_t i = 0; ok && i < img->snaps.n; i++)
-        ok = is_lost(img, &img->snaps.list[i])
+        ok = (drop && is_lost(img, &img->snaps.list[i]))
             || add_entry(img, &img->snaps.list[i], &table, err);
     ok = ok && room_take(&room, div_up(table.len, img->geo.cluster_size), &first, err);
     if (ok) {
@@ -148,7 +148,7 @@ static bool drop_lost(struct trial *t, struct plan_step *step, struct error *err
             ok = plan_step_add_loss(step, (uint32_t)i + 1, 0, img->snaps.list[i].disk_size)
                 || err_set(err, ERR_NOMEM, "out of memory");
     if (kept)
-        ok = ok && new_table(t, &round, err);
+        ok = ok && new_table(t, true, &round, err);
     else
         edit_header(&round, "snapshots_offset", 0);
     edit_header(&round, "nb_snapshots", kept);
@@ -181,7 +181,7 @@ bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
             return false;
         if (good)
             return true;
-        if (!new_table(t, &round, err)) {
+        if (!new_table(t, false, &round, err)) {
             patches_free(&round);
             return false;
         }

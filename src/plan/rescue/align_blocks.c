@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Places for blocks of candidates that belong together: all that one L2 table maps. */
+#include "config.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "plan/rescue/align_inside.h"
+
+#define BLOCKS_MAX      512
+#define COSTS_MAX       ((uint64_t)1 << 28)
+
+struct block_fit {
+    struct order_walk w;
+    size_t n_blocks, n_slots;
+    uint64_t per;
+    long *cost;                 /* owned: of each block in each slot */
+    long *empty;                /* owned: of each slot, when nothing is there */
+    bool *slot_taken;           /* owned */
+};
+
+static void cost_blocks(struct block_fit *f, const struct align_block *item, size_t n)
+{
+    for (size_t s = 0; s < f->n_slots; s++) {
+        for (uint64_t i = 0; i < f->per && s * f->per + i < f->w.n_places; i++)
+            f->empty[s] += f->w.place[s * f->per + i].empty;
+        for (size_t b = 0; b < f->n_blocks; b++)
+            f->cost[b * f->n_slots + s] = f->empty[s];
+        for (size_t i = 0; i < n; i++) {
+            size_t p = s * f->per + item[i].entry;
+            long *cost = &f->cost[item[i].block * f->n_slots + s];
+
+            if (p >= f->w.n_places) {
+                *cost += LEFT_OUT;
+                continue;
+            }
+            *cost += place_cost(&f->w.o->print[i], &f->w.place[p]) - f->w.place[p].empty;
+            if (i && item[i].block == item[i - 1].block && item[i].entry == item[i - 1].entry + 1
+                && f->w.place[p].goes_on & 1)
+                *cost += print_other_kind(&f->w.o->print[i - 1], &f->w.o->print[i], f->w.last_block);
+        }
+    }
+}
+
+/* The best free slot of a block, and how much better it is than the next. */
+static long best_slot(const struct block_fit *f, size_t b, size_t *slot)
+{
+    long best = LONG_MAX, second = LONG_MAX;
+
+    for (size_t s = 0; s < f->n_slots; s++) {
+        long c = f->slot_taken[s] ? LONG_MAX : f->cost[b * f->n_slots + s];
+
+        if (c < best) {
+            second = best;
+            best = c;
+            *slot = s;
+        } else if (c < second) {
+            second = c;
+        }
+    }
+    return best == LONG_MAX ? -1 : second - best;
+}
+
+/* The block of which there is the least doubt first. */
+static void choose_slots(struct block_fit *f, int64_t *index)
+{
+    for (;;) {
+        size_t block = 0, slot = 0;
+        long most = 0;
+
+        for (size_t b = 0; b < f->n_blocks; b++) {
+            size_t s = 0;
+            long margin = index[b] >= 0 ? -1 : best_slot(f, b, &s);
+
+            if (margin > most) {
+                most = margin;
+                block = b;
+                slot = s;
+            }
+        }
+        if (!most)
+            return;
+        index[block] = (int64_t)slot;
+        f->slot_taken[slot] = true;
+    }
+}
+
+bool align_blocks(struct rescue_guest *g, const struct print *print,
+                  const struct align_block *item, size_t n, size_t n_blocks, uint64_t per,
+                  int64_t *index, struct error *err)
+{
+    const struct align_order o = { .g = g, .print = print };
+    struct block_fit f = { .w = { .o = &o }, .n_blocks = n_blocks, .per = per };
+    uint32_t cluster = rescue_cluster(g);
+    bool ok = true;
+
+    f.n_slots = (size_t)((rescue_clusters(g) + per - 1) / per);
+    f.w.last_block = cluster / print_block_len(cluster) - 1;
+    if (n_blocks > BLOCKS_MAX || f.n_slots > BLOCKS_MAX * 8 || n > COSTS_MAX / (f.n_slots + 1))
+        return true;
+    f.cost = calloc(n_blocks * f.n_slots + 1, sizeof *f.cost);
+    f.empty = calloc(f.n_slots + 1, sizeof *f.empty);
+    f.slot_taken = calloc(f.n_slots + 1, sizeof *f.slot_taken);
+    ok = f.cost && f.empty && f.slot_taken && order_list_places(&f.w);
+    for (size_t b = 0; ok && b < n_blocks; b++)
+        if (index[b] >= 0 && (size_t)index[b] < f.n_slots)
+            f.slot_taken[index[b]] = true;
+    if (ok) {
+        order_note_extents(&f.w);
+        cost_blocks(&f, item, n);
+        choose_slots(&f, index);
+    }
+    free(f.cost);
+    free(f.empty);
+    free(f.slot_taken);
+    free(f.w.place);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}

@@ -138,6 +138,31 @@ static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
     expect(wiped_from(136), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)
+{
+    struct builder *b = wiped_from(120);
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+    bool told = false, kept = false;
+
+    (void)state;
+    builder_poke(b, 79, 1, INCOMPAT_DIRTY);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->n; i++)
+        told |= x->list[i].kind == CAUSE_OF_LEFT_OVERS
+            && x->list[i].explains[PROBLEM_LEAKED] == 80;
+    for (size_t i = 0; i < x->verdict.n_steps; i++)
+        kept |= strstr(x->verdict.step[i], "Keep the clusters that have no owner") != NULL;
+    assert_true(told && kept);
+    assert_int_equal(x->verdict.data_lost, ANSWER_PERHAPS);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 static void a_few_clusters_without_an_owner_are_left_overs(void **state)
 {
     (void)state;
@@ -471,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
         cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_is_lost_data),
         cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
+        cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
         cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),

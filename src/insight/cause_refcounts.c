@@ -135,8 +135,8 @@ static void behind(struct work *w)
     c = cause_add(w, CAUSE_OF_REFCOUNTS_BEHIND, CONFIDENCE_CERTAIN);
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_DIRTY_BIT);
     n += cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_ONLY);
-    /* What has a refcount and no owner was allocated and not yet mapped. */
-    if (w->leaked.clusters && w->leaked.l2 + w->leaked.l1 == 0)
+    /* What has a refcount and no owner was allocated and not yet mapped, unless it is much. */
+    if (w->leaked.clusters && w->leaked.l2 + w->leaked.l1 == 0 && !work_many_orphans(w))
         n += CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     /* What QEMU does about it is added when the verdict is known (verdict.c). */
     cause_text(w, c, "The image was not closed in order (dirty bit)%s%s%s", n ? "; " : "",

@@ -111,7 +111,8 @@ static const struct cause_info table[N_CAUSES] = {
         "A few entries are impossible in a table that is otherwise in order. Where neighbours "
         "step by one cluster, or one bit makes the entry lead to a cluster without an owner, "
         "that is the expected value.", NULL,
-        "On a copy, write the expected value at the offset that is named, and check again."),
+        "Plan it: qcheck plan entries writes the values that are proved and leaves the others. "
+        "For those, compare with an older copy."),
     ROW(COMPRESSION_TYPE, "wrong-type", "The header names the wrong compression type",
         "A program rewrote the header and forgot the compression type.",
         "No stream can be unpacked, and all or none begin with the magic of zstd.", NULL,

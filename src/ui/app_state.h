@@ -99,6 +99,14 @@ bool app_scan_begin(struct app *app, struct session *s, const struct image *img)
 /* Tells everyone that the scan, or the image, is another. */
 void app_reloaded(struct app *app);
 
+/* What a view waits for: a descriptor, or -1. */
+int app_waiting_fd(const struct app *app, enum view_id view);
+
+/* app_input.c */
+void app_take_key(struct app *app, uint32_t key);
+void app_take_click(struct app *app, const struct event *ev);
+void app_take_wheel(struct app *app, const struct event *ev);
+
 /* The last line, until the next key. */
 void app_say(struct app *app, bool alarm, const char *text);
 

@@ -99,6 +99,14 @@ const char *map_colouring_name(enum map_colouring c);
 const char *map_cell_text(const struct map_pane *p, const struct ui *ui,
                           char out[MAP_CELL_TEXT]);
 
+/* map_link.c: looks for what the cluster under the cursor is in the other map, and marks it; and
+ * what its bytes look like. */
+void map_link(struct map_view *v, const struct ui *ui);
+void map_peek(struct map_view *v, const struct ui *ui);
+
+/* map_teach.c */
+void map_teach(const void *state, const struct ui *ui, struct buf *out);
+
 /* map_find.c: next cell of a class named by letter, id or name. */
 void map_find_text(struct map_view *v, const struct ui *ui, const char *text, int dir,
                    struct request *req);

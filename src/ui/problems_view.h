@@ -41,6 +41,18 @@ static inline bool problems_by_cause(const struct problems_view *v)
     return !v->by_kind && v->insight && v->insight->n && filter_is_open(&v->filter);
 }
 
+/* problems_list.c: lists what passes the filter and is chosen; chooses. */
+void problems_make(struct problems_view *v, const struct ui *ui);
+void problems_choose(struct problems_view *v, const struct ui *ui, struct problem_choice choice);
+/* The row of places that is the record of a problem; false: it is not listed. */
+bool problems_find(const struct problems_view *v, size_t problem, uint64_t *row);
+/* The group of the list that a problem is in. */
+struct problem_choice problems_group_of(const struct problems_view *v, const struct ui *ui,
+                                        size_t problem);
+/* Puts the cursor on ui->problem, or chooses ui->cause. */
+void problems_show_problem(struct problems_view *v, const struct ui *ui);
+void problems_show_cause(struct problems_view *v, const struct ui *ui);
+
 /* The cause that is chosen; NULL: all, or what none explains. */
 const struct cause *problems_cause(const struct problems_view *v);
 

@@ -20,6 +20,14 @@ bool table_order_at(const struct table_look *look, int w, int x, enum table_orde
 void table_draw_row(const struct table_look *look, const struct area *line,
                     const struct table_row *r);
 
+/* table_lists.c: rows of the lists of snapshots and bitmaps. */
+void table_draw_snapshot_heads(const struct area *line);
+void table_draw_snapshot(const struct table_look *look, const struct area *line,
+                         const struct table_row *r);
+void table_draw_bitmap_heads(const struct area *line);
+void table_draw_bitmap(const struct table_look *look, const struct area *line,
+                       const struct table_row *r);
+
 /* The row in a sentence, for the line below the list. */
 void table_row_text(const struct table_look *look, const struct table_row *r,
                     struct buf *out);

@@ -2,19 +2,12 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "ui/map_view.h"
 #include "ui/where.h"
-
-#define LOOKUP_KEPT     PANE_MARKS_MAX
-#define LOOKUP_REST_MS  50                      /* the cursor must rest before a walk */
-#define LOOKUP_AT_ONCE (UINT64_C(2) << 20) /* tables of that size are read in a frame */
-#define LOOKUP_UNASKED                                                                   \
-    (UINT64_C(256) << 20) /* ... and on a thread, without being asked */
 
 static bool map_create(const struct ui *ui, void **state)
 {
@@ -92,98 +85,6 @@ static void map_relayered(void *state, const struct ui *ui)
     v->age++;
 }
 
-/* --- the other map --- */
-
-static void add_mark(struct map_pane *p, uint64_t first, uint64_t last)
-{
-    if (first >= p->n || p->n_marks == PANE_MARKS_MAX)
-        return;
-    if (p->n_marks == 0)
-        pane_go(p, first);
-    p->mark[p->n_marks++] = (struct pane_mark){ first, u64_min(last, p->n - 1) };
-}
-
-/* The guest ranges that the cluster under the file cursor serves. */
-static void link_file(struct map_view *v, const struct ui *ui)
-{
-    const struct referrers *found = &v->lookup.found;
-    unsigned bits = ui->img->geo.cluster_bits;
-
-    for (size_t i = 0; i < found->n; i++) {
-        const struct referrer *r = &found->list[i];
-        uint64_t start;
-        uint64_t len;
-
-        if (r->place.layer == ui->layer && where_guest(ui, &r->place, &start, &len))
-            add_mark(&v->pane[SPACE_GUEST], start >> bits, (start + len - 1) >> bits);
-    }
-}
-
-static void link_guest(struct map_view *v, const struct ui *ui)
-{
-    const struct geometry *geo = &ui->img->geo;
-    const struct l2_entry *e = &v->hit.entry;
-    uint64_t first;
-
-    if (!v->hit_valid || geo->data_file || e->host_len == 0 ||
-        (e->type != L2_NORMAL && e->type != L2_ZERO_ALLOC && e->type != L2_COMPRESSED))
-        return;
-    first = geo_cluster_of(geo, e->host_off);
-    add_mark(&v->pane[SPACE_FILE], first,
-             e->type == L2_COMPRESSED ? geo_cluster_of(geo, e->host_off + e->host_len - 1)
-                                      : first);
-}
-
-/* Finds out what the cursor's cluster is to the other side: at once where that is cheap,
- * else on a thread. */
-static void link_maps(struct map_view *v, const struct ui *ui)
-{
-    struct map_pane *p = map_focus(v);
-    uint64_t cost = lookup_cost(ui);
-
-    if (v->focus == SPACE_FILE && ui->scan && cost <= LOOKUP_UNASKED) {
-        bool at_once = cost <= LOOKUP_AT_ONCE &&
-                       source_get_info(ui->img->src).kind == SOURCE_MEMORY;
-        struct lookup_wish wish = { { ui->img, ui->scan, p->at, 1, LOOKUP_KEPT, 1 },
-                                    at_once ? 0 : LOOKUP_REST_MS };
-
-        lookup_want(&v->lookup, &wish, at_once);
-    } else {
-        lookup_poll(&v->lookup);
-    }
-    if (v->linked && v->linked_from == v->focus && v->linked_at == p->at)
-        return;
-    v->pane[SPACE_FILE].n_marks = v->pane[SPACE_GUEST].n_marks = 0;
-    if (v->focus == SPACE_GUEST) {
-        v->hit_valid = guest_lookup(ui->img, ui->layer,
-                                    p->at << ui->img->geo.cluster_bits, &v->hit, NULL);
-        link_guest(v, ui);
-    } else if (v->lookup.state == LOOKUP_DONE && v->lookup.wish.what.first == p->at) {
-        link_file(v, ui);
-    } else {
-        return;
-    }
-    v->linked = true;
-    v->linked_from = v->focus;
-    v->linked_at = p->at;
-}
-
-/* What the bytes of the cursor's cluster look like. */
-static void look_at_content(struct map_view *v, const struct ui *ui)
-{
-    const struct geometry *geo = &ui->img->geo;
-    const struct l2_entry *e = &v->hit.entry;
-    uint64_t off = map_focus(v)->at << geo->cluster_bits;
-
-    if (v->focus == SPACE_GUEST)
-        off = v->hit_valid && !geo->data_file && e->type == L2_NORMAL ? e->host_off
-                                                                      : NO_ADDRESS;
-    if (off == NO_ADDRESS || off >= geo->file_len)
-        peek_forget(&v->peek);
-    else
-        peek_want(&v->peek, ui->img, off & ~(geo->cluster_size - 1));
-}
-
 /* --- frame --- */
 
 enum map_style map_style_for(const struct ui *ui)
@@ -210,8 +111,8 @@ static void map_prepare(void *state, const struct ui *ui, int rows, int cols)
     v->legend_w = map_legend_columns(v, ui);
     map_layout(v, rows, cols, &l);
     map_survey_poll(v, ui, l.w[SPACE_GUEST] > 0);
-    link_maps(v, ui);
-    look_at_content(v, ui);
+    map_link(v, ui);
+    map_peek(v, ui);
     map_zones_poll(v, ui);
     map_wish_content(v, ui);
     if (!ui->scan)
@@ -500,50 +401,6 @@ static void map_status(const void *state, const struct ui *ui, struct buf *out)
         buf_printf(out, "%s clusters a cell", text_group(a, p->per));
     else
         buf_puts(out, "1:1");
-}
-
-static void map_teach(const void *state, const struct ui *ui, struct buf *out)
-{
-    const struct geometry *geo = &ui->img->geo;
-    const struct scan_stats *st = ui->scan ? &ui->scan->stats : NULL;
-    char a[TEXT_NUM];
-    char b[TEXT_NUM];
-
-    (void)state;
-    buf_printf(
-        out,
-        "A qcow2 file is cut into clusters of one size, here %s. Each of the %s "
-        "clusters of this file is one thing only: the header, a part of a table, guest "
-        "data, or free. The map shows them all, from the first to the last.\n\n",
-        text_size(a, geo->cluster_size), text_group(b, geo->n_clusters));
-    buf_puts(
-        out,
-        "Nothing in a cluster says what it is. It is what somebody refers to it as: "
-        "the header names the L1 table and the refcount table, those name L2 tables "
-        "and refcount blocks, and L2 entries name the data. So the scan follows every "
-        "reference from the header on and notes in each cluster who came by. What "
-        "nobody came to is leaked when its refcount says it is in use, else vacant. "
-        "What came to be two things at once is a conflict.\n\n");
-    buf_puts(out,
-             "A cell has the colour of most of its clusters that are in use, and is the "
-             "paler the less of it is in use. A problem inside wins, however many clusters "
-             "the cell has.\n\n");
-    buf_printf(
-        out,
-        "The guest sees another order. Its disk of %s has %s clusters, and the "
-        "tables place each of them anywhere in the file, in the order in which the guest "
-        "wrote them first. t shows the disk from that side. Colouring by fragmentation "
-        "shows how far one must jump from one guest cluster to the next; colouring by "
-        "guest order shows the order itself: an even blend from one end to the other is "
-        "a disk written from start to end.\n\n",
-        text_size(a, geo->size), text_group(b, geo->guest_clusters));
-    if (st && st->data_steps)
-        buf_printf(
-            out,
-            "In this image %s of %s steps to the next guest cluster jump, and the "
-            "longest piece in one run is %s.\n",
-            text_group(a, st->data_breaks), text_group(b, st->data_steps),
-            text_size((char[TEXT_NUM]){ 0 }, st->largest_extent * geo->cluster_size));
 }
 
 const struct view_class view_map = {

@@ -30,119 +30,13 @@ static void problems_destroy(void *state)
     free(v);
 }
 
-/* --- what is listed --- */
-
-const struct cause *problems_cause(const struct problems_view *v)
-{
-    return v->insight && v->chosen.cause != CAUSE_ANY && v->chosen.cause <= v->insight->n
-               ? &v->insight->list[v->chosen.cause - 1] : NULL;
-}
-
-static size_t list_causes(struct problems_view *v, size_t n)
-{
-    for (size_t i = 0; i < v->insight->n && n + 1 < PROBLEM_GROUPS_MAX; i++)
-        v->row[n++] = (struct problem_choice){ N_PROBLEMS, i + 1 };
-    if (v->insight->explained < v->insight->problems)
-        v->row[n++] = (struct problem_choice){ N_PROBLEMS, CAUSE_NONE };
-    return n;
-}
-
-static size_t list_kinds(struct problems_view *v, size_t n)
-{
-    for (int s = 0; s < N_SEVERITIES; s++)
-        for (int k = 0; k < N_PROBLEMS; k++)
-            if (v->pick.kept[k] && (int)problem_info((enum problem_kind)k)->severity == s)
-                v->row[n++] = (struct problem_choice){ (enum problem_kind)k, CAUSE_ANY };
-    return n;
-}
-
-static void make(struct problems_view *v, const struct ui *ui)
-{
-    size_t n = 0;
-    uint64_t at = 0;
-
-    v->scan = ui->scan;
-    v->insight = ui->insight;
-    pick_make(&v->pick, v->scan, v->insight, &v->filter, &v->chosen, v->order);
-    v->row[n++] = (struct problem_choice){ N_PROBLEMS, CAUSE_ANY };
-    n = problems_by_cause(v) ? list_causes(v, n) : list_kinds(v, n);
-    for (size_t i = 0; i < n; i++)
-        if (v->row[i].kind == v->chosen.kind && v->row[i].cause == v->chosen.cause)
-            at = i;
-    if (v->row[at].kind != v->chosen.kind || v->row[at].cause != v->chosen.cause) {
-        v->chosen = v->row[0];              /* what was chosen has been filtered out */
-        pick_make(&v->pick, v->scan, v->insight, &v->filter, &v->chosen, v->order);
-    }
-    v->kinds.n = n;
-    v->kinds.at = at;
-    v->places.n = v->pick.n;
-}
-
-static void choose(struct problems_view *v, const struct ui *ui,
-                   struct problem_choice choice)
-{
-    v->chosen = choice;
-    v->places.at = v->places.top = 0;
-    v->words_top = 0;
-    make(v, ui);
-}
-
-static bool find_row(const struct problems_view *v, size_t problem, uint64_t *row)
-{
-    for (size_t i = 0; i < v->pick.n; i++) {
-        if (v->pick.row[i].problem == problem && v->pick.row[i].part == PICK_RECORD) {
-            *row = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The group of the list that a problem is in. */
-static struct problem_choice group_of(const struct problems_view *v, const struct ui *ui,
-                                      size_t problem)
-{
-    if (problems_by_cause(v))
-        return (struct problem_choice){ N_PROBLEMS, pick_cause_of(ui->insight, problem) };
-    return (struct problem_choice){ ui->scan->problems.list[problem].kind, CAUSE_ANY };
-}
-
-static void show_problem(struct problems_view *v, const struct ui *ui)
-{
-    uint64_t row;
-
-    make(v, ui);
-    if (!find_row(v, ui->problem, &row)) {
-        choose(v, ui, group_of(v, ui, ui->problem));
-        if (!find_row(v, ui->problem, &row)) {
-            v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
-            choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
-        }
-        if (!find_row(v, ui->problem, &row))
-            return;
-    }
-    list_go(&v->places, row);
-    v->in_places = true;
-    v->in_words = false;
-    v->words_top = 0;
-}
-
-static void show_cause(struct problems_view *v, const struct ui *ui)
-{
-    v->by_kind = false;
-    v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
-    choose(v, ui, (struct problem_choice){ N_PROBLEMS, ui->cause });
-    v->in_places = v->pick.n > 0;
-    v->in_words = false;
-}
-
 static void problems_show(void *state, const struct ui *ui, const struct place *place)
 {
     (void)place;
     if (ui->scan && ui->cause)
-        show_cause(state, ui);
+        problems_show_cause(state, ui);
     else if (ui->scan && ui->problem < ui->scan->problems.n)
-        show_problem(state, ui);
+        problems_show_problem(state, ui);
 }
 
 static void problems_reloaded(void *state, const struct ui *ui)
@@ -153,29 +47,12 @@ static void problems_reloaded(void *state, const struct ui *ui)
     v->insight = NULL;
     v->chosen = (struct problem_choice){ N_PROBLEMS, CAUSE_ANY };
     if (ui->scan) {
-        make(v, ui);
+        problems_make(v, ui);
         return;
     }
     pick_free(&v->pick);
     v->pick = (struct problem_pick){ .n = 0 };
     v->kinds.n = v->kinds.at = v->places.n = v->places.at = 0;
-}
-
-const struct pick_row *problems_row(const struct problems_view *v)
-{
-    return v->places.at < v->pick.n ? &v->pick.row[v->places.at] : NULL;
-}
-
-struct place problems_place(const struct problems_view *v, const struct pick_row *row)
-{
-    const struct problem *p;
-
-    if (row->part == PICK_EVIDENCE)
-        return problems_cause(v)->evidence[row->problem].place;
-    p = &v->scan->problems.list[row->problem];
-    return row->part == PICK_OWNER   ? p->owner
-           : row->part == PICK_OTHER ? p->other
-                                     : p->place;
 }
 
 /* --- frame --- */
@@ -188,7 +65,7 @@ static void problems_prepare(void *state, const struct ui *ui, int rows, int col
     v->rows = rows;
     v->cols = cols;
     if (ui->scan && v->scan != ui->scan)
-        make(v, ui);
+        problems_make(v, ui);
     if (!v->scan)
         return;
     l = problems_layout(v, rows, cols);
@@ -258,7 +135,7 @@ static void next_severity(struct problems_view *v, const struct ui *ui, struct r
     while (s < N_SEVERITIES && problems_of_severity(p, (enum severity)s) == 0)
         s++;
     v->filter.severity = (enum severity)s;
-    choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
+    problems_choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
     request_message(req, "Shown: %s%s",
                     s == N_SEVERITIES ? "all" : severity_name((enum severity)s),
                     s == N_SEVERITIES ? "" : " only");
@@ -282,7 +159,7 @@ static void focus(struct problems_view *v, bool places)
 static void next_order(struct problems_view *v, const struct ui *ui, struct request *req)
 {
     v->order = (enum problem_order)((v->order + 1) % N_PROBLEM_ORDERS);
-    choose(v, ui, v->chosen);
+    problems_choose(v, ui, v->chosen);
     request_message(req, "Sorted by %s", problem_order_name(v->order));
 }
 
@@ -298,7 +175,7 @@ static void click(struct problems_view *v, const struct ui *ui, const struct act
         in.y -= l.kinds.y;
         focus(v, false);
         if (list_act(&v->kinds, ACT_CLICK, &in))
-            choose(v, ui, v->row[v->kinds.at]);
+            problems_choose(v, ui, v->row[v->kinds.at]);
     } else if (inside(&l.places, arg) && arg->y < l.places.y + l.titles) {
         next_order(v, ui, req);
     } else if (inside(&l.places, arg)) {
@@ -321,7 +198,7 @@ static void scroll(struct problems_view *v, const struct ui *ui, enum action act
         problems_words_act(v, action, arg->count);
     } else if (inside(&l.kinds, arg)) {
         if (list_act(&v->kinds, action, arg))
-            choose(v, ui, v->row[v->kinds.at]);
+            problems_choose(v, ui, v->row[v->kinds.at]);
     } else if (list_act(&v->places, action, arg)) {
         moved(v, req);
     }
@@ -340,10 +217,10 @@ static void change_grouping(struct problems_view *v, const struct ui *ui,
         return;
     }
     v->by_kind = !v->by_kind;
-    choose(v, ui, problem == NO_PROBLEM || v->chosen.kind == N_PROBLEMS
+    problems_choose(v, ui, problem == NO_PROBLEM || v->chosen.kind == N_PROBLEMS
                       ? (struct problem_choice){ N_PROBLEMS, CAUSE_ANY }
-                      : group_of(v, ui, problem));
-    if (problem != NO_PROBLEM && find_row(v, problem, &at))
+                      : problems_group_of(v, ui, problem));
+    if (problem != NO_PROBLEM && problems_find(v, problem, &at))
         list_go(&v->places, at);
     request_message(req, "Problems by %s", v->by_kind ? "kind" : "cause");
 }
@@ -365,7 +242,7 @@ static void motion(struct problems_view *v, const struct ui *ui, enum action act
     if (v->in_words)
         problems_words_act(v, action, arg->count);
     else if (!v->in_places && list_act(&v->kinds, action, arg))
-        choose(v, ui, v->row[v->kinds.at]);
+        problems_choose(v, ui, v->row[v->kinds.at]);
     else if (v->in_places && list_act(&v->places, action, arg))
         moved(v, req);
     if (problems_row(v) && problems_row(v)->problem != problem && !v->in_words)
@@ -419,7 +296,7 @@ static void problems_act(void *state, const struct ui *ui, enum action action,
         break;
     case ACT_FILTER_NONE:
         v->filter = (struct problem_filter){ .severity = N_SEVERITIES };
-        choose(v, ui, v->chosen);
+        problems_choose(v, ui, v->chosen);
         request_message(req, "All problems are shown");
         break;
     case ACT_PROPOSE:
@@ -461,7 +338,7 @@ static void problems_search(void *state, const struct ui *ui, const char *text, 
             moved(v, req);
     } else {
         v->filter = f;
-        choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
+        problems_choose(v, ui, (struct problem_choice){ N_PROBLEMS, CAUSE_ANY });
         focus(v, v->pick.n > 0);
         request_message(req, "%s places; F shows all again",
                         text_group(n, v->pick.records));

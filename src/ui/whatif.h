@@ -89,6 +89,10 @@ void whatif_propose(struct app *app, const char *goal);
 void whatif_save(struct app *app);
 bool whatif_stop(struct app *app);          /* stops planning; false: nothing to stop */
 
+/* whatif_jobs.c: takes what has ended; stops and waits. */
+void whatif_job_poll(struct app *app);
+void whatif_job_close(struct app *app);
+
 /* app_plan.c: the actions; false: it is none of them. */
 bool app_plan_act(struct app *app, enum action action);
 void app_plan_carry_out(struct app *app, const struct request *req);

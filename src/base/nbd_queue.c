@@ -15,14 +15,11 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/nbd_lib.h"
 #include "base/num.h"
-#include "base/text.h"
 #include "base/thread.h"
 
 #define CONNECTIONS_MAX 4
 #define IN_FLIGHT_MAX   64              /* requests per connection */
-#define READ_MAX        (32u << 20)     /* what every server must accept */
 
 /* One call of nbd_queue_run. */
 struct nbd_wait {
@@ -212,14 +209,6 @@ static void report(struct nbd_queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-static bool longer_than(time_t seconds, const struct timespec *since)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - since->tv_sec > seconds;
-}
-
 /* Lets libnbd do what the socket is ready for. */
 static void serve(struct nbd_queue *q, struct nbd_conn *c, int events)
 {
@@ -296,7 +285,7 @@ static void *queue_thread(void *user)
         report(q);
         watch_all(q, &w);
         poll(w.fd, w.n, w.in_flight ? 1000 : -1);
-        if (w.in_flight && longer_than(NBD_SILENCE_MAX, &q->heard)) {
+        if (w.in_flight && nbd_longer_than(NBD_SILENCE_MAX, &q->heard)) {
             for (nfds_t i = 1; i < w.n; i++)
                 lose(w.owner[i], ETIMEDOUT);
             continue;
@@ -357,81 +346,6 @@ const struct nbd_server *nbd_queue_server(const struct nbd_queue *q)
     return &q->server;
 }
 
-/* text: the reason; NULL: what libnbd says. */
-static bool lib_error(struct nbd_queue *q, const char *uri, const char *text,
-                      struct error *err)
-{
-    struct buf shown = BUF_INIT, why = BUF_INIT;
-
-    if (!text)
-        text = q->lib.nbd_get_error();
-    if (!text || !*text)
-        text = "no reason is given";
-
-    text_visible(&shown, uri, strlen(uri));
-    text_visible(&why, text, strlen(text));
-    err_set(err, ERR_IO, "cannot open '%s': %s", buf_str(&shown), buf_str(&why));
-    buf_free(&shown);
-    buf_free(&why);
-    return false;
-}
-
-/* Talks until the connection can be used. False: it cannot, *why says so where libnbd does
- * not. */
-static bool handshake(struct nbd_queue *q, struct nbd_handle *h, const char **why)
-{
-    struct timespec begun;
-
-    clock_gettime(CLOCK_MONOTONIC, &begun);
-    for (unsigned events = 0; q->lib.nbd_aio_is_ready(h) <= 0; events++) {
-        if (q->lib.nbd_aio_is_dead(h) || q->lib.nbd_aio_is_closed(h))
-            return false;
-        if (longer_than(NBD_CONNECT_MAX, &begun)) {
-            *why = "the server takes too long to answer";
-            return false;
-        }
-        if (events == NBD_CONNECT_EVENTS_MAX) {
-            *why = "the server does not come to an end with its greeting";
-            return false;
-        }
-        if (q->lib.nbd_poll(h, 1000) < 0)
-            return false;
-    }
-    return true;
-}
-
-static struct nbd_handle *connect_one(struct nbd_queue *q, const char *uri,
-                                      const char **why)
-{
-    struct nbd_handle *h = q->lib.nbd_create();
-
-    if (h && q->lib.nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
-        q->lib.nbd_set_uri_allow_local_file(h, true) == 0 &&
-        q->lib.nbd_aio_connect_uri(h, uri) == 0 && handshake(q, h, why))
-        return h;
-    if (h)
-        q->lib.nbd_close(h);
-    return NULL;
-}
-
-/* Asks the first connection what the server can do. */
-static bool ask_server(struct nbd_queue *q, struct nbd_handle *h)
-{
-    int64_t size = q->lib.nbd_get_size(h);
-    int64_t least = q->lib.nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
-    int64_t most = q->lib.nbd_get_block_size(h, LIBNBD_SIZE_MAXIMUM);
-
-    if (size < 0)
-        return false;
-    q->server.size = (uint64_t)size;
-    q->server.min_block = least > 1 ? (uint64_t)least : 1;
-    q->server.max_read = most > 0 ? u64_min((uint64_t)most, READ_MAX) : READ_MAX;
-    q->server.max_read = u64_max(q->server.max_read, q->server.min_block);
-    q->server.extents =
-        q->lib.nbd_can_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) > 0;
-    return true;
-}
-
 static bool start_thread(struct nbd_queue *q, struct error *err)
 {
     int errnum;
@@ -452,33 +366,17 @@ static bool start_thread(struct nbd_queue *q, struct error *err)
 bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err)
 {
     struct nbd_queue *q = calloc(1, sizeof *q);
-    const char *why = NULL;
+    struct nbd_handle *conn[CONNECTIONS_MAX];
 
     if (!q)
         return err_set(err, ERR_NOMEM, "out of memory");
     q->wake[0] = q->wake[1] = -1;
     pthread_mutex_init(&q->lock, NULL);
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-        q->conn[i].queue = q;
-    if (!nbd_lib_load(&q->lib, err))
+    if (!nbd_lib_load(&q->lib, err) ||
+        !nbd_connect(&q->lib, uri, conn, CONNECTIONS_MAX, &q->server, err))
         goto bad;
-    q->conn[0].h = connect_one(q, uri, &why);
-    if (q->conn[0].h && !ask_server(q, q->conn[0].h))
-        why = "the export has no size, or one past 2^63 - 1 bytes";
-    if (!q->conn[0].h || why) {
-        lib_error(q, uri, why, err);
-        goto bad;
-    }
-    q->server.connections = 1;
-    if (q->lib.nbd_can_multi_conn(q->conn[0].h) > 0) {
-        /* As many as it lets us have; one is enough. */
-        for (size_t i = 1; i < CONNECTIONS_MAX; i++) {
-            q->conn[i].h = connect_one(q, uri, &why);
-            if (!q->conn[i].h)
-                break;
-            q->server.connections++;
-        }
-    }
+    for (size_t i = 0; i < q->server.connections; i++)
+        q->conn[i] = (struct nbd_conn){ .queue = q, .h = conn[i] };
     if (!start_thread(q, err))
         goto bad;
     *out = q;

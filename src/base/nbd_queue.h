@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/nbd_connect.h"
 
 struct nbd_queue;
 
@@ -37,14 +38,6 @@ struct nbd_job {
     struct nbd_wait *wait;      /* the rest is the queue's own */
     struct nbd_conn *conn;
     struct nbd_job *next, *prev;
-};
-
-struct nbd_server {
-    uint64_t size;              /* bytes of the export */
-    uint64_t min_block;         /* reads must be multiples of it */
-    uint64_t max_read;          /* bytes of one read */
-    bool extents;               /* it says where data is */
-    unsigned connections;
 };
 
 /* Connects to nbd://, nbds://, nbd+unix:// and the like. */

@@ -111,7 +111,6 @@ int cmd_at(const struct command *cmd, int argc, char **argv)
 {
     struct buf name = BUF_INIT;
     struct settings s;
-    struct error err;
     int status, addresses;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -119,12 +118,8 @@ int cmd_at(const struct command *cmd, int argc, char **argv)
     addresses = s.sample ? s.n_operands : s.n_operands - 1;
     if (addresses < 1)
         return usage_error(cmd, "which address, of which image?");
-    if (image_name(&s, addresses, &name, &err)) {
+    if (image_named(&s, addresses, &name, &status))
         status = all_addresses(&s, buf_str(&name), addresses);
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
-    }
     buf_free(&name);
     return status;
 }

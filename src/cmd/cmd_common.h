@@ -55,9 +55,14 @@ bool open_two_images(const struct settings *s, const char *name_a, const char *n
                      struct image **a, struct image **b, struct error *err);
 
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
- * false with a message when the sample does not exist. */
+ * false when the sample does not exist. */
 int image_count(const struct settings *s);
 bool image_name(const struct settings *s, int i, struct buf *out, struct error *err);
+/* The same; false with a message and *status set. */
+bool image_named(const struct settings *s, int i, struct buf *out, int *status);
+/* The name of the image of a command that takes one. False, with a message and *status set: the
+ * command line has none or several, or there is no such sample. */
+bool one_image(const struct command *cmd, const struct settings *s, struct buf *out, int *status);
 
 /* Work on one image; returns the exit status. */
 typedef int image_fn(const struct settings *s, const char *name, struct out *out);

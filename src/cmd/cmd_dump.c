@@ -115,7 +115,6 @@ int cmd_dump(const struct command *cmd, int argc, char **argv)
     struct buf name = BUF_INIT;
     const struct kind *kind;
     struct settings s;
-    struct error err;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -127,18 +126,12 @@ int cmd_dump(const struct command *cmd, int argc, char **argv)
                            "bitmaps or ranges");
     s.operand++;
     s.n_operands--;
-    if (image_count(&s) != 1)
-        return usage_error(cmd, "one image, please");
     if (s.snapshot && !kind->layers)
         return usage_error(cmd, "--snapshot is for l1, l2 and snapshots");
     if ((s.from || s.to) && !kind->range)
         return usage_error(cmd, "--from and --to are not for this table");
-    if (image_name(&s, 0, &name, &err)) {
+    if (one_image(cmd, &s, &name, &status))
         status = dump_image(&s, kind, buf_str(&name));
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
-    }
     buf_free(&name);
     return status;
 }

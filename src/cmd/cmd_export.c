@@ -276,7 +276,6 @@ int cmd_export(const struct command *cmd, int argc, char **argv)
 {
     struct settings s;
     struct buf name = BUF_INIT;
-    struct error err;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -286,12 +285,8 @@ int cmd_export(const struct command *cmd, int argc, char **argv)
     if (s.resume && (!s.map_file || s.qcow2 || s.overwrite))
         return usage_error(cmd, "--resume needs the --map of the export that was stopped, and "
                                 "goes with raw output only, not with --overwrite");
-    if (image_name(&s, 0, &name, &err)) {
+    if (image_named(&s, 0, &name, &status))
         status = export_image(&s, buf_str(&name));
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
-    }
     buf_free(&name);
     return status;
 }

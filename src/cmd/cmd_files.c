@@ -233,17 +233,17 @@ int cmd_files(const struct command *cmd, int argc, char **argv)
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
-    if (image_count(&s) != 1 || (s.sample && s.n_operands))
-        return usage_error(cmd, "one image, please");
     if ((s.at != NULL) + s.list + (s.damaged || s.unmapped) > 1)
         return usage_error(cmd, "one of --damaged, --at and --list, please");
     if (s.layer && strcmp(s.layer, "all") == 0)
         return usage_error(cmd, "one layer at a time, please");
-    if (volumes_helper_start(&helper, &err) && image_name(&s, 0, &name, &err)) {
-        status = files_image(&s, buf_str(&name), helper);
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
+    if (one_image(cmd, &s, &name, &status)) {
+        if (volumes_helper_start(&helper, &err)) {
+            status = files_image(&s, buf_str(&name), helper);
+        } else {
+            message("", err.text);
+            status = STATUS_FAILED;
+        }
     }
     volumes_helper_end(helper);
     buf_free(&name);

@@ -87,7 +87,6 @@ int cmd_map(const struct command *cmd, int argc, char **argv)
 {
     struct buf name = BUF_INIT;
     struct settings s;
-    struct error err;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -96,14 +95,8 @@ int cmd_map(const struct command *cmd, int argc, char **argv)
         return map_pictures(cmd, &s);
     if (s.by || s.hilbert || s.cell || s.frames || s.out_file)
         return usage_error(cmd, "options of pictures need --output=svg or --output=png");
-    if (image_count(&s) != 1)
-        return usage_error(cmd, "one image, please");
-    if (image_name(&s, 0, &name, &err)) {
+    if (one_image(cmd, &s, &name, &status))
         status = map_image(&s, buf_str(&name));
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
-    }
     buf_free(&name);
     return status;
 }

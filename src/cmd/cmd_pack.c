@@ -194,8 +194,6 @@ int cmd_pack(const struct command *cmd, int argc, char **argv)
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
-    if (image_count(&s) != 1)
-        return usage_error(cmd, image_count(&s) ? "one image at a time" : "which image?");
     if (!s.out_file)
         return usage_error(cmd, "where to? Name a file with -o");
     if (s.anonymous && s.problem_clusters)
@@ -203,12 +201,10 @@ int cmd_pack(const struct command *cmd, int argc, char **argv)
                                 "--anonymous goes without --with-problem-clusters");
     if (!pack_supported(&err))
         return usage_error(cmd, err.text);
-    if (!image_name(&s, 0, &name, &err)) {
-        message("", err.text);
-        return STATUS_FAILED;
+    if (one_image(cmd, &s, &name, &status)) {
+        p = (struct packing_of){ &s, buf_str(&name), &out };
+        status = finish(&out, with_out_file(&s, pack_one, &p, p.name, &out));
     }
-    p = (struct packing_of){ &s, buf_str(&name), &out };
-    status = finish(&out, with_out_file(&s, pack_one, &p, p.name, &out));
     buf_free(&name);
     return status;
 }

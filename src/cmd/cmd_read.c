@@ -107,7 +107,6 @@ int cmd_read(const struct command *cmd, int argc, char **argv)
 {
     struct settings s;
     struct buf name = BUF_INIT;
-    struct error err;
     int status, n;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -117,12 +116,9 @@ int cmd_read(const struct command *cmd, int argc, char **argv)
         return usage_error(cmd, "an offset, a length or none, and one image, please");
     if (s.layer && strcmp(s.layer, "all") == 0)
         return usage_error(cmd, "one layer at a time, please");
-    if (image_name(&s, s.n_operands - 1, &name, &err)) {
+    if (image_named(&s, n, &name, &status)) {
         s.n_operands = n;
         status = read_image(&s, buf_str(&name));
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
     }
     buf_free(&name);
     return status;

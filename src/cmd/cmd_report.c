@@ -83,20 +83,14 @@ int cmd_report(const struct command *cmd, int argc, char **argv)
     struct out out = { stdout, 0 };
     struct buf name = BUF_INIT;
     struct settings s;
-    struct error err;
-    int status = STATUS_FAILED;
+    int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
-    if (image_count(&s) != 1)
-        return usage_error(cmd, "one image, please");
-    if (image_name(&s, 0, &name, &err)) {
+    if (one_image(cmd, &s, &name, &status)) {
         struct reporting r = { &s, buf_str(&name), &out };
 
         status = with_out_file(&s, make_report, &r, r.name, &out);
-    } else {
-        message("", err.text);
-        status = STATUS_FAILED;
     }
     buf_free(&name);
     return finish(&out, status);

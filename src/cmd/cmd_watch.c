@@ -170,33 +170,31 @@ out:
     return finish(&out, status);
 }
 
-int cmd_watch(const struct command *cmd, int argc, char **argv)
+static int watch_named(const struct command *cmd, const struct settings *s, const char *name)
 {
     struct sigaction act = { .sa_handler = on_stop };
+
+    if (source_name_is_nbd(name))
+        return usage_error(cmd, "only files and block devices are watched");
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    if (!s->no_sandbox)
+        sandbox_enter_reading(NULL);
+    return watch(s, name);
+}
+
+int cmd_watch(const struct command *cmd, int argc, char **argv)
+{
     struct settings s;
-    struct error err;
     struct buf name = BUF_INIT;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
-    if (image_count(&s) != 1)
-        return usage_error(cmd, image_count(&s) ? "one image at a time" : "which image?");
     if (s.plan_file || s.offset)
         return usage_error(cmd, "a file is watched as it is, without --plan and --offset");
-    if (!image_name(&s, 0, &name, &err)) {
-        message("", err.text);
-        return STATUS_FAILED;
-    }
-    if (source_name_is_nbd(buf_str(&name))) {
-        buf_free(&name);
-        return usage_error(cmd, "only files and block devices are watched");
-    }
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-    if (!s.no_sandbox)
-        sandbox_enter_reading(NULL);
-    status = watch(&s, buf_str(&name));
+    if (one_image(cmd, &s, &name, &status))
+        status = watch_named(cmd, &s, buf_str(&name));
     buf_free(&name);
     return status;
 }

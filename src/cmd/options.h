@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Ids of the options without a short letter. */
+/* The options of all commands, in groups; ids of those without a short letter. */
 #ifndef QCHECK_CMD_OPTIONS_H
 #define QCHECK_CMD_OPTIONS_H
 
@@ -25,5 +25,12 @@ enum {
     OPT_ANONYMOUS, OPT_PROBLEM_CLUSTERS,
     OPT_DAMAGED, OPT_UNMAPPED, OPT_AT, OPT_LIST,
 };
+
+/* What several commands share. */
+extern const struct opt_group opts_general, opts_image, opts_scan, opts_classic, opts_picture, opts_disk;
+/* Of one command each. */
+extern const struct opt_group opts_check, opts_browse, opts_info, opts_dump, opts_map,
+    opts_read, opts_export, opts_sum, opts_files, opts_at, opts_plan, opts_apply,
+    opts_undo, opts_report, opts_diff, opts_watch, opts_pack, opts_unpack, opts_explain;
 
 #endif

@@ -213,7 +213,6 @@ int map_pictures(const struct command *cmd, const struct settings *s)
                                    .hilbert = s->hilbert, .columns = s->columns };
     struct out out = { stdout, 0 };
     struct buf name = BUF_INIT;
-    struct error err;
     int n = image_count(s), status = STATUS_FAILED;
 
     if (s->by)
@@ -233,12 +232,10 @@ int map_pictures(const struct command *cmd, const struct settings *s)
     }
     if (s->output == OUTPUT_PNG && !s->out_file && isatty(STDOUT_FILENO))
         return usage_error(cmd, "a PNG is not for the terminal; --out-file=FILE writes it");
-    if (image_name(s, 0, &name, &err)) {
+    if (image_named(s, 0, &name, &status)) {
         struct picture_frame f = { s, buf_str(&name), chart, 1, 1, &out };
 
         status = with_out_file(s, make_frame, &f, f.name, &out);
-    } else {
-        message("", err.text);
     }
     buf_free(&name);
     return finish(&out, status);

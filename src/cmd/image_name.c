@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Which images a command works on, and the samples. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cmd/cmd_common.h"
+
+#define SAMPLE_SUFFIX ".qcow2"
+
+static const char *samples_dir(void)
+{
+    const char *dir = getenv("QCHECK_SAMPLES");
+
+    return dir && *dir ? dir : QCHECK_DATADIR "/samples";
+}
+
+int image_count(const struct settings *s)
+{
+    return s->sample ? 1 : s->n_operands;
+}
+
+static bool sample_name(const char *sample, struct buf *out, struct error *err)
+{
+    struct buf shown = BUF_INIT;
+    FILE *f;
+
+    if (*sample && !strchr(sample, '/')) {
+        buf_printf(out, "%s/%s" SAMPLE_SUFFIX, samples_dir(), sample);
+        f = fopen(buf_str(out), "rb");
+        if (f) {
+            fclose(f);
+            return true;
+        }
+    }
+    text_visible(&shown, sample, strlen(sample));
+    err_set(err, ERR_USAGE, "there is no sample %s; --sample=list names them",
+            buf_str(&shown));
+    buf_free(&shown);
+    return false;
+}
+
+bool image_name(const struct settings *s, int i, struct buf *out, struct error *err)
+{
+    buf_reset(out);
+    if (s->sample)
+        return sample_name(s->sample, out, err);
+    buf_puts(out, s->operand[i]);
+    return !out->failed || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+bool image_named(const struct settings *s, int i, struct buf *out, int *status)
+{
+    struct error err;
+
+    if (image_name(s, i, out, &err))
+        return true;
+    message("", err.text);
+    *status = STATUS_FAILED;
+    return false;
+}
+
+bool one_image(const struct command *cmd, const struct settings *s, struct buf *out, int *status)
+{
+    if (image_count(s) == 1 && !(s->sample && s->n_operands))
+        return image_named(s, 0, out, status);
+    *status = usage_error(cmd, image_count(s) ? "one image at a time" : "which image?");
+    return false;
+}
+
+void sample_lesson(const char *sample, struct buf *out)
+{
+    struct buf path = BUF_INIT;
+    size_t len = strlen(sample);
+    char line[1024];
+    FILE *f;
+
+    buf_printf(&path, "%s/INDEX", samples_dir());
+    f = fopen(buf_str(&path), "r");
+    buf_free(&path);
+    while (f && fgets(line, sizeof line, f)) {
+        char *title = strstr(line, " | "), *lesson = title ? strstr(title + 3, " | ") : NULL;
+
+        if (!lesson || (size_t)(title - line) != len || memcmp(line, sample, len) != 0)
+            continue;
+        *lesson = '\0';
+        lesson[3 + strcspn(lesson + 3, "\n")] = '\0';
+        buf_printf(out, "%s. %s", title + 3, lesson + 3);
+    }
+    if (f)
+        fclose(f);
+}
+
+/* The list has one line "name | title | what it teaches" a sample; # begins a comment. */
+int list_samples(void)
+{
+    struct buf path = BUF_INIT;
+    struct error err;
+    char line[1024];
+    FILE *f;
+
+    buf_printf(&path, "%s/INDEX", samples_dir());
+    f = fopen(buf_str(&path), "r");
+    if (!f) {
+        err_set_sys(&err, errno, "cannot list the samples");
+        message_error(buf_str(&path), &err);
+        buf_free(&path);
+        return STATUS_FAILED;
+    }
+    while (fgets(line, sizeof line, f)) {
+        char *title = strstr(line, " | ");
+        char *end = title ? strstr(title + 3, " | ") : NULL;
+
+        if (line[0] != '#' && end)
+            printf("%-16.*s  %.*s\n", (int)(title - line), line, (int)(end - title - 3),
+                   title + 3);
+    }
+    fclose(f);
+    buf_free(&path);
+    return STATUS_CLEAN;
+}

@@ -49,9 +49,9 @@ static void the_newest_feature_tells_the_first_version(void **state)
     struct builder *b;
 
     (void)state;
-    opens_since(with(2, 12, 0), "0.9.0");
-    opens_since(with(2, 16, 0), "0.9.0");
-    opens_since(with(2, 17, 0), "0.11");
+    opens_since(with(2, 12, 0), "0.10");
+    opens_since(with(2, 16, 0), "0.10");
+    opens_since(with(2, 17, 0), "0.12");
     opens_since(with(3, 17, 0), "1.1");
     opens_since(with(3, 12, INCOMPAT_DIRTY), "1.2");
     opens_since(with(3, 12, INCOMPAT_DIRTY | INCOMPAT_CORRUPT), "1.7");

@@ -503,12 +503,16 @@ def old_tail():
 
 
 def bloated():
-    """Two thirds of what was written is discarded again."""
-    s = Sample("bloated", 384 * 1024)
-    s.write(0, 90)
-    s.io(f"discard {4 * s.cs} {80 * s.cs}")
+    """Nearly all that was written is discarded again."""
+    s = Sample("bloated", 2 << 20, cluster=4096)
+    s.write(0, 320)
+    s.io(f"discard {4 * s.cs} {310 * s.cs}")
     with open(s.path, "r+b") as file:       # nobody punches holes
-        file.truncate(os.path.getsize(s.path))
+        for at in range(0, os.path.getsize(s.path), s.cs):
+            file.seek(at)
+            if not any(file.read(s.cs)):
+                file.seek(at)
+                file.write(b"what was deleted" * (s.cs // 16))
 
 
 def zeros_stored():

@@ -9,8 +9,11 @@
 #include "insight/cause_work.h"
 
 #define HOLES_MAX 65536         /* runs of mapped clusters looked at */
-#define BLOAT_MIN (64 << 10)    /* bytes of free space that may be worth a word */
-#define BLOAT_ANY (1 << 20)     /* ... that are worth one even when not most of the file */
+
+/* Free space is worth a word if getting it back makes a file small that is not, or saves much
+ * of a disk: QEMU fills what is left, so some is always there. */
+#define BLOAT_MIN   (UINT64_C(1) << 20)     /* bytes, where it is most of what is in use */
+#define BLOAT_LARGE (UINT64_C(1) << 30)     /* bytes, where it is an eighth of that */
 
 /* --- holes of the host file under mapped data --- */
 
@@ -19,24 +22,36 @@
 struct hole_run { uint64_t first, n; };         /* clusters */
 
 struct holes {
-    uint64_t data, holes;       /* clusters: mapped, and of them without a byte on the host */
+    uint64_t clusters, holes;   /* looked at, and of them without a byte on the host */
     uint64_t first, first_n;    /* the longest run */
     struct hole_run *run;       /* RUNS_MAX, rising; NULL: no memory */
     size_t n_run;
 };
 
-static void look_for_holes(struct work *w, struct holes *h)
+static bool is_data(enum cluster_class c)
+{
+    return c == CLASS_DATA || c == CLASS_DATA_SHARED;
+}
+
+static bool is_vacant(enum cluster_class c)
+{
+    return c == CLASS_VACANT;
+}
+
+/* Looks at the clusters of these classes before `past`; h->run may be NULL. */
+static void look_for_holes(struct work *w, bool (*of)(enum cluster_class c), uint64_t past,
+                           struct holes *h)
 {
     uint64_t from = 0, runs = 0, cs = w->geo->cluster_size;
     struct map_run run;
 
     while (runs < HOLES_MAX && map_run_at(w->scan->map, from, &run)) {
-        uint64_t at = run.first, end = run.first + run.n;
+        uint64_t at = run.first, end = u64_min(run.first + run.n, past);
 
-        from = end;
-        if (run.cell.cls != CLASS_DATA && run.cell.cls != CLASS_DATA_SHARED)
+        from = run.first + run.n;
+        if (at >= end || !of(run.cell.cls))
             continue;
-        h->data += run.n;
+        h->clusters += end - at;
         while (at < end && runs++ < HOLES_MAX) {
             uint64_t start, stop, hole;
 
@@ -130,10 +145,50 @@ static void tell_of_holes(struct work *w, const struct holes *h)
     cause_text(w, c, "%s of the %s that the tables map are holes in the host file and read as "
                "zeros: zeros of the guest in a sparse copy, preallocation, or data that a copy "
                "or a crash has lost.", text_size(a, h->holes * w->geo->cluster_size),
-               text_size(b, h->data * w->geo->cluster_size));
+               text_size(b, h->clusters * w->geo->cluster_size));
     cause_step(w, c, "If the guest misses data there, compare with an older copy: qcheck %s, "
                "Enter on a guest range of the evidence: the place line names the file",
                buf_str(&w->name));
+}
+
+/* Most was never written, or all of the disk is mapped, which a guest hardly ever does. */
+static bool preallocated(const struct work *w, const struct holes *h)
+{
+    const struct geometry *geo = w->geo;
+
+    return h->holes * 2 > h->clusters ||
+           w->scan->stats.active.normal >= div_up(geo->size, geo->cluster_size);
+}
+
+#define PAGE 4096u
+#define PAGES_FIRST 64u         /* where the header and tables are, which have zeros */
+#define PAGES_SPREAD 64u        /* over the whole file */
+
+/* A sparse copy makes a hole of every page of zeros, in tables as well: then holes under data
+ * are zeros of the guest. */
+static bool copied_sparsely(struct work *w)
+{
+    uint64_t pages = w->geo->file_size / PAGE;
+    struct data_memo memo = { 0 };
+    bool in_tables = false;
+
+    for (uint64_t k = 0; k < PAGES_FIRST + PAGES_SPREAD; k++) {
+        uint64_t at = k < PAGES_FIRST ? k : pages / PAGES_SPREAD * (k - PAGES_FIRST);
+        uint8_t page[PAGE];
+        struct map_cell cell;
+
+        if (at >= pages)
+            continue;
+        if (source_all_hole(w->img->src, &memo, at * PAGE, PAGE)) {
+            work_cell(w, at * PAGE >> w->geo->cluster_bits, &cell);
+            in_tables |= class_info(cell.cls)->metadata;
+        } else if (!work_reads(w, PAGE) ||
+                   !source_read(w->img->src, at * PAGE, page, PAGE, NULL) ||
+                   content_all_zero(page, PAGE)) {
+            return false;
+        }
+    }
+    return in_tables;
 }
 
 static void host_holes(struct work *w)
@@ -145,9 +200,8 @@ static void host_holes(struct work *w)
     if (info.allocated >= info.size || info.kind != SOURCE_FILE)
         return;
     h.run = malloc(RUNS_MAX * sizeof *h.run);
-    look_for_holes(w, &h);
-    /* Preallocated: most was never written. */
-    if (h.holes && h.holes * 2 <= h.data &&
+    look_for_holes(w, is_data, w->geo->n_clusters, &h);
+    if (h.holes && !preallocated(w, &h) && !copied_sparsely(w) &&
         h.holes * w->geo->cluster_size <= info.size - info.allocated)
         tell_of_holes(w, &h);
     free(h.run);
@@ -270,22 +324,30 @@ static void tail(struct work *w)
                    "would be overwritten");
 }
 
+/* Bytes of free clusters, before the last in use, that take up space on the host. */
+static uint64_t free_bytes(struct work *w)
+{
+    struct holes h = { 0 };
+
+    look_for_holes(w, is_vacant, w->scan->stats.highest_used + 1, &h);
+    return (h.clusters - h.holes) << w->geo->cluster_bits;
+}
+
 static void bloated(struct work *w)
 {
-    uint64_t vacant = w->scan->stats.class_clusters[CLASS_VACANT], live = 0;
+    uint64_t vacant = w->scan->stats.class_clusters[CLASS_VACANT], gain, used;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
-    for (int k = 0; k < N_CLASSES; k++)
-        if (class_info((enum cluster_class)k)->guest)
-            live += w->scan->stats.class_clusters[k];
-    if (w->ps->n || vacant << w->geo->cluster_bits < BLOAT_MIN || vacant < live / 2 ||
-        (vacant << w->geo->cluster_bits < BLOAT_ANY && vacant / 4 < live))
+    if (w->ps->n || vacant << w->geo->cluster_bits < BLOAT_MIN)
+        return;
+    gain = free_bytes(w);
+    used = (w->geo->n_clusters - vacant) << w->geo->cluster_bits;
+    if (gain < BLOAT_MIN || gain < used / 8 || (gain < BLOAT_LARGE && gain < used / 4 * 3))
         return;
     c = cause_add(w, CAUSE_OF_BLOATED, CONFIDENCE_CERTAIN);
     cause_text(w, c, "%s of the file are free space between what is in use (%s).",
-               text_size(a, vacant << w->geo->cluster_bits),
-               text_size(b, live << w->geo->cluster_bits));
+               text_size(a, gain), text_size(b, used));
     cause_step(w, c, "To make the file smaller while no guest runs: qemu-img convert -O qcow2 "
                "%s NEW.qcow2 (snapshots are not copied)", buf_str(&w->name));
 }

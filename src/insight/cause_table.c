@@ -231,7 +231,8 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(HOST_HOLES, NULL, "Mapped clusters are holes in the host file",
         "The file was copied sparsely, preallocated, or lost data in a crash or copy.",
         "Clusters that tables map have no bytes on the host and read as zeros.",
-        "Preallocation (most of the disk is holes then), zeros of the guest in a sparse copy.",
+        "Preallocation (most of the disk is holes then, or all of it is mapped), zeros of the "
+        "guest in a sparse copy (every page of zeros is a hole then, in tables too).",
         "Compare with an older copy if the guest misses data there."),
     ROW(LEFT_OVERS, "leak", "Clusters without an owner",
         "A write was interrupted between taking a cluster and mapping it.",
@@ -245,7 +246,9 @@ static const struct cause_info table[N_CAUSES] = {
         "Nothing needs to be done. Others may read what was there before."),
     ROW(BLOATED, "bloated", "The file is longer than its content",
         "Space that was freed by deleted snapshots or discards is not given back.",
-        "Free clusters between those in use are about as many as these.", NULL,
+        "Free clusters between those in use take up nearly as much space as these and a "
+        "mebibyte at least, or a gibibyte and an eighth of that.",
+        "A file with holes there: it takes up no space. Free clusters after the last in use.",
         "Convert the image to get the space back."),
     ROW(ZEROS_STORED, "zeros-stored", "Zeros are stored as data",
         "The guest deleted or wiped files, and discards do not reach the image.",

@@ -15,7 +15,14 @@
 /* --- of the header --- */
 
 /* Later versions stand above earlier ones: the first that fits tells. Only what keeps an
- * older version from opening the image counts; it ignores compatible and autoclear bits. */
+ * older version from opening the image counts; it ignores compatible and autoclear bits.
+ *
+ * From QEMU's qapi/block-core.json: extended-l2 "since 5.2", compression-type "since 5.1",
+ * data-file "since 4.0", BlockdevQcow2Encryption "since 2.10", refcount-bits "since 2.3",
+ * BlockdevQcow2Version v3 "as introduced in QEMU 1.1", v2 "as introduced in QEMU 0.10". Of
+ * its history: "qcow2: Add corrupt bit" (69c9872653, August 2013, after 1.6), the dirty bit for
+ * lazy refcounts (July 2012, after 1.1), "qcow2: Increase maximum cluster size to 2 MB"
+ * (80ee15a6b2; the sources of 0.11 have a limit of 16 bits). */
 static void first_version(const struct image *img, struct figures *f)
 {
     const uint64_t known = INCOMPAT_DIRTY | INCOMPAT_CORRUPT | INCOMPAT_DATA_FILE |
@@ -36,8 +43,8 @@ static void first_version(const struct image *img, struct figures *f)
         { (bits & INCOMPAT_CORRUPT) != 0, "1.7", "the corrupt bit" },
         { (bits & INCOMPAT_DIRTY) != 0, "1.2", "the dirty bit" },
         { h->version == 3, "1.1", "version 3" },
-        { h->cluster_bits > 16, "0.11", "clusters of more than 64 KiB" },
-        { true, "0.9.0", "version 2" },
+        { h->cluster_bits > 16, "0.12", "clusters of more than 64 KiB" },
+        { true, "0.10", "version 2" },
     };
     size_t i = 0;
 

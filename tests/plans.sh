@@ -5,4 +5,4 @@
 PYTHON=${PYTHON:-/usr/bin/python3}
 command -v "$PYTHON" >/dev/null || exit 77
 "$QCHECK" --version | grep -q 'sums: yes' || exit 77
-exec "$PYTHON" -B "$top_srcdir/tests/cli/plans.py" "$top_srcdir"/tests/plan/*/
+exec "$PYTHON" -B "$top_srcdir/tests/cli/plans.py" --all "$top_srcdir/tests/plan"

@@ -227,9 +227,25 @@ bool planner_run_fn(struct plan *plan, struct trial *t, const char *goal, planne
     return ok;
 }
 
+static uint64_t wrong_flags(const struct trial *t)
+{
+    return t->scan->problems.count[PROBLEM_L2_COPIED]
+        + t->scan->problems.count[PROBLEM_DATA_COPIED];
+}
+
+/* Changed refcounts make flags wrong that were right. Bytes set by hand stay as they are set. */
+static bool flags_follow(struct plan *plan, struct trial *t, uint64_t before,
+                         const struct planner_options *opt, struct error *err)
+{
+    return wrong_flags(t) <= before || !plan->n || plan_step_alone(&plan->step[plan->n - 1])
+        || planner_run_fn(plan, t, "copied", planner_copied, opt, err);
+}
+
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,
                  const struct planner_options *opt, struct error *err)
 {
+    uint64_t before = wrong_flags(t);
+
     if (strcmp(goal, "repair") == 0)
         return planner_repair(plan, t, opt, err);
     if (strcmp(goal, "header") == 0)
@@ -238,6 +254,7 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_rescue(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
-            return planner_run_fn(plan, t, goal, planners[i].fn, opt, err);
+            return planner_run_fn(plan, t, goal, planners[i].fn, opt, err)
+                && flags_follow(plan, t, before, opt, err);
     return err_set(err, ERR_USAGE, "there is no goal '%s'", goal);
 }

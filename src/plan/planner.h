@@ -65,7 +65,8 @@ bool planner_take_all(struct trial *t, struct plan_step *step, struct patches *r
 /* Value of the argument of that name; NULL: not given. */
 const char *planner_arg(const struct planner_options *opt, const char *name);
 
-/* Plans a goal: adds one or more steps to `plan`, none where there is nothing to do. */
+/* Plans a goal: adds one or more steps to `plan`, none where there is nothing to do. COPIED
+ * flags that it makes wrong are mended in a step of their own. */
 bool planner_run(struct plan *plan, struct trial *t, const char *goal,
                  const struct planner_options *opt, struct error *err);
 

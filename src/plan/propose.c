@@ -50,24 +50,9 @@ const char *propose_for_cause(enum cause_kind kind)
     }
 }
 
-static uint64_t wrong_flags(const struct trial *t)
-{
-    return t->scan->problems.count[PROBLEM_L2_COPIED]
-        + t->scan->problems.count[PROBLEM_DATA_COPIED];
-}
-
-/* COPIED flags follow the refcounts that a goal has changed. */
-static bool plan_all(struct proposal *p, struct trial *t, struct error *err)
-{
-    const struct planner_options opt = { .entries = ENTRIES_PROVE };
-    uint64_t before = wrong_flags(t);
-
-    return planner_run(&p->plan, t, p->goal, &opt, err)
-        && (wrong_flags(t) <= before || planner_run(&p->plan, t, "copied", &opt, err));
-}
-
 bool propose_work(void *arg, struct task_run *run, struct error *err)
 {
+    const struct planner_options opt = { .entries = ENTRIES_PROVE };
     struct proposal *p = arg;
     struct trial *t;
     bool ok;
@@ -75,7 +60,7 @@ bool propose_work(void *arg, struct task_run *run, struct error *err)
     p->how.progress = &p->progress;
     if (!trial_open(p->below, &p->how, &p->start, &t, err))
         return false;
-    ok = plan_all(p, t, err);
+    ok = planner_run(&p->plan, t, p->goal, &opt, err);
     trial_close(t);
     if (run->cancel || p->progress.cancel)
         return err_set(err, ERR_CANCELLED, "Planning was stopped");

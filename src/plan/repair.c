@@ -57,7 +57,7 @@ static bool free_leaks(struct plan *plan, struct trial *t, const struct planner_
         doubt = planner_counts_doubtful(t);
     sure.accept_loss = true;
     if (!doubt || opt->accept_loss || leaks_are_empty(t))
-        return planner_run(plan, t, "leaks", &sure, err);
+        return planner_run_fn(plan, t, "leaks", planner_leaks, &sure, err);
     buf_printf(&text, "%s cluster%s not freed, because %s may be the only copy of guest data "
                "(--accept-loss frees %s). %s.", text_group(a, n), n == 1 ? " is" : "s are",
                n == 1 ? "it" : "they", n == 1 ? "it" : "them", doubt);
@@ -175,13 +175,13 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         how.entries = ENTRIES_ZERO;
     if (problems_serious(&t->scan->problems))
         doubt = planner_counts_doubtful(t);
-    return planner_run(plan, t, "entries", &how, err)
-        && planner_run(plan, t, "reused", &how, err)
+    return planner_run_fn(plan, t, "entries", planner_entries, &how, err)
+        && planner_run_fn(plan, t, "reused", planner_reused, &how, err)
         /* Tables that were guest data as well are nothing but tables now. */
-        && planner_run(plan, t, "entries", &how, err)
-        && planner_run(plan, t, "refcounts", &how, err)
+        && planner_run_fn(plan, t, "entries", planner_entries, &how, err)
+        && planner_run_fn(plan, t, "refcounts", planner_refcounts, &how, err)
         && free_leaks(plan, t, &how, doubt, err)
-        && planner_run(plan, t, "copied", &how, err)
+        && planner_run_fn(plan, t, "copied", planner_copied, &how, err)
         && settle_bits(plan, t, err)
         && tell_what_is_left(plan, t, &how, err);
 }

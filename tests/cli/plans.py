@@ -6,17 +6,22 @@ arguments of `qcheck plan` in `goals`, and what is expected: `before` and `after
 check, `plan` is what the plan says. Taking the plan back must give the very bytes.
 
     plans.py FOLDER...       UPDATE_GOLDEN=1 writes what is expected anew
+    plans.py --all FOLDER    each folder in it; every goal and every cause must be among them
 """
 
 import difflib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 QCHECK = os.path.abspath(os.environ["QCHECK"])
 TOP = os.path.abspath(os.environ["top_srcdir"])
+# Causes that come of the storage or of other programs, not of the bytes of an image.
+OUTSIDE = {"storage-failing", "in-use", "host-holes"}
+ELSEWHERE = {"rescue"}      # goals with tests of their own
 POKE = os.path.join(TOP, "tests", "oracle", "qcow2.py")
 
 
@@ -56,7 +61,28 @@ def content(path):
         return file.read()
 
 
-def run(folder):
+class Seen:
+    """Goals and causes that the folders show."""
+
+    def __init__(self):
+        self.goals = set()
+        self.causes = set()
+
+    def add(self, goals, path):
+        self.goals.update(goals)
+        told = json.loads(qcheck("check", "--deep", "--output", "json", path).stdout)
+        self.causes.update(cause["id"] for cause in told["qcheck"]["causes"])
+
+    def missing(self):
+        """[what no folder shows]"""
+        words = qcheck("explain").stdout.split("\nCauses of lost data\n")[1].splitlines()
+        causes = {line.split()[0] for line in words if line.startswith("  ")}
+        words = re.sub(r"\([^)]*\)", "", qcheck("plan", "--help").stdout)
+        goals = set(words.split("Goals:")[1].split(".")[0].replace(",", " ").split())
+        return sorted((causes - self.causes - OUTSIDE) | (goals - self.goals - ELSEWHERE))
+
+
+def run(folder, seen):
     with open(os.path.join(folder, "goals"), encoding="ascii") as file:
         goals = file.read().split()
     script = (f'set -e\nsamples="{TOP}/data/samples"\n'
@@ -65,6 +91,7 @@ def run(folder):
               f'. "{folder}/recipe"\n')
     subprocess.run(["sh", "-c", script], check=True)
     was = content("image.qcow2")
+    seen.add(goals, "image.qcow2")
     wrong = compare(folder, "before", summary("image.qcow2"))
     plan = qcheck("plan", *goals, "-o", "plan.json", "image.qcow2")
     wrong += compare(folder, "plan", plan.stdout + plan.stderr)
@@ -84,17 +111,24 @@ def run(folder):
 
 def main():
     bad = 0
-    for folder in [os.path.abspath(name) for name in sys.argv[1:]]:
+    seen = Seen()
+    folders = sys.argv[1:]
+    if folders[0] == "--all":
+        folders = [entry.path for entry in sorted(os.scandir(folders[1]), key=lambda e: e.name)]
+    for folder in [os.path.abspath(name) for name in folders]:
         with tempfile.TemporaryDirectory() as work:
             os.chdir(work)
             try:
-                wrong = run(folder)
+                wrong = run(folder, seen)
             except (RuntimeError, OSError, subprocess.SubprocessError) as e:
                 wrong = [str(e)]
             os.chdir("/")
         if wrong:
             print(f"FAIL: {os.path.basename(folder)}", *wrong, sep="\n")
             bad = 1
+    if sys.argv[1] == "--all" and seen.missing():
+        print("FAIL: no plan shows", *seen.missing())
+        bad = 1
     return bad
 
 

@@ -125,10 +125,10 @@ static struct builder *wiped_from(uint64_t from)
     return b;
 }
 
-static void a_table_with_few_entries_left_beside_leaks_is_lost_data(void **state)
+static void a_table_with_few_entries_left_beside_leaks_may_be_lost_data(void **state)
 {
     (void)state;
-    expect(wiped_from(8), CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
+    expect(wiped_from(8), CAUSE_OF_L2_WIPED, ANSWER_PERHAPS, ANSWER_NO);
 }
 
 static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
@@ -494,7 +494,7 @@ int main(void)
         cmocka_unit_test(refcounts_over_a_table_are_told),
         cmocka_unit_test(text_over_a_table_is_told),
         cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
-        cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_is_lost_data),
+        cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_may_be_lost_data),
         cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
         cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
         cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),

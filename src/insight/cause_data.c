@@ -190,7 +190,7 @@ static void luks_gone(struct work *w)
     } else {
         if (c)
             spans_add(&c->lost, 0, w->geo->size, w->geo->size);
-        cause_text(w, c, "The LUKS header at 0x%llx is gone: %s stands there. Without it no "
+        cause_text(w, c, "The LUKS header at 0x%llx is gone (%s in its place). Without it no "
                    "passphrase opens the disk.", (unsigned long long)off,
                    content_info(content.kind)->name);
         cause_step(w, c, "Look for a backup of the LUKS header, or an older copy of the file: "

@@ -166,7 +166,7 @@ static void overwritten(struct work *w)
     else
         cause_text(w, c, "The L1 table was overwritten: %s stands in its place, and %llu of "
                    "%llu entries are impossible%s.", content_info(content.kind)->name,
-                   (unsigned long long)bad, (unsigned long long)used,
+                   (unsigned long long)u64_min(bad, used), (unsigned long long)used,
                    old ? "; an older one is still in the file" : "");
     if (old) {
         uint64_t n = l1_entries_at(w, cl);

@@ -273,6 +273,7 @@ static void overwritten(struct work *w, bool refcounts)
 struct wiped {
     uint64_t tables, pages;     /* all zeros, or nearly; pages of zeros amid used ones */
     uint64_t entries;           /* that are left in those tables */
+    bool beside;                /* a leak comes right after such a table, as its first data */
     const struct l2_table *table[EVIDENCE_MAX];
     struct place page[EVIDENCE_MAX];
     struct guest_spans lost_tables, lost_pages;
@@ -325,6 +326,14 @@ static uint64_t entries_in_use(const struct work *w)
     return n;
 }
 
+static bool leaked_after(const struct work *w, const struct l2_table *t)
+{
+    struct map_cell cell;
+
+    work_cell(w, (t->off >> w->geo->cluster_bits) + 1, &cell);
+    return cell.cls == CLASS_LEAKED;
+}
+
 static void look_for_zeros(struct work *w, struct wiped *z)
 {
     uint64_t used;
@@ -345,6 +354,7 @@ static void look_for_zeros(struct work *w, struct wiped *z)
             continue;
         }
         z->entries += used;
+        z->beside |= leaked_after(w, t);
         if (z->tables < EVIDENCE_MAX)
             z->table[z->tables] = t;
         z->tables++;
@@ -358,6 +368,7 @@ static void look_for_zeros(struct work *w, struct wiped *z)
 static void wiped(struct work *w, const struct wiped *z)
 {
     uint64_t fit = z->tables * w->geo->l2_entries;
+    bool likely = (w->leaked.clusters >= 16 || z->beside) && !z->entries;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM], left[40] = "";
 
@@ -365,8 +376,7 @@ static void wiped(struct work *w, const struct wiped *z)
     if (!z->tables || w->leaked.clusters < 2 || w->leaked.clusters > fit ||
         w->leaked.data * 2 < w->leaked.n)
         return;
-    c = cause_add(w, CAUSE_OF_L2_WIPED, w->leaked.clusters >= 16 && !z->entries
-                                        ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+    c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
         struct place place = work_l1_place(w, z->table[i]);
 
@@ -376,7 +386,7 @@ static void wiped(struct work *w, const struct wiped *z)
     }
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     if (c)
-        spans_add_all(&c->lost, &z->lost_tables);
+        spans_add_all(likely ? &c->lost : &c->risk, &z->lost_tables);
     if (z->entries)
         snprintf(left, sizeof left, " but for %llu %s", (unsigned long long)z->entries,
                  z->entries == 1 ? "entry" : "entries");

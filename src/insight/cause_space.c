@@ -23,7 +23,8 @@ struct hole_run { uint64_t first, n; };         /* clusters */
 
 struct holes {
     uint64_t clusters, holes;   /* looked at, and of them without a byte on the host */
-    uint64_t first, first_n;    /* the longest run */
+    uint64_t first, first_n;    /* the longest run of holes */
+    uint64_t whole, whole_n;    /* ... of clusters looked at */
     struct hole_run *run;       /* RUNS_MAX, rising; NULL: no memory */
     size_t n_run;
 };
@@ -52,6 +53,10 @@ static void look_for_holes(struct work *w, bool (*of)(enum cluster_class c), uin
         if (at >= end || !of(run.cell.cls))
             continue;
         h->clusters += end - at;
+        if (end - at > h->whole_n) {
+            h->whole = at;
+            h->whole_n = end - at;
+        }
         while (at < end && runs++ < HOLES_MAX) {
             uint64_t start, stop, hole;
 
@@ -324,28 +329,24 @@ static void tail(struct work *w)
                    "would be overwritten");
 }
 
-/* Bytes of free clusters, before the last in use, that take up space on the host. */
-static uint64_t free_bytes(struct work *w)
-{
-    struct holes h = { 0 };
-
-    look_for_holes(w, is_vacant, w->scan->stats.highest_used + 1, &h);
-    return (h.clusters - h.holes) << w->geo->cluster_bits;
-}
-
 static void bloated(struct work *w)
 {
     uint64_t vacant = w->scan->stats.class_clusters[CLASS_VACANT], gain, used;
+    struct holes h = { 0 };
+    struct place place;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (w->ps->n || vacant << w->geo->cluster_bits < BLOAT_MIN)
         return;
-    gain = free_bytes(w);
+    look_for_holes(w, is_vacant, w->scan->stats.highest_used + 1, &h);
+    gain = (h.clusters - h.holes) << w->geo->cluster_bits;
     used = (w->geo->n_clusters - vacant) << w->geo->cluster_bits;
     if (gain < BLOAT_MIN || gain < used / 8 || (gain < BLOAT_LARGE && gain < used / 4 * 3))
         return;
     c = cause_add(w, CAUSE_OF_BLOATED, CONFIDENCE_CERTAIN);
+    place = work_cluster_place(w, h.whole);
+    cause_evidence(c, &place, "%s of free space", text_size(a, h.whole_n << w->geo->cluster_bits));
     cause_text(w, c, "%s of the file are free space between what is in use (%s).",
                text_size(a, gain), text_size(b, used));
     cause_step(w, c, "To make the file smaller while no guest runs: qemu-img convert -O qcow2 "

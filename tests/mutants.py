@@ -285,13 +285,13 @@ class House:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def link(self):
+        header = max(os.path.getmtime(os.path.join(folder, f))
+                     for folder, _, files in os.walk(os.path.join(self.work, "src"))
+                     for f in files if f.endswith(".h"))
         for obj in self.objects:
             path = obj.replace(".mutant.o", ".c")
             at = os.path.join(self.build, obj)
-            source = os.path.join(self.work, path)
-            newest = max(os.path.getmtime(x) for x in [
-                source, *(os.path.join(d, f) for d, _, fs in os.walk(os.path.join(self.work, "src"))
-                          for f in fs if f.endswith(".h"))])
+            newest = max(header, os.path.getmtime(os.path.join(self.work, path)))
             if os.path.exists(at) and os.path.getmtime(at) > newest:
                 continue
             if not self.compile(path, obj):

@@ -133,14 +133,14 @@ static void copy_out(struct dir *d, uint64_t at, void *to, size_t len)
         d->bad = read_exactly(d, at, to, len);
 }
 
-static bool read_name(struct dir *d, uint64_t at, uint64_t *left, struct bitmap *b)
+static bool read_name(struct dir *d, uint64_t at, uint64_t *left, struct arena *text,
+                      struct bitmap *b)
 {
     b->name_kept = (uint16_t)name_kept(b->name_size, left);
-    b->name = malloc(b->name_kept + 1u);
+    b->name = arena_take(text, b->name_kept + 1u);
     if (!b->name)
         return false;
     copy_out(d, at, b->name, b->name_kept);
-    b->name[b->name_kept] = '\0';
     return true;
 }
 
@@ -180,15 +180,13 @@ static bool decode_dir(struct dir *d, uint64_t announced, const struct geometry 
             ends(out, BITMAPS_BROKEN);
             break;
         }
-        if (!read_name(d, at + FIXED + b.extra_data_size, &left, &b)
-            || !append(out, &cap, &b)) {
-            free(b.name);
+        if (!read_name(d, at + FIXED + b.extra_data_size, &left, &out->text, &b)
+            || !append(out, &cap, &b))
             return false;
-        }
         if (d->bad.len) {
             out->bad = d->bad;
             ends(out, BITMAPS_UNREADABLE);
-            free(out->list[--out->n].name);
+            out->n--;
             return true;
         }
         if (b.extra_data_size && out->end == BITMAPS_COMPLETE)
@@ -355,8 +353,7 @@ bool bitmaps_lost(const struct bitmaps *b)
 
 void bitmaps_free(struct bitmaps *b)
 {
-    for (size_t i = 0; i < b->n; i++)
-        free(b->list[i].name);
+    arena_free(&b->text);
     free(b->list);
     *b = (struct bitmaps){ .end = BITMAPS_NONE };
 }

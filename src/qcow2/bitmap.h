@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/source.h"
 #include "qcow2/geometry.h"
@@ -21,7 +22,7 @@ struct bitmap {
     uint32_t type;                  /* 1: dirty tracking */
     uint32_t granularity_bits;
     uint64_t name_size, extra_data_size;
-    char *name;                     /* owned; raw bytes plus a NUL, name_size of them or
+    char *name;                     /* raw bytes plus a NUL, name_size of them or
                                        what limits.h keeps */
     uint16_t name_kept;             /* bytes of it that are here */
     bool sound;                     /* meets the demands on an entry by itself */
@@ -44,6 +45,7 @@ enum bitmaps_end {
 struct bitmaps {
     struct bitmap *list;            /* owned */
     size_t n;
+    struct arena text;              /* their names */
     uint64_t announced;             /* nb_bitmaps */
     uint64_t dir_off, dir_size;     /* bytes; where the header has no possible ones, those of
                                        the entries that were found all the same */

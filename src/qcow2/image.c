@@ -73,21 +73,16 @@ static bool read_reftable(struct image *img, struct error *err)
 {
     uint64_t off = img->hdr.refcount_table_offset;
     uint64_t n = image_entries_present(img, off, img->geo.reftable_entries);
-    uint8_t *bytes;
 
     if (!n)
         return true;
-    bytes = malloc((size_t)n * 8);
-    img->reftable = calloc((size_t)n, sizeof *img->reftable);
-    if (!bytes || !img->reftable) {
-        free(bytes);
+    img->reftable = malloc((size_t)n * sizeof *img->reftable);
+    if (!img->reftable)
         return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    source_read_known(img->src, off, bytes, (size_t)n * 8, &img->reftable_bad);
-    for (size_t i = 0; i < n; i++)
-        img->reftable[i] = be64(bytes + i * 8);
+    source_read_known(img->src, off, img->reftable, (size_t)n * 8, &img->reftable_bad);
+    for (size_t i = 0; i < n; i++)      /* in place: the table may be as long as all we want */
+        img->reftable[i] = be64((const uint8_t *)(img->reftable + i));
     img->reftable_n = n;
-    free(bytes);
     return true;
 }
 

@@ -71,7 +71,7 @@ size_t name_kept(uint64_t len, uint64_t *left)
 
 /* A string of at most 65535 bytes; what lies past the end of the file is left out. */
 static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t *left,
-                        char **out, bool *cut, struct source_span *bad)
+                        struct snapshots *t, char **out, bool *cut)
 {
     uint64_t size = source_size(src);
     uint64_t there = off < size ? u64_min(len, size - off) : 0;
@@ -80,11 +80,11 @@ static bool read_string(struct source *src, uint64_t off, uint64_t len, uint64_t
     if (there < len)
         *cut = true;
     there = name_kept(there, left);
-    text = calloc(1, (size_t)there + 1);
+    text = arena_take(&t->text, (size_t)there + 1);
     if (!text)
         return false;
-    if (there && !bad->len)
-        source_read_known(src, off, text, (size_t)there, bad);
+    if (there && !t->bad.len)
+        source_read_known(src, off, text, (size_t)there, &t->bad);
     *out = text;
     return true;
 }
@@ -183,16 +183,11 @@ static enum read_step read_entry(struct source *src, const struct header *hdr,
                       &out->bad);
     decode_extra(extra, hdr->size, s);
     string += s->extra_data_size;
-    if (!read_string(src, string, s->id_size, left, &s->id, &s->id_cut, &out->bad) ||
-        !read_string(src, string + s->id_size, s->name_size, left, &s->name, &s->id_cut,
-                     &out->bad)) {
-        free(s->id);
+    if (!read_string(src, string, s->id_size, left, out, &s->id, &s->id_cut) ||
+        !read_string(src, string + s->id_size, s->name_size, left, out, &s->name, &s->id_cut))
         return STEP_NOMEM;
-    }
     if (!out->bad.len)
         return STEP_ENTRY;
-    free(s->id);
-    free(s->name);
     stops(out, SNAPSHOTS_UNREADABLE);
     return STEP_END;
 }
@@ -247,12 +242,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
         step = read_entry(src, hdr, geo, off, &t, &left, &s);
         if (step == STEP_END)
             break;
-        if (step == STEP_ENTRY && !append(&t, &cap, &s)) {
-            free(s.id);
-            free(s.name);
-            step = STEP_NOMEM;
-        }
-        if (step == STEP_NOMEM) {
+        if (step == STEP_NOMEM || !append(&t, &cap, &s)) {
             snapshots_free(&t);
             return err_set(err, ERR_NOMEM, "out of memory");
         }
@@ -266,10 +256,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
 
 void snapshots_free(struct snapshots *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        free(s->list[i].id);
-        free(s->list[i].name);
-    }
+    arena_free(&s->text);
     free(s->list);
     *s = (struct snapshots){ .list = NULL };
 }

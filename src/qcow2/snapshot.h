@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/source.h"
 #include "qcow2/geometry.h"
@@ -24,7 +25,7 @@ struct snapshot {
     uint64_t extra_data_size;       /* bytes */
     uint64_t disk_size;             /* bytes; where it is missing, the image's */
     uint64_t icount;                /* UINT64_MAX: absent */
-    char *id, *name;                /* owned; raw bytes and a NUL, of the sizes above
+    char *id, *name;                /* raw bytes and a NUL, of the sizes above
                                        (cut where the table or the file was cut, and
                                        where they are longer than limits.h keeps) */
     bool id_cut;                    /* id or name reach past the end of the file */
@@ -44,6 +45,7 @@ enum snapshots_end {
 struct snapshots {
     struct snapshot *list;          /* owned, table order */
     size_t n;                       /* entries decoded */
+    struct arena text;              /* their ids and names */
     uint64_t announced;             /* nb_snapshots */
     uint64_t table_off;             /* bytes */
     uint64_t table_len;             /* bytes up to the end of the last decoded entry */

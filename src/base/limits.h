@@ -64,6 +64,8 @@
 #define KEY_FILE_MAX            65536       /* bytes */
 #define DIFF_RANGES_MAX         65536       /* ranges kept of each list of a comparison */
 #define DIFF_SNAPSHOTS_MAX      4096        /* snapshots compared */
+#define DIFF_BITMAPS_MAX        4096        /* bitmaps compared */
+#define DIFF_BITS_BYTES_MAX     (UINT64_C(1) << 30)     /* of them, read */
 #define JOBS_MAX                256         /* images checked at a time */
 #define PACK_RANGES_MAX         (1u << 22)  /* tables of one image that go into a pack */
 #define PACK_SPANS_MAX          (1u << 20)  /* places of an image that a pack stores */

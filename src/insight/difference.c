@@ -33,67 +33,6 @@ static bool find_fields(const struct image *a, const struct image *b, struct dif
     return true;
 }
 
-/* --- the file --- */
-
-static bool in_use(enum cluster_class c)
-{
-    return c != CLASS_VACANT && c != CLASS_BEYOND;
-}
-
-static bool host_change(struct difference *d, struct host_change c, struct error *err)
-{
-    struct host_change *last = d->n_hosts ? &d->host[d->n_hosts - 1] : NULL;
-
-    *(in_use(c.a) ? in_use(c.b) ? &d->changed : &d->freed : &d->used) += c.n;
-    if (last && last->first + last->n == c.first && last->a == c.a && last->b == c.b) {
-        last->n += c.n;
-        return true;
-    }
-    if (d->n_hosts == DIFF_RANGES_MAX) {
-        d->cut = true;
-        return true;
-    }
-    if ((d->n_hosts & (d->n_hosts - 1)) == 0) {
-        size_t cap = d->n_hosts ? d->n_hosts * 2 : 1;
-        struct host_change *list = realloc(d->host, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        d->host = list;
-    }
-    d->host[d->n_hosts++] = c;
-    return true;
-}
-
-/* The run at a cluster, or all after the end. */
-static struct map_run run_at(const struct map *map, uint64_t at)
-{
-    struct map_run run;
-
-    if (!map_run_at(map, at, &run))
-        run = (struct map_run){ at, UINT64_MAX - at, { .cls = CLASS_BEYOND } };
-    return run;
-}
-
-static bool find_hosts(const struct scan_result *a, const struct scan_result *b,
-                       struct difference *d, struct error *err)
-{
-    uint64_t n_a = map_clusters(a->map), n_b = map_clusters(b->map);
-    uint64_t end = u64_max(n_a, n_b), at = 0;
-
-    d->hosts = a->img->geo.cluster_bits == b->img->geo.cluster_bits;
-    while (d->hosts && at < end) {
-        struct map_run x = run_at(a->map, at), y = run_at(b->map, at);
-        uint64_t n = u64_min(x.first + x.n, y.first + y.n) - at;
-
-        if (x.cell.cls != y.cell.cls && (in_use(x.cell.cls) || in_use(y.cell.cls))
-            && !host_change(d, (struct host_change){ at, n, x.cell.cls, y.cell.cls }, err))
-            return false;
-        at += n;
-    }
-    return true;
-}
-
 /* --- L2 tables of the layer --- */
 
 struct tables {
@@ -225,11 +164,12 @@ bool difference_find(const struct difference_side *a, const struct difference_si
     const struct image *x = a->scan->img, *y = b->scan->img;
 
     *out = (struct difference){ 0 };
-    if (find_fields(x, y, out, err) && find_hosts(a->scan, b->scan, out, err)
+    if (find_fields(x, y, out, err) && difference_hosts(a, b, out, err)
         && (a->gone || (find_tables(a, b, out, err)
                         && difference_guest(x, a->layer, y, b->layer, out->guest_bytes, out,
                                             err)
-                        && find_snapshots(x, y, out, err)))
+                        && find_snapshots(x, y, out, err)
+                        && difference_bitmaps(x, y, out, err)))
         && difference_problems(a, b, out, err))
         return true;
     difference_free(out);
@@ -242,6 +182,7 @@ void difference_free(struct difference *d)
     free(d->host);
     free(d->guest);
     free(d->snapshot);
+    free(d->bitmap);
     free(d->problem_new);
     free(d->cause_new);
     free(d->cause_gone);
@@ -267,6 +208,9 @@ bool difference_any(const struct difference *d)
     for (size_t i = 0; i < d->n_snapshots; i++)
         if (d->snapshot[i].a == SIZE_MAX || d->snapshot[i].b == SIZE_MAX
             || any_guest(d->snapshot[i].bytes))
+            return true;
+    for (size_t i = 0; i < d->n_bitmaps; i++)
+        if (bitmap_change_any(&d->bitmap[i]))
             return true;
     for (int k = 0; k < N_PROBLEMS; k++)
         if (d->problem[k].added || d->problem[k].gone)

@@ -6,6 +6,7 @@
 #ifndef QCHECK_INSIGHT_DIFFERENCE_H
 #define QCHECK_INSIGHT_DIFFERENCE_H
 
+#include "base/buf.h"
 #include "insight/cause.h"
 
 struct difference_side {
@@ -22,9 +23,25 @@ struct field_change {
 };
 
 /* What became of clusters of the file. */
+#define HOST_CHANGES(X) \
+    X(USED, "used", "in use now") \
+    X(FREED, "freed", "free now") \
+    X(OTHER, "changed", "used for something else") \
+    X(REWRITTEN, "rewritten", "tables rewritten")
+
+enum host_change_kind {
+#define X(e, id, name) HOST_##e##_NOW,
+    HOST_CHANGES(X)
+#undef X
+    N_HOST_CHANGES
+};
+struct change_info { const char *id, *name; };
+const struct change_info *host_change_info(enum host_change_kind k);
+
 struct host_change {
     uint64_t first, n;          /* clusters */
     enum cluster_class a, b;    /* CLASS_BEYOND: after the end of that file */
+    enum host_change_kind kind; /* REWRITTEN: metadata of one class, with other bytes */
 };
 
 #define GUEST_CHANGES(X) \
@@ -39,8 +56,7 @@ enum guest_change_kind {
 #undef X
     N_GUEST_CHANGES
 };
-struct guest_change_info { const char *id, *name; };
-const struct guest_change_info *guest_change_info(enum guest_change_kind k);
+const struct change_info *guest_change_info(enum guest_change_kind k);
 
 struct guest_change {
     uint64_t start, len;        /* guest bytes */
@@ -56,6 +72,16 @@ struct layer_change {
     uint64_t bytes[N_GUEST_CHANGES];
 };
 
+/* Bitmaps of one name. */
+struct bitmap_change {
+    size_t a, b;                /* numbers in the directories; SIZE_MAX: not there */
+    bool regrained, reflagged;  /* other granularity, other flags */
+    bool known;                 /* the bits could be read: */
+    uint64_t dirty_a, dirty_b;  /* bytes of the disk, in units of the granularity */
+    bool matched;               /* bit for bit, as the granularities are the same: */
+    uint64_t set, cleared;      /* bytes that are dirty in B only, and in A only */
+};
+
 struct problem_change { uint64_t added, gone, same; };
 
 struct difference {
@@ -64,7 +90,7 @@ struct difference {
     bool hosts;                         /* the files can be compared: one size of clusters */
     struct host_change *host;           /* owned; at most DIFF_RANGES_MAX */
     size_t n_hosts;
-    uint64_t used, freed, changed;      /* clusters: in use now, free now, of another class */
+    uint64_t host_clusters[N_HOST_CHANGES];
     struct table_changes l2;
     struct guest_change *guest;         /* owned; at most DIFF_RANGES_MAX */
     size_t n_guests;
@@ -72,6 +98,8 @@ struct difference {
     bool cut;                           /* there are more ranges */
     struct layer_change *snapshot;      /* owned: those of A, then those only in B */
     size_t n_snapshots;
+    struct bitmap_change *bitmap;       /* owned: the same of bitmaps */
+    size_t n_bitmaps;
     struct problem_change problem[N_PROBLEMS];  /* as far as records were kept */
     bool *problem_new;                  /* owned: for each record of B: has it a place that is
                                            in none of A? */
@@ -87,8 +115,21 @@ void difference_free(struct difference *d);
 
 /* Does anything differ? */
 bool difference_any(const struct difference *d);
+bool bitmap_change_any(const struct bitmap_change *c);
 
-/* For difference.c: problems and causes; the disks of two layers (d: NULL to count alone). */
+/* In words, for people: a line for each thing that differs, under headings; at most `ranges` of
+ * each list of them, none of them with 0. */
+void difference_text(const struct difference_side *a, const struct difference_side *b,
+                     const struct difference *d, size_t ranges, struct buf *out);
+/* "vacant -> data", "L2 table, rewritten" */
+void host_change_text(const struct host_change *c, struct buf *out);
+
+/* For difference.c: the files; bitmaps; problems and causes; the disks of two layers (d: NULL to
+ * count alone). */
+bool difference_hosts(const struct difference_side *a, const struct difference_side *b,
+                      struct difference *out, struct error *err);
+bool difference_bitmaps(const struct image *a, const struct image *b, struct difference *out,
+                        struct error *err);
 bool difference_problems(const struct difference_side *a, const struct difference_side *b,
                          struct difference *out, struct error *err);
 bool difference_guest(const struct image *a, uint32_t layer_a, const struct image *b,

@@ -8,9 +8,9 @@
 #include "insight/difference.h"
 #include "scan/guest.h"
 
-const struct guest_change_info *guest_change_info(enum guest_change_kind k)
+const struct change_info *guest_change_info(enum guest_change_kind k)
 {
-    static const struct guest_change_info rows[N_GUEST_CHANGES] = {
+    static const struct change_info rows[N_GUEST_CHANGES] = {
 #define X(e, id, name) { id, name },
         GUEST_CHANGES(X)
 #undef X

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "qcow2/field.h"
+#include "qcow2/spec.h"
 #include "report/check_json.h"
 #include "report/diff_report.h"
 #include "report/jw.h"
@@ -31,9 +32,8 @@ static void hosts_json(const struct diff_report *r, struct jw *j)
     jw_u64(j, "length-a", r->a.scan->img->geo.file_size);
     jw_u64(j, "length-b", r->b.scan->img->geo.file_size);
     jw_bool(j, "compared", d->hosts);
-    jw_u64(j, "used", d->used * cs);
-    jw_u64(j, "freed", d->freed * cs);
-    jw_u64(j, "changed", d->changed * cs);
+    for (int k = 0; k < N_HOST_CHANGES; k++)
+        jw_u64(j, host_change_info((enum host_change_kind)k)->id, d->host_clusters[k] * cs);
     jw_array(j, "ranges");
     for (size_t i = 0; i < d->n_hosts; i++) {
         jw_object_flat(j, NULL);
@@ -41,6 +41,7 @@ static void hosts_json(const struct diff_report *r, struct jw *j)
         jw_u64(j, "length", d->host[i].n * cs);
         jw_text(j, "a", class_info(d->host[i].a)->id);
         jw_text(j, "b", class_info(d->host[i].b)->id);
+        jw_text(j, "change", host_change_info(d->host[i].kind)->id);
         jw_close(j);
     }
     jw_close(j);
@@ -96,6 +97,45 @@ static void snapshots_json(const struct diff_report *r, struct jw *j)
                             : c->known ? "both" : "unknown");
         if (c->known)
             guest_bytes_json(c->bytes, j);
+        jw_close(j);
+    }
+    jw_close(j);
+}
+
+static void bitmap_side_json(const char *name, const struct bitmap *b, struct jw *j)
+{
+    jw_object_flat(j, name);
+    jw_u64(j, "granularity-bits", b->granularity_bits);
+    jw_bool(j, "in-use", b->flags & BITMAP_IN_USE);
+    jw_u64(j, "flags", b->flags);
+    jw_close(j);
+}
+
+static void bitmaps_json(const struct diff_report *r, struct jw *j)
+{
+    jw_array(j, "bitmaps");
+    for (size_t i = 0; i < r->diff->n_bitmaps; i++) {
+        const struct bitmap_change *c = &r->diff->bitmap[i];
+        const struct bitmap *x = c->a == SIZE_MAX ? NULL
+                                                  : &r->a.scan->img->bitmaps.list[c->a];
+        const struct bitmap *y = c->b == SIZE_MAX ? NULL
+                                                  : &r->b.scan->img->bitmaps.list[c->b];
+
+        jw_object(j, NULL);
+        jw_bytes(j, "name", (x ? x : y)->name, (x ? x : y)->name_kept);
+        jw_text(j, "state", !x ? "new" : !y ? "gone" : c->known ? "both" : "unknown");
+        if (x)
+            bitmap_side_json("a", x, j);
+        if (y)
+            bitmap_side_json("b", y, j);
+        if (c->known) {
+            jw_u64(j, "dirty-a", c->dirty_a);
+            jw_u64(j, "dirty-b", c->dirty_b);
+        }
+        if (c->known && c->matched) {
+            jw_u64(j, "became-dirty", c->set);
+            jw_u64(j, "became-clean", c->cleared);
+        }
         jw_close(j);
     }
     jw_close(j);
@@ -157,6 +197,7 @@ void diff_json(const struct diff_report *r, struct out *out)
     tables_json(&r->diff->l2, &j);
     guest_json(r->diff, &j);
     snapshots_json(r, &j);
+    bitmaps_json(r, &j);
     problems_json(r, &j);
     causes_json(r, &j);
     jw_close(&j);

@@ -69,18 +69,24 @@ void watch_text(const struct watch_report *r, struct out *out)
         out_printf(out, " (%c%s)", size > r->file_before ? '+' : '-',
                    text_size(a, size > r->file_before ? size - r->file_before
                                                       : r->file_before - size));
-    if (d && (d->used || d->freed || d->changed))
-        out_printf(out, "  used %s, freed %s, changed %s", text_size(a, d->used * cs),
-                   text_size(b, d->freed * cs), text_size(c, d->changed * cs));
+    if (d && d->n_hosts)
+        out_printf(out, "  used %s, freed %s, changed %s",
+                   text_size(a, d->host_clusters[HOST_USED_NOW] * cs),
+                   text_size(b, d->host_clusters[HOST_FREED_NOW] * cs),
+                   text_size(c, d->host_clusters[HOST_OTHER_NOW] * cs));
     else if (d)
         out_puts(out, "  no cluster changed hands");
     if (r->written)
         out_puts(out, "  (written to meanwhile)");
     out_puts(out, "\n");
-    for (size_t i = 0; d && i < d->n_hosts && i < RANGES_SHOWN; i++)
-        out_printf(out, "    0x%012" PRIx64 "  %10s  %s -> %s\n", d->host[i].first * cs,
-                   text_size(a, d->host[i].n * cs), class_info(d->host[i].a)->name,
-                   class_info(d->host[i].b)->name);
+    for (size_t i = 0; d && i < d->n_hosts && i < RANGES_SHOWN; i++) {
+        struct buf what = BUF_INIT;
+
+        host_change_text(&d->host[i], &what);
+        out_printf(out, "    0x%012" PRIx64 "  %10s  %s\n", d->host[i].first * cs,
+                   text_size(a, d->host[i].n * cs), buf_str(&what));
+        buf_free(&what);
+    }
     if (d && d->n_hosts > RANGES_SHOWN)
         out_printf(out, "    and %zu more ranges\n", d->n_hosts - RANGES_SHOWN);
     problems_text(r, out);
@@ -104,9 +110,9 @@ void watch_json(const struct watch_report *r, struct out *out)
     jw_bool(&j, "in-use", source_get_info(r->scan->img->src).in_use);
     jw_bool(&j, "written-meanwhile", r->written);
     if (d) {
-        jw_u64(&j, "used", d->used * cs);
-        jw_u64(&j, "freed", d->freed * cs);
-        jw_u64(&j, "changed", d->changed * cs);
+        jw_u64(&j, "used", d->host_clusters[HOST_USED_NOW] * cs);
+        jw_u64(&j, "freed", d->host_clusters[HOST_FREED_NOW] * cs);
+        jw_u64(&j, "changed", d->host_clusters[HOST_OTHER_NOW] * cs);
         jw_array_flat(&j, "ranges");
         for (size_t i = 0; i < d->n_hosts && i < RANGES_SHOWN; i++) {
             jw_object_flat(&j, NULL);

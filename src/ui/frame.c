@@ -33,10 +33,12 @@ static void news_text(const struct ui *ui, int level, struct buf *out)
 {
     const struct difference *d = ui->news;
     uint64_t size = ui->img->geo.file_size, was = ui->size_before;
-    uint64_t changed = d->used + d->freed + d->changed;
+    uint64_t changed = 0;
     struct problem_change sum = { 0, 0, 0 };
     char text[TEXT_NUM], n[TEXT_NUM];
 
+    for (int k = 0; k < N_HOST_CHANGES; k++)
+        changed += d->host_clusters[k];
     for (int k = 0; k < N_PROBLEMS; k++) {
         if (problem_info((enum problem_kind)k)->severity == SEV_NOTE)
             continue;

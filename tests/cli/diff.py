@@ -145,6 +145,53 @@ def differences():
     diff(1, "a.qcow2", "none.qcow2")
 
 
+def bitmaps():
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "m.qcow2", "64M")
+    run("qemu-img", "bitmap", "--add", "-g", "64k", "m.qcow2", "kept")
+    run("qemu-img", "bitmap", "--add", "--disable", "m.qcow2", "dropped")
+    io("m.qcow2", "write 0 128k")
+    shutil.copy("m.qcow2", "n.qcow2")
+    diff(0, "m.qcow2", "n.qcow2")
+    io("n.qcow2", "write 32M 200k")                     # 4 of 64k
+    run("qemu-img", "bitmap", "--remove", "n.qcow2", "dropped")
+    run("qemu-img", "bitmap", "--add", "-g", "4k", "n.qcow2", "added")
+    told = diff(2, "m.qcow2", "n.qcow2")
+    equal("bitmaps", {b["name"]: b["state"] for b in told["bitmaps"]},
+          {"kept": "both", "dropped": "gone", "added": "new"})
+    kept = [b for b in told["bitmaps"] if b["name"] == "kept"][0]
+    equal("dirty", (kept["dirty-a"], kept["dirty-b"], kept["became-dirty"], kept["became-clean"]),
+          (128 << 10, 384 << 10, 256 << 10, 0))
+    equal("granularity", (kept["a"]["granularity-bits"], kept["b"]["granularity-bits"]), (16, 16))
+    run("qemu-img", "bitmap", "--clear", "n.qcow2", "kept")
+    kept = diff(2, "m.qcow2", "n.qcow2")["bitmaps"][0]
+    equal("cleared", (kept["dirty-b"], kept["became-clean"]), (0, 128 << 10))
+    shutil.copy("m.qcow2", "o.qcow2")
+    for name in ("kept", "dropped"):
+        run("qemu-img", "bitmap", "--remove", "o.qcow2", name)
+    run("qemu-img", "bitmap", "--add", "-g", "128k", "--disable", "o.qcow2", "kept")
+    kept = diff(2, "m.qcow2", "o.qcow2")["bitmaps"][0]
+    equal("another granularity", (kept["a"]["granularity-bits"], kept["b"]["granularity-bits"],
+                                  "became-clean" in kept, kept["dirty-b"]), (16, 17, False, 0))
+    text = run(program, "diff", "m.qcow2", "n.qcow2", check=False).stdout.decode()
+    for line in ("  gone     dropped\n", "  new      added\n",
+                 "  changed  kept: dirty 128 KiB -> 0 B (0 B became dirty, 128 KiB clean)\n"):
+        if line not in text:
+            complain("the text lacks", repr(line), "\n" + text)
+
+
+def rewritten():
+    """Tables at their place with other entries."""
+    run("qemu-img", "create", "-q", "-f", "qcow2", "r.qcow2", "64M")
+    io("r.qcow2", "write 0 1M")
+    shutil.copy("r.qcow2", "s.qcow2")
+    io("s.qcow2", "write 8M 64k")
+    told = diff(2, "r.qcow2", "s.qcow2")
+    equal("rewritten", sorted((r["a"], r["length"]) for r in told["file"]["ranges"]
+                              if r["change"] == "rewritten"),
+          [("l2", 65536), ("refcount-block", 65536)])
+    equal("bytes rewritten", told["file"]["rewritten"], 2 * 65536)
+
+
 def watched():
     """Each line is asked for before the next change: nothing waits for a clock."""
     run("qemu-img", "create", "-q", "-f", "qcow2", "w.qcow2", "64M")
@@ -255,6 +302,8 @@ def fleet():
 with tempfile.TemporaryDirectory() as work:
     os.chdir(work)
     differences()
+    bitmaps()
+    rewritten()
     watched()
     fleet()
     os.chdir("/")

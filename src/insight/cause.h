@@ -45,13 +45,13 @@ enum cause_weight {
     X(CUT_SHORT, "cut-short", LOSES) \
     X(BROKEN_ENTRIES, "broken-entries", LOSES) \
     X(COMPRESSION_TYPE, "compression-type", LOSES) \
-    X(BROKEN_STREAMS, "broken-streams", LOSES) \
     X(LUKS_HEADER, "luks-header", LOSES) \
     X(BASE_MISSING, "base-missing", LOSES) \
     X(DATA_FILE, "data-file", LOSES) \
     X(TABLE_REUSED, "table-reused", LOSES) \
     X(TWO_WRITERS, "two-writers", LOSES) \
     X(TWICE_USED, "cluster-used-twice", LOSES) \
+    X(BROKEN_STREAMS, "broken-streams", LOSES) \
     X(ARMED_TABLE, "armed-table", DANGER) \
     X(REFCOUNTS_LOST, "refcounts-lost", DANGER) \
     X(NO_SPACE, "no-space", DANGER) \

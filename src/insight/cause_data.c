@@ -261,7 +261,7 @@ static void guest_is_file(struct work *w)
 {
     struct guest_hit hit;
     struct content content;
-    struct place place = { .kind = PLACE_GUEST, .file_off = NO_ADDRESS, .guest_off = 0 };
+    struct place place;
     struct cause *c;
 
     if (w->geo->data_file || w->img->hdr.crypt_method ||
@@ -272,9 +272,9 @@ static void guest_is_file(struct work *w)
          content.kind != CONTENT_COMPRESSED) || content.score < 800)
         return;
     c = cause_add(w, CAUSE_OF_GUEST_IS_FILE, CONFIDENCE_LIKELY);
-    place.file_off = hit.host_off;
-    cause_evidence(c, &place, "%s", content.kind == CONTENT_HEADER ? "a qcow2 header"
-                                                                   : content.detail);
+    place = work_cluster_place(w, hit.host_off >> w->geo->cluster_bits);
+    cause_evidence(c, &place, "%s at the start of the guest disk",
+                   content.kind == CONTENT_HEADER ? "a qcow2 header" : content.detail);
     cause_text(w, c, "The guest disk begins like %s: what was taken for a raw disk is such a "
                "file, so no guest starts from it.", content.kind == CONTENT_HEADER
                ? "another qcow2 image" : content.detail);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Compressed streams that do not decode: only where everything may be read. */
+/* Compressed streams that do not decode: where everything may be read, or there are few. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -27,18 +27,29 @@ static void tell(struct work *w, const struct deep_streams *s)
                       w->geo->size);
     }
     c->evidence_total = s->bad;
-    cause_text(w, c, "%s of %s compressed clusters %s not decode: their bytes were overwritten, or "
+    cause_text(w, c, "%s of %s compressed cluster%s %s not decode: the bytes were overwritten, or "
                "something has read them wrongly from the storage.", text_group(a, s->bad),
-               text_group(b, s->n), s->bad == 1 ? "does" : "do");
+               text_group(b, s->n), s->n == 1 ? "" : "s", s->bad == 1 ? "does" : "do");
     cause_step(w, c, "Fetch these ranges from a backup or an older copy; qcheck files --damaged "
                "does not know of them, qcheck export names them in its map");
+}
+
+#define UNPACKED_MAX (UINT64_C(4) << 20)    /* bytes, without being asked */
+
+static bool few(struct work *w)
+{
+    const struct scan_stats *stats = &w->scan->stats;
+    uint64_t cs = w->geo->cluster_size, packed = stats->class_clusters[CLASS_COMPRESSED];
+
+    return !w->img->snaps.n && packed && stats->active.compressed <= UNPACKED_MAX / cs &&
+           packed <= UNPACKED_MAX / cs && work_reads(w, packed * cs);
 }
 
 void causes_streams(struct work *w)
 {
     struct deep_streams *s;
 
-    if (!w->opt->deep || cause_found(w, CAUSE_OF_COMPRESSION_TYPE))
+    if ((!w->opt->deep && !few(w)) || cause_found(w, CAUSE_OF_COMPRESSION_TYPE))
         return;
     s = malloc(sizeof *s);
     if (!s)

@@ -119,7 +119,8 @@ static const struct cause_info table[N_CAUSES] = {
         "On a copy, write the other type into byte 104, and feature bit 3 to go with it."),
     ROW(BROKEN_STREAMS, "broken-stream", "Compressed clusters do not decode",
         "Something overwrote them, or the storage gives back other bytes than were written.",
-        "Every stream is unpacked (with --deep only), and some end early or are no streams.",
+        "Every stream is unpacked (with --deep, and where there are few), and some end early or "
+        "are no streams.",
         NULL, "Fetch what is lost from a backup or an older copy."),
     ROW(LUKS_HEADER, "luks-lost", "The LUKS header is damaged",
         "The area with the key slots was overwritten, or the extension points elsewhere.",

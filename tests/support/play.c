@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/reopener.h"
 #include "base/source_backend.h"
@@ -127,6 +128,8 @@ static int play_chain(struct source *src, const char *path, const struct play *p
     assert(!p->files || volumes_helper_start(&opt.helper, &err));
     assert(!p->watched || reopener_start(p->watched, false, &opt.reopener, &err));
     assert(!p->backing || chain_open(path, img, true, &chain, &err));
+    if (p->backing)
+        sample_beside(path, img);
     assert(term && app_new(img, &opt, term, &app, &err));
     signo = app_run(app);
     if (p->gate)
@@ -145,11 +148,30 @@ int play_source(struct source *src, const struct play *p, struct buf *out)
     return play_chain(src, NULL, p, out);
 }
 
-static void sample_path(const char *name, char path[4096])
+void sample_path(const char *name, char path[4096])
 {
     const char *top = getenv("top_srcdir");
 
     snprintf(path, 4096, "%s/data/samples/%s.qcow2", top ? top : ".", name);
+}
+
+static enum side_state beside(const char *path, const char *name)
+{
+    char other[8192];
+    int folder = (int)(strrchr(path, '/') - path);
+
+    if (!name || strchr(name, ':'))
+        return SIDE_UNKNOWN;
+    snprintf(other, sizeof other, "%.*s/%s", folder, path, name);
+    return access(other, F_OK) == 0 ? SIDE_THERE : SIDE_MISSING;
+}
+
+void sample_beside(const char *path, struct image *img)
+{
+    if (img->backing_file)
+        img->backing_there.state = beside(path, img->backing_file);
+    if (img->data_file)
+        img->data_there.state = beside(path, img->data_file);
 }
 
 uint8_t *sample_load(const char *name, struct source **out)

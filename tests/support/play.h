@@ -32,6 +32,10 @@ int play_source(struct source *src, const struct play *p, struct buf *out);
 /* The same on a sample of the tree. */
 int play_sample(const char *name, const struct play *p, struct buf *out);
 
+/* Where it is; and the states of the files that it names, as the commands look for them. */
+void sample_path(const char *name, char path[4096]);
+void sample_beside(const char *path, struct image *img);
+
 /* A sample in memory: what the host says of a file (size on disk, file system) is no part
  * of a screen. The caller frees the bytes once the source is closed. */
 uint8_t *sample_load(const char *name, struct source **out);

@@ -27,8 +27,7 @@ void fleet_fill(const struct scan_result *scan, const struct insight *insight,
 /* One line of JSON. */
 void fleet_line(const char *name, const struct fleet_result *r, struct out *out);
 
-/* OpenMetrics text of all; `now` seconds since 1970. A result that is all zeros counts as
- * failed. */
+/* OpenMetrics text of all; `now` seconds since 1970. */
 void fleet_metrics(char *const *name, const struct fleet_result *list, size_t n, uint64_t now,
                    struct out *out);
 

@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/image_builder.h"
+#include "support/play.h"
+#include "ui/hex_guest.h"
 #include "ui/hexdata.h"
 
 static void only_the_bad_sectors_are_marked(void **state)
@@ -78,12 +81,44 @@ static void the_stream_around_a_byte_is_found(void **state)
     builder_free(b);
 }
 
+/* The task that reads for an older scan ends while a frame waits for it: most often in the
+ * moment after the gate has opened. */
+static void bytes_that_came_for_an_older_scan_are_asked_for_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct source *src;
+        uint8_t *bytes = sample_load("healthy", &src);
+        struct chain chain = CHAIN_INIT;
+        struct hex_guest g = { .on = false };
+        struct hexdata d = { 0 };
+        struct gate *gate;
+        struct image *img;
+        struct ui ui = { .disk = { .chain = &chain } };
+
+        assert_true(image_open(gate_new(src, &gate), NULL, &img, NULL));
+        ui.img = img;
+        assert_true(hex_guest_open(&g, &ui, LAYER_ACTIVE, NULL));
+        hex_guest_show(&g, &ui, &d, 0, 512);
+        assert_int_equal(d.state[0], BYTE_COMING);
+        hex_guest_forget(&g);
+        gate_open(gate);
+        hex_guest_show(&g, &ui, &d, 0, 512);
+        assert_true(g.task || d.state[0] == BYTE_OK);
+        hexdata_free(&d);
+        hex_guest_free(&g);
+        image_close(img);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_bad_sectors_are_marked),
         cmocka_unit_test(bytes_past_the_end_are_not_bytes),
         cmocka_unit_test(the_stream_around_a_byte_is_found),
+        cmocka_unit_test(bytes_that_came_for_an_older_scan_are_asked_for_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

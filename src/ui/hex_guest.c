@@ -155,9 +155,12 @@ void hex_guest_show(struct hex_guest *g, const struct ui *ui, struct hexdata *d,
         start(g, ui, start_off, (size_t)inside);
     if (g->task && !has(&g->have, start_off, inside)) {
         struct pollfd ended = { .fd = task_fd(g->task), .events = POLLIN };
+        bool stale = g->stale;
 
         (void)poll(&ended, 1, WAIT_MS);
         hex_guest_take(g);
+        if (stale && !g->task && inside)    /* what came was not wanted any more */
+            start(g, ui, start_off, (size_t)inside);
     }
     hexdata_reserve(d, start_off, len);
     fill(g, d);

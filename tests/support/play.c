@@ -54,7 +54,7 @@ static void gate_read_many(struct source *src, struct source_req *req, size_t n)
     source_read_many(g->inner, req, n);
 }
 
-static void gate_open(struct gate *g)
+void gate_open(struct gate *g)
 {
     pthread_mutex_lock(&g->lock);
     g->open = true;

@@ -47,5 +47,6 @@ void play_gated(const char *name, const struct play *p, struct buf *out);
  * open, so that a scan stands still while a script plays. */
 struct gate;
 struct source *gate_new(struct source *inner, struct gate **out);      /* takes inner */
+void gate_open(struct gate *g);
 
 #endif

@@ -150,8 +150,10 @@ void disk_close(struct disk *d)
         return;
     meta_free(d->meta);
     packed_free(d->packed);
-    for (unsigned i = 0; i < d->n; i++)
+    for (unsigned i = 0; i < d->n; i++) {
         crypt_close(d->level[i].crypt);
+        data_map_free(&d->level[i].holes);
+    }
     free(d->level);
     free(d);
 }
@@ -222,7 +224,8 @@ static void cut_at_holes(struct disk *d, struct disk_span *s)
 
     if (s->state != DISK_DATA || s->compressed || d->level[s->depth].crypt)
         return;
-    if (!source_next_data(src, s->host_off, &start, &stop) || start >= s->host_off + s->len) {
+    data_map_next(&d->level[s->depth].holes, src, s->host_off, &start, &stop);
+    if (start >= s->host_off + s->len) {
         s->sparse = true;
     } else if (start > s->host_off) {
         s->sparse = true;

@@ -4,6 +4,7 @@
 #ifndef QCHECK_DISK_LEVEL_H
 #define QCHECK_DISK_LEVEL_H
 
+#include "base/data_map.h"
 #include "disk/crypt.h"
 #include "disk/disk.h"
 #include "disk/meta.h"
@@ -13,6 +14,7 @@
 struct level {
     const struct image *img;    /* NULL: a raw file */
     struct source *data;        /* where its data lies; NULL: in a data file not open */
+    struct data_map holes;      /* of it */
     uint64_t l1_off, l1_n;      /* of the layer: host byte, entries */
     uint64_t first;             /* offset in the layer of byte 0 of the disk (VM state) */
     uint64_t size;              /* bytes of the disk; past it the file says nothing */

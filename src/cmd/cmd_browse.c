@@ -75,7 +75,7 @@ static int inspect(const struct settings *given, const struct ui_config *config)
         .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
         .sandbox = !s->no_sandbox, .disk = { .chain = &files.chain },
     };
-    struct buf name = BUF_INIT, lesson = BUF_INIT, marks = BUF_INIT;
+    struct buf name = BUF_INIT, script = BUF_INIT, marks = BUF_INIT;
     struct error err;
     struct ui_end end = { 0, false };
     int status = STATUS_FAILED;
@@ -92,9 +92,9 @@ static int inspect(const struct settings *given, const struct ui_config *config)
     if (s->theme)
         theme_by_name(s->theme, &opt.theme);
     if (s->tour) {
-        sample_lesson(s->sample, &lesson);
+        sample_tour(s->sample, &script);
         opt.tour = true;
-        opt.lesson = lesson.len ? buf_str(&lesson) : NULL;
+        opt.script = script.len ? buf_str(&script) : NULL;
     }
     if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err) ||
         !keeping(buf_str(&name), &opt.keeper, &marks, &err) ||
@@ -124,7 +124,7 @@ static int inspect(const struct settings *given, const struct ui_config *config)
     }
     buf_free(&name);
     if (!end.reading)
-        buf_free(&lesson);
+        buf_free(&script);
     buf_free(&marks);
     if (end.signo) {
         /* The terminal is whole again: now end as the signal wants it. */

@@ -87,8 +87,8 @@ int status_worst(int a, int b);
 bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err);
 
-/* What a sample teaches, "TITLE: lesson", appended to *out; nothing where the list does not say. */
-void sample_lesson(const char *sample, struct buf *out);
+/* The script of its tour (ui/guide.h); nothing where there is none. */
+void sample_tour(const char *sample, struct buf *out);
 
 /* --sample=list: prints the samples there are. */
 int list_samples(void);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cmd/cmd_common.h"
+#include "ui/guide.h"
 
 #define SAMPLE_SUFFIX ".qcow2"
 
@@ -73,27 +74,22 @@ bool one_image(const struct command *cmd, const struct settings *s, struct buf *
     return false;
 }
 
-void sample_lesson(const char *sample, struct buf *out)
+void sample_tour(const char *sample, struct buf *out)
 {
-    struct buf path = BUF_INIT;
-    size_t len = strlen(sample);
-    char line[1024];
+    struct buf path = BUF_INIT, all = BUF_INIT;
+    char bytes[4096];
+    size_t n;
     FILE *f;
 
-    buf_printf(&path, "%s/INDEX", samples_dir());
+    buf_printf(&path, "%s/TOURS", samples_dir());
     f = fopen(buf_str(&path), "r");
     buf_free(&path);
-    while (f && fgets(line, sizeof line, f)) {
-        char *title = strstr(line, " | "), *lesson = title ? strstr(title + 3, " | ") : NULL;
-
-        if (!lesson || (size_t)(title - line) != len || memcmp(line, sample, len) != 0)
-            continue;
-        *lesson = '\0';
-        lesson[3 + strcspn(lesson + 3, "\n")] = '\0';
-        buf_printf(out, "%s. %s", title + 3, lesson + 3);
-    }
+    while (f && (n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        buf_add(&all, bytes, n);
     if (f)
         fclose(f);
+    guide_script(buf_str(&all), sample, out);
+    buf_free(&all);
 }
 
 /* The list has one line "name | title | what it teaches" a sample; # begins a comment. */

@@ -19,7 +19,7 @@ void app_guide_poll(struct app *app)
     if (app->guided || !app->opt->tour || !app->ui.scan)
         return;
     app->guided = true;
-    guide_make(&app->guide, &app->ui, app->opt->lesson);
+    guide_make(&app->guide, &app->ui, app->opt->script);
     enter_step(app);
 }
 

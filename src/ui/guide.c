@@ -8,28 +8,39 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "inspect/address.h"
 #include "ui/where.h"
 
 #define CAUSES_SHOWN 2
+#define STEPS_ENOUGH 8              /* of a script and what is made for it */
 #define TABLES_TRIED 4              /* L2 tables in which a compressed cluster is looked for */
 #define ENTRIES_TRIED 512
 
-/* Adds a step at a place; NULL: there are enough. */
+/* Is there a step at that place in that view? */
+static bool shown(const struct guide *g, enum view_id view, const struct place *place)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->step[i].view == view && place_equal(&g->step[i].place, place))
+            return view != VIEW_OVERVIEW;
+    return false;
+}
+
+/* Adds a step at a place; NULL: there are enough, or it has been shown. */
 static struct guide_step *add_at(struct guide *g, const struct ui *ui, enum view_id view,
                                  const struct place *place)
 {
-    struct guide_step *s = g->n < GUIDE_STEPS_MAX ? &g->step[g->n++] : NULL;
+    struct guide_step s = { .view = view, .place = *place, .problem = NO_PROBLEM };
 
-    if (!s)
-        return NULL;
-    *s = (struct guide_step){ .view = view, .place = *place, .problem = NO_PROBLEM };
-    where_complete(ui->img, &s->place);
+    where_complete(ui->img, &s.place);
     if (view == N_VIEWS)
-        s->view = where_best_view(place, VIEW_TABLES);
-    return s;
+        s.view = where_best_view(place, VIEW_TABLES);
+    if (g->n >= g->most || shown(g, s.view, &s.place))
+        return NULL;
+    g->step[g->n] = s;
+    return &g->step[g->n++];
 }
 
 /* ... at an address; NULL where the image has no such place. */
@@ -58,13 +69,12 @@ static void say(struct guide_step *s, const char *fmt, ...)
 
 /* --- steps --- */
 
-static void overview(struct guide *g, const struct ui *ui, const char *lesson)
+static void overview(struct guide *g, const struct ui *ui)
 {
-    struct guide_step *s = add(g, ui, VIEW_OVERVIEW, "header");
-
-    say(s, "%s. The overview says in its first lines how the image is, and what has happened to "
-        "it. \".\" goes on to the next step of this tour, \",\" goes back; all other keys work as "
-        "ever.", lesson ? lesson : "A tour of this image");
+    say(add(g, ui, VIEW_OVERVIEW, "header"),
+        "A tour of this image. The overview says in its first lines how the image is, and what has "
+        "happened to it. \".\" goes on to the next step of this tour, \",\" goes back; all other "
+        "keys work as ever.");
 }
 
 static void map(struct guide *g, const struct ui *ui)
@@ -232,28 +242,108 @@ static void what_now(struct guide *g, const struct ui *ui)
             "can do. \".\" ends the tour.");
 }
 
-void guide_make(struct guide *g, const struct ui *ui, const char *lesson)
+/* What can be made of the image, up to g->most steps. */
+static void made(struct guide *g, const struct ui *ui)
 {
-    const size_t last = GUIDE_STEPS_MAX - 1;
-
-    g->n = g->at = 0;
-    overview(g, ui, lesson);
     causes(g, ui);
     problem(g, ui);
     map(g, ui);
     features(g, ui);
     disk(g, ui);
-    if (g->n < last)
-        header(g, ui);
-    if (g->n + 1 < last)
-        mapping(g, ui);
-    if (g->n < last)
-        refcounts(g, ui);
-    if (g->n < last && g->n + 1 < GUIDE_STEPS_MIN)
+    header(g, ui);
+    mapping(g, ui);
+    refcounts(g, ui);
+    if (g->n < GUIDE_STEPS_MIN)
         bytes(g, ui);
-    if (g->n > last)
-        g->n = last;
-    what_now(g, ui);
+}
+
+/* --- steps of a script --- */
+
+static enum view_id view_named(const char *name, size_t len)
+{
+    for (int v = 0; v < N_VIEWS; v++) {
+        const char *is = view_class((enum view_id)v)->name;
+
+        if (strlen(is) == len && strncasecmp(is, name, len) == 0)
+            return (enum view_id)v;
+    }
+    return N_VIEWS;
+}
+
+static bool written_step(struct guide *g, const struct ui *ui, const char *line, size_t len)
+{
+    const char *place = strstr(line, " | "), *text = place ? strstr(place + 3, " | ") : NULL;
+    struct guide_step *s;
+    char address[80];
+    enum view_id view;
+
+    if (!text || text >= line + len)
+        return false;
+    view = view_named(line, (size_t)(place - line));
+    snprintf(address, sizeof address, "%.*s", (int)(text - place - 3), place + 3);
+    s = view == N_VIEWS ? NULL : add(g, ui, view, address);
+    say(s, "%.*s", (int)(line + len - text - 3), text + 3);
+    return s != NULL;
+}
+
+/* The lines up to that of the star, or the end; returns what comes after. */
+static const char *written(struct guide *g, const struct ui *ui, const char *line)
+{
+    while (*line) {
+        size_t len = strcspn(line, "\n"), step = len + (line[len] == '\n');
+
+        if (len == 1 && *line == '*')
+            return line + step;
+        g->missed += len && !written_step(g, ui, line, len);
+        line += step;
+    }
+    return line;
+}
+
+static size_t lines_in(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+void guide_make(struct guide *g, const struct ui *ui, const char *script)
+{
+    g->n = g->at = g->missed = 0;
+    g->most = GUIDE_STEPS_MAX;
+    if (script) {
+        script = written(g, ui, script);
+        g->most = STEPS_ENOUGH - lines_in(script);
+        made(g, ui);
+        g->most = GUIDE_STEPS_MAX;
+        written(g, ui, script);
+    } else {
+        overview(g, ui);
+        g->most--;
+        made(g, ui);
+        g->most++;
+        what_now(g, ui);
+    }
+}
+
+bool guide_script(const char *all, const char *sample, struct buf *out)
+{
+    size_t name = strlen(sample);
+    bool in = false, found = false;
+
+    for (size_t len; *all; all += len) {
+        len = strcspn(all, "\n");
+        len += all[len] == '\n';
+        if (*all == '[') {
+            in = strncmp(all + 1, sample, name) == 0 && all[1 + name] == ']';
+            found |= in;
+        } else if (in && *all != '#' && len > 1) {
+            buf_add(out, all, len);
+        }
+    }
+    return found;
 }
 
 /* --- the box --- */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* A guided tour of an image: six to ten steps, each a view at a place with some words, made of
- * what the scan and the search for causes have found. */
+/* A guided tour of an image: six to ten steps, each a view at a place with some words. Steps
+ * are made of what the scan and the search for causes have found; a script puts steps of its
+ * own before and after these:
+ *
+ *   VIEW | PLACE | TEXT        as the inspector shows them: "tables | L1[0] L2[4] | ..."
+ *   *                          the steps that are made */
 #ifndef QCHECK_UI_GUIDE_H
 #define QCHECK_UI_GUIDE_H
 
@@ -20,10 +24,16 @@ struct guide_step {
 struct guide {
     struct guide_step step[GUIDE_STEPS_MAX];
     size_t n, at;                   /* n 0: there is none */
+    size_t most;                    /* steps, while it is made */
+    size_t missed;                  /* steps of the script that the image has no place for */
 };
 
-/* The scan has ended. `lesson`: what is to be learnt from this image; NULL: nobody says. */
-void guide_make(struct guide *g, const struct ui *ui, const char *lesson);
+/* The scan has ended. `script` NULL: all steps are made. */
+void guide_make(struct guide *g, const struct ui *ui, const char *script);
+
+/* The script of a sample, out of the text of all ("[NAME]" before each, # begins a comment).
+ * False: it has none. */
+bool guide_script(const char *all, const char *sample, struct buf *out);
 
 /* Rows of the box at the bottom of a body of that size; 0: no room, or no tour. */
 int guide_rows(const struct guide *g, const struct area *body);

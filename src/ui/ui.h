@@ -41,7 +41,7 @@ struct ui_options {
     struct keeper *keeper;      /* writes what a person keeps; NULL: nothing does */
     const char *bookmarks;      /* those there are, as text; NULL: none */
     bool tour;                  /* guide through the image when the scan has ended */
-    const char *lesson;         /* ... what is to be learnt from it; NULL: nobody says */
+    const char *script;         /* ... of it (ui/guide.h); NULL: none */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

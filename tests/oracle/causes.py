@@ -133,12 +133,40 @@ def made_by_qemu(k, seed):
     kind = list(make.KINDS)[k % len(make.KINDS)]
     rng = random.Random(f"{seed} {k}")
     make.build(kind, f"{seed}/{k}", "x.qcow2")
-    if "luks" not in make.KINDS[kind].flags and rng.random() < .3:
-        size = qcow2.Image("x.qcow2").size
-        at = rng.randrange(size) // 65536 * 65536
-        make.attempt("qemu-io", "-f", "qcow2", "-c",
-                     f"discard {at} {min(size - at, 1 << 30)}", "x.qcow2")
+    if "luks" not in make.KINDS[kind].flags:
+        later = rng.choice([None, None, discarded, resized, converted])
+        if later:
+            later(rng, make.KINDS[kind].flags)
     return f"{kind} {seed}/{k}", rng
+
+
+# What becomes of it; QEMU may refuse each.
+
+def discarded(rng, _flags):
+    size = qcow2.Image("x.qcow2").size
+    at = rng.randrange(size) // 65536 * 65536
+    make.attempt("qemu-io", "-f", "qcow2", "-c",
+                 f"discard {at} {min(size - at, 1 << 30)}", "x.qcow2")
+
+
+def resized(rng, flags):
+    size = qcow2.Image("x.qcow2").size
+    new = rng.choice([size + (rng.randrange(1, 64) << 16), (size // 2 + 511) // 512 * 512])
+    how = rng.choice([[], [f"--preallocation={rng.choice(['metadata', 'falloc', 'full'])}"]])
+    if "data-file" not in flags:
+        make.attempt("qemu-img", "resize", "-q", "-f", "qcow2",
+                     *(how if new > size else ["--shrink"]), "x.qcow2", str(new))
+
+
+def converted(rng, flags):
+    options = rng.choice([["-c"], ["-c", "-o", "compression_type=zstd"], ["-S", "0"],
+                          ["-o", "preallocation=metadata"], ["-o", "preallocation=falloc"],
+                          ["-o", "extended_l2=on,cluster_size=16k"], ["-o", "compat=0.10"]])
+    if "data-file" not in flags:
+        make.attempt("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", *options, "x.qcow2",
+                     "c.qcow2")
+        if os.path.exists("c.qcow2"):
+            os.replace("c.qcow2", "x.qcow2")
 
 
 def written_here(k, seed):
@@ -148,12 +176,17 @@ def written_here(k, seed):
 
 
 def variants(rng):
-    """The image as it comes, copied sparsely, and on something longer."""
+    """The image as it comes, copied sparsely or with its zeros dug out, and on something
+    longer."""
     yield "x.qcow2"
-    how = rng.randrange(3)
+    how = rng.randrange(4)
     if how == 0:
         run("cp", "--sparse=always", "x.qcow2", "sparse.qcow2")
         yield "sparse.qcow2"
+    elif how == 2:
+        shutil.copyfile("x.qcow2", "dug.qcow2")
+        make.attempt("fallocate", "-d", "dug.qcow2")
+        yield "dug.qcow2"
     elif how == 1:
         shutil.copyfile("x.qcow2", "device.qcow2")
         os.truncate("device.qcow2", os.path.getsize("x.qcow2") + rng.randrange(1 << 22))

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "disk/chain.h"
@@ -227,6 +228,27 @@ static void zeros_hide_the_layer_below(void **state)
     assert_int_equal(e.x[0].length, 4096);
 }
 
+/* As qemu-img map has it. */
+static void past_the_end_of_a_backing_file_the_overlay_has_nothing(void **state)
+{
+    struct builder *top = with_backing("base");
+    struct extents e;
+    int fd;
+
+    (void)state;
+    builder_map(top, 0);
+    save_and_free(top, "top");
+    assert_true((fd = open("base", O_WRONLY | O_CREAT, 0600)) >= 0 && ftruncate(fd, 8192) == 0);
+    close(fd);
+    list("top", &e);
+    assert_int_equal(e.n, 3);
+    assert_int_equal(e.x[1].depth, 1);
+    assert_int_equal(e.x[1].start + e.x[1].length, 8192);
+    assert_int_equal(e.x[2].depth, 0);
+    assert_false(e.x[2].present);
+    assert_true(e.x[2].zero);
+}
+
 static void neighbours_in_guest_and_file_are_one_extent(void **state)
 {
     struct builder *b = builder_new(BUILDER_DEFAULTS);
@@ -400,6 +422,8 @@ int main(void)
                                         enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(zeros_hide_the_layer_below, enter_folder,
                                         leave_folder),
+        cmocka_unit_test_setup_teardown(past_the_end_of_a_backing_file_the_overlay_has_nothing,
+                                        enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(neighbours_in_guest_and_file_are_one_extent,
                                         enter_folder, leave_folder),
         cmocka_unit_test(odd_names_are_judged),

@@ -81,12 +81,11 @@ static bool look(struct layer *layer, unsigned n, uint64_t pos, uint64_t disk,
     for (unsigned k = 0; k < n; k++) {
         struct layer *l = &layer[k];
 
+        if (k > 0 && pos >= l->size)    /* too short: the layer above said nothing, zeros */
+            break;
         *x = (struct mapped_extent){ .start = pos, .length = limit - pos, .zero = true,
                                      .offset = NO_ADDRESS };
-        if (pos >= l->size && k > 0) {
-            x->present =
-                true; /* shorter than the disk: zeros, and they count as its own */
-        } else if (l->img) {
+        if (l->img) {
             if (!seek(l, pos, err))
                 return false;
             from_qcow2(l, pos, x);

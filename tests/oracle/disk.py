@@ -4,6 +4,8 @@
 active layer and each snapshot, on sound images of every kind and on damaged ones.
 
     disk.py -n 5000 --seed 1            options as those of compare.py
+    disk.py --chains -n 500             images as backing files below two sound overlays, with
+                                        a snapshot; `qemu-img map` is compared as well
 
 On damaged images QEMU reads with `qemu-img convert --salvage`, which names each sector that it
 cannot read. There qcheck must say that something is lost; everywhere else the bytes must be
@@ -13,11 +15,13 @@ why).
 
 import json
 import os
+import random
 import re
 import sys
 
 import compare
 import make
+import others
 
 LOST = re.compile(r"error while reading offset (\d+):")
 BROKEN = re.compile(r"error while reading block status at offset (\d+):")
@@ -156,27 +160,87 @@ def disk_differences(path, mode, data_file, layer, sound, key):
     return found
 
 
+def fill(path):
+    """Gives a backing file of zeros content, so that it can be told from nothing."""
+    with open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        for at in range(0, size, 3 << 14):
+            file.seek(at)
+            file.write(bytes([at >> 14 & 0x7f | 1]) * min(1 << 14, size - at))
+
+
+def snapshots_of(path):
+    """By id: QEMU takes a name that is another's id for that."""
+    status, out, _ = compare.call(["qemu-img", "info", "--output=json", "-f", "qcow2", "-U", path])
+    return [s["id"] for s in json.loads(out).get("snapshots", [])][:3] if status == 0 else []
+
+
+def virtual_size(path):
+    status, out, _ = compare.qcheck("info", "--output", "json", path)
+    return json.loads(out)["virtual-size"] if status == 0 else None
+
+
 class Disks(compare.Comparison):
+    def base(self, kind, chunk):
+        base = super().base(kind, chunk)
+        if "backing" in base.flags:
+            fill(base.path + ".base")
+        return base
+
     def judge(self, base, path, sound):
         mode, qemu = compare.qemu_outcome(path, base.mode, base.data_file)
         mine = compare.Outcome(0, None, "")
         if not os.path.exists("key"):
             with open("key", "w", encoding="ascii") as file:
                 file.write("sesame")
-        status, out, _ = compare.call(["qemu-img", "info", "--output=json", "-f", "qcow2", "-U",
-                                       path])
-        layers = [None]
-        if status == 0 and mode != "alone":
-            # By id: QEMU takes a name that is another's id for that.
-            layers += [s["id"] for s in json.loads(out).get("snapshots", [])][:3]
+        layers = [None] + (snapshots_of(path) if mode != "alone" else [])
         found = []
-        own = compare.qcheck("info", "--output", "json", path)
-        if own[0] != 0 or json.loads(own[1])["virtual-size"] > SIZE_MAX:
+        size = virtual_size(path)
+        if size is None or size > SIZE_MAX:
             return mode, qemu, mine, found
         for layer in layers:
             found += disk_differences(path, mode, base.data_file, layer, sound, "key")
         return mode, qemu, mine, found
 
 
+class Chains(Disks):
+    """The image below two overlays of other sizes and clusters."""
+
+    def overlay(self, rng, path, below, size):
+        if os.path.exists(path):
+            os.unlink(path)
+        cs = 1 << rng.randrange(9, 17)
+        make.run("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-o", f"cluster_size={cs}",
+                 "-b", below, "-F", "qcow2", path, str(size))
+        def writes():
+            for _ in range(rng.randrange(5)):
+                off = rng.randrange(0, size // cs + 1) * cs
+                n = min(rng.randint(1, 4) * cs, size - off)
+                if n > 0:
+                    what = rng.choice([f"-P {rng.randrange(1, 256)}", "-z", "-z -u"])
+                    make.attempt("qemu-io", "-f", "qcow2", "-c", f"write {what} {off} {n}", path)
+        writes()
+        if rng.random() < 0.5:
+            make.attempt("qemu-img", "snapshot", "-c", "before", path)
+            writes()
+
+    def judge(self, base, path, sound):
+        mine = compare.Outcome(0, None, "")
+        mode, qemu = compare.qemu_outcome(path, base.mode, base.data_file)
+        size, found = virtual_size(path), []
+        if mode == "secret" or "luks" in base.flags or size is None or size > SIZE_MAX // 2:
+            return mode, qemu, mine, found
+        rng = random.Random(f"{base.seed} {os.path.getsize(path)} {size}")
+        for name, below in (("middle.qcow2", path), ("top.qcow2", "middle.qcow2")):
+            size = max(512, int(size * rng.choice([0.5, 1, 1, 1.5])) // 512 * 512)
+            self.overlay(rng, name, below, size)
+        for layer in [None, *snapshots_of("top.qcow2")]:
+            found += disk_differences("top.qcow2", "plain", None, layer, sound, "key")
+        return mode, qemu, mine, found + others.map_differences("top.qcow2")
+
+
 if __name__ == "__main__":
-    sys.exit(compare.main(Disks, __doc__))
+    chains = "--chains" in sys.argv
+    if chains:
+        sys.argv.remove("--chains")
+    sys.exit(compare.main(Chains if chains else Disks, __doc__))

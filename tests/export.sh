@@ -48,6 +48,13 @@ cmp wanted-before.raw all.snapshot-1 || complain "--layer=all: OUT.snapshot-1 di
 "$QCHECK" read --backing 1048570 100k top.qcow2 > part
 tail -c +1048571 wanted.raw | head -c 102400 | cmp - part || complain "read differs"
 
+# --- a backing file that is shorter than what lies above and below it: zeros past its end ---
+qemu-img create -q -f qcow2 -b base.raw -F raw short.qcow2 2M
+qemu-img create -q -f qcow2 -b short.qcow2 -F qcow2 long.qcow2 8M
+qemu-img convert -O raw long.qcow2 wanted-long.raw
+status 0 export --backing long.qcow2 long.raw
+cmp wanted-long.raw long.raw || complain "export over a short backing file differs"
+
 # --- the overlay alone ---
 status 2 export top.qcow2 alone.raw
 err_has 'not open' "export without --backing"

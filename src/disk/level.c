@@ -293,15 +293,17 @@ void level_find(struct disk *d, uint64_t off, uint64_t end, struct piece *out)
 {
     const char *missing = NULL;         /* a table that should have said something */
     struct piece p = { .len = end - off };
+    bool ended = false;                 /* zeros past the end of a backing file */
     unsigned depth;
 
     for (depth = 0; depth < d->n; depth++) {
         struct level *lv = &d->level[depth];
 
+        ended = depth > 0 && off >= lv->size;
+        if (ended)
+            break;
         p = (struct piece){ .len = p.len, .state = DISK_HOLE, .depth = depth,
                             .host_off = NO_ADDRESS };
-        if (off >= lv->size)
-            continue;
         p.len = u64_min(p.len, lv->size - off);
         if (lv->img)
             qcow2_piece(d, depth, off, &p);
@@ -312,7 +314,7 @@ void level_find(struct disk *d, uint64_t off, uint64_t end, struct piece *out)
         if (p.missing && !missing)
             missing = p.why;
     }
-    if (p.state == DISK_HOLE && d->absent)
+    if (p.state == DISK_HOLE && d->absent && !ended)
         p.state = DISK_ABSENT;
     if (missing) {
         p.state = DISK_DAMAGED;

@@ -5,10 +5,10 @@
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 python=/usr/bin/python3
-for tool in qemu-img mke2fs debugfs mkntfs ntfscp ntfscluster mkfs.fat sfdisk; do
+for tool in qemu-img mke2fs debugfs mkntfs ntfscp ntfscluster mkfs.fat mkfs.exfat mcopy sfdisk; do
     command -v $tool >/dev/null || { echo "$tool is not here"; exit 77; }
 done
 [ -x $python ] || { echo "python3 is not here"; exit 77; }
-"$QCHECK" --version | grep -q 'files: libblkid, libext2fs, libntfs-3g' ||
+"$QCHECK" --version | grep -q 'files: libblkid, libext2fs, libntfs-3g, libtsk' ||
     { echo "a library is not in this build"; exit 77; }
 exec $python -B "$top_srcdir/tests/cli/files.py" "$QCHECK" "$top_srcdir" ${SEED:-1} ${FILES_MUTANTS:-20}

@@ -67,7 +67,7 @@ static const struct command commands[] = {
       VALUES_FILES, { &opts_sum, &opts_disk, &opts_image, &opts_general }, cmd_sum },
     { "files", "[OPTION]... IMAGE", "partitions, file systems, and files hit by damage",
       "Shows what is on the guest's disk: partitions, LVM volumes and file systems, with what "
-      "they lost to damage; and on ext2, ext3, ext4 and NTFS which files that was. "
+      "they lost to damage; and on ext2, ext3, ext4, NTFS, FAT and exFAT which files that was. "
       "The libraries that read file systems run in a process of their own. The exit status "
       "is 2 when bytes are lost.",
       VALUES_FILES, { &opts_files, &opts_disk, &opts_image, &opts_general }, cmd_files },

@@ -284,6 +284,11 @@ static void look_into(struct fs_work *w, uint32_t index)
         fs.v->looked_into = fs_ext(&fs);
     else if (strcmp(fs.v->type, "ntfs") == 0)
         fs.v->looked_into = fs_ntfs(&fs);
+    else if (strcmp(fs.v->type, "vfat") == 0 || strcmp(fs.v->type, "exfat") == 0)
+        fs.v->looked_into = fs_fat(&fs);
+    else if (strcmp(fs.v->type, "xfs") == 0 || strcmp(fs.v->type, "btrfs") == 0)
+        snprintf(fs.v->note, sizeof fs.v->note, "files of %s are not listed: no library that "
+                 "is kept reads them", fs.v->type);
     send_rest(&fs);
     fs_send_volume(w, index);
     for (int k = 0; k < N_LACKS; k++)

@@ -77,5 +77,9 @@ void fs_identify(struct fs_work *w, struct volume *v);
 /* Looks into one. False: it could not be read, v->note says why. */
 bool fs_ext(struct fs *fs);
 bool fs_ntfs(struct fs *fs);
+bool fs_fat(struct fs *fs);
+
+/* Loads libraries that are loaded at run time. Outside the sandbox, before the work begins. */
+void fs_libraries_load(void);
 
 #endif

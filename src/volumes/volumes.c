@@ -44,6 +44,9 @@ const char *volumes_libraries(void)
 #ifdef HAVE_LIBNTFS
            ", libntfs-3g"
 #endif
+#ifdef HAVE_LIBTSK
+           ", libtsk"
+#endif
 #else
            "no"
 #endif

@@ -4,7 +4,7 @@
  * to: files by name, directories, tables of the file system, free space.
  *
  * Partition tables, labels and file systems are read by libraries (libblkid, libext2fs,
- * libntfs-3g), which a hostile disk might bring down. They run in a process of their own
+ * libntfs-3g, libtsk), which a hostile disk might bring down. They run in a process of their own
  * with its own sandbox, a limit on memory and processor time, and nothing open but a socket
  * through which it asks for bytes of the disk. Whatever becomes of it is an error here, and
  * no more; all that it says is checked. */
@@ -129,7 +129,7 @@ struct volumes_query {
 bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_query *q,
                  struct volumes *out, struct error *err);
 
-/* "blkid, ext2/3/4, NTFS" or what of it this build has. */
+/* "libblkid, libext2fs" or what of it this build has. */
 const char *volumes_libraries(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* The process that waits outside the sandbox and starts one more for each query: that one
- * may crash or be killed, this one reads nothing but single bytes. */
+ * may crash or be killed, this one reads nothing but single bytes and libraries. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "volumes/fs_work.h"
 #include "volumes/volumes_helper.h"
-#include "volumes/volumes_wire.h"
 
 #define TICK_MS 50              /* between two looks whether the worker lives */
 
@@ -137,8 +137,10 @@ static _Noreturn void wait_for_jobs(int control)
         }
         if (recv(control, &byte, 1, 0) != 1)
             _exit(0);
-        if (byte == 'J')
+        if (byte == 'J') {
+            fs_libraries_load();
             worker = start_worker(control);
+        }
     }
 }
 

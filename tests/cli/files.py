@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) the qcheck authors
 """What qcheck files says about disks of GPT, ext4, ext2, NTFS, FAT, swap and LVM2, against
-debugfs and ntfscluster; then about mutated file systems, which may end its helper process
+debugfs, ntfscluster and mshowfat; then about mutated file systems, which may end its helper process
 but nothing else.
 
     files.py PROGRAM SOURCE-TREE SEED N-MUTANTS
@@ -222,6 +222,21 @@ def ntfs_owners(part, ranges):
     return found
 
 
+def fat_owners(part, heap, cluster, ranges):
+    """Path -> bytes, of all clusters that mtools says it has."""
+    found = {}
+    listed = run("mdir", "-/", "-b", "-i", part, "::").decode().split()
+    for path in listed:
+        shown = run("mshowfat", "-i", part, path.rstrip("/")).decode()
+        for first, last in re.findall(r"<(\d+)(?:-(\d+))?>", shown):
+            start = heap + (int(first) - 2) * cluster
+            end = heap + (int(last or first) - 1) * cluster
+            name = path[2:].rstrip("/")
+            found[name] = found.get(name, 0) + sum(
+                max(0, min(b, end) - max(a, start)) for a, b in ranges)
+    return {name: n for name, n in found.items() if n}
+
+
 # --- tests ---
 
 def owners(report, volume, field="lost"):
@@ -339,6 +354,80 @@ def test_lost_super(image, starts):
     expect("names by a copy", "/big.bin" in {i["path"] for i in report["items"]}, True)
 
 
+def fat_shape(part):
+    """Where the heap begins, and bytes of a cluster."""
+    with open(part, "rb") as f:
+        b = f.read(512)
+    at = lambda off, n: int.from_bytes(b[off:off + n], "little")
+    table = at(22, 2) or at(36, 4)
+    return (at(14, 2) + b[16] * table) * at(11, 2) + at(17, 2) * 32, b[13] * at(11, 2)
+
+
+def test_fat(bits, mib):
+    """Damage of files and directories; then the first FAT is lost, and the second is read."""
+    run("truncate", "-s", f"{mib}M", "fat.raw")
+    run("mkfs.fat", "-F", str(bits), "-s", "1" if bits == 32 else "4", "fat.raw")
+    run("mcopy", "-s", "-i", "fat.raw", "tree/var", "tree/big.bin", "::")
+    run("qemu-img", "convert", "-O", "qcow2", "-S", "0", "fat.raw", "fat.qcow2")
+    heap, cluster = fat_shape("fat.raw")
+    clusters = rng.sample(range(heap // CLUSTER + 4, 9 * 16), 40)
+    shutil.copy("fat.qcow2", "damaged.qcow2")
+    damage("damaged.qcow2", clusters, (1 << 63) | 512)
+    expect(f"files of FAT{bits}",
+           {i["path"]: i["lost"] for i in files("damaged.qcow2", "--damaged", status=(2,))["items"]
+            if i["kind"] in ("file", "directory")},
+           fat_owners("fat.raw", heap, cluster, ranges_of(clusters, 0, mib * MIB)))
+    shutil.copy("fat.qcow2", "damaged.qcow2")
+    damage("damaged.qcow2", [2] if bits == 32 else [], (1 << 63) | 512)
+    whole, report = files("fat.qcow2", "--list"), files("damaged.qcow2", "--list")
+    expect(f"FAT{bits} by the second table", report["items"], whole["items"])
+    expect(f"used of FAT{bits}", report["volumes"][0]["used"],
+           sum(int(b or a) - int(a) + 1 for a, b in re.findall(
+               r"<(\d+)(?:-(\d+))?>", run("mshowfat", "-i", "fat.raw", *(
+                   p.rstrip("/") for p in run("mdir", "-/", "-b", "-i", "fat.raw", "::")
+                   .decode().split())).decode())) * cluster + (cluster if bits == 32 else 0))
+
+
+def exfat_file(name, first, size, contiguous):
+    """The three entries of a short name; checksums are left out."""
+    entry = (bytes([0x85, 2, 0, 0, 0x20, 0, 0, 0]) + b"\0\0\x21\x50" * 3).ljust(32, b"\0")
+    stream = (bytes([0xc0, 3 if contiguous else 1, 0, len(name)]) + bytes(4) +
+              size.to_bytes(8, "little") + bytes(4) + first.to_bytes(4, "little") +
+              size.to_bytes(8, "little"))
+    return entry + stream + (b"\xc1\0" + name.encode("utf-16le")).ljust(32, b"\0")
+
+
+def test_exfat():
+    """One file in one piece without a chain, and one along a chain of two pieces."""
+    run("truncate", "-s", "64M", "ex.raw")
+    run("mkfs.exfat", "-c", "4096", "ex.raw")
+    run("qemu-img", "convert", "-O", "qcow2", "ex.raw", "ex.qcow2")
+    empty = files("ex.qcow2")["volumes"][0]["used"]
+    with open("ex.raw", "r+b") as f:
+        b = f.read(512)
+        table, heap, root = (int.from_bytes(b[o:o + 4], "little") for o in (80, 88, 96))
+        place = lambda c: heap * 512 + (c - 2) * 4096
+        f.seek(place(root) + 3 * 32)
+        f.write(exfat_file("plain", 1000, 200000, True) + exfat_file("chain", 2000, 300000, False))
+        chain = [*range(2000, 2037), *range(3000, 3037)]
+        for here, there in zip(chain, chain[1:] + [0xffffffff]):
+            f.seek(table * 512 + here * 4)
+            f.write(there.to_bytes(4, "little"))
+        for c in [*range(1000, 1049), *chain]:
+            f.seek(place(2) + (c - 2) // 8)
+            old = f.read(1)[0]
+            f.seek(-1, 1)
+            f.write(bytes([old | 1 << (c - 2) % 8]))
+    run("qemu-img", "convert", "-O", "qcow2", "-S", "0", "ex.raw", "ex.qcow2")
+    clusters = [place(1000) // CLUSTER + 1, place(3030) // CLUSTER, place(5000) // CLUSTER]
+    damage("ex.qcow2", clusters, (1 << 63) | 512)
+    lost = lambda cs: sum(4096 for c in cs if place(c) // CLUSTER in clusters)
+    report = files("ex.qcow2", "--damaged", status=(2,))
+    expect("files of exFAT", {i["path"]: i["lost"] for i in report["items"] if i["kind"] == "file"},
+           {"/plain": lost(range(1000, 1049)), "/chain": lost(chain)})
+    expect("used of exFAT", report["volumes"][0]["used"] - empty, (49 + 74) * 4096)
+
+
 def test_mutants(starts):
     """Status and time are all that is asked for. Bytes are changed where tables are."""
     raw = bytearray(open("disk.raw", "rb").read())
@@ -371,6 +460,7 @@ def main():
     make_tree("tree")
     run("truncate", "-s", "16M", "p1")
     run("mkfs.fat", "-n", "ESP", "p1")
+    run("mcopy", "-s", "-i", "p1", "tree/var", "::")
     make_ext("p2", 48, "ext4", "tree", "root")
     make_ntfs("p3", 40, "tree")
     make_ext("lv", 32, "ext2", "tree", "old")
@@ -394,6 +484,9 @@ def main():
     test_lvm("disk.qcow2", starts[3], pieces)
     test_lost_inodes("disk.qcow2", starts)
     test_lost_super("disk.qcow2", starts)
+    test_fat(16, 16)
+    test_fat(32, 64)
+    test_exfat()
     test_mutants(starts)
 
 

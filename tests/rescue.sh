@@ -118,32 +118,107 @@ END
     "$QCHECK" plan rescue old.qcow2 | grep -q '(certain)' || fail "no placement is certain"
 fi
 
-# Without its snapshot table an image keeps its disk, and L1 tables of snapshots are named.
-qemu-img convert -O qcow2 -o cluster_size=4096 disk.raw snap.qcow2
-for name in one two; do
-    qemu-img snapshot -c $name snap.qcow2
-    qemu-io -c 'write -q -P 7 4M 1M' snap.qcow2 >/dev/null
-done
-/usr/bin/python3 - >lost_l1 <<'END'
-import struct
-with open("snap.qcow2", "r+b") as f:
-    n, off = struct.unpack(">IQ", f.read(72)[60:72])
-    f.seek(off)
-    table, at = f.read(4096), 0
-    for _ in range(n):
-        l1, _, id_len, name_len = struct.unpack_from(">QIHH", table, at)
-        extra, = struct.unpack_from(">I", table, at + 36)
-        at += (40 + extra + id_len + name_len + 7) // 8 * 8
-        print("0x%x" % l1)
-    f.seek(60)
-    f.write(bytes(12))
+# With its backing file an overlay finds the places of what was written to it.
+if command -v debugfs >/dev/null; then
+    cp disk.raw changed.raw
+    /usr/bin/python3 - <<'END'
+import random
+rnd = random.Random(11)
+for i in range(6):
+    open("new%d" % i, "wb").write(rnd.randbytes(5000 + 90000 * i))
 END
-[ "$(wc -l <lost_l1)" = 2 ] || fail "the image with snapshots has none"
-"$QCHECK" plan rescue snap.qcow2 >text 2>&1
-grep -q 'nothing to do' text || fail "tables of lost snapshots go under the active L1: $(cat text)"
-while read -r l1; do
-    grep -q "L1 table.* lies at $l1 " text || fail "the L1 table at $l1 is not named: $(cat text)"
-done <lost_l1
+    printf 'rm f%02d\n' 3 8 15 >commands
+    printf 'write new%d new%d\n' 0 0 1 1 2 2 3 3 4 4 5 5 >>commands
+    dd if=changed.raw of=part bs=1M skip=1 status=none
+    debugfs -w -f commands part >/dev/null 2>&1
+    dd if=part of=changed.raw bs=1M seek=1 conv=notrunc status=none
+    qemu-img create -q -f qcow2 -b disk.raw -F raw over.qcow2
+    /usr/bin/python3 - >writes <<'END'
+old, new = open("disk.raw", "rb").read(), open("changed.raw", "rb").read()
+at = [i for i in range(0, len(new), 4096) if old[i:i + 4096] != new[i:i + 4096]]
+for i in at:
+    open("seg%d" % i, "wb").write(new[i:i + 4096])
+    print("write -q -s seg%d %d 4096" % (i, i))
+END
+    qemu-io -f qcow2 over.qcow2 <writes >/dev/null
+    rm -f seg*
+    for damage in l2 l1+l2; do
+        cp over.qcow2 old.qcow2
+        rm -f plan new.qcow2
+        /usr/bin/python3 damage.py old.qcow2 $damage
+        "$QCHECK" plan rescue -o plan old.qcow2 | grep -q 'not looked at: --backing' ||
+            fail "overlay, $damage: nothing is said of the backing file"
+        "$QCHECK" plan rescue --backing --overwrite -o plan old.qcow2 >text 2>&1
+        "$QCHECK" apply plan old.qcow2 --output new.qcow2 >text2 2>&1
+        qemu-img compare -q new.qcow2 changed.raw ||
+            fail "overlay, $damage: the disk is not the same: $(cat text text2)"
+    done
+fi
+
+# A snapshot table that is lost is found, or written anew from the L1 tables of the snapshots.
+qemu-img convert -O qcow2 -o cluster_size=4096 disk.raw snap.qcow2
+for name in one two three; do
+    qemu-img snapshot -c $name snap.qcow2
+    qemu-io -c "write -q -P 7 4M 1M" -c "write -q -P 8 9M 64k" snap.qcow2 >/dev/null
+done
+qemu-img convert -O raw snap.qcow2 layer.0
+for id in 1 2 3; do
+    qemu-img convert -l snapshot.id=$id -O raw snap.qcow2 layer.$id
+done
+cat >lose.py <<'END'
+import random, struct, sys
+rnd = random.Random(9)
+with open(sys.argv[1], "r+b") as f:
+    head = f.read(104)
+    n_l1, l1 = struct.unpack_from(">IQ", head, 36)
+    n, off = struct.unpack_from(">IQ", head, 60)
+    def put(at, data):
+        f.seek(at)
+        f.write(data)
+    for what in sys.argv[2].split("+"):
+        if what == "fields":
+            put(60, bytes(12))
+        elif what == "table":
+            put(off, bytes(4096))
+        elif what == "noise":
+            put(off, rnd.randbytes(4096))
+        elif what == "l1":
+            put(l1, rnd.randbytes(8 * n_l1))
+        elif what == "header":
+            put(0, bytes(512))
+END
+# snapshots_rescued DAMAGE NAMES: every layer reads as before
+snapshots_rescued() {
+    cp snap.qcow2 old.qcow2
+    rm -f plan new.qcow2
+    /usr/bin/python3 lose.py old.qcow2 "$1"
+    "$QCHECK" plan rescue -o plan old.qcow2 >text 2>&1 ||
+        { fail "snapshots, $1: no plan: $(cat text)"; return; }
+    "$QCHECK" apply plan old.qcow2 --output new.qcow2 >text2 2>&1 ||
+        { fail "snapshots, $1: not applied: $(cat text2)"; return; }
+    qemu-img compare -q new.qcow2 layer.0 ||
+        fail "snapshots, $1: the disk is not the same: $(cat text)"
+    names=$(qemu-img snapshot -l new.qcow2 | awk 'NR > 2 { printf "%s ", $2 }')
+    [ "$names" = "$2" ] || fail "snapshots, $1: their names are $names"
+    for id in 1 2 3; do
+        qemu-img convert -l snapshot.id=$id -O raw new.qcow2 out.raw 2>/dev/null &&
+            cmp -s out.raw layer.$id || fail "snapshots, $1: $id is not the same: $(cat text)"
+    done
+    qemu-img check -q new.qcow2 >/dev/null 2>&1
+    status=$?
+    [ $status = 0 ] || [ $status = 3 ] || fail "snapshots, $1: qemu-img check says $status"
+}
+made="rescued-1 rescued-2 rescued-3 "
+for damage in fields header l1; do
+    snapshots_rescued $damage "one two three "
+done
+for damage in table noise table+fields table+l1 header+table; do
+    snapshots_rescued $damage "$made"
+done
+# A table that an active L1 table no longer needs is not taken for one of a snapshot's.
+cp snap.qcow2 none.qcow2
+for name in one two three; do qemu-img snapshot -d $name none.qcow2; done
+"$QCHECK" plan rescue none.qcow2 | grep -q 'nothing to do' || fail "deleted snapshots come back"
 
 # Nothing is done to an image that lacks nothing.
 "$QCHECK" plan rescue c16.qcow2 | grep -q 'nothing to do' || fail "a sound image is changed"

@@ -81,7 +81,7 @@ static bool open_trial(const struct settings *s, struct source *src, struct plan
 
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
 static bool make_plan(const struct settings *s, const struct donors *files,
-                      struct source *src, struct plan *plan, struct scan_progress *progress,
+                      const struct chain *chain, struct source *src, struct plan *plan, struct scan_progress *progress,
                       struct trial **t, struct error *err)
 {
     struct planner_options opt = {
@@ -89,7 +89,7 @@ static bool make_plan(const struct settings *s, const struct donors *files,
         .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
             : ENTRIES_PROVE,
         .file = files->list, .n_files = files->n,
-        .deep = s->deep,
+        .deep = s->deep, .chain = chain,
     };
 
     if (!open_trial(s, src, plan, progress, t, err))
@@ -106,6 +106,7 @@ static bool make_plan(const struct settings *s, const struct donors *files,
 struct plan_making {
     const struct settings *s;
     const struct donors *files;
+    const struct chain *chain;
     struct source *src;
     struct plan *plan;
     struct trial *t;
@@ -117,7 +118,7 @@ static bool make(void *arg, struct task_run *run, struct error *err)
     struct plan_making *m = arg;
 
     (void)run;
-    return make_plan(m->s, m->files, m->src, m->plan, &m->progress, &m->t, err);
+    return make_plan(m->s, m->files, m->chain, m->src, m->plan, &m->progress, &m->t, err);
 }
 
 /* A signal ends a rescue early; what it has found by then is planned. Other goals are ended by
@@ -143,6 +144,22 @@ static bool save_plan(const struct plan *plan, struct sink *sink, struct error *
     return ok;
 }
 
+/* What lies below the image, for a rescue. An image that cannot be opened does not say that. */
+static void open_below(const struct settings *s, const char *name, struct image **img,
+                       struct chain *chain)
+{
+    struct planner_options opt;
+    struct error err;
+
+    if (!s->backing || !asked_for(s, "rescue", &opt))
+        return;
+    if (!open_image_only(s, name, img, &err) || !chain_open(name, *img, true, chain, &err))
+        message_error(name, &err);
+    for (size_t i = 0; i < chain->n; i++)
+        if (chain->layer[i].fault)
+            message(chain->layer[i].fault, chain->layer[i].name);
+}
+
 struct planning { const struct settings *s; const char *name; struct out *out; };
 
 static int make_and_tell(void *ctx, struct sink *sink)
@@ -151,12 +168,15 @@ static int make_and_tell(void *ctx, struct sink *sink)
     struct source *src = NULL;
     struct plan plan = { 0 };
     struct donors files;
-    struct plan_making m = { .s = p->s, .files = &files, .plan = &plan };
+    struct image *named = NULL;
+    struct chain chain = CHAIN_INIT;
+    struct plan_making m = { .s = p->s, .files = &files, .plan = &plan, .chain = &chain };
     struct error err;
     int status = STATUS_FAILED;
 
     if (!open_files(p->s, &files))
         return STATUS_FAILED;
+    open_below(p->s, p->name, &named, &chain);
     if (!open_source_writing(p->s, p->name, &src, &err)) {
         message_error(p->name, &err);
         goto out;
@@ -177,6 +197,8 @@ out:
     plan_free(&plan);
     trial_close(m.t);
     source_close(src);
+    chain_close(&chain);
+    image_close(named);
     close_files(&files);
     return status;
 }

@@ -260,6 +260,9 @@ static const struct opt plan_rows[] = {
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
     { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
       "rescue: look at clusters of refcount 0 as well, which may hold old data" },
+    { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
+      "rescue: open the backing files that the image names, and place clusters by what is "
+      "there; without this nothing that an image names is ever opened" },
 };
 const struct opt_group opts_plan = { "Plan", ROWS(plan_rows) };
 

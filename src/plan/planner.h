@@ -25,6 +25,7 @@ struct planner_options {
     const struct planner_file *file;    /* those that the arguments name; borrowed */
     size_t n_files;
     bool deep;                  /* rescue: also what has long been given up */
+    const struct chain *chain;  /* rescue: what is open below the image; NULL: nothing */
 };
 
 /* The file that an argument of "set" copies from, OFFSET=@FROM+LENGTH:FILE; NULL: none. */

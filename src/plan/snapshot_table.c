@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 #include "plan/edit.h"
 #include "plan/planner.h"
 #include "plan/room.h"
+#include "plan/snapshot_table.h"
 
 #define FIXED       40              /* bytes of an entry before its extra data */
 #define EXTRA_SIZE  36              /* where its length stands */
@@ -44,9 +46,14 @@ static bool entries_good(const struct image *img, bool *good, struct error *err)
     return true;
 }
 
-/* One entry with whole extra data; id and name as they are. */
-static bool add_entry(const struct image *img, const struct snapshot *s, struct buf *table,
-                      struct error *err)
+static void pad(struct buf *table)
+{
+    while (table->len % 8 && !table->failed)
+        buf_putc(table, '\0');
+}
+
+bool snapshot_table_carry(const struct image *img, const struct snapshot *s, struct buf *table,
+                          struct error *err)
 {
     uint64_t extra = s->extra_data_size, wanted = extra;
     size_t names = (size_t)(s->id_size + s->name_size);
@@ -70,10 +77,43 @@ static bool add_entry(const struct image *img, const struct snapshot *s, struct 
         be_store(bytes + FIXED + 8, 8, s->disk_size);
     }
     buf_add(table, bytes, FIXED + (size_t)wanted + names);
-    while (table->len % 8 && !table->failed)
-        buf_putc(table, '\0');
+    pad(table);
     free(bytes);
     return !table->failed || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+void snapshot_table_make(const struct snapshot *s, struct buf *table)
+{
+    uint8_t bytes[FIXED + EXTRA_MIN] = { 0 };
+
+    be_store(bytes, 8, s->l1_table_offset);
+    be_store(bytes + 8, 4, s->l1_size);
+    be_store(bytes + 12, 2, s->id_size);
+    be_store(bytes + 14, 2, s->name_size);
+    be_store(bytes + EXTRA_SIZE, 4, EXTRA_MIN);
+    be_store(bytes + FIXED + 8, 8, s->disk_size);
+    buf_add(table, bytes, sizeof bytes);
+    buf_add(table, s->id, (size_t)s->id_size);
+    buf_add(table, s->name, (size_t)s->name_size);
+    pad(table);
+}
+
+bool snapshot_table_write(struct room *room, const struct buf *table, size_t n,
+                          struct patches *out, struct error *err)
+{
+    const struct geometry *geo = &room->trial->img->geo;
+    uint64_t first, off;
+
+    if (!room_take(room, div_up(table->len, geo->cluster_size), &first, err))
+        return false;
+    off = first << geo->cluster_bits;
+    patches_zero(out, off, round_up(table->len, geo->cluster_size));
+    patches_write(out, off, table->data, table->len);
+    edit_header(out, "snapshots_offset", off);
+    if (n != room->trial->img->hdr.nb_snapshots)
+        edit_header(out, "nb_snapshots", n);
+    room_set_length(room, out);
+    return true;
 }
 
 /* Entries of zeros are what is left of a table that is lost: they say nothing. */
@@ -89,8 +129,7 @@ static bool readable(const struct snapshots *s)
     return true;
 }
 
-/* Does this entry say nothing that could be followed? */
-static bool is_lost(const struct image *img, const struct snapshot *s)
+bool snapshot_entry_lost(const struct image *img, const struct snapshot *s)
 {
     return s->id_cut || (!s->id_size && !s->l1_size)
         || s->extra_data_size > SNAPSHOT_EXTRA_MAX
@@ -103,7 +142,7 @@ static size_t n_kept(const struct image *img)
     size_t n = 0;
 
     for (size_t i = 0; i < img->snaps.n; i++)
-        n += !is_lost(img, &img->snaps.list[i]);
+        n += !snapshot_entry_lost(img, &img->snaps.list[i]);
     return n;
 }
 
@@ -113,21 +152,17 @@ static bool new_table(struct trial *t, bool drop, struct patches *round, struct 
     const struct image *img = t->img;
     struct buf table = BUF_INIT;
     struct room room;
-    uint64_t first;
+    size_t n = 0;
     bool ok = true;
 
     room_init(&room, t);
-    for (size_t i = 0; ok && i < img->snaps.n; i++)
-        ok = (drop && is_lost(img, &img->snaps.list[i]))
-            || add_entry(img, &img->snaps.list[i], &table, err);
-    ok = ok && room_take(&room, div_up(table.len, img->geo.cluster_size), &first, err);
-    if (ok) {
-        patches_zero(round, first << img->geo.cluster_bits,
-                     round_up(table.len, img->geo.cluster_size));
-        patches_write(round, first << img->geo.cluster_bits, table.data, table.len);
-        edit_header(round, "snapshots_offset", first << img->geo.cluster_bits);
-        room_set_length(&room, round);
+    for (size_t i = 0; ok && i < img->snaps.n; i++) {
+        if (drop && snapshot_entry_lost(img, &img->snaps.list[i]))
+            continue;
+        ok = snapshot_table_carry(img, &img->snaps.list[i], &table, err);
+        n++;
     }
+    ok = ok && snapshot_table_write(&room, &table, n, round, err);
     room_free(&room);
     buf_free(&table);
     return ok;
@@ -144,14 +179,15 @@ static bool drop_lost(struct trial *t, struct plan_step *step, struct error *err
     if (kept == announced)
         return true;
     for (size_t i = 0; ok && i < img->snaps.n; i++)
-        if (is_lost(img, &img->snaps.list[i]))
+        if (snapshot_entry_lost(img, &img->snaps.list[i]))
             ok = plan_step_add_loss(step, (uint32_t)i + 1, 0, img->snaps.list[i].disk_size)
                 || err_set(err, ERR_NOMEM, "out of memory");
-    if (kept)
+    if (kept) {
         ok = ok && new_table(t, true, &round, err);
-    else
+    } else {
         edit_header(&round, "snapshots_offset", 0);
-    edit_header(&round, "nb_snapshots", kept);
+        edit_header(&round, "nb_snapshots", 0);
+    }
     buf_printf(&title, "Drop %llu of %llu snapshots, whose entries are lost.",
                (unsigned long long)(announced - kept), (unsigned long long)announced);
     step->title = buf_take(&title);

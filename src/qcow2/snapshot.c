@@ -129,7 +129,7 @@ bool snapshot_seems(struct source *src, const struct geometry *geo, uint64_t off
         if (!id_fits(src, off, &s, extra[i]))
             continue;
         *out = (struct snapshot_seen){ FIXED + extra[i] + s.id_size + s.name_size, extra[i],
-                                       s.l1_table_offset };
+                                       s.id_size, s.l1_table_offset };
         return true;
     }
     return false;

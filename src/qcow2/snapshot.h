@@ -65,7 +65,7 @@ bool snapshots_read(struct source *src, const struct header *hdr,
 void snapshots_free(struct snapshots *s);
 
 /* An entry that is told by what is in it. */
-struct snapshot_seen { uint64_t len, extra_len, l1_off; };
+struct snapshot_seen { uint64_t len, extra_len, id_size, l1_off; };
 
 /* Does an entry of a snapshot table lie at this byte? Its L1 table lies in the file, its id
  * is text, and it is not longer than what the format allows. Where the length of its extra

@@ -133,7 +133,8 @@ void order_note_extents(struct order_walk *w)
     for (size_t i = 0; i < w->n_places; i++) {
         struct place_print *p = &w->place[i];
 
-        p->empty = least(ones(p->content) * NO_CONTENT, NO_CONTENT_MAX)
+        p->empty = rescue_is_below(w->o->g, p->cl) ? 0
+            : least(ones(p->content) * NO_CONTENT, NO_CONTENT_MAX)
             + least(ones(p->data) * NO_DATA, EMPTY_MAX) + p->unknown;
         p->skip = p->empty;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* Reads the guest's disk by the tables of the active layer, as far as they say where it is.
- * Simpler than src/disk: what lies in other files is not known here. */
+ * Simpler than src/disk. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -18,9 +18,11 @@ struct guest_reader {
     uint64_t l2_off;                /* of the table that is held; 0: none */
     uint8_t *l2, *cluster;          /* owned: a table, and decompressed data of: */
     uint64_t cluster_at;            /* ... this guest cluster; UINT64_MAX: none */
+    struct below *below;            /* borrowed; NULL: not known */
 };
 
-bool guest_reader_open(const struct trial *t, struct guest_reader **out, struct error *err)
+bool guest_reader_open(const struct trial *t, struct below *below, struct guest_reader **out,
+                       struct error *err)
 {
     struct guest_reader *r = calloc(1, sizeof *r);
     struct layer_l1 l1;
@@ -28,6 +30,7 @@ bool guest_reader_open(const struct trial *t, struct guest_reader **out, struct 
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory");
     r->img = t->img;
+    r->below = below;
     r->cluster_at = UINT64_MAX;
     image_layer_l1(t->img, LAYER_ACTIVE, &l1);
     r->n_l1 = l1.present;
@@ -119,7 +122,8 @@ bool guest_reader_read(void *ctx, uint64_t guest_off, void *dst, size_t len)
     switch (e.type) {
     case L2_UNALLOCATED:
         memset(dst, 0, len);
-        return !r->img->hdr.backing_file_offset;
+        return r->below ? below_read(r->below, guest_off, dst, len)
+            : !r->img->hdr.backing_file_offset;
     case L2_ZERO_PLAIN: case L2_ZERO_ALLOC:
         memset(dst, 0, len);
         return true;

@@ -204,6 +204,41 @@ static bool write_all(struct l2_writing *x, struct error *err)
     return salvage_take(x->w->s, x->step, &title, &why, err);
 }
 
+/* Where something lies below, entries that lead nowhere hide it. */
+static bool clear_rest(struct l2_writing *x, struct error *err)
+{
+    const struct image *img = x->w->s->t->img;
+    struct buf title = BUF_INIT, why = BUF_INIT;
+    size_t len = (size_t)img->geo.cluster_size;
+    struct layer_l1 l1;
+
+    image_layer_l1(img, LAYER_ACTIVE, &l1);
+    x->step = salvage_step(x->w->s, err);
+    if (!x->step)
+        return false;
+    for (size_t i = 0; i < x->w->n_windows; i++) {
+        const struct l2_window *win = &x->w->window[i];
+
+        if (win->state == WINDOW_MISSING && !win->l2_off && win->l1_index < l1.present) {
+            edit_entry(&x->step->patches, l1.off + win->l1_index * 8, 0);
+        } else if (win->state == WINDOW_DAMAGED
+                   && source_read(img->src, win->l2_off, x->old, len, NULL)) {
+            memcpy(x->now, x->old, len);
+            clear_lost(x, win);
+            edit_difference(&x->step->patches, win->l2_off, x->old, x->now, len);
+        }
+    }
+    if (!x->step->patches.n) {
+        plan_step_free(x->step);
+        x->w->s->plan->n--;
+        return true;
+    }
+    buf_puts(&title, "Clear entries of L1 and L2 tables that lead nowhere (possible).");
+    buf_puts(&why, "No cluster was found for these places. They read from the backing file "
+                   "then.");
+    return salvage_take(x->w->s, x->step, &title, &why, err);
+}
+
 #define LEFT_SHOWN 8
 
 static bool tell_left(struct l2_work *w, struct error *err)
@@ -243,6 +278,7 @@ bool l2_write(struct l2_work *w, struct error *err)
         x.sure = (enum rescue_sure)sure;
         ok = write_all(&x, err);
     }
+    ok = ok && (!w->s->below || clear_rest(&x, err));
     free(x.old);
     free(x.now);
     return ok && tell_left(w, err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The order: the header, without which nothing can be found; L2 tables put back under an L1;
- * the size of the disk, which the disk itself tells; clusters put back under L2 tables; then
- * refcounts and COPIED flags, which follow from all that. */
+/* The order: the header, without which nothing can be found; snapshots, which tell much of the
+ * active layer; L2 tables put back under an L1; the size of the disk, which the disk itself
+ * tells; clusters put back under L2 tables; then refcounts and COPIED flags, which follow from
+ * all that. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -56,14 +57,23 @@ bool salvage_left(struct salvage *s, struct buf *sentence, struct error *err)
     return ok || err_set(err, ERR_NOMEM, "out of memory");
 }
 
+static bool salvage_all(struct salvage *s, struct error *err)
+{
+    return salvage_header(s, err) && (s->size_unknown || salvage_snapshots(s, err))
+        && salvage_l1(s, err) && salvage_size(s, err)
+        && (!s->size_unknown || salvage_snapshots(s, err))
+        && (s->stopped || salvage_l2(s, err));
+}
+
 bool planner_rescue(struct plan *plan, struct trial *t, const struct planner_options *opt,
                     struct error *err)
 {
     struct salvage s = { .plan = plan, .t = t, .opt = opt };
     size_t before = plan->n;
+    bool ok = below_open(opt->chain, &s.below, err) && salvage_all(&s, err);
 
-    if (!salvage_header(&s, err) || !salvage_l1(&s, err) || !salvage_size(&s, err)
-        || (!s.stopped && !salvage_l2(&s, err)))
+    below_close(s.below);
+    if (!ok)
         return false;
     if (t->scan->partial)
         return true;                    /* refcounts are not known */

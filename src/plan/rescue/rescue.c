@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "plan/rescue/below.h"
 #include "plan/rescue/rescue_inside.h"
 
 uint64_t rescue_size(const struct rescue_guest *g)
@@ -274,6 +275,38 @@ bool rescue_pin(struct rescue_guest *g, size_t cand, uint64_t guest_cl,
     return true;
 }
 
+/* --- what lies below --- */
+
+bool rescue_has_below(const struct rescue_guest *g)
+{
+    return g->store.below != NULL;
+}
+
+bool rescue_below(struct rescue_guest *g, uint64_t guest_off, void *dst, size_t len)
+{
+    return g->store.below && below_read(g->store.below, guest_off, dst, len);
+}
+
+uint64_t rescue_next_below(struct rescue_guest *g, uint64_t cl, uint64_t end)
+{
+    return g->store.below ? below_next(g->store.below, cl, end, rescue_cluster(g)) : UINT64_MAX;
+}
+
+void rescue_set_below(struct rescue_guest *g, uint64_t guest_cl)
+{
+    struct pin_place *p = guest_cl < g->n_clusters ? place_make(g, guest_cl) : NULL;
+
+    if (p)
+        p->below = true;
+}
+
+bool rescue_is_below(const struct rescue_guest *g, uint64_t guest_cl)
+{
+    const struct pin_place *p = place_at(g, guest_cl);
+
+    return p && p->below;
+}
+
 /* --- reading --- */
 
 const uint8_t *rescue_cached(struct rescue_guest *g, size_t cand)
@@ -316,7 +349,9 @@ static bool read_one(struct rescue_guest *g, uint64_t guest_off, uint8_t *dst, s
 
     if (!rescue_lost(g, cl))
         return g->store.known && g->store.known(g->store.ctx, guest_off, dst, len);
-    if (!rescue_placed(g, cl, &cand, &is) || is < sure)
+    if (!rescue_placed(g, cl, &cand, &is))
+        return sure <= SURE_LIKELY && rescue_below(g, guest_off, dst, len);
+    if (is < sure)
         return false;
     bytes = rescue_cached(g, cand);
     if (!bytes)

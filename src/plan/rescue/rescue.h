@@ -45,8 +45,9 @@ size_t rescue_candidates(const struct rescue_guest *g);
 bool rescue_candidate_read(struct rescue_guest *g, size_t cand, uint8_t *dst,
                            struct error *err);
 
-/* Reads the disk as far as it is known: intact tables and pins of at least `sure`. False: a
- * part of it is not known, or storage failed; dst may have been written. */
+/* Reads the disk as far as it is known: intact tables and pins of at least `sure`; where nothing
+ * is placed, what lies below is LIKELY. False: a part of it is not known, or storage failed;
+ * dst may have been written. */
 bool rescue_read(struct rescue_guest *g, uint64_t guest_off, void *dst, size_t len,
                  enum rescue_sure sure);
 /* Is that guest cluster lost, so that a candidate may belong there? */
@@ -104,6 +105,7 @@ struct rescue_witness {
 
 /* One file (or a few) each. Add yours to RESCUE_WITNESSES in witnesses.c; a disk in memory to
  * try it on is in tests/support/rescue_memory.h. */
+extern const struct rescue_witness witness_below;       /* what the backing file has */
 extern const struct rescue_witness witness_disk;        /* MBR, GPT, LVM2, swap */
 extern const struct rescue_witness witness_ext, witness_fat, witness_ntfs, witness_xfs,
     witness_btrfs;

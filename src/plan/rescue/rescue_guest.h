@@ -15,6 +15,8 @@ struct rescue_store {
     /* Reads bytes of one guest cluster that is not lost. False: damaged, or not read. NULL:
      * all is lost. */
     bool (*known)(void *ctx, uint64_t guest_off, void *dst, size_t len);
+    /* What lies below the image: below_read(), below_next(). NULL: nothing. */
+    struct below *below;
 };
 
 /* Bounds of what is kept. */
@@ -35,6 +37,14 @@ bool rescue_lose(struct rescue_guest *g, uint64_t first_cl, uint64_t n);
 /* The next range of lost clusters at or after *first_cl, cut there. */
 bool rescue_next_lost(const struct rescue_guest *g, uint64_t *first_cl, uint64_t *n);
 uint64_t rescue_n_lost(const struct rescue_guest *g);
+
+/* What is read where the image has nothing of its own. */
+bool rescue_has_below(const struct rescue_guest *g);
+bool rescue_below(struct rescue_guest *g, uint64_t guest_off, void *dst, size_t len);
+uint64_t rescue_next_below(struct rescue_guest *g, uint64_t cl, uint64_t end);
+/* Something else than zeros is there, so that no candidate need be. */
+void rescue_set_below(struct rescue_guest *g, uint64_t guest_cl);
+bool rescue_is_below(const struct rescue_guest *g, uint64_t guest_cl);
 
 /* Where a candidate was placed, and why. */
 struct rescue_pin {

@@ -15,6 +15,7 @@ struct pin_place {
     uint8_t held;                   /* a candidate is there */
     uint8_t sure;                   /* how sure */
     uint8_t disputed;               /* nothing up to this confidence is heard any more */
+    bool below;                     /* something lies below */
 };
 
 struct lost_range { uint64_t first, n; };       /* guest clusters */

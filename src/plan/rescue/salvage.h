@@ -5,6 +5,7 @@
 #define QCHECK_PLAN_RESCUE_SALVAGE_H
 
 #include "plan/planner.h"
+#include "plan/rescue/below.h"
 #include "plan/rescue/rescue_guest.h"
 
 enum orphan_kind {
@@ -40,6 +41,22 @@ bool orphans_add(struct orphans *o, const struct orphan *one, struct error *err)
 /* Puts in the place of clusters the streams of compressed data that lie in them. */
 bool orphans_find_streams(const struct trial *t, struct orphans *o, struct error *err);
 
+/* The one that starts at that byte; NULL: none. */
+const struct orphan *orphan_at(const struct orphans *o, uint64_t off);
+
+#define L1_LOOKED_MAX 4096              /* entries of what may be an L1 table */
+
+/* What its entries lead to. */
+struct l1_fit {
+    size_t used, end;       /* entries in use; up to the last of them */
+    size_t active;          /* that the active L1 table has in the same place */
+    size_t owed;            /* to tables with a larger refcount than there are references */
+};
+/* Do its entries lead to L2 tables? Then it is the L1 table of a snapshot that is lost, or of
+ * an active layer of former times. bytes: room for a cluster, which is read. */
+bool orphan_reads_like_l1(const struct trial *t, const struct orphans *o,
+                          const struct orphan *it, uint8_t *bytes, struct l1_fit *out);
+
 /* How much of a cluster that is said to be an L2 table is one. */
 struct table_fit {
     size_t used;            /* entries that are not zero */
@@ -61,7 +78,9 @@ struct salvage {
     struct plan *plan;                      /* borrowed, all of these */
     struct trial *t;
     const struct planner_options *opt;
+    struct below *below;                    /* owned; NULL: not known, or nothing */
     bool tables_lost;                       /* L2 tables are, and no entry says which */
+    bool header_lost;                       /* its values were found, not read */
     bool size_unknown;                      /* the header does not say how large the disk is */
     bool stopped;                           /* it was told to stop before all was looked at */
 };
@@ -77,6 +96,7 @@ void salvage_pause(struct salvage *s);
 
 /* The parts, in the order in which they are taken; each adds its steps. */
 bool salvage_header(struct salvage *s, struct error *err);      /* salvage_header.c */
+bool salvage_snapshots(struct salvage *s, struct error *err);   /* salvage_snapshots.c */
 bool salvage_l1(struct salvage *s, struct error *err);          /* salvage_l1.c */
 bool salvage_size(struct salvage *s, struct error *err);        /* salvage_header.c */
 bool salvage_l2(struct salvage *s, struct error *err);          /* salvage_l2.c */
@@ -108,7 +128,8 @@ bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t gu
 
 /* Where the guest's clusters of an intact image are. */
 struct guest_reader;
-bool guest_reader_open(const struct trial *t, struct guest_reader **out, struct error *err);
+bool guest_reader_open(const struct trial *t, struct below *below, struct guest_reader **out,
+                       struct error *err);
 void guest_reader_close(struct guest_reader *r);
 /* Where the last cluster that is mapped ends; 0: none is. */
 uint64_t guest_reader_end(struct guest_reader *r);

@@ -68,6 +68,7 @@ bool salvage_header(struct salvage *s, struct error *err)
     s->size_unknown = size_was_guessed(img);
     if (!guesses_taken(&img->guesses))
         return true;
+    s->header_lost = true;
     step = salvage_step(s, err);
     if (!step)
         return false;
@@ -151,7 +152,7 @@ bool salvage_size(struct salvage *s, struct error *err)
 
     if (!s->size_unknown)
         return true;
-    if (!guest_reader_open(s->t, &r, err))
+    if (!guest_reader_open(s->t, s->below, &r, err))
         return false;
     end = end_by_partitions(r, &why);
     mapped = guest_reader_end(r);

@@ -57,7 +57,7 @@ static bool place_by_snapshots(struct l1_work *w, struct error *err)
     for (size_t k = 0; a && b && t->scan->l2 && k < w->n_lone; k++) {
         size_t best = 0;
 
-        if (!source_read(t->img->src, w->lone[k].off, a, len, NULL))
+        if (w->lone[k].index >= 0 || !source_read(t->img->src, w->lone[k].off, a, len, NULL))
             continue;
         for (size_t i = 0; i < t->scan->n_l2 && left; i++) {
             const struct l2_table *table = &t->scan->l2[i];
@@ -131,6 +131,12 @@ static bool grow(struct l1_work *w, uint64_t n, struct error *err)
     return true;
 }
 
+/* Turns in which tables take their entries. */
+static unsigned rank(const struct lone *l)
+{
+    return l->how == BY_SHARED ? 0 : l->how == BY_OLD ? 2 : 1;
+}
+
 /* A table takes an entry, if that is free; else its place is not known after all. */
 static void take_entry(struct l1_work *w, struct lone *l)
 {
@@ -138,11 +144,27 @@ static void take_entry(struct l1_work *w, struct lone *l)
         return;
     if ((uint64_t)l->index >= w->n || w->usable[l->index]) {
         l->index = -1;
-        l->how = BY_ORDER;
+        if (rank(l) == 1)
+            l->how = BY_ORDER;
         return;
     }
     w->usable[l->index] = true;
     w->entry[l->index] = l->off;
+}
+
+/* All tables whose place is known. One of a snapshot has no place but its own. */
+static void take_entries(struct l1_work *w)
+{
+    size_t n = 0;
+
+    for (unsigned turn = 0; turn < 3; turn++)
+        for (size_t k = 0; k < w->n_lone; k++)
+            if (rank(&w->lone[k]) == turn)
+                take_entry(w, &w->lone[k]);
+    for (size_t k = 0; k < w->n_lone; k++)
+        if (w->lone[k].index >= 0 || rank(&w->lone[k]) == 1)
+            w->lone[n++] = w->lone[k];
+    w->n_lone = n;
 }
 
 /* How many tables that are lost lie before this one in the file, at least: those of the
@@ -255,8 +277,7 @@ static bool place_all(struct l1_work *w, struct error *err)
             return false;
     }
     drop_chance_fits(w);
-    for (size_t k = 0; k < w->n_lone; k++)
-        take_entry(w, &w->lone[k]);
+    take_entries(w);
     place_by_order(w);
     return true;
 }
@@ -330,7 +351,15 @@ static bool write_table(struct l1_work *w, struct patches *out, struct error *er
 
 static void describe(const struct l1_work *w, struct buf *title, struct buf *why)
 {
-    size_t by[BY_FIT + 1] = { 0 }, n = 0;
+    static const char *const from[] = {
+        [BY_SHARED] = "a snapshot that has the same table, which has more references (likely)",
+        [BY_SNAPSHOT] = "a snapshot that maps the same clusters (likely)",
+        [BY_ADDRESS] = "blocks that bear their own address (likely)",
+        [BY_FIT] = "what is free and what files are there (possible)",
+        [BY_OLD] = "a snapshot that has a table there (possible)",
+        [BY_ORDER] = "their order in the file only (possible)",
+    };
+    size_t by[BY_ORDER + 1] = { 0 }, n = 0, told = 0;
     uint64_t entries = 0;
     char a[TEXT_NUM], b[TEXT_NUM];
 
@@ -343,23 +372,16 @@ static void describe(const struct l1_work *w, struct buf *title, struct buf *why
     }
     buf_printf(title, "Put %s L2 table%s with %s entries back under the L1 table.",
                text_group(a, n), n == 1 ? "" : "s", text_group(b, entries));
-    buf_puts(why, "They were found by their content, and nobody refers to them. Their place is "
-                  "known");
-    if (by[BY_SNAPSHOT])
-        buf_printf(why, " for %s from a snapshot that maps the same clusters (likely)%s",
-                   text_group(a, by[BY_SNAPSHOT]),
-                   by[BY_ADDRESS] || by[BY_FIT] || by[BY_ORDER] ? "," : "");
-    if (by[BY_ADDRESS])
-        buf_printf(why, " for %s from blocks that bear their own address (likely)%s",
-                   text_group(a, by[BY_ADDRESS]), by[BY_FIT] || by[BY_ORDER] ? "," : "");
-    if (by[BY_FIT])
-        buf_printf(why, " for %s from what is free and what files are there (possible)%s",
-                   text_group(a, by[BY_FIT]), by[BY_ORDER] ? "," : "");
-    if (by[BY_ORDER] && w->n == 1)
-        buf_puts(why, ", as the L1 table has one entry (likely)");
-    else if (by[BY_ORDER])
-        buf_printf(why, " for %s from their order in the file only (possible)",
-                   text_group(a, by[BY_ORDER]));
+    buf_puts(why, "They were found by their content, or a snapshot has them. Their place is known");
+    for (size_t how = 0; how <= BY_ORDER; how++) {
+        if (!by[how])
+            continue;
+        buf_puts(why, told++ ? "," : "");
+        if (how == BY_ORDER && w->n == 1)
+            buf_puts(why, ", as the L1 table has one entry (likely)");
+        else
+            buf_printf(why, " for %s from %s", text_group(a, by[how]), from[how]);
+    }
     buf_putc(why, '.');
 }
 
@@ -399,7 +421,7 @@ static bool any_placed(const struct l1_work *w)
 bool salvage_l1(struct salvage *s, struct error *err)
 {
     struct l1_work w = { .s = s };
-    bool ok = l1_read_entries(&w, err) && l1_find_lone(&w, err);
+    bool ok = l1_read_entries(&w, err) && l1_find_lone(&w, err) && l1_find_shared(&w, err);
 
     if (ok && w.n_lone)
         ok = place_all(&w, err) && (!any_placed(&w) || put_back(&w, err));

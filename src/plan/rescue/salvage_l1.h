@@ -6,7 +6,12 @@
 
 #include "plan/rescue/salvage.h"
 
-enum how { BY_ORDER, BY_SNAPSHOT, BY_ADDRESS, BY_FIT };
+enum how {
+    BY_SHARED,          /* a snapshot has the same table, and something else refers to it */
+    BY_SNAPSHOT, BY_ADDRESS, BY_FIT,
+    BY_OLD,             /* of a snapshot, as nothing else is known of its place */
+    BY_ORDER,
+};
 
 /* An L2 table without an owner. */
 struct lone {
@@ -35,6 +40,8 @@ bool l1_read_entries(struct l1_work *w, struct error *err);
 /* L2 tables that no entry leads to, by rising offset; copies and tables of snapshots are left
  * out. */
 bool l1_find_lone(struct l1_work *w, struct error *err);
+/* Adds those that snapshots have as well. */
+bool l1_find_shared(struct l1_work *w, struct error *err);
 /* For qsort, of struct lone. */
 int lone_by_off(const void *a, const void *b);
 

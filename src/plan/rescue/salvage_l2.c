@@ -168,7 +168,7 @@ static bool read_known(void *ctx, uint64_t guest_off, void *dst, size_t len)
 static bool open_guest(struct l2_work *w, struct error *err)
 {
     const struct geometry *geo = &w->s->t->img->geo;
-    const struct rescue_store store = { w, read_candidate, read_known };
+    const struct rescue_store store = { w, read_candidate, read_known, w->s->below };
 
     w->print = calloc(w->cands.n + 1, sizeof *w->print);
     w->counted = calloc(w->cands.n + 1, sizeof *w->counted);
@@ -177,7 +177,7 @@ static bool open_guest(struct l2_work *w, struct error *err)
     for (size_t i = 0; i < w->cands.n; i++)
         w->counted[i] = w->cands.list[i].counted && w->cands.refcounts_known;
     return orphan_reader_init(&w->reader, w->s->t->img, w->cands.list, err)
-        && guest_reader_open(w->s->t, &w->known, err)
+        && guest_reader_open(w->s->t, w->s->below, &w->known, err)
         && rescue_new(&store, geo->size, (uint32_t)geo->cluster_size, w->cands.n, &w->g, err);
 }
 
@@ -272,13 +272,26 @@ static bool place_candidates(struct l2_work *w, struct error *err)
     return ok;
 }
 
+static bool tell_below(struct l2_work *w, struct error *err)
+{
+    struct buf text = BUF_INIT;
+
+    if (w->s->below || !w->s->t->img->hdr.backing_file_offset)
+        return true;
+    buf_puts(&text, "What is in the backing file was not looked at: --backing opens it, and "
+                    "more can be placed then.");
+    return salvage_left(w->s, &text, err);
+}
+
 static bool rescue_windows(struct l2_work *w, struct error *err)
 {
     if (!collect(w, err))
         return false;
     choose_windows(w, w->cands.n);
-    if (!w->cands.n || !w->n_windows)
+    if (!w->n_windows || (!w->cands.n && !w->s->below))
         return true;
+    if (!tell_below(w, err))
+        return false;
     return open_guest(w, err) && lose_windows(w, err) && place_candidates(w, err)
         && l2_write(w, err);
 }

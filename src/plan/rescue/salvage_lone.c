@@ -159,61 +159,19 @@ static bool weigh(const struct l1_work *w, struct lone *l, uint8_t *bytes)
     return true;
 }
 
-static bool is_lone(const struct l1_work *w, uint64_t off)
-{
-    size_t lo = 0, hi = w->n_lone;      /* they come sorted by offset */
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (w->lone[mid].off < off)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < w->n_lone && w->lone[lo].off == off;
-}
-
-#define L1_LOOKED_MAX 4096              /* entries of what may be an L1 table */
-
-/* Does it lead to L2 tables? Then it is the L1 table of a snapshot that is lost, or of an
- * active layer of former times. */
-static bool reads_like_l1(const struct l1_work *w, const struct lone *l, uint8_t *bytes)
-{
-    const struct image *img = w->s->t->img;
-    size_t n = (size_t)u64_min(img->geo.cluster_size / 8, L1_LOOKED_MAX), used = 0, led = 0;
-
-    if (!l->used || l->used > w->n
-        || !source_read(img->src, l->off, bytes, (size_t)img->geo.cluster_size, NULL))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t off = be64(bytes + i * 8) & ENTRY_OFFSET_MASK;
-
-        if (!off)
-            continue;
-        used++;
-        led += is_lone(w, off)
-            || (entry_usable(img, be64(bytes + i * 8))
-                && has_owner(w, off, OWNER_L2));
-        if (used >= 16 && led * 2 < used)
-            return false;
-    }
-    return led && led * 10 >= used * 9;
-}
-
 /* Takes L1 tables out of the list, and says where they are. */
 static bool tell_l1_tables(struct l1_work *w, uint8_t *bytes, struct error *err)
 {
     size_t left = 64, n = 0;
-    bool *l1 = calloc(w->n_lone + 1, sizeof *l1), ok = l1 != NULL;
+    bool ok = true;
 
-    for (size_t k = 0; ok && k < w->n_lone; k++)
-        l1[k] = reads_like_l1(w, &w->lone[k], bytes);
     for (size_t k = 0; ok && k < w->n_lone; k++) {
+        const struct orphan *o = orphan_at(&w->others, w->lone[k].off);
         struct buf text = BUF_INIT;
+        struct l1_fit fit;
         char a[TEXT_NUM];
 
-        if (!l1[k]) {
+        if (!o || !orphan_reads_like_l1(w->s->t, &w->others, o, bytes, &fit)) {
             w->lone[n++] = w->lone[k];
         } else if (left) {
             left--;
@@ -226,8 +184,7 @@ static bool tell_l1_tables(struct l1_work *w, uint8_t *bytes, struct error *err)
     }
     if (ok)
         w->n_lone = n;
-    free(l1);
-    return ok || err_set(err, ERR_NOMEM, "out of memory");
+    return ok;
 }
 
 /* In an L1 table that is sound there is no place for tables of snapshots: those bear no COPIED
@@ -268,7 +225,7 @@ bool l1_find_lone(struct l1_work *w, struct error *err)
 
         if (o.list[i].kind != ORPHAN_L2)
             continue;
-        *l = (struct lone){ .off = o.list[i].off, .index = -1 };
+        *l = (struct lone){ .off = o.list[i].off, .index = -1, .how = BY_ORDER };
         w->n_lone += weigh(w, l, bytes);
     }
     w->others = o;
@@ -284,4 +241,53 @@ bool l1_find_lone(struct l1_work *w, struct error *err)
     drop_snapshots(w);
     qsort(w->lone, w->n_lone, sizeof *w->lone, by_worth);
     return drop_copies(w, err);
+}
+
+/* --- tables that snapshots have as well --- */
+
+static void add_shared(struct l1_work *w, const struct l2_table *table, size_t *of_index,
+                       size_t first)
+{
+    const struct image *img = w->s->t->img;
+    uint64_t cl = geo_cluster_of(&img->geo, table->off), stored;
+    struct lone one = { .off = table->off, .index = table->l1_index, .how = BY_OLD };
+    struct lone *there;
+
+    if (image_stored_refcount(img, cl, &stored) == STORED_OK) {
+        if (stored <= table->n_snapshot)
+            return;
+        one.how = BY_SHARED;
+    } else if (!w->n_bad) {
+        return;
+    }
+    there = of_index[one.index] ? &w->lone[first + of_index[one.index] - 1] : NULL;
+    if (!there) {
+        w->lone[w->n_lone++] = one;
+        of_index[one.index] = w->n_lone - first;
+    } else if (there->how != BY_SHARED || one.how == BY_SHARED) {
+        *there = one;
+    }
+}
+
+bool l1_find_shared(struct l1_work *w, struct error *err)
+{
+    const struct scan_result *scan = w->s->t->scan;
+    size_t *of_index = calloc((size_t)w->n + 1, sizeof *of_index), first = w->n_lone;
+    uint8_t *bytes = malloc((size_t)w->s->t->img->geo.cluster_size);
+    struct lone *more = realloc(w->lone, (w->n_lone + (size_t)w->n + 1) * sizeof *more);
+
+    if (more)
+        w->lone = more;
+    for (size_t i = 0; more && of_index && scan->l2 && i < scan->n_l2; i++) {
+        const struct l2_table *table = &scan->l2[i];
+
+        if (table->n_snapshot && !table->n_active && table->l1_index < w->n
+            && !w->usable[table->l1_index])
+            add_shared(w, table, of_index, first);
+    }
+    for (size_t k = first; more && bytes && k < w->n_lone; k++)
+        (void)weigh(w, &w->lone[k], bytes);
+    free(of_index);
+    free(bytes);
+    return (more && of_index && bytes) || err_set(err, ERR_NOMEM, "out of memory");
 }

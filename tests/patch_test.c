@@ -208,6 +208,27 @@ static void patches_are_found_by_the_bytes_they_touch(void **state)
     patches_free(&p);
 }
 
+static void patches_are_clipped_where_the_file_is_cut(void **state)
+{
+    struct patches p = { 0 };
+
+    (void)state;
+    patches_zero(&p, 100, 10);
+    patches_zero(&p, 200, 10);
+    patches_zero(&p, 300, 10);
+    assert_true(patches_flatten(&p, NULL));
+    patches_clip(&p);
+    assert_int_equal(p.n, 3);
+    patches_set_length(&p, 205);
+    patches_clip(&p);
+    assert_int_equal(p.n, 2);
+    assert_int_equal(p.list[1].len, 5);
+    patches_set_length(&p, 200);
+    patches_clip(&p);
+    assert_int_equal(p.n, 1);
+    patches_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +239,7 @@ int main(void)
         cmocka_unit_test(patched_bytes_can_be_read_where_the_storage_fails),
         cmocka_unit_test(a_patch_past_two_to_the_64_is_refused),
         cmocka_unit_test(patches_are_found_by_the_bytes_they_touch),
+        cmocka_unit_test(patches_are_clipped_where_the_file_is_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,19 @@ out:
     return ok || err_set(err, ERR_NOMEM, "no memory for the changes, or one past 2^64 bytes");
 }
 
+void patches_clip(struct patches *p)
+{
+    if (!p->has_length)
+        return;
+    while (p->n && p->list[p->n - 1].off >= p->length)
+        p->n--;
+    if (p->n) {
+        struct patch *last = &p->list[p->n - 1];
+
+        last->len = u64_min(last->len, p->length - last->off);
+    }
+}
+
 size_t patches_from(const struct patches *p, uint64_t off)
 {
     size_t lo = 0, hi = p->n;

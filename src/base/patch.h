@@ -50,6 +50,8 @@ void patches_append(struct patches *p, const struct patches *from);
 /* Sorts by offset and resolves overlaps, so that no byte has two patches. */
 bool patches_flatten(struct patches *p, struct error *err);
 
+/* Of a flattened list: what the length cuts off goes. */
+void patches_clip(struct patches *p);
 /* Of a flattened list: index of the first patch that ends after byte `off`; n: none. */
 size_t patches_from(const struct patches *p, uint64_t off);
 /* ... does any of them touch [off, off + len)? */

@@ -163,6 +163,7 @@ bool plan_patches(const struct plan *p, struct patches *out, struct error *err)
         patches_free(&all);
         return false;
     }
+    patches_clip(&all);
     *out = all;
     return true;
 }

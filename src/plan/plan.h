@@ -65,7 +65,7 @@ bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_
 bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */
 
-/* All patches of the chosen steps, flattened. False when a chosen step that is not alone
+/* All patches of the chosen steps, flattened and clipped. False when a chosen step that is not alone
  * follows one that was not chosen. */
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err);
 

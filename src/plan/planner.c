@@ -209,21 +209,50 @@ static const struct planner planners[] = {
     { "leaks", planner_leaks },
 };
 
-bool planner_run_fn(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
-                    const struct planner_options *opt, struct error *err)
+/* *left: why there was nothing to do (owned by the caller); NULL: nothing to say. */
+static bool run(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
+                const struct planner_options *opt, char **left, struct error *err)
 {
     struct plan_step *step = plan_add(plan, goal);
     bool ok;
 
+    *left = NULL;
     if (!step)
         return err_set(err, ERR_NOMEM, "out of memory");
     memcpy(step->before, t->scan->problems.count, sizeof step->before);
     ok = fn(t, opt, step, err);
     memcpy(step->after, t->scan->problems.count, sizeof step->after);
     if (!ok || (!step->patches.n && !step->patches.has_length)) {
+        if (!step->title) {
+            *left = step->cost;
+            step->cost = NULL;
+        }
         plan_step_free(step);
         plan->n--;
     }
+    return ok;
+}
+
+bool planner_run_fn(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
+                    const struct planner_options *opt, struct error *err)
+{
+    char *left;
+    bool ok = run(plan, t, goal, fn, opt, &left, err);
+
+    free(left);
+    return ok;
+}
+
+/* As a goal of its own, which says why it had nothing to do. */
+static bool run_goal(struct plan *plan, struct trial *t, const struct planner *p,
+                     const struct planner_options *opt, struct error *err)
+{
+    char *left;
+    bool ok = run(plan, t, p->goal, p->fn, opt, &left, err);
+
+    if (ok && left && !plan_add_left(plan, left))
+        ok = err_set(err, ERR_NOMEM, "out of memory");
+    free(left);
     return ok;
 }
 
@@ -254,7 +283,7 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_rescue(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
-            return planner_run_fn(plan, t, goal, planners[i].fn, opt, err)
+            return run_goal(plan, t, &planners[i], opt, err)
                 && flags_follow(plan, t, before, opt, err);
     return err_set(err, ERR_USAGE, "there is no goal '%s'", goal);
 }

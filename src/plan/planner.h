@@ -32,7 +32,7 @@ struct planner_options {
 const char *planner_set_file(const char *arg);
 
 /* Fills title, why, cost, place and losses, and takes and keeps the patches. A step that
- * stays without patches had nothing to do. */
+ * stays without patches had nothing to do; without a title its cost says why. */
 typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
                         struct plan_step *step, struct error *err);
 

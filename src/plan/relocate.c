@@ -41,45 +41,77 @@ const char *relocation_refused(const struct trial *t)
     return NULL;
 }
 
-/* Structures of one cluster can be moved; longer ones stay. */
-static uint32_t single_structures(const struct image *img)
+bool relocation_vacant(const struct trial *t, uint64_t cl)
 {
-    const uint64_t words = img->geo.cluster_size / 8;
-    uint32_t owners = OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_REFTABLE | OWNER_SNAPTABLE
-        | OWNER_BITMAP_DIR | OWNER_BITMAP_TABLE;
+    struct map_cell cell;
 
-    if (img->hdr.l1_size > words)
-        owners &= ~(uint32_t)OWNER_L1_ACTIVE;
-    for (size_t i = 0; i < img->snaps.n; i++)
-        if (img->snaps.list[i].l1_size > words)
-            owners &= ~(uint32_t)OWNER_L1_SNAPSHOT;
-    if (img->hdr.refcount_table_clusters != 1)
-        owners &= ~(uint32_t)OWNER_REFTABLE;
-    if (img->snaps.whole_len > img->geo.cluster_size)
-        owners &= ~(uint32_t)OWNER_SNAPTABLE;
-    if (img->bitmaps.dir_size > img->geo.cluster_size)
-        owners &= ~(uint32_t)OWNER_BITMAP_DIR;
-    for (size_t i = 0; i < img->bitmaps.n; i++)
-        if (img->bitmaps.list[i].table_size > words)
-            owners &= ~(uint32_t)OWNER_BITMAP_TABLE;
-    return owners;
+    map_get(t->scan->map, cl, &cell);
+    return cell.cls == CLASS_VACANT && !cell.problem;
 }
 
-bool relocation_possible(const struct trial *t, uint64_t cl)
+/* The clusters of the structures that lie in this one. They all begin with the same cluster, or
+ * it is not known where pointers lead. */
+static bool structure_unit(const struct trial *t, uint64_t cl, struct relocation_unit *unit)
 {
-    /* What LUKS decrypts to depends on where in the file it lies. */
-    const uint32_t data = t->img->hdr.crypt_method == CRYPT_LUKS ? 0
-        : OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE;
-    const uint32_t one = OWNER_L2 | OWNER_REFBLOCK | OWNER_BITMAP_DATA
-        | single_structures(t->img);
+    const struct geometry *geo = &t->img->geo;
+    const struct structure *s = NULL;
+    struct map_cell here, cell;
+    uint64_t end;
+
+    *unit = (struct relocation_unit){ 0, 0 };
+    while ((s = structures_find(&t->img->structures, cl << geo->cluster_bits, s))) {
+        if (s->off & (geo->cluster_size - 1) || !u64_add(s->off, s->len, &end)
+            || (unit->n && unit->first_cl != geo_cluster_of(geo, s->off)))
+            return false;
+        unit->first_cl = geo_cluster_of(geo, s->off);
+        unit->n = u64_max(unit->n, div_up(s->len, geo->cluster_size));
+    }
+    map_get(t->scan->map, cl, &here);
+    for (cl = unit->first_cl; cl < unit->first_cl + unit->n; cl++) {
+        if (cl >= geo->n_clusters)
+            return false;
+        map_get(t->scan->map, cl, &cell);
+        if ((cell.owners & OWNER_KINDS) != (here.owners & OWNER_KINDS) || cell.problem)
+            return false;
+    }
+    return unit->n;
+}
+
+#define OWNERS_GUEST    (OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE)
+#define OWNERS_LISTED   (OWNER_L2 | OWNER_REFBLOCK | OWNER_BITMAP_DATA)
+#define OWNERS_MOVABLE  (OWNERS_GUEST | OWNERS_LISTED | OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT \
+                         | OWNER_REFTABLE | OWNER_SNAPTABLE | OWNER_BITMAP_DIR \
+                         | OWNER_BITMAP_TABLE | OWNER_CRYPTO)
+
+bool relocation_possible(const struct trial *t, uint64_t cl, struct relocation_unit *unit,
+                         const char **why)
+{
     struct map_cell cell;
     uint32_t kinds;
 
     map_get(t->scan->map, cl, &cell);
     kinds = cell.owners & OWNER_KINDS;
-    if (!cl || !cell.counted || cell.problem || !kinds)
-        return false;
-    return !(kinds & ~data) || ((kinds & one) == kinds && !(kinds & (kinds - 1)));
+    *unit = (struct relocation_unit){ cl, 1 };
+    if (!cl)
+        *why = "the header has its place";
+    else if (!kinds || !cell.counted)
+        *why = "nobody owns it, so no pointer could follow";
+    else if (cell.problem)
+        *why = "a problem concerns it (qcheck check)";
+    else if (kinds & OWNERS_GUEST && t->img->hdr.crypt_method == CRYPT_LUKS)
+        *why = "what LUKS decrypts to depends on where in the file it lies";
+    else if (kinds & OWNER_COMPRESSED)
+        *why = "compressed clusters there are as close together as they can be, or share it "
+               "with something else";
+    else if (!(kinds & ~(uint32_t)OWNERS_GUEST))
+        return true;
+    else if (kinds & (kinds - 1) || kinds & ~(uint32_t)OWNERS_MOVABLE)
+        *why = "it has owners of several kinds";
+    else if (kinds & OWNERS_LISTED || structure_unit(t, cl, unit))
+        return true;
+    else
+        *why = "structures overlap there";
+    return false;
 }
 
 /* --- pointers --- */
@@ -123,6 +155,8 @@ static void follow_header(const struct follow *f)
     for (size_t i = 0; i < 3; i++)
         if (was[i] && place_of(f, was[i]) != was[i])
             edit_header(f->step, fields[i], place_of(f, was[i]));
+    if (img->ext.has_crypto)
+        follow_word(f, img->ext.crypto_at->data_off, img->ext.crypto.offset, UINT64_MAX);
     if (img->ext.has_bitmaps)
         follow_word(f, img->ext.bitmaps_at->data_off + 16, img->ext.bitmaps.directory_offset,
                     UINT64_MAX);

@@ -17,9 +17,17 @@ struct relocation {
 bool relocation_init(struct relocation *r, const struct trial *t, struct error *err);
 void relocation_free(struct relocation *r);
 
-/* May this cluster be moved? Its owners are all known and of a kind whose pointers can
- * follow, and no problem concerns it. */
-bool relocation_possible(const struct trial *t, uint64_t cl);
+/* Neighbouring clusters that can only move together. */
+struct relocation_unit { uint64_t first_cl, n; };
+
+/* May this cluster be moved, and with which others? Its owners are all known and of a kind
+ * whose pointers can follow, and no problem concerns it. *why, when it may not: a sentence
+ * without its stop. */
+bool relocation_possible(const struct trial *t, uint64_t cl, struct relocation_unit *unit,
+                         const char **why);
+
+/* Does nobody use this cluster, as far as the scan knows? */
+bool relocation_vacant(const struct trial *t, uint64_t cl);
 
 /* Why no cluster of this image can be moved; NULL: they can. */
 const char *relocation_refused(const struct trial *t);

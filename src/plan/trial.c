@@ -116,22 +116,35 @@ bool trial_take(struct trial *t, const struct patches *step, struct error *err)
     return true;
 }
 
+/* Bytes that no step has written come from the file, and those that a step has copied from where
+ * it did; others are carried along. */
 bool trial_copy(const struct trial *t, struct patches *step, uint64_t off, uint64_t from,
                 uint64_t len, struct error *err)
 {
     uint8_t bytes[4096];
 
-    if (!patches_touch(t->all, from, len)) {
-        patches_copy(step, off, from, len);
-        return true;
-    }
-    for (uint64_t done = 0; done < len;) {
-        size_t n = (size_t)u64_min(sizeof bytes, len - done);
+    while (len) {
+        size_t i = patches_from(t->all, from);
+        const struct patch *p = i < t->all->n && t->all->list[i].off < from + len
+            ? &t->all->list[i] : NULL;
+        uint64_t n = !p ? len : p->off > from ? p->off - from
+            : u64_min(len, p->off + p->len - from);
 
-        if (!source_read(t->img->src, from + done, bytes, n, err))
-            return false;
-        patches_write(step, off + done, bytes, n);
-        done += n;
+        if (!p || p->off > from) {
+            patches_copy(step, off, from, n);
+        } else if (p->kind == PATCH_COPY) {
+            patches_copy(step, off, p->at + (from - p->off), n);
+        } else if (p->kind == PATCH_ZEROS) {
+            patches_zero(step, off, n);
+        } else {
+            n = u64_min(n, sizeof bytes);
+            if (!source_read(t->img->src, from, bytes, (size_t)n, err))
+                return false;
+            patches_write(step, off, bytes, (size_t)n);
+        }
+        off += n;
+        from += n;
+        len -= n;
     }
     return true;
 }

@@ -336,6 +336,31 @@ static void a_backing_file_that_is_gone_is_told(void **state)
     builder_free(b);
 }
 
+static void names_in_commands_are_quoted(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct scan_result *scan;
+    struct builder *b;
+    struct image *img;
+    struct insight *x;
+    bool quoted = false;
+
+    (void)state;
+    opt.backing_file = "a'; rm b; '";
+    b = builder_new(opt);
+    img = builder_open(b);
+    free(img->backing_format);
+    img->backing_format = NULL;
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->verdict.n_steps; i++)
+        quoted |= strstr(x->verdict.step[i], "-b 'a'\\''; rm b; '\\''' -F") != NULL;
+    assert_true(quoted);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 /* An overlay with its data in another file, which has `size` bytes (0: it is gone). */
 static void with_data_file(bool written, uint64_t size, enum verdict_answer lost,
                            enum verdict_answer open, uint64_t lost_bytes)
@@ -511,6 +536,7 @@ int main(void)
         cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
         cmocka_unit_test(leaks_alone_are_left_overs),
         cmocka_unit_test(a_backing_file_that_is_gone_is_told),
+        cmocka_unit_test(names_in_commands_are_quoted),
         cmocka_unit_test(of_a_data_file_only_what_was_written_is_lost),
         cmocka_unit_test(nothing_is_harmless_beside_lost_data),
         cmocka_unit_test(what_is_lost_in_danger_and_untouched_is_the_disk),

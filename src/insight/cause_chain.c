@@ -101,12 +101,15 @@ static void base_format(struct work *w, const char *base)
 {
     struct place place = work_header_place(8);
     struct cause *c = cause_add(w, CAUSE_OF_BASE_FORMAT, CONFIDENCE_CERTAIN);
+    struct buf quoted = BUF_INIT;
 
+    text_quoted(&quoted, w->img->backing_file, "");
     cause_evidence(c, &place, "no backing format extension");
     cause_text(w, c, "The format of the backing file '%s' is not named: libvirt refuses such an "
                "image, and newer versions of QEMU guess or warn.", base);
-    cause_step(w, c, "Find out what the base is (qemu-img info), and name it: qemu-img rebase "
-               "-u -b '%s' -F FORMAT %s", base, buf_str(&w->copy));
+    cause_step(w, c, "Find out what the base is (qemu-img info), and name it, on a copy: qemu-img "
+               "rebase -u -b %s -F FORMAT %s", buf_str(&quoted), buf_str(&w->copy));
+    buf_free(&quoted);
 }
 
 static void not_seen(struct work *w, const char *base, const char *data, uint64_t bytes)

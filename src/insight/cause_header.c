@@ -109,8 +109,9 @@ static void values(struct work *w)
                    w->img->refused.id ? ": " : "",
                    w->img->refused.id ? w->img->refused.text : "");
     with_options(w, c);
-    cause_step(w, c, "Look at the fields that are marked in the header view (qcheck %s, key "
-               "2), and compare them with the header of an image that was made the same way",
+    cause_step_plan(w, c, "header");
+    cause_step(w, c, "Where nothing proves a value, look at the fields that are marked (qcheck %s, "
+               "key 5), and compare them with an image that was made the same way",
                buf_str(&w->name));
 }
 

@@ -52,12 +52,12 @@ static void snapshots(struct work *w)
     c = cause_add(w, CAUSE_OF_SNAPSHOT_TABLE, CONFIDENCE_CERTAIN);
     cause_claim(w, c, SNAPSHOTS, NULL, NULL, CLAIM_ONLY);
     cause_text(w, c, "The snapshot table is damaged (%s). The active disk does not depend on "
-               "it, but what only the snapshots hold looks like space without an owner.",
-               buf_str(&words));
+               "it%s.", buf_str(&words), w->leaked.clusters ? ", but what only the snapshots hold "
+               "looks like space without an owner" : "");
     /* Snapshots that cannot be read own clusters that nobody names. */
     if (w->leaked.clusters)
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
-    cause_step(w, c, "Compare the entries with an older copy of the file (qcheck %s, key t); "
+    cause_step(w, c, "Compare the entries with an older copy of the file (qcheck %s, key 4); "
                "'qcheck dump snapshots %s' shows what can be read of them",
                buf_str(&w->name), buf_str(&w->name));
     buf_free(&words);

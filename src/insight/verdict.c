@@ -356,7 +356,7 @@ static void steps(struct work *w, struct verdict *v)
         stepf(w, v, "Look at all clusters that have no owner, for tables among them: qcheck "
               "check --deep %s", buf_str(&w->name));
     if (unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR))
-        stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key p",
+        stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key 3",
               buf_str(&w->name));
     if (bad && v->may_write == ANSWER_YES)
         step(w, v, "Nothing needs to be done: QEMU counts the refcounts anew when a guest is "

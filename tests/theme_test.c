@@ -173,6 +173,9 @@ static void with_few_colours_no_two_classes_are_alike(void **state)
             for (unsigned i = PAINT_GUEST; i < PAINT_RAMP; i++)
                 for (unsigned k = PAINT_GUEST; k < i; k++)
                     assert_false(alike(coloured[t], d, i, k));
+            for (unsigned i = PAINT_CHANGE; i < N_PAINTS; i++)
+                for (unsigned k = PAINT_CHANGE; k < i; k++)
+                    assert_false(alike(coloured[t], d, i, k));
         }
 }
 

@@ -511,6 +511,7 @@ static void every_hint_does_something_in_its_view(void **state)
         [VIEW_OVERVIEW] = "1", [VIEW_MAP] = "2", [VIEW_PROBLEMS] = "3",
         [VIEW_TABLES] = "4", [VIEW_HEADER] = "5", [VIEW_HEX] = "6", [VIEW_DISK] = "7",
         [VIEW_PLAN] = "4 e Ctrl-U type:0 Enter wait e Ctrl-U type:1 Enter wait 8",
+        [VIEW_CHANGES] = "4 e Ctrl-U type:0 Enter wait 9 wait",
         [VIEW_REFERRERS] = "g type:5c Enter r", [VIEW_HELP] = "?",
     };
     static const char *const samples[] = { "healthy", "many" };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/reopener.h"
+#include "cmd/browse.h"
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
 #include "cmd/plan_files.h"
@@ -25,17 +26,55 @@ static bool colours_unwanted(void)
     return v && *v;
 }
 
-/* Opens the image, what it names where that is allowed, and what of it is encrypted. */
-static bool open_files(const struct settings *s, const char *name, struct disk_files *f,
+/* What the image names where that is allowed, and what of it is encrypted. */
+static bool open_below(const struct settings *s, const char *name, struct disk_files *f,
                        struct disk **keys, struct error *err)
 {
     const struct disk_layer active = { LAYER_ACTIVE, false };
 
-    (void)file_types_load();
-    return (!s->key_file || disk_files_key(s->key_file, f, err)) &&
-           open_image_reading(s, name, &f->img, err) &&
-           chain_open(name, f->img, s->backing, &f->chain, err) &&
+    return chain_open(name, f->img, s->backing, &f->chain, err) &&
            (!f->key || disk_files_disk(f, active, keys, err));
+}
+
+/* Opens the image, what it names, and its keys; and those of the one it is compared with. */
+static bool open_files(const struct settings *s, const char *name, const struct browsing *with,
+                       struct disk_files *f, struct disk_files *other, struct disk *keys[2],
+                       const char **bad, struct error *err)
+{
+    *bad = name;
+    (void)file_types_load();
+    if (s->key_file && (!disk_files_key(s->key_file, f, err) ||
+                        (with->other && !disk_files_key(s->key_file, other, err))))
+        return false;
+    if (!with->other)
+        return open_image_reading(s, name, &f->img, err) &&
+               open_below(s, name, f, &keys[0], err);
+    return open_two_images_reading(s, with->other, name, &other->img, &f->img, bad, err) &&
+           open_below(s, name, f, &keys[0], err) &&
+           open_below(s, with->other, other, &keys[1], err);
+}
+
+static bool layer_of(const struct image *img, const char *text, uint32_t *out, struct error *err)
+{
+    struct disk_layer found = { 0 };
+
+    if (text && !disk_layer_parse(img, text, &found, err))
+        return false;
+    if (found.vm_state)
+        return err_set(err, ERR_USAGE, "VM states are not compared");
+    *out = found.layer;
+    return true;
+}
+
+/* What is compared with what. */
+static bool choose_sides(const struct browsing *with, const struct disk_files *f,
+                         const struct disk_files *other, struct ui_options *opt,
+                         struct error *err)
+{
+    opt->other = other->img;
+    opt->changes = with->changes;
+    return layer_of(other->img ? other->img : f->img, with->layer_a, &opt->layer_a, err)
+        && layer_of(f->img, with->layer_b, &opt->layer_b, err);
 }
 
 /* The bookmarks kept of an image, and the process that keeps them: before the sandbox. Without a
@@ -62,13 +101,15 @@ static bool watchable(const struct settings *s, const char *name, struct reopene
     return source_name_is_nbd(name) || reopener_start(name, !s->no_sandbox, out, err);
 }
 
-static int inspect(const struct settings *given, const struct ui_config *config)
+static int inspect(const struct settings *given, const struct browsing *with,
+                   const struct ui_config *config)
 {
     struct settings as_is = *given;
     const struct settings *s = &as_is;
     struct plan_files plans = { .scribe = SCRIBE_NONE };
-    struct disk_files files = DISK_FILES_INIT;
-    struct disk *keys = NULL;
+    struct disk_files files = DISK_FILES_INIT, other = DISK_FILES_INIT;
+    struct disk *keys[2] = { NULL, NULL };
+    const char *bad;
     struct ui_options opt = {
         .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
         .mono = colours_unwanted(), .threads = s->threads,
@@ -96,16 +137,18 @@ static int inspect(const struct settings *given, const struct ui_config *config)
         opt.tour = true;
         opt.script = script.len ? buf_str(&script) : NULL;
     }
-    if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, 0, &name, &err) ||
+    if (!volumes_helper_start(&opt.helper, &err) || !image_name(s, with->operand, &name, &err) ||
         !keeping(buf_str(&name), &opt.keeper, &marks, &err) ||
-        !watchable(s, buf_str(&name), &opt.reopener, &err)) {
+        (!with->other && !watchable(s, buf_str(&name), &opt.reopener, &err))) {
         message("", err.text);
     } else if (!plan_files_open(given, buf_str(&name), &plans, &err)) {
         message_error(given->plan_file ? given->plan_file : buf_str(&name), &err);
-    } else if (!open_files(s, buf_str(&name), &files, &keys, &err)) {
-        message_error(buf_str(&name), &err);
+    } else if (!open_files(s, buf_str(&name), with, &files, &other, keys, &bad, &err) ||
+               !choose_sides(with, &files, &other, &opt, &err)) {
+        message_error(bad, &err);
     } else {
-        opt.disk.keys = keys;
+        opt.disk.keys = keys[0];
+        opt.other_disk = (struct disk_options){ .chain = &other.chain, .keys = keys[1] };
         opt.plan = plans.plan;
         opt.scribe = &plans.scribe;
         opt.bookmarks = buf_str(&marks);
@@ -119,8 +162,10 @@ static int inspect(const struct settings *given, const struct ui_config *config)
         volumes_helper_end(opt.helper);
         keeper_end(opt.keeper);
         reopener_end(opt.reopener);
-        disk_close(keys);
+        disk_close(keys[0]);
         disk_files_close(&files);
+        disk_close(keys[1]);
+        disk_files_close(&other);
     }
     buf_free(&name);
     if (!end.reading)
@@ -136,7 +181,7 @@ static int inspect(const struct settings *given, const struct ui_config *config)
     return status;
 }
 
-static int inspect_as_configured(const struct settings *s)
+int browse(const struct settings *s, const struct browsing *with)
 {
     struct ui_config config;
     struct error err;
@@ -145,7 +190,7 @@ static int inspect_as_configured(const struct settings *s)
 
     config_init(&config);
     if (config_load(&config, path, &err))
-        status = inspect(s, &config);
+        status = inspect(s, with, &config);
     else
         message_error(path, &err);
     config_free(&config);
@@ -154,6 +199,7 @@ static int inspect_as_configured(const struct settings *s)
 
 int cmd_browse(const struct command *cmd, int argc, char **argv)
 {
+    const struct browsing alone = { .operand = 0 };
     struct settings s;
     int status;
 
@@ -165,5 +211,5 @@ int cmd_browse(const struct command *cmd, int argc, char **argv)
         return check_images(&s);
     if (image_count(&s) > 1)
         return usage_error(cmd, "the inspector shows one image at a time");
-    return inspect_as_configured(&s);
+    return browse(&s, &alone);
 }

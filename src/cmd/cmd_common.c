@@ -278,29 +278,47 @@ bool open_image(const struct settings *s, const char *name, struct image **out,
     return open_in(enter_sandbox, s, name, out, err);
 }
 
-bool open_two_images(const struct settings *s, const char *name_a, const char *name_b,
-                     struct image **a, struct image **b, struct error *err)
+static bool open_two_in(void (*enter)(const struct settings *), const struct settings *s,
+                        const char *name_a, const char *name_b, struct image **a,
+                        struct image **b, const char **bad, struct error *err)
 {
     struct settings without_plan = *s;
     struct opened x, y;
     struct lookout look_a, look_b;
 
     without_plan.plan_file = NULL;
+    *bad = name_a;
     if (!open_files(&without_plan, name_a, &x, err))
         return false;
+    *bad = name_b;
     if (!open_files(s, name_b, &y, err)) {
         source_close(x.src);
         return false;
     }
     start_lookout(name_a, &look_a);
     start_lookout(name_b, &look_b);
-    enter_sandbox(s);
+    enter(s);
     if (image_from(&without_plan, &x, &look_a, a, err))
         return image_from(s, &y, &look_b, b, err);
+    *bad = name_a;
     source_close(y.src);
     source_close(y.plan);
     lookout_end(&look_b);
     return false;
+}
+
+bool open_two_images(const struct settings *s, const char *name_a, const char *name_b,
+                     struct image **a, struct image **b, const char **bad,
+                     struct error *err)
+{
+    return open_two_in(enter_sandbox, s, name_a, name_b, a, b, bad, err);
+}
+
+bool open_two_images_reading(const struct settings *s, const char *name_a, const char *name_b,
+                             struct image **a, struct image **b, const char **bad,
+                             struct error *err)
+{
+    return open_two_in(enter_sandbox_reading, s, name_a, name_b, a, b, bad, err);
 }
 
 bool open_image_and_chain(const struct settings *s, const char *name, struct image **out,

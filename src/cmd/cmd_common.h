@@ -50,9 +50,16 @@ bool open_image_and_chain(const struct settings *s, const char *name, struct ima
                           struct chain *chain, struct error *err);
 
 /* Two images, opened before the sandbox and parsed in it; the plan, if there is one, is laid over
- * the second. On failure one that was opened stays the caller's. */
+ * the second. On failure *bad names the one to blame, and one that was opened
+ * stays the caller's. */
 bool open_two_images(const struct settings *s, const char *name_a, const char *name_b,
-                     struct image **a, struct image **b, struct error *err);
+                     struct image **a, struct image **b, const char **bad,
+                     struct error *err);
+
+/* The same in the first stage of the sandbox, as open_image_reading(). */
+bool open_two_images_reading(const struct settings *s, const char *name_a, const char *name_b,
+                             struct image **a, struct image **b, const char **bad,
+                             struct error *err);
 
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
  * false when the sample does not exist. */

@@ -6,14 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cmd/browse.h"
 #include "cmd/cmd_common.h"
 #include "report/diff_report.h"
 
 #define STATUS_DIFFER STATUS_CORRUPT        /* 2 */
 
 /* One of the two. */
-struct compared {
+struct diff_operand {
     const char *name;
     struct buf shown;           /* with its plan or layer */
     struct image *img;
@@ -22,7 +24,7 @@ struct compared {
     uint32_t layer;
 };
 
-static bool look(const struct settings *s, const char *layer, struct compared *c,
+static bool look(const struct settings *s, const char *layer, struct diff_operand *c,
                  struct error *err)
 {
     const struct insight_options opt = { .name = c->name };
@@ -37,7 +39,7 @@ static bool look(const struct settings *s, const char *layer, struct compared *c
         && insight_find(c->scan, &opt, &c->insight, err);
 }
 
-static void forget(struct compared *c)
+static void forget(struct diff_operand *c)
 {
     insight_free(c->insight);
     scan_free(c->scan);
@@ -45,19 +47,20 @@ static void forget(struct compared *c)
     buf_free(&c->shown);
 }
 
-static void show_name(struct compared *c, const char *what, const char *of)
+static void show_name(struct diff_operand *c, const char *what, const char *of)
 {
     buf_puts(&c->shown, c->name);
     if (of)
         buf_printf(&c->shown, "%s%s", what, of);
 }
 
-static int compare(const struct settings *s, struct compared *a, struct compared *b)
+static int compare(const struct settings *s, struct diff_operand *a, struct diff_operand *b)
 {
     const char *layer_b = s->other_layer ? s->other_layer : s->layer;
     struct out out = { stdout, 0 };
     struct difference diff = { 0 };
     struct diff_report r;
+    const char *bad;
     struct error err;
     int status = STATUS_FAILED;
 
@@ -66,8 +69,8 @@ static int compare(const struct settings *s, struct compared *a, struct compared
         show_name(b, ", under ", s->plan_file);
     else
         show_name(b, ", layer ", layer_b);
-    if (!open_two_images(s, a->name, b->name, &a->img, &b->img, &err)) {
-        message_error(a->img ? b->name : a->name, &err);
+    if (!open_two_images(s, a->name, b->name, &a->img, &b->img, &bad, &err)) {
+        message_error(bad, &err);
     } else if (!look(s, s->layer, a, &err)) {
         message_error(a->name, &err);
     } else if (!look(s, layer_b, b, &err)) {
@@ -89,7 +92,7 @@ static int compare(const struct settings *s, struct compared *a, struct compared
 
 int cmd_diff(const struct command *cmd, int argc, char **argv)
 {
-    struct compared a = { .shown = BUF_INIT }, b = { .shown = BUF_INIT };
+    struct diff_operand a = { .shown = BUF_INIT }, b = { .shown = BUF_INIT };
     struct settings s;
     int status;
     bool one;
@@ -103,6 +106,14 @@ int cmd_diff(const struct command *cmd, int argc, char **argv)
         return usage_error(cmd, "with what? Name another image, a --plan, or two layers");
     if (!one && s.plan_file)
         return usage_error(cmd, "--plan compares one image with itself under the plan");
+    if (s.interactive && !isatty(STDOUT_FILENO))
+        return usage_error(cmd, "--interactive needs a terminal");
+    if (s.interactive)
+        return browse(&s, &(struct browsing){ .operand = s.n_operands - 1,
+                                              .other = one ? NULL : s.operand[0],
+                                              .layer_a = s.layer, .changes = true,
+                                              .layer_b = s.other_layer ? s.other_layer
+                                                                       : s.layer });
     a.name = s.operand[0];
     b.name = s.operand[one ? 0 : 1];
     status = compare(&s, &a, &b);

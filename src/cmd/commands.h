@@ -52,6 +52,7 @@ struct settings {
     unsigned frame_every;       /* --interval: seconds */
     const char *theme;          /* NULL: the default */
     bool ascii, no_mouse;
+    bool interactive;           /* --interactive */
     bool no_sandbox;            /* --no-sandbox */
     const char *layer;          /* --layer, or NULL: the active one */
     const char *other_layer;    /* the second --layer, or NULL */

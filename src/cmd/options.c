@@ -100,13 +100,16 @@ static const struct opt check_rows[] = {
 };
 const struct opt_group opts_check = { "Check", ROWS(check_rows) };
 
+#define TERMINAL_ROWS \
+    { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "dark|light|mono|colorblind", \
+      "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" }, \
+    { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" }, \
+    { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" }
+
 static const struct opt browse_rows[] = {
     { OPT_TOUR, "tour", ARG_REQUIRED, "NAME", VALUES_SAMPLES,
       "a guided tour of a sample image: six to ten steps, \".\" goes on" },
-    { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "dark|light|mono|colorblind",
-      "colours: dark, light, mono or colorblind (safe for colour-blind eyes)" },
-    { OPT_ASCII, "ascii", ARG_NONE, NULL, NULL, "draw with plain ASCII characters" },
-    { OPT_NO_MOUSE, "no-mouse", ARG_NONE, NULL, NULL, "leave the mouse to the terminal" },
+    TERMINAL_ROWS,
     { OPT_PLAN_DIR, "plan-dir", ARG_REQUIRED, "DIR", VALUES_FILES,
       "w saves the plan that is made in the inspector to a new file in DIR; with --plan=FILE, "
       "to FILE, with which it begins when it exists" },
@@ -304,6 +307,10 @@ static const struct opt diff_rows[] = {
     { OPT_LAYER, "layer", ARG_REQUIRED, "LAYER", NULL,
       "compare the disk of this snapshot (id or name) of both images; given twice, of A and of "
       "B; active (the default) is the disk as it is now" },
+    { OPT_INTERACTIVE, "interactive", ARG_NONE, NULL, NULL,
+      "open the inspector on B, with maps of A, of B and of what differs between them (view 9)" },
+    TERMINAL_ROWS,
+    KEY_FILE_ROW,
 };
 const struct opt_group opts_diff = { "Diff", ROWS(diff_rows) };
 

@@ -304,6 +304,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_AT:
         s->at = arg;
         return true;
+    case OPT_INTERACTIVE:
+        s->interactive = true;
+        return true;
     case OPT_LIST:
         s->list = true;
         return true;

@@ -96,6 +96,21 @@ static const struct pigment pigments[N_PAINTS] = {
     [PAINT_LOOK + LIKE_BYTES] = { { 0x5fd75f, 0x5f8700, 0x00af87 }, { 2, 2, 2 },
         EMPHASIS_NONE, HUE },
 
+    [PAINT_CHANGE + CHANGE_EMPTY] = { { 0x5f5f5f, 0x949494, 0x5f5f5f }, { 8, 8, 8 },
+        EMPHASIS_FAINT, HUE },
+    [PAINT_CHANGE + CHANGE_SAME] = { { 0x5f5faf, 0x8787d7, 0x5f5faf }, { 12, 4, 12 },
+        EMPHASIS_NONE, HUE },
+    [PAINT_CHANGE + CHANGE_NEW] = { { 0x5fd75f, 0x5f8700, 0x00af87 }, { 2, 2, 2 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_CHANGE + CHANGE_FREED] = { { 0xff5faf, 0xaf005f, 0xd787af }, { 5, 5, 5 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_CHANGE + CHANGE_MOVED] = { { 0x5fd7ff, 0x0087d7, 0x5fafff }, { 14, 6, 14 },
+        EMPHASIS_STRONG, HUE },
+    [PAINT_CHANGE + CHANGE_OTHER] = { { 0xafafaf, 0x4e4e4e, 0xafafaf }, { 7, 0, 7 },
+        EMPHASIS_UNDERLINE, HUE },
+    [PAINT_CHANGE + CHANGE_REWRITTEN] = { { 0xffff5f, 0x875f00, 0xffff5f }, { 11, 13, 11 },
+        EMPHASIS_STRONG, LETTER },
+
     [PAINT_RAMP] = { { 0x875faf, 0xaf8700, 0x5f5fd7 }, { 5, 8, 12 }, EMPHASIS_FAINT, HUE },
     [PAINT_RAMP + 1] = { { 0x5f5fd7, 0x878700, 0x5f87d7 }, { 12, 13, 4 }, EMPHASIS_FAINT,
         HUE },
@@ -151,8 +166,21 @@ const char *look_like_name(enum look_like l)
     return names[l];
 }
 
+const char *change_look_name(enum change_look c)
+{
+    static const char *const names[N_CHANGE_LOOKS] = {
+        [CHANGE_EMPTY] = "empty in both", [CHANGE_SAME] = "the same", [CHANGE_NEW] = "new",
+        [CHANGE_FREED] = "freed", [CHANGE_MOVED] = "moved", [CHANGE_OTHER] = "something else",
+        [CHANGE_REWRITTEN] = "table rewritten",
+    };
+
+    return names[c];
+}
+
 char palette_letter(unsigned paint)
 {
+    if (paint >= PAINT_CHANGE)
+        return ".=+->~w"[paint - PAINT_CHANGE];
     if (paint >= PAINT_LOOK)
         return "0QCPFKTEB"[paint - PAINT_LOOK];
     if (paint >= PAINT_RAMP)

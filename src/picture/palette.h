@@ -21,13 +21,21 @@ enum look_like {
 };
 const char *look_like_name(enum look_like l);       /* "zeros", "a table of qcow2", ... */
 
+/* What has become of a part of one of two images that are compared. */
+enum change_look {
+    CHANGE_EMPTY, CHANGE_SAME, CHANGE_NEW, CHANGE_FREED, CHANGE_MOVED, CHANGE_OTHER,
+    CHANGE_REWRITTEN, N_CHANGE_LOOKS
+};
+const char *change_look_name(enum change_look c);   /* "the same", "in use now", ... */
+
 /* What a cell of a map is painted with. */
 enum paint {
     PAINT_CLASS,                                    /* + enum cluster_class */
     PAINT_GUEST = PAINT_CLASS + N_CLASSES,          /* + enum guest_class */
     PAINT_RAMP = PAINT_GUEST + N_GUEST_CLASSES,     /* + 0 (little) to RAMP_STEPS-1 */
     PAINT_LOOK = PAINT_RAMP + RAMP_STEPS,           /* + enum look_like */
-    N_PAINTS = PAINT_LOOK + N_LOOKS_LIKE,
+    PAINT_CHANGE = PAINT_LOOK + N_LOOKS_LIKE,       /* + enum change_look */
+    N_PAINTS = PAINT_CHANGE + N_CHANGE_LOOKS,
     PAINT_PROBLEM = PAINT_CLASS + CLASS_MIXED       /* a problem inside */
 };
 

@@ -75,7 +75,7 @@ void tiles_preview(const struct image *img, const struct scan_progress *progress
 
 /* --- looks --- */
 
-static uint8_t eighths_of(uint64_t part, uint64_t whole)
+uint8_t tiles_eighths(uint64_t part, uint64_t whole)
 {
     uint64_t e;
 
@@ -144,7 +144,7 @@ static void file_preview_tile(const struct tile_source *from, uint64_t first, ui
         look_unread(t);
         return;
     }
-    t->eighths = eighths_of(whole - h.n[CLASS_UNKNOWN] - h.n[CLASS_VACANT], whole);
+    t->eighths = tiles_eighths(whole - h.n[CLASS_UNKNOWN] - h.n[CLASS_VACANT], whole);
     h.n[CLASS_UNKNOWN] = 0;
     look(t, PAINT_CLASS + main_class(&h));
     t->inner = t->letter;
@@ -196,7 +196,7 @@ static void file_tile(const struct tile_source *from, enum map_colouring colouri
         look_unread(t);
         return;
     }
-    t->eighths = eighths_of(n - h.n[CLASS_VACANT] - h.n[CLASS_UNKNOWN], n);
+    t->eighths = tiles_eighths(n - h.n[CLASS_VACANT] - h.n[CLASS_UNKNOWN], n);
     if (colouring == COLOUR_CONTENT && from->looks && main_look(from, first, n) == N_LOOKS_LIKE) {
         look_unread(t);
         return;
@@ -273,7 +273,7 @@ static void guest_tile(const struct tile_source *from, enum map_colouring colour
     for (int c = GUEST_ZERO; c < N_GUEST_CLASSES; c++)
         if (h->n[c] > (best <= GUEST_BACKING ? 0 : h->n[best]))
             best = (enum guest_class)c;
-    t->eighths = eighths_of(n - u64_min(empty, n), n);
+    t->eighths = tiles_eighths(n - u64_min(empty, n), n);
     t->inner = palette_letter(PAINT_GUEST + best);
     if (h->n[GUEST_DAMAGED]) {
         look(t, PAINT_GUEST + GUEST_DAMAGED);
@@ -348,6 +348,10 @@ void tiles_make(const struct tile_source *from, enum map_space space,
     uint64_t all = tiles_clusters(from->img, space, from->layer);
 
     memset(out, 0, n * sizeof *out);
+    if (colouring == COLOUR_CHANGES) {
+        change_tiles_make(from, space, first, per_tile, n, out);
+        return;
+    }
     if (space == SPACE_GUEST && from->guest && from->scan) {
         guest_tiles(from, colouring, first, per_tile, n, out);
         return;

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "insight/difference.h"
 #include "picture/order.h"
 #include "picture/palette.h"
 
@@ -19,7 +20,8 @@ enum map_colouring {
     COLOUR_ORDER,           /* where it is on the other side */
     COLOUR_CONTENT,         /* what the bytes look like; file only */
     COLOUR_ZONES,           /* which zone (file system); guest only */
-    N_COLOURINGS
+    N_COLOURINGS,
+    COLOUR_CHANGES = N_COLOURINGS   /* what differs; only where two images are compared */
 };
 
 /* A part of the guest's disk with a letter of its own, "a" and so on. */
@@ -55,6 +57,7 @@ struct tile_source {
      * is its own. NULL: not known. */
     uint8_t (*looks)(const void *ctx, uint64_t cluster);
     const void *looks_ctx;
+    const struct difference *changes;   /* COLOUR_CHANGES: from another image to this one */
 };
 
 /* Makes n tiles of per_tile clusters each, the first of them starting at cluster `first`.
@@ -62,6 +65,15 @@ struct tile_source {
 void tiles_make(const struct tile_source *from, enum map_space space,
                 enum map_colouring colouring, uint64_t first, uint64_t per_tile, size_t n,
                 struct tile *out);
+
+/* For tiles.c: tiles of COLOUR_CHANGES; change_tiles.c. Tiles after `from` ends are made as well,
+ * as long as something differs there. */
+void change_tiles_make(const struct tile_source *from, enum map_space space, uint64_t first,
+                       uint64_t per_tile, size_t n, struct tile *out);
+enum change_look change_look_of_host(enum host_change_kind k);
+enum change_look change_look_of_guest(enum guest_change_kind k);
+/* How full a tile is: part / whole in eighths, at least one of something. */
+uint8_t tiles_eighths(uint64_t part, uint64_t whole);
 
 /* Clusters of a space; of the guest disk: in a layer. */
 uint64_t tiles_clusters(const struct image *img, enum map_space space, uint32_t layer);

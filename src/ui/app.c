@@ -52,6 +52,7 @@ void app_reloaded(struct app *app)
     app->ui.insight = s->study;
     look_at_plan(app);
     app_watch_tell(app);
+    app_compare_tell(app);
     if (app->ui.layer > app->ui.img->snaps.n)
         app->ui.layer = LAYER_ACTIVE;
     app->ui.problem = NO_PROBLEM;
@@ -100,6 +101,7 @@ static void scan_start(struct app *app)
     if (!app_scan_begin(app, &app->session, app->img))
         app_say(app, true, app->session.error.text);
     app->ui.progress = app->session.progress;
+    app_compare_begin(app);
 }
 
 static void poll_scan(struct app *app)
@@ -109,6 +111,7 @@ static void poll_scan(struct app *app)
 
     news = whatif_poll(app) || news;
     news = app_watch_poll(app) || news;
+    app_compare_poll(app);
     s = whatif_session(app);
     app->ui.progress = s->progress;
     if (!news)
@@ -143,10 +146,11 @@ static void forget_older(struct app *app)
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(app_waiting_fd(app, (enum view_id)id));
-    if (!app->older || !idle || app_watch_compares(app))
+    if (!app->older || !idle || app_watch_compares(app) || app_compare_busy(app))
         return;
     session_forget(&app->session);
     whatif_forget(app);
+    app_compare_forget(app);
     app_watch_forget(app);
     app->older = false;
 }
@@ -253,6 +257,23 @@ static void draw_guide(const struct app *app, const struct area *screen, const s
     guide_draw(&app->guide, &box);
 }
 
+/* Of all images that views read. */
+static void set_nowait(struct app *app, enum nowait_mode mode)
+{
+    const struct compared *c = app->ui.compared;
+
+    nowait_mode(app->ui.img->src, mode);
+    if (c) {
+        nowait_mode(c->a.img->src, mode);
+        nowait_mode(c->b.img->src, mode);
+    }
+}
+
+static int missed_fd(const struct source *src)
+{
+    return nowait_missed(src) ? nowait_fd(src) : -1;
+}
+
 static void draw(struct app *app)
 {
     const struct view_class *class;
@@ -260,7 +281,7 @@ static void draw(struct app *app)
     struct area body;
     struct frame frame;
 
-    nowait_mode(app->ui.img->src, NOWAIT_GLANCE);
+    set_nowait(app, NOWAIT_GLANCE);
     look_at_plan(app);
     app_guide_poll(app);
     class = view_class(app->view);
@@ -285,11 +306,14 @@ static void draw(struct app *app)
  * view in front waits for. */
 static void next_event(struct app *app, struct event *ev)
 {
+    const struct compared *c = app->ui.compared;
     const int all[] = { session_fd(&app->session), app_waiting_fd(app, app->view),
                         lookup_fd(&app->owner), tenants_fd(&app->tenants),
                         app->deep.task ? task_fd(app->deep.task) : -1,
                         app->measuring.task ? task_fd(app->measuring.task) : -1,
-                        nowait_missed(app->ui.img->src) ? nowait_fd(app->ui.img->src) : -1 };
+                        missed_fd(app->ui.img->src),
+                        c && c->shown != SIDE_A ? missed_fd(c->a.img->src) : -1,
+                        c && c->shown != SIDE_B ? missed_fd(c->b.img->src) : -1 };
     int wake[WAKE_MAX];
     int n = whatif_fds(app, wake);
     int left = app_watch_left(app);
@@ -300,6 +324,7 @@ static void next_event(struct app *app, struct event *ev)
         if (all[i] >= 0)
             wake[n++] = all[i];
     n += app_watch_fds(app, wake + n);
+    n += app_compare_fds(app, wake + n);
     app->term->ops->next(app->term, wake, n, n ? REFRESH_MS : left, ev);
 }
 
@@ -315,10 +340,11 @@ int app_run(struct app *app)
 
         whatif_follow(app);
         app_watch_follow(app);
+        app_compare_follow(app);
         forget_older(app);
         draw(app);
         next_event(app, &ev);
-        nowait_mode(app->ui.img->src, NOWAIT_ASK);
+        set_nowait(app, NOWAIT_ASK);
         app->given_up = false;
         take_event(app, &ev);
         if (app->given_up)
@@ -374,7 +400,7 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     app->ui.numbers = opt->numbers;
     app->ui.here = (struct place){ .kind = PLACE_HEADER, .guest_off = NO_ADDRESS };
     term->ops->size(term, &rows, &cols);
-    if (!whatif_open(app, NULL))
+    if (!whatif_open(app, NULL) || !app_compare_open(app, NULL))
         goto failed;
     look_at_plan(app);
     if (!grid_init(&app->grid, rows, cols, term->ascii))
@@ -383,7 +409,9 @@ bool app_new(const struct image *img, const struct ui_options *opt, struct termi
     for (int id = 0; id < N_VIEWS; id++)
         if (!view_class((enum view_id)id)->create(&app->ui, &app->state[id]))
             goto failed;
-    app_enter(app, VIEW_OVERVIEW, &app->ui.here, NO_PROBLEM);
+    app->ui.layer = opt->layer_b;
+    app_compare_tell(app);
+    app_enter(app, opt->changes ? VIEW_CHANGES : VIEW_OVERVIEW, &app->ui.here, NO_PROBLEM);
     *out = app;
     return true;
 failed:
@@ -404,6 +432,7 @@ void app_free(struct app *app)
         if (app->state[id])
             view_class((enum view_id)id)->destroy(app->state[id]);
     /* Tasks of views read the scan until they are joined. */
+    app_compare_close(app);
     whatif_close(app);
     app_watch_close(app);
     session_close(&app->session);

@@ -91,6 +91,22 @@ void app_go_back(struct app *app, struct history *from, struct history *to)
     app_enter(app, then.view, &then.place, then.problem);
 }
 
+static void go_where_asked(struct app *app, const struct request *req)
+{
+    struct place place = req->place;
+    enum view_id view = req->view;
+
+    if (!app_compare_show(app, req->side))
+        return;
+    if (req->inside)
+        where_inside(&app->ui, &place, &view);
+    else if (view == N_VIEWS)
+        view = where_best_view(&place, app->view);
+    app->ui.cause = req->cause;
+    app_go(app, view, &place, req->problem);
+    app->ui.cause = 0;
+}
+
 static void carry_out(struct app *app, const struct request *req)
 {
     if (*req->message)
@@ -104,11 +120,7 @@ static void carry_out(struct app *app, const struct request *req)
         where_complete(app->ui.img, &app->ui.here);
         break;
     case REQ_GO:
-        app->ui.cause = req->cause;
-        app_go(app,
-               req->view < N_VIEWS ? req->view : where_best_view(&req->place, app->view),
-               &req->place, req->problem);
-        app->ui.cause = 0;
+        go_where_asked(app, req);
         break;
     case REQ_VIEW:
         app_go(app, req->view, &app->ui.here, app->ui.problem);
@@ -254,5 +266,8 @@ void app_next_view(struct app *app, int dir)
 {
     int id = app->view < N_NUMBERED_VIEWS ? (int)app->view : 0;
 
-    app_show(app, (enum view_id)((id + dir + N_NUMBERED_VIEWS) % N_NUMBERED_VIEWS));
+    do
+        id = (id + dir + N_NUMBERED_VIEWS) % N_NUMBERED_VIEWS;
+    while (id == VIEW_CHANGES && !app->ui.compared);
+    app_show(app, (enum view_id)id);
 }

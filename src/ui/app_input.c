@@ -103,6 +103,13 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         app->term->ops->set_theme(app->term, app->theme);
         snprintf(app->message, sizeof app->message, "Theme: %s", theme_name(app->theme));
         break;
+    case ACT_VIEW_9:
+        if (app->ui.compared)
+            app_show(app, VIEW_CHANGES);
+        else
+            app_say(app, false, "Nothing to compare: plan something, show a snapshot (L), or "
+                    "begin with qcheck diff --interactive");
+        break;
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
     case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7: case ACT_VIEW_8:
         if (app->view != (enum view_id)(action - ACT_VIEW_1))

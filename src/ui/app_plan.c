@@ -140,7 +140,12 @@ static void propose(struct app *app)
 static void turn(struct app *app)
 {
     struct whatif *x = &app->what;
+    const struct compared *c = app->ui.compared;
 
+    if (!x->now && c && !x->build) {
+        app_compare_show(app, c->shown == SIDE_A ? SIDE_B : SIDE_A);
+        return;
+    }
     if (!x->now) {
         app_say(app, *x->failed != 0, *x->failed ? x->failed
                 : x->build ? "One moment: the plan is being laid over the image"

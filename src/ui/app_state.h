@@ -6,6 +6,7 @@
 
 #include "inspect/session.h"
 #include "ui/app.h"
+#include "ui/app_compare.h"
 #include "ui/app_watch.h"
 #include "ui/bookmarks.h"
 #include "ui/frame.h"
@@ -88,6 +89,7 @@ struct app {
     bool leave;
     int signo;
     struct watching watch;
+    struct comparing compare;
     struct whatif what;                 /* the plan, and the image as it would be */
 };
 

@@ -92,6 +92,8 @@ static void state_text(const struct ui *ui, char out[48])
 
     if (ui->watched)
         snprintf(out, 48, "WATCHING ");
+    else if (!n && ui->compared && ui->compared->images)
+        snprintf(out, 48, "SHOWING %s ", ui->compared->shown == SIDE_A ? "A" : "B");
     else if (!n)
         snprintf(out, 48, "READ-ONLY ");
     else
@@ -190,6 +192,8 @@ static int tabs(const struct frame *f, const struct area *line, enum tab_level l
         bool on = (enum view_id)id == f->view;
         int w;
 
+        if (id == VIEW_CHANGES && !f->ui->compared && !on)
+            continue;
         tab_text(f->ui, (enum view_id)id, level, on, text, sizeof text);
         w = (int)strlen(text);
         if (line && on) {

@@ -11,19 +11,20 @@
 #include "ui/glyph.h"
 
 #define NOT_HELP (IN_ALL & ~IN(VIEW_HELP))
+#define MAPS (IN(VIEW_MAP) | IN(VIEW_CHANGES))
 
 static const struct key_row table[] = {
     /* map */
-    { IN(VIEW_MAP), "+", ACT_ZOOM_IN, "zoom", 70, "Zoom in by two around the cursor" },
-    { IN(VIEW_MAP), "- _", ACT_ZOOM_OUT, NULL, 0, "Zoom out by two around the cursor" },
-    { IN(VIEW_MAP), "0", ACT_ZOOM_ALL, "all", 40, "Show the whole file" },
-    { IN(VIEW_MAP), "c", ACT_ZOOM_ONE, "1:1", 39, "One cluster per cell" },
-    { IN(VIEW_MAP), "t", ACT_SPACE, "file/guest", 60,
+    { MAPS, "+", ACT_ZOOM_IN, "zoom", 70, "Zoom in by two around the cursor" },
+    { MAPS, "- _", ACT_ZOOM_OUT, NULL, 0, "Zoom out by two around the cursor" },
+    { MAPS, "0", ACT_ZOOM_ALL, "all", 40, "Show the whole file" },
+    { MAPS, "c", ACT_ZOOM_ONE, "1:1", 39, "One cluster per cell" },
+    { MAPS, "t", ACT_SPACE, "file/guest", 60,
       "Change between the file and the guest disk" },
     { IN(VIEW_MAP), "f", ACT_COLOURING, "colour by", 50,
       "Colour by class, fragmentation, references, order, content, file system" },
-    { IN(VIEW_MAP), "v", ACT_STYLE, "style", 30, "Half blocks, full blocks or letters" },
-    { IN(VIEW_MAP), "o", ACT_CURVE, NULL, 0, "Rows or Hilbert curve" },
+    { MAPS, "v", ACT_STYLE, "style", 30, "Half blocks, full blocks or letters" },
+    { MAPS, "o", ACT_CURVE, NULL, 0, "Rows or Hilbert curve" },
     { IN(VIEW_MAP), "/", ACT_SEARCH, "find", 36,
       "Next cell with a class: letter or name; !: a problem" },
     { IN(VIEW_MAP), "Tab", ACT_PANE, NULL, 0, "To the other map" },
@@ -96,6 +97,17 @@ static const struct key_row table[] = {
     { IN(VIEW_PLAN), "=", ACT_BEFORE_AFTER, "before/after", 86,
       "The image as it is, or as it would be" },
     { IN(VIEW_PLAN), "U", ACT_UNDO, "undo", 84, "Undo the last change of the plan" },
+    /* changes */
+    { IN(VIEW_CHANGES), "Enter", ACT_OPEN, "go there", 90,
+      "Go to the place, in the side that views show" },
+    { IN(VIEW_CHANGES), "A", ACT_OPEN_A, "B go in A/B", 86, "Show A in all views, and go there" },
+    { IN(VIEW_CHANGES), "B", ACT_OPEN_B, NULL, 0, "Show B in all views, and go there" },
+    { IN(VIEW_CHANGES), "n", ACT_NEXT_CHANGE, "change", 88, "To the next change" },
+    { IN(VIEW_CHANGES), "N", ACT_PREV_CHANGE, NULL, 0, "To the change before" },
+    { IN(VIEW_CHANGES), "Tab", ACT_PANE, "maps/list/text", 65,
+      "Change between the maps, the list of changes, and what differs in words" },
+    { IN(VIEW_CHANGES), "=", ACT_BEFORE_AFTER, "other side", 84,
+      "Show the other side in all views" },
     /* help */
     { IN(VIEW_HELP), "? F1 Tab", ACT_PANE, "other page", 90,
       "Change between keys and what is shown here" },
@@ -150,13 +162,16 @@ static const struct key_row table[] = {
     { IN_ALL, "6", ACT_VIEW_6, NULL, 0, "Hex: the bytes, with fields marked" },
     { IN_ALL, "7", ACT_VIEW_7, NULL, 0, "Disk: partitions, file systems, files that are hit" },
     { IN_ALL, "8", ACT_VIEW_8, NULL, 0, "Plan: what would be changed" },
+    { IN_ALL, "9", ACT_VIEW_9, NULL, 0,
+      "Changes: two images, two layers, or the image and the plan compared" },
     { IN(VIEW_TABLES) | IN(VIEW_HEADER) | IN(VIEW_HEX), "e", ACT_EDIT, "edit", 66,
       "Edit the field under the cursor, in a plan: the image stays as it is" },
     { NOT_HELP, "e", ACT_EDIT, NULL, 0, "Take the cluster that is picked for an edit" },
     { IN(VIEW_PROBLEMS) | IN(VIEW_OVERVIEW), "p", ACT_PROPOSE, "propose", 66,
       "Plan what mends the problem or cause under the cursor" },
     { NOT_HELP, "p", ACT_PROPOSE, NULL, 0, "Plan what mends the problem under the cursor" },
-    { NOT_HELP, "=", ACT_BEFORE_AFTER, NULL, 0, "The image as it is, or as it would be" },
+    { NOT_HELP, "=", ACT_BEFORE_AFTER, NULL, 0,
+      "The image as it is, or as it would be; or the other side of what is compared" },
     { NOT_HELP, "U", ACT_UNDO, NULL, 0, "Undo the last change of the plan" },
     { NOT_HELP, "Ctrl-R", ACT_REDO, NULL, 0, "Do again what was undone" },
     { NOT_HELP, "w", ACT_SAVE_PLAN, NULL, 0,
@@ -318,6 +333,11 @@ const char *action_id(enum action action)
         [ACT_STEP_UP] = "step-up",
         [ACT_UNDO] = "undo",
         [ACT_VIEW_8] = "view-8",
+        [ACT_VIEW_9] = "view-9",
+        [ACT_NEXT_CHANGE] = "next-change",
+        [ACT_PREV_CHANGE] = "prev-change",
+        [ACT_OPEN_A] = "open-in-a",
+        [ACT_OPEN_B] = "open-in-b",
         [ACT_COPY_PLACE] = "copy-place",
         [ACT_COPY_LINE] = "copy-line",
         [ACT_COMMANDS] = "commands",
@@ -421,8 +441,9 @@ size_t key_hints(enum view_id view, const struct key_row **out, size_t max)
         bool seen = false;
         size_t at = n;
 
-        if (!(row->views & IN(view)) || !row->hint)
-            continue;
+        if (!(row->views & IN(view)) || !row->hint ||
+            key_action(NULL, view, key_code(row->keys, strcspn(row->keys, " "))) != row->action)
+            continue;                   /* or its key means something else there */
         for (size_t k = 0; k < n; k++)
             seen = seen || out[k]->action == row->action;
         if (seen)

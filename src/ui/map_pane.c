@@ -120,7 +120,8 @@ void pane_make(struct map_pane *p, const struct tile_source *from,
         p->tile = more;
         p->tile_cap = n;
     }
-    tiles_make(from, p->space, colouring, p->top * p->per, p->per, n, p->tile);
+    tiles_make(from, p->space, colouring, (p->top * p->per) << p->shift, p->per << p->shift, n,
+               p->tile);
     p->made.top = p->top;
     p->made.per = p->per;
     p->made.n = n;

@@ -17,6 +17,8 @@ struct pane_mark { uint64_t first, last; };     /* clusters */
 struct map_pane {
     enum map_space space;
     uint64_t n;                 /* clusters; at least 1 */
+    unsigned shift;             /* ... of which each is as many as 2^shift of those that tiles
+                                   are made from */
     uint64_t at;                /* under the cursor */
     uint64_t per;               /* clusters of a tile */
     uint64_t top;               /* number of the first tile shown */

@@ -30,7 +30,7 @@ struct event {
     int signo;
 };
 
-#define WAKE_MAX 12
+#define WAKE_MAX 16
 
 struct terminal;
 

@@ -83,7 +83,9 @@ static const struct role_row *row_of(unsigned role)
 
 const char *role_name(unsigned role, char out[32])
 {
-    if (role >= ROLE_LOOK)
+    if (role >= ROLE_CHANGE)
+        snprintf(out, 32, "change%u", role - ROLE_CHANGE);
+    else if (role >= ROLE_LOOK)
         snprintf(out, 32, "look%u", role - ROLE_LOOK);
     else if (role >= ROLE_RAMP)
         snprintf(out, 32, "ramp%u", role - ROLE_RAMP);

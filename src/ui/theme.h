@@ -41,6 +41,7 @@ enum role {
     ROLE_CLASS = ROLE_PAINT + PAINT_CLASS,      /* + enum cluster_class */
     ROLE_GUEST = ROLE_PAINT + PAINT_GUEST,      /* + enum guest_class */
     ROLE_LOOK = ROLE_PAINT + PAINT_LOOK,        /* + enum look_like */
+    ROLE_CHANGE = ROLE_PAINT + PAINT_CHANGE,    /* + enum change_look */
     ROLE_RAMP = ROLE_PAINT + PAINT_RAMP,        /* + 0 (little) to RAMP_STEPS-1 (much) */
     N_ROLES = ROLE_PAINT + N_PAINTS
 };

@@ -42,6 +42,11 @@ struct ui_options {
     const char *bookmarks;      /* those there are, as text; NULL: none */
     bool tour;                  /* guide through the image when the scan has ended */
     const char *script;         /* ... of it (ui/guide.h); NULL: none */
+    const struct image *other;  /* A, to compare the image with, which is B then; NULL: nothing */
+    struct disk_options other_disk;     /* as `disk`, of that one */
+    uint32_t layer_a, layer_b;  /* layers that are compared: of the two, or of the image when they
+                                   differ */
+    bool changes;               /* begin with what differs */
     const char *start;          /* address to start at, as at the go-to prompt; or NULL */
 };
 

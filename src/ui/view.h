@@ -49,6 +49,7 @@
 #include "plan/draft.h"
 #include "qcow2/image.h"
 #include "scan/scan.h"
+#include "ui/compared.h"
 #include "ui/grid.h"
 #include "ui/keys.h"
 #include "ui/number.h"
@@ -105,6 +106,8 @@ struct ui {
     const struct difference *news;          /* from the scan before to this one, while it is
                                                watched; NULL: nothing to compare */
     uint64_t size_before;                   /* bytes of the file at that scan */
+    const struct compared *compared;        /* two sides, in the view of changes; NULL: there
+                                               is nothing to compare with */
     enum view_id front;                     /* view shown last that was not help */
     const void *front_state;                /* its state, for its teach() */
 };
@@ -135,6 +138,8 @@ struct request {
     enum view_id view;
     size_t problem;         /* REQ_GO: which problem this is about, or NO_PROBLEM */
     size_t cause;           /* REQ_GO: as ui->cause */
+    bool inside;            /* REQ_GO: a cluster: to what begins there, else to its bytes */
+    enum compared_which side;   /* REQ_GO: which image of a comparison it is in */
     uint32_t layer;         /* REQ_LAYER */
     const char *goal;       /* REQ_PROPOSE: a name that stays */
     size_t step;            /* REQ_STEP */
@@ -206,7 +211,7 @@ struct view_class {
 };
 
 extern const struct view_class view_overview, view_map, view_problems, view_tables,
-    view_header, view_hex, view_disk, view_plan, view_referrers, view_help;
+    view_header, view_hex, view_disk, view_plan, view_changes, view_referrers, view_help;
 
 /* The class of a view (id < N_VIEWS). */
 const struct view_class *view_class(enum view_id id);

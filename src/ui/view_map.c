@@ -39,7 +39,7 @@ struct tile_source map_source(const struct map_view *v, const struct ui *ui)
 {
     return (struct tile_source){ ui->img, ui->scan, ui->progress, v->survey.guest,
                                  v->survey.order, ui->layer, v->zone, v->n_zones,
-                                 ui->deep ? map_looks : NULL, ui->deep };
+                                 ui->deep ? map_looks : NULL, ui->deep, NULL };
 }
 
 static void map_show(void *state, const struct ui *ui, const struct place *place)
@@ -172,27 +172,6 @@ static void moved(struct map_view *v, const struct ui *ui, struct request *req)
     request_moved(req, &place);
 }
 
-/* Opens what the cursor's cluster is: the entry that begins there, else its bytes. */
-static void open_cluster(struct map_view *v, const struct ui *ui, struct request *req)
-{
-    const struct map_pane *p = map_focus(v);
-    struct place place = { .kind = PLACE_CLUSTER, .i = p->at, .guest_off = NO_ADDRESS };
-    struct site site;
-
-    if (v->focus == SPACE_GUEST) {
-        place = place_of_cursor(v, ui);
-        request_go(req, &place, VIEW_TABLES);
-        return;
-    }
-    site_at(ui->img, ui->scan, NULL, p->at << ui->img->geo.cluster_bits, &site);
-    if (site.place.kind == PLACE_HEADER)
-        request_go(req, &site.place, VIEW_HEADER);
-    else if (site.place.kind != PLACE_NONE)
-        request_go(req, &site.place, VIEW_TABLES);
-    else
-        request_go(req, &place, VIEW_HEX);
-}
-
 static void zoom_message(const struct map_view *v, const struct ui *ui,
                          struct request *req)
 {
@@ -206,7 +185,10 @@ static void zoom_message(const struct map_view *v, const struct ui *ui,
 static void open_tile(struct map_view *v, const struct ui *ui, struct request *req)
 {
     if (map_focus(v)->per == 1) {
-        open_cluster(v, ui, req);
+        struct place place = place_of_cursor(v, ui);
+
+        request_go(req, &place, N_VIEWS);
+        req->inside = true;
         return;
     }
     pane_zoom(map_focus(v), 1);

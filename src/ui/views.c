@@ -18,6 +18,7 @@ const struct view_class *view_class(enum view_id id)
         [VIEW_DISK] = &view_disk,
         [VIEW_TABLES] = &view_tables,
         [VIEW_PLAN] = &view_plan,
+        [VIEW_CHANGES] = &view_changes,
         [VIEW_REFERRERS] = &view_referrers,
         [VIEW_HELP] = &view_help,
     };

@@ -236,6 +236,22 @@ bool where_part_leads(const struct ui *ui, enum where_part part, struct place *t
     }
 }
 
+void where_inside(const struct ui *ui, struct place *p, enum view_id *view)
+{
+    struct site site;
+
+    *view = VIEW_TABLES;
+    if (p->kind == PLACE_GUEST)
+        return;
+    site_at(ui->img, ui->scan, NULL, p->i << ui->img->geo.cluster_bits, &site);
+    if (site.place.kind == PLACE_NONE)
+        *view = VIEW_HEX;
+    else if (site.place.kind == PLACE_HEADER)
+        *view = VIEW_HEADER;
+    if (site.place.kind != PLACE_NONE)
+        *p = site.place;
+}
+
 enum view_id where_best_view(const struct place *p, enum view_id now)
 {
     static const struct {

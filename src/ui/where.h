@@ -53,6 +53,10 @@ struct where_parts { size_t end[N_WHERE_PARTS]; };  /* byte of the text; 0: not 
 bool where_part_leads(const struct ui *ui, enum where_part part, struct place *to,
                       enum view_id *view);
 
+/* What begins in a cluster, of the file or of the guest's disk, and the view that shows it: a
+ * table, the header, else its bytes. */
+void where_inside(const struct ui *ui, struct place *p, enum view_id *view);
+
 /* The view to show a place in: `now` when it can, else the one that fits best. */
 enum view_id where_best_view(const struct place *p, enum view_id now);
 

@@ -114,10 +114,13 @@ static int play_chain(struct source *src, const char *path, const struct play *p
                                  .shot = take_shot,
                                  .copied = take_copy,
                                  .arg = &shots };
-    struct ui_options opt = { .start = p->start, .tour = p->tour, .disk = { .chain = &chain }, .threads = 1, .theme = p->theme };
+    struct ui_options opt = { .start = p->start, .tour = p->tour, .disk = { .chain = &chain }, .threads = 1, .theme = p->theme,
+                              .layer_a = p->layer_a, .layer_b = p->layer_b, .changes = p->changes };
     struct terminal *term = term_fake_open(&fake);
-    struct image *img;
+    struct image *img, *other = NULL;
     struct error err = { .text = "" };
+    struct source *other_src;
+    uint8_t *other_bytes = NULL;
     struct app *app;
     int signo;
 
@@ -125,6 +128,11 @@ static int play_chain(struct source *src, const char *path, const struct play *p
         fprintf(stderr, "%s\n", err.text);
         abort();
     }
+    if (p->other) {
+        other_bytes = sample_load(p->other, &other_src);
+        assert(image_open(other_src, NULL, &other, &err));
+    }
+    opt.other = other;
     assert(!p->files || volumes_helper_start(&opt.helper, &err));
     assert(!p->watched || reopener_start(p->watched, false, &opt.reopener, &err));
     assert(!p->backing || chain_open(path, img, true, &chain, &err));
@@ -140,6 +148,8 @@ static int play_chain(struct source *src, const char *path, const struct play *p
     reopener_end(opt.reopener);
     chain_close(&chain);
     image_close(img);
+    image_close(other);
+    free(other_bytes);
     return signo;
 }
 

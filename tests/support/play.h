@@ -19,6 +19,9 @@ struct play {
     bool backing;               /* play_sample: open the files that the image names */
     bool tour;                  /* as ui_options.tour */
     bool files;                 /* with the process that reads file systems */
+    const char *other;          /* a sample that the image is compared with, as A */
+    uint32_t layer_a, layer_b;  /* as in ui_options */
+    bool changes;               /* ... as well */
     const char *start;          /* as ui_options.start */
     const char *watched;        /* name of the file behind the source: W opens it again */
     void (*change)(void *arg, const char *name);    /* called by "shot:change-NAME" */

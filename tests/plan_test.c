@@ -22,6 +22,8 @@ static void patch_some(struct plan *p)
     plan_step_add_loss(s, 0, 4096, 512);
     plan_step_add_loss(s, 0, 4608, 512);
     plan_step_add_loss(s, 2, 0, 1);
+    for (int i = 0; i < PLAN_OWNERS_MAX + 3; i++)
+        plan_step_add_owner(s, 2, "sda1: /etc/fstab", 1);
     patches_write(&s->patches, 100, "hello", 5);
     patches_write(&s->patches, 3000, word, sizeof word);
     s = plan_add(p, "leaks");
@@ -87,6 +89,10 @@ static void a_plan_read_back_does_the_same(void **state)
     assert_int_equal(q.step[0].n_losses, 2);
     assert_int_equal(q.step[0].loss[0].len, 1024);
     assert_int_equal(q.step[0].loss[1].layer, 2);
+    assert_int_equal(q.step[0].n_owners, PLAN_OWNERS_MAX);
+    assert_int_equal(q.step[0].owners_left_out, 3);
+    assert_int_equal(q.step[0].owner[1].layer, 2);
+    assert_string_equal(q.step[0].owner[1].text, "sda1: /etc/fstab");
     assert_same_outcome(&p, &q, image);
     assert_true(plan_matches(&q, image, NULL));
     plan_free(&p);

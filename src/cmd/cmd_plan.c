@@ -9,6 +9,7 @@
 
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
+#include "cmd/plan_owners.h"
 #include "cmd/watch.h"
 #include "plan/planner.h"
 #include "plan/rescue/shape.h"
@@ -160,7 +161,12 @@ static void open_below(const struct settings *s, const char *name, struct image 
             message(chain->layer[i].fault, chain->layer[i].name);
 }
 
-struct planning { const struct settings *s; const char *name; struct out *out; };
+struct planning {
+    const struct settings *s;
+    const char *name;
+    struct volumes_helper *helper;      /* NULL: nobody is to be named */
+    struct out *out;
+};
 
 static int make_and_tell(void *ctx, struct sink *sink)
 {
@@ -182,7 +188,8 @@ static int make_and_tell(void *ctx, struct sink *sink)
         goto out;
     }
     m.src = src;
-    if (!make_watched(&m, &err)) {
+    if (!make_watched(&m, &err)
+        || (p->helper && !plan_owners_find(p->helper, p->s, src, &plan, &err))) {
         message_error(p->name, &err);
         goto out;
     }
@@ -220,6 +227,11 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     if (s.plan_file)
         return usage_error(cmd, "a plan is made for an image as it is, not for one under "
                                 "--plan");
-    planning = (struct planning){ &s, s.operand[s.n_operands - 1], &out };
-    return finish(&out, with_out_file(&s, make_and_tell, &planning, planning.name, &out));
+    planning = (struct planning){ .s = &s, .name = s.operand[s.n_operands - 1], .out = &out };
+    /* Without it losses have ranges, and no names. */
+    if (s.accept_loss || s.entries_zero)
+        (void)volumes_helper_start(&planning.helper, NULL);
+    status = finish(&out, with_out_file(&s, make_and_tell, &planning, planning.name, &out));
+    volumes_helper_end(planning.helper);
+    return status;
 }

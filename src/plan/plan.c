@@ -49,6 +49,9 @@ void plan_step_free(struct plan_step *s)
     free(s->why);
     free(s->cost);
     free(s->loss);
+    for (size_t i = 0; i < s->n_owners; i++)
+        free(s->owner[i].text);
+    free(s->owner);
     patches_free(&s->patches);
     *s = (struct plan_step){ 0 };
 }
@@ -127,6 +130,23 @@ bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_
                             uint64_t len)
 {
     return add_guest_range(s, (struct loss){ layer, guest_off, len, true });
+}
+
+bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len)
+{
+    struct plan_owner *list;
+
+    if (s->n_owners == PLAN_OWNERS_MAX) {
+        s->owners_left_out++;
+        return true;
+    }
+    list = realloc(s->owner, (s->n_owners + 1) * sizeof *list);
+    if (!list)
+        return false;
+    s->owner = list;
+    list[s->n_owners] = (struct plan_owner){ layer, len, strdup(text) };
+    s->n_owners += list[s->n_owners].text != NULL;
+    return s->n_owners && list[s->n_owners - 1].text;
 }
 
 bool plan_step_loses(const struct plan_step *s)

@@ -17,6 +17,11 @@
  * nothing that was ever written. */
 struct loss { uint32_t layer; uint64_t guest_off, len; bool regained; };
 
+/* Who has bytes in ranges that are given up, as far as file systems tell: a file by name, or
+ * what else it is. */
+struct plan_owner { uint32_t layer; uint64_t len; char *text; };
+#define PLAN_OWNERS_MAX 100         /* named in a step; more are only counted */
+
 struct plan_step {
     const char *goal;           /* "refcounts", "leaks", ...: one of plan_goals() */
     char *title;                /* owned: what it does, one sentence */
@@ -27,6 +32,9 @@ struct plan_step {
     uint64_t before[N_PROBLEMS], after[N_PROBLEMS];     /* counts of the scans around it */
     struct loss *loss;          /* owned */
     size_t n_losses;
+    struct plan_owner *owner;   /* owned; may be none although there are losses */
+    size_t n_owners;
+    uint64_t owners_left_out;
     struct patches patches;     /* in the order of making */
 };
 
@@ -61,6 +69,7 @@ void plan_step_free(struct plan_step *s);
 bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off, uint64_t len);
 bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
                             uint64_t len);
+bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len);
 /* Does it rest on no other step? Bytes set by hand do not. */
 bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */

@@ -125,6 +125,18 @@ static json_t *write_losses(const struct plan_step *s)
     return list;
 }
 
+static void write_owners(json_t *o, const struct plan_step *s)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < s->n_owners; i++)
+        json_array_append_new(list, json_pack("{s:o, s:s, s:o}",
+            "layer", number(s->owner[i].layer), "name", s->owner[i].text,
+            "length", number(s->owner[i].len)));
+    json_object_set_new(o, "owners", list);
+    json_object_set_new(o, "owners-left-out", number(s->owners_left_out));
+}
+
 static void set_text(json_t *o, const char *key, const char *text)
 {
     if (text)
@@ -148,6 +160,8 @@ static json_t *write_step(const struct plan_step *s)
         set_text(o, "place", buf_str(&place));
         buf_free(&place);
     }
+    if (s->n_owners)
+        write_owners(o, s);
     if (s->patches.has_length)
         json_object_set_new(o, "file-length", number(s->patches.length));
     if (json_object_set_new(o, "patches", write_patches(&s->patches)) == 0)
@@ -332,6 +346,22 @@ static bool read_losses(struct reading *r, const json_t *list, struct plan_step 
     return true;
 }
 
+static bool read_owners(struct reading *r, const json_t *list, struct plan_step *s)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(o, "name"));
+        uint64_t layer, len;
+
+        if (!name || !get_number(o, "layer", &layer) || layer > SNAPSHOTS_MAX
+            || !get_number(o, "length", &len))
+            return wrong(r, "an owner without layer, name and length");
+        if (!plan_step_add_owner(s, (uint32_t)layer, name, len))
+            return wrong(r, "out of memory");
+    }
+    return true;
+}
+
 static bool read_step(struct reading *r, const json_t *o, struct plan *p)
 {
     const char *name = json_string_value(json_object_get(o, "goal"));
@@ -351,8 +381,10 @@ static bool read_step(struct reading *r, const json_t *o, struct plan *p)
     s->chosen = json_is_true(json_object_get(o, "chosen"));
     if (!read_counts(r, json_object_get(o, "before"), s->before)
         || !read_counts(r, json_object_get(o, "after"), s->after)
-        || !read_losses(r, json_object_get(o, "loses"), s))
+        || !read_losses(r, json_object_get(o, "loses"), s)
+        || !read_owners(r, json_object_get(o, "owners"), s))
         return false;
+    get_number(o, "owners-left-out", &s->owners_left_out);
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!read_patch(r, json_array_get(list, i), &s->patches))
             return false;

@@ -46,8 +46,10 @@ static bool add(struct repack *r, const struct l2_table *l2, uint64_t j, uint64_
 
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 256;
-        struct packed_stream *list = cap <= STREAMS_MAX ? realloc(r->list, cap * sizeof *list) : NULL;
+        struct packed_stream *list = NULL;
 
+        if (cap <= STREAMS_MAX)
+            list = realloc(r->list, cap * sizeof *list);
         if (!list)
             return false;
         r->list = list;
@@ -141,11 +143,11 @@ static bool of_streams(const struct repack *r, uint64_t cl)
 
 static bool fix_if_held(struct repack *r, struct packed_stream *s)
 {
-    uint64_t end = end_cl(r, s->off, s->len);
+    uint64_t first = first_cl(r, s->off), end = end_cl(r, s->off, s->len);
 
-    for (uint64_t cl = first_cl(r, s->off); !s->fixed && cl < end; cl++)
+    for (uint64_t cl = first; !s->fixed && cl < end; cl++)
         s->fixed = cl >= r->geo->n_clusters || !r->free[cl];
-    for (uint64_t cl = first_cl(r, s->off); s->fixed && cl < u64_min(end, r->geo->n_clusters); cl++)
+    for (uint64_t cl = first; s->fixed && cl < u64_min(end, r->geo->n_clusters); cl++)
         r->free[cl] = 0;
     return s->fixed;
 }
@@ -296,7 +298,8 @@ static bool copy_streams(const struct repack *r, struct patches *step, struct er
 
 static int by_guest(const void *x, const void *y)
 {
-    const struct packed_stream *a = *(const struct packed_stream *const *)x, *b = *(const struct packed_stream *const *)y;
+    const struct packed_stream *a = *(const struct packed_stream *const *)x;
+    const struct packed_stream *b = *(const struct packed_stream *const *)y;
 
     if (a->guest_off != b->guest_off)
         return a->guest_off < b->guest_off ? -1 : 1;

@@ -42,6 +42,26 @@ static void print_losses(const struct plan_step *s, struct out *out)
                    text_group(size, s->n_losses - LOSSES_SHOWN));
 }
 
+#define OWNERS_SHOWN 12
+
+static void print_owners(const struct plan_step *s, struct out *out)
+{
+    uint64_t more = s->owners_left_out;
+    char text[TEXT_NUM];
+
+    for (size_t i = 0; i < s->n_owners && i < OWNERS_SHOWN; i++) {
+        const struct plan_owner *o = &s->owner[i];
+
+        out_printf(out, "     of it %s: ", text_size(text, o->len));
+        if (o->layer)
+            out_printf(out, "snapshot %u, ", o->layer);
+        out_printf(out, "%s\n", o->text);
+    }
+    more += s->n_owners > OWNERS_SHOWN ? s->n_owners - OWNERS_SHOWN : 0;
+    if (more)
+        out_printf(out, "     and %s more\n", text_group(text, more));
+}
+
 static void print_step(const struct plan_step *s, size_t number, struct out *out)
 {
     uint64_t bytes = 0;
@@ -55,6 +75,7 @@ static void print_step(const struct plan_step *s, size_t number, struct out *out
     if (s->cost)
         out_printf(out, "     note: %s\n", s->cost);
     print_losses(s, out);
+    print_owners(s, out);
     print_counts(s, out);
     out_printf(out, "     writes %s\n", text_size(size, bytes));
 }

@@ -191,6 +191,18 @@ static void say_losses(const struct plan_step *s, struct buf *out)
         buf_printf(out, "and %s more ranges\n", text_group(n, s->n_losses - LOSSES_SHOWN));
 }
 
+static void say_owners(const struct plan_step *s, struct buf *out)
+{
+    uint64_t more = s->owners_left_out;
+    char n[TEXT_NUM];
+
+    for (size_t i = 0; i < s->n_owners && i < LOSSES_SHOWN; i++)
+        buf_printf(out, "Of it %s: %s\n", text_size(n, s->owner[i].len), s->owner[i].text);
+    more += s->n_owners > LOSSES_SHOWN ? s->n_owners - LOSSES_SHOWN : 0;
+    if (more)
+        buf_printf(out, "and %s more\n", text_group(n, more));
+}
+
 static void step_text(const struct plan_step *s, struct buf *out)
 {
     uint64_t bytes = 0;
@@ -202,6 +214,7 @@ static void step_text(const struct plan_step *s, struct buf *out)
     if (s->cost)
         buf_printf(out, "Note: %s\n", s->cost);
     say_losses(s, out);
+    say_owners(s, out);
     say_counts(s, out);
     for (size_t i = 0; i < s->patches.n; i++)
         bytes += s->patches.list[i].len;

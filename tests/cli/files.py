@@ -284,6 +284,23 @@ def ntfs_own_clusters(start):
     return found
 
 
+def test_plan(start):
+    """A plan that gives ranges up names the files that had bytes there."""
+    run(program, "plan", "entries", "--entries=zero", "--overwrite", "-o", "plan.json",
+        "damaged.qcow2")
+    with open("plan.json", encoding="utf-8") as file:
+        steps = json.load(file)["steps"]
+    given_up = [(r["offset"] - start, r["offset"] + r["length"] - start)
+                for s in steps for r in s["loses"] if not r["regained"]]
+    given_up = [(max(a, 0), min(b, 48 * MIB)) for a, b in given_up if b > 0 and a < 48 * MIB]
+    owners_there = ext_owners("p2", given_up)
+    names = ext_names("p2", list(owners_there))
+    named = {o["name"].split(" (")[0] for s in steps for o in s.get("owners", [])}
+    missing = {f"sda2: {names[i]}" for i in owners_there if i in names} - named
+    if len(missing) > sum(s.get("owners-left-out", 0) for s in steps):
+        expect("files in the ranges that a plan gives up", missing, set())
+
+
 def test_damage(image, starts, clusters, value, option, field):
     shutil.copy(image, "damaged.qcow2")
     damage("damaged.qcow2", clusters, value)
@@ -301,6 +318,8 @@ def test_damage(image, starts, clusters, value, option, field):
     for i in report["items"]:
         if i["volume"] == "sda2" and "path" in i and not i.get("no-path") and "<" not in i["path"]:
             expect("name of " + str(i["id"]), i["path"], names.get(i["id"], i["path"]))
+    if field == "lost":
+        test_plan(starts[1])
 
 
 def test_at(image, starts):

@@ -7,6 +7,8 @@
 #include "base/sink.h"
 #include "cmd/commands.h"
 #include "disk/chain.h"
+#include "insight/cause.h"
+#include "insight/figures.h"
 #include "report/out.h"
 #include "scan/scan.h"
 
@@ -93,6 +95,17 @@ int status_worst(int a, int b);
 /* Scans, with progress on standard error as the settings say. */
 bool scan_image(const struct settings *s, const struct image *img,
                 struct scan_result **out, struct error *err);
+
+/* A scan with the causes and all figures. */
+struct findings {
+    struct scan_result *scan;
+    struct insight *insight;
+    struct figures figures;
+};
+
+bool findings_make(const struct settings *s, const char *name, const struct image *img,
+                   const struct chain *chain, struct findings *out, struct error *err);
+void findings_free(struct findings *f);
 
 /* The script of its tour (ui/guide.h); nothing where there is none. */
 void sample_tour(const char *sample, struct buf *out);

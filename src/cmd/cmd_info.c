@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* qcheck info: what an image is, without a scan. */
+/* qcheck info: what an image is; without a scan, if nobody asks for figures. */
 #include "config.h"
 
 #include <stdio.h>
@@ -13,6 +13,7 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
 {
     struct chain chain = CHAIN_INIT;
     struct outside outside[OUTSIDE_MAX];
+    struct findings found = { NULL, NULL, { 0 } };
     struct image *img = NULL;
     struct sandbox sandbox = { false, 0, false };
     struct error err;
@@ -29,6 +30,13 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
         goto out;
     }
     info_gather(name, img, &chain, &info);
+    if (s->figures || s->deep) {
+        if (!findings_make(s, name, img, &chain, &found, &err)) {
+            message_error(name, &err);
+            goto out;
+        }
+        info.figures = found.figures;
+    }
     if (s->verbose)
         info.sandbox = &sandbox;
     if (s->output == OUTPUT_JSON)
@@ -39,6 +47,7 @@ static int info_one(const struct settings *s, const char *name, struct out *out)
     if (s->untrusted && outside_references(img, outside))
         status = STATUS_OUTSIDE;
 out:
+    findings_free(&found);
     chain_close(&chain);
     image_close(img);
     return status;

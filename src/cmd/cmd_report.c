@@ -28,29 +28,19 @@ static void time_text(char *out, size_t len)
 static bool page_of(const struct reporting *r, const struct image *img,
                     const struct chain *chain, struct buf *page, struct error *err)
 {
-    struct insight_options look = { r->name, r->s->backing ? chain : NULL, r->s->deep, NULL };
-    struct figures_options measure = { .chain = look.chain, .deep = r->s->deep };
-    struct figures figures = { 0 };
-    struct scan_result *scan = NULL;
-    struct insight *insight = NULL;
+    struct findings f;
     struct info info;
     char when[40];
-    bool ok = false;
+    bool ok;
 
-    if (!scan_image(r->s, img, &scan, err) || !insight_find(scan, &look, &insight, err))
-        goto out;
-    measure.incomplete = insight->verdict.incomplete;
-    if (!figures_of_scan(scan, &measure, &figures, err))
-        goto out;
+    if (!findings_make(r->s, r->name, img, chain, &f, err))
+        return false;
     info_gather(r->name, img, chain, &info);
-    info.figures = figures;
+    info.figures = f.figures;
     time_text(when, sizeof when);
-    ok = html_report_write(&(struct html_report){ r->name, scan, insight, &info, when,
-                                                  scan_exit_status(scan) }, page, err);
-out:
-    figures_free(&figures);
-    insight_free(insight);
-    scan_free(scan);
+    ok = html_report_write(&(struct html_report){ r->name, f.scan, f.insight, &info, when,
+                                                  scan_exit_status(f.scan) }, page, err);
+    findings_free(&f);
     return ok;
 }
 

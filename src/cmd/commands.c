@@ -29,10 +29,10 @@ static const struct command commands[] = {
       "counts our own findings too.",
       VALUES_FILES,
       { &opts_check, &opts_classic, &opts_image, &opts_scan, &opts_general }, cmd_check },
-    { "info", "[OPTION]... IMAGE...", "say what an image is, without a scan",
+    { "info", "[OPTION]... IMAGE...", "say what an image is",
       "Shows the header, features, extensions, snapshots, bitmaps, encryption, the "
       "chain of backing files and what the file system knows. Only small tables are "
-      "read.",
+      "read, unless --figures asks for a scan.",
       VALUES_FILES, { &opts_info, &opts_image, &opts_general }, cmd_info },
     { "dump", "TABLE [OPTION]... IMAGE", "print a table of an image",
       "TABLE is header, l1, l2, refcounts, snapshots, bitmaps or ranges. Prints that "

@@ -33,6 +33,7 @@ struct settings {
     uint64_t memory_limit;      /* bytes; 0: the default */
     enum progress progress;
     bool stats;
+    bool figures;               /* info: --figures */
     bool strict;
     bool deep;                  /* --deep */
     uint64_t offset;

@@ -124,6 +124,11 @@ static const struct opt info_rows[] = {
       "tell the sandbox as well: what keeps the image from reaching the rest of the system "
       "while it is read" },
     BACKING_ROW,
+    { OPT_FIGURES, "figures", ARG_NONE, NULL, NULL,
+      "scan it, and tell what people ask before they act: sizes after a conversion, the smallest "
+      "device that holds it, how far it can shrink, what deleting each snapshot frees" },
+    { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
+      "the same, and read all data for zeros that are stored" },
     { OPT_UNTRUSTED, "untrusted", ARG_NONE, NULL, NULL,
       "exit with status 4 when the image refers to anything outside itself" },
 };

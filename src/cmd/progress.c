@@ -94,3 +94,28 @@ bool scan_image(const struct settings *s, const struct image *img,
     free(work.progress);
     return ok;
 }
+
+bool findings_make(const struct settings *s, const char *name, const struct image *img,
+                   const struct chain *chain, struct findings *out, struct error *err)
+{
+    struct insight_options look = { name, s->backing ? chain : NULL, s->deep, NULL };
+    struct figures_options measure = { .chain = look.chain, .deep = s->deep };
+    struct findings f = { NULL, NULL, { 0 } };
+
+    if (scan_image(s, img, &f.scan, err) && insight_find(f.scan, &look, &f.insight, err)) {
+        measure.incomplete = f.insight->verdict.incomplete;
+        if (figures_of_scan(f.scan, &measure, &f.figures, err)) {
+            *out = f;
+            return true;
+        }
+    }
+    findings_free(&f);
+    return false;
+}
+
+void findings_free(struct findings *f)
+{
+    figures_free(&f->figures);
+    insight_free(f->insight);
+    scan_free(f->scan);
+}

@@ -179,6 +179,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
         s->progress = !arg || strcmp(arg, "json") == 0 ? PROGRESS_JSON
                     : strcmp(arg, "none") == 0 ? PROGRESS_NONE : PROGRESS_AUTO;
         return true;
+    case OPT_FIGURES:
+        s->figures = true;
+        return true;
     case OPT_STATS:
         s->stats = true;
         return true;

@@ -31,9 +31,15 @@ def qemu(*args):
 
 
 def figures(qcheck, path, *options):
-    done = subprocess.run([qcheck, "check", "--backing", "--output=json", *options, path],
-                          capture_output=True)
-    return json.loads(done.stdout)["qcheck"]["figures"]
+    def said(*command):
+        done = subprocess.run([qcheck, *command, "--backing", "--output=json", *options, path],
+                              capture_output=True)
+        return json.loads(done.stdout)["qcheck"]["figures"]
+
+    f = said("check")
+    if said("info", "--figures") != f:
+        fail(f"{path}: info tells other figures than check")
+    return f
 
 
 def used(path):

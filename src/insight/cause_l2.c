@@ -279,6 +279,13 @@ struct wiped {
     struct guest_spans lost_tables, lost_pages;
 };
 
+/* Clusters that lack an owner: without any, or with snapshots alone, which shared them with a
+ * table. */
+static uint64_t orphans(const struct work *w)
+{
+    return w->leaked.clusters + work_count(w, PROBLEM_REFCOUNT_HIGH);
+}
+
 static size_t used_in_page(const struct work *w, size_t page)
 {
     size_t step = w->geo->l2_entry_size, n = 0;
@@ -367,14 +374,13 @@ static void look_for_zeros(struct work *w, struct wiped *z)
 
 static void wiped(struct work *w, const struct wiped *z)
 {
-    uint64_t fit = z->tables * w->geo->l2_entries;
-    bool likely = (w->leaked.clusters >= 16 || z->beside) && !z->entries;
+    uint64_t fit = z->tables * w->geo->l2_entries, leaks = orphans(w);
+    bool likely = (leaks >= 16 || z->beside) && !z->entries;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM], left[40] = "";
 
     /* Zeros alone are a discard of everything; then there are no leaks. */
-    if (!z->tables || w->leaked.clusters < 2 || w->leaked.clusters > fit ||
-        w->leaked.data * 2 < w->leaked.n)
+    if (!z->tables || leaks < 2 || leaks > fit || w->leaked.data * 2 < w->leaked.n)
         return;
     c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
@@ -384,17 +390,18 @@ static void wiped(struct work *w, const struct wiped *z)
                        (unsigned long long)z->table[i]->off,
                        z->entries ? ", or nearly" : "");
     }
-    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     if (c)
         spans_add_all(likely ? &c->lost : &c->risk, &z->lost_tables);
     if (z->entries)
         snprintf(left, sizeof left, " but for %llu %s", (unsigned long long)z->entries,
                  z->entries == 1 ? "entry" : "entries");
-    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters without an owner fit in the "
-               "range of %s of the guest disk that %s mapped.",
+    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters %s fit in the range of %s of "
+               "the guest disk that %s mapped.",
                (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
                z->tables == 1 ? "it is all zeros" : "they are all zeros", left,
-               text_group(a, w->leaked.clusters),
+               text_group(a, leaks), leaks > w->leaked.clusters
+               ? "that nobody has, or snapshots alone," : "without an owner",
                text_size(b, spans_bytes(&z->lost_tables)), z->tables == 1 ? "it" : "they");
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
@@ -407,18 +414,18 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
-    if (!z->pages || w->leaked.clusters < 8)
+    if (!z->pages || orphans(w) < 8)
         return;
     c = cause_add(w, CAUSE_OF_L2_PAGES, CONFIDENCE_LIKELY);
     for (size_t i = 0; i < z->pages && i < EVIDENCE_MAX; i++)
         cause_evidence(c, &z->page[i], "4 KiB of zeros amid entries in use");
-    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     if (c)
         spans_add_all(&c->lost, &z->lost_pages);
     cause_text(w, c, "%llu page%s of 4 KiB of L2 tables %s zeros amid entries in use, as after "
                "a power cut; %s clusters without an owner are the data of %s of the guest "
                "disk.", (unsigned long long)z->pages, z->pages == 1 ? "" : "s",
-               z->pages == 1 ? "is" : "are", text_group(a, w->leaked.clusters),
+               z->pages == 1 ? "is" : "are", text_group(a, orphans(w)),
                text_size(b, spans_bytes(&z->lost_pages)));
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
@@ -433,7 +440,7 @@ void causes_l2(struct work *w)
     if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
         return;
     list_bad(w);
-    if (w->leaked.clusters)
+    if (orphans(w))
         look_for_zeros(w, &z);
     /* Leaks go to the first that can have them. */
     overwritten(w, true);

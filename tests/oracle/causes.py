@@ -313,6 +313,15 @@ class Damaged:
         self.put(self.some_l2(), bytes(self.cs))
         return "l2-wiped"
 
+    def l2_wiped_shared(self):
+        """What the table maps is a snapshot's too, so no cluster is without an owner."""
+        self.create()
+        run("qemu-img", "snapshot", "-c", "a", self.path)
+        start = self.rng.randrange(self.tables) * (self.cs // 8)
+        run("qemu-io", "-f", "qcow2", "-c", f"write {start * self.cs} {self.cs}", self.path)
+        self.put(self.l2(start // (self.cs // 8)), bytes(self.cs))
+        return "l2-wiped"
+
     def l1_wiped(self):
         self.create()
         self.put(self.l1(), bytes(8 * self.tables))
@@ -457,7 +466,7 @@ class Damaged:
         return "copied-while-running"
 
 
-DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l1_wiped", "l1_noise", "l1_pointer",
+DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l2_wiped_shared", "l1_wiped", "l1_noise", "l1_pointer",
            "refblock", "reftable", "armed", "twice", "two_writers", "reused", "flipped",
            "l1_flipped", "leaks", "dirty", "compression", "luks", "bitmap", "snapshot", "base",
            "data", "copied"]

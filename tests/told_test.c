@@ -263,11 +263,11 @@ static void exports_are_told(void **state)
     for (int i = 0; i < N_DISK_STATES; i++)
         r.bytes[i] = 1000 + (uint64_t)i;
     told_begin(&t);
-    export_json("a\x1b", "out.raw", (struct disk_layer){ .layer = 0 }, false, &r, &t.out);
+    export_json("a\x1b", "out.raw", (struct disk_layer){ .layer = 0 }, false, &r, NULL, &t.out);
     r.lost.n = 0;
     r.lost_cut = true;
     r.complete = false;
-    export_json("b", "out.qcow2", (struct disk_layer){ .layer = 2, .vm_state = true }, true, &r,
+    export_json("b", "out.qcow2", (struct disk_layer){ .layer = 2, .vm_state = true }, true, &r, NULL,
                 &t.out);
     told_end(&t, "export.said");
 }

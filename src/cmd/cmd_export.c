@@ -29,6 +29,10 @@ struct export_work {
     struct export_options opt;
     struct export_progress progress;
     struct export_result result;
+    struct volumes_helper *helper;      /* NULL: nobody wants to know whose is what */
+    struct range_files files;
+    _Atomic uint64_t permille;
+    _Atomic bool cancel;
 };
 
 /* --- opening what is written to --- */
@@ -178,6 +182,27 @@ static bool run(void *arg, struct task_run *task, struct error *err)
     return export_run(w->o->disk, w->o->sink, &w->opt, &w->progress, &w->result, err);
 }
 
+static bool ask(void *arg, struct task_run *task, struct error *err)
+{
+    struct export_work *w = arg;
+
+    (void)task;
+    return range_files_find(w->helper, w->o->disk, &w->result.lost, &w->cancel, &w->permille,
+                            &w->files, err);
+}
+
+/* Finds the files that lost ranges belong to. */
+static void find_files(const struct settings *s, const char *name, struct export_work *w)
+{
+    struct watch watch = { .phase = "reading file systems", .done = &w->permille,
+                           .total = 1000, .cancel = &w->cancel };
+    struct error err;
+
+    if (w->helper && w->result.lost.n && !w->o->layer.vm_state && !watch_stopped() &&
+        !watch_run(s, &watch, ask, w, &err))
+        message_error(name, &err);
+}
+
 static void warn_space(const char *name, struct outlet *o, const struct export_work *w)
 {
     _Atomic bool cancel = false;
@@ -192,9 +217,9 @@ static void warn_space(const char *name, struct outlet *o, const struct export_w
 }
 
 static int export_layer(const struct settings *s, const char *name, struct disk_files *f,
-                        struct outlet *o, struct out *out)
+                        struct outlet *o, struct volumes_helper *helper, struct out *out)
 {
-    struct export_work w = { .o = o, .opt = { .threads = s->threads, .qcow2 = s->qcow2,
+    struct export_work w = { .o = o, .helper = helper, .opt = { .threads = s->threads, .qcow2 = s->qcow2,
                                        .on_damage = s->on_damage, .mark = s->mark,
                                        .map = o->map, .label = o->label } };
     struct watch watch = { .phase = "exporting", .done = &w.progress.done,
@@ -224,8 +249,10 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
         message("not complete; --resume goes on with ", sink_name(o->sink));
     else if (!ok)
         message("holds only a part of the disk: ", sink_name(o->sink));
-    if (s->output == OUTPUT_JSON)
-        export_json(name, sink_name(o->sink), o->layer, s->qcow2, &w.result, out);
+    if (s->output == OUTPUT_JSON) {
+        find_files(s, name, &w);
+        export_json(name, sink_name(o->sink), o->layer, s->qcow2, &w.result, &w.files, out);
+    }
     if (ok && w.result.complete)
         status = lost_status(w.result.bytes);
     else if (ok && s->map_file && !s->qcow2)
@@ -238,12 +265,14 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
         status = STATUS_FAILED;
     }
     export_result_free(&w.result);
+    range_files_free(&w.files);
     disk_close(o->disk);
     o->disk = NULL;
     return status;
 }
 
-static int export_image(const struct settings *s, const char *name)
+static int export_image(const struct settings *s, const char *name,
+                        struct volumes_helper *helper)
 {
     struct out out = { stdout, 0 };
     struct disk_files files = DISK_FILES_INIT;
@@ -263,7 +292,7 @@ static int export_image(const struct settings *s, const char *name)
     enter_sandbox_writing(s);
     status = STATUS_CLEAN;
     for (size_t i = 0; i < n && !watch_stopped(); i++)
-        status = status_worst(status, export_layer(s, name, &files, &outlet[i], &out));
+        status = status_worst(status, export_layer(s, name, &files, &outlet[i], helper, &out));
     if (watch_stopped())
         status = STATUS_FAILED;
 out:
@@ -275,7 +304,9 @@ out:
 int cmd_export(const struct command *cmd, int argc, char **argv)
 {
     struct settings s;
+    struct volumes_helper *helper = NULL;
     struct buf name = BUF_INIT;
+    struct error err;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
@@ -285,8 +316,12 @@ int cmd_export(const struct command *cmd, int argc, char **argv)
     if (s.resume && (!s.map_file || s.qcow2 || s.overwrite))
         return usage_error(cmd, "--resume needs the --map of the export that was stopped, and "
                                 "goes with raw output only, not with --overwrite");
+    /* Only the summary names files. */
+    if (s.output == OUTPUT_JSON && !volumes_helper_start(&helper, &err))
+        message("", err.text);
     if (image_named(&s, 0, &name, &status))
-        status = export_image(&s, buf_str(&name));
+        status = export_image(&s, buf_str(&name), helper);
+    volumes_helper_end(helper);
     buf_free(&name);
     return status;
 }

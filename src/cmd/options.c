@@ -227,7 +227,7 @@ static const struct opt export_rows[] = {
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL,
       "replace files that exist, or write to a block device" },
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
-      "text (default) or json: a summary that names each lost range" },
+      "text (default) or json: a summary that names each lost range, with its files" },
     PROGRESS_ROW,
     THREADS_ROW,
 };

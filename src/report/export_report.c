@@ -8,7 +8,27 @@
 
 #include "report/jw.h"
 
-static void lost_range(struct jw *j, const struct disk_span *s)
+/* The files of range i, whose pairs begin at *next. */
+static void owners(struct jw *j, const struct range_files *f, size_t i, size_t *next)
+{
+    if (!f || !f->n_files || !f->n_files[i])
+        return;
+    jw_array(j, "files");
+    for (; *next < f->n && f->pair[*next].range == i; ++*next) {
+        const struct volume_item *item = &f->items.item[f->pair[*next].item];
+        const char *volume = f->volumes.list[item->volume].name;
+
+        jw_object(j, NULL);
+        jw_bytes(j, "volume", volume, strlen(volume));
+        jw_bytes(j, "path", item->path, strlen(item->path));
+        jw_close(j);
+    }
+    jw_close(j);
+    jw_u64(j, "n-files", f->n_files[i]);
+}
+
+static void lost_range(struct jw *j, const struct disk_span *s, const struct range_files *f,
+                       size_t i, size_t *next)
 {
     jw_object_flat(j, NULL);
     jw_u64(j, "start", s->off);
@@ -18,13 +38,16 @@ static void lost_range(struct jw *j, const struct disk_span *s)
         jw_text(j, "problem", s->why);
     jw_u64(j, "depth", s->depth);
     jw_address(j, "offset", s->host_off);
+    owners(j, f, i, next);
     jw_close(j);
 }
 
 void export_json(const char *image, const char *output, struct disk_layer layer, bool qcow2,
-                 const struct export_result *r, struct out *out)
+                 const struct export_result *r, const struct range_files *files,
+                 struct out *out)
 {
     struct jw j = JW_INIT(out);
+    size_t next = 0;
 
     jw_object(&j, NULL);
     jw_bytes(&j, "filename", image, strlen(image));
@@ -41,7 +64,7 @@ void export_json(const char *image, const char *output, struct disk_layer layer,
     jw_close(&j);
     jw_array(&j, "lost");
     for (size_t i = 0; i < r->lost.n && out_ok(out); i++)
-        lost_range(&j, &r->lost.list[i]);
+        lost_range(&j, &r->lost.list[i], files, i, &next);
     jw_close(&j);
     jw_bool(&j, "lost-cut", r->lost_cut);
     jw_close(&j);

@@ -6,8 +6,11 @@
 
 #include "disk/export.h"
 #include "report/out.h"
+#include "volumes/range_files.h"
 
+/* files: whose r->lost is; NULL: nobody has looked. */
 void export_json(const char *image, const char *output, struct disk_layer layer, bool qcow2,
-                 const struct export_result *r, struct out *out);
+                 const struct export_result *r, const struct range_files *files,
+                 struct out *out);
 
 #endif

@@ -104,14 +104,20 @@ void fs_send_volume(struct fs_work *w, uint32_t index)
         w->vol[index].n_extents * sizeof *w->vol[index].extents);
 }
 
-void fs_send_item(struct fs_work *w, struct volume_item *item, const char *path, size_t len)
+void fs_send_item(struct fs_work *w, struct volume_item *item, const struct touch *t,
+                  const char *path, size_t len)
 {
-    struct wire_item msg;
+    static struct wire_places msg;
 
-    memset(&msg, 0, sizeof msg);
-    msg.item = *item;
-    msg.item.path = NULL;
-    say(w, WIRE_ITEM, &msg, sizeof msg, path, len);
+    for (uint32_t i = t->first_place; i < t->end_place; i++) {
+        if (w->place[i].touch == t->id)
+            msg.at[msg.n++] = w->place[i].at;
+        if (msg.n == WIRE_PLACES_MAX || (i + 1 == t->end_place && msg.n)) {
+            say(w, WIRE_PLACES, msg.at, msg.n * sizeof *msg.at, NULL, 0);
+            msg.n = 0;
+        }
+    }
+    say(w, WIRE_ITEM, item, sizeof *item, path, len);
 }
 
 void fs_send_part(struct fs *fs, enum volume_item_kind kind, const struct touch *t,
@@ -123,7 +129,7 @@ void fs_send_part(struct fs *fs, enum volume_item_kind kind, const struct touch 
     if (!fs_wants(fs->w, t))
         return;
     memcpy(item.lack, t->bytes, sizeof item.lack);
-    fs_send_item(fs->w, &item, "", 0);
+    fs_send_item(fs->w, &item, t, "", 0);
 }
 
 void fs_progress(const struct fs *fs, uint64_t done, uint64_t total)
@@ -181,6 +187,44 @@ static uint64_t guest_of(const struct volume *v, uint64_t off)
     return NO_ADDRESS;
 }
 
+static void add_place(struct fs_work *w, struct touch *t, uint64_t guest_off, uint64_t len)
+{
+    if (w->n_places == w->places_cap) {
+        uint32_t cap = w->places_cap ? 2 * w->places_cap : 1024;
+        struct fs_place *list = cap > FS_PLACES_MAX ? NULL
+                                                    : realloc(w->place, cap * sizeof *list);
+
+        if (!list)
+            return;
+        w->place = list;
+        w->places_cap = cap;
+    }
+    if (!t->id) {
+        t->id = ++w->n_touches;
+        t->first_place = w->n_places;
+    }
+    w->place[w->n_places++] = (struct fs_place){ { guest_off, guest_off + len }, t->id };
+    t->end_place = w->n_places;
+}
+
+/* Keeps where on the disk [off, off + len) of the volume is lost. */
+static void add_places(struct fs *fs, struct touch *t, uint64_t off, uint64_t len)
+{
+    const struct guest_ranges *r = &fs->lack[LACK_LOST];
+    uint64_t end = off + len < off ? UINT64_MAX : off + len;
+
+    for (size_t i = first_past(r, off); i < r->n && r->list[i].off < end; i++) {
+        for (uint32_t k = 0; k < fs->v->n_extents; k++) {
+            const struct volume_extent *e = &fs->v->extents[k];
+            uint64_t start = u64_max(u64_max(r->list[i].off, off), e->off);
+            uint64_t stop = u64_min(u64_min(r->list[i].end, end), e->off + e->len);
+
+            if (start < stop)
+                add_place(fs->w, t, e->guest_off + (start - e->off), stop - start);
+        }
+    }
+}
+
 void touch_add(struct fs *fs, struct touch *t, uint64_t off, uint64_t len, uint64_t file_off)
 {
     for (int i = 0; i < N_LACKS; i++) {
@@ -189,6 +233,8 @@ void touch_add(struct fs *fs, struct touch *t, uint64_t off, uint64_t len, uint6
         if (!bytes)
             continue;
         t->bytes[i] += bytes;
+        if (i == LACK_LOST && fs->w->want_places)
+            add_places(fs, t, off, len);
         fs->known[i] += bytes;
         if (t->first == NO_ADDRESS || i == LACK_ASKED) {
             t->first = guest_of(fs->v, first);
@@ -323,6 +369,7 @@ static void take_job(struct fs_work *w)
         _exit(1);
     w->size = job.size;
     w->want = (enum volumes_want)job.want;
+    w->want_places = job.want_places;
     for (int i = 0; i < N_LACKS; i++) {
         struct guest_ranges *r = &w->lack[i];
 

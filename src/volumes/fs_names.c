@@ -167,7 +167,7 @@ void names_send(struct fs *fs, struct fs_names *n)
         if (!node->name && node->id != n->root)
             item.flags |= ITEM_NO_PATH;
         at = path_of(n, node, path);
-        fs_send_item(fs->w, &item, path + at, PATH_BYTES - at);
+        fs_send_item(fs->w, &item, &node->touch, path + at, PATH_BYTES - at);
     }
 }
 

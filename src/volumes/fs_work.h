@@ -10,6 +10,11 @@
 #define FS_SLOT_BYTES (64u << 10)
 #define FS_SLOTS      256               /* 16 MiB of what was read last */
 
+#define FS_PLACES_MAX (1u << 20)        /* kept of one disk: 24 MiB */
+
+/* A lost range, and the touch that met it. */
+struct fs_place { struct guest_range at; uint32_t touch; };
+
 struct fs_slot { uint64_t off; uint8_t *bytes; };   /* off NO_ADDRESS: empty */
 
 /* The whole disk. */
@@ -18,10 +23,13 @@ struct fs_work {
     int memfd;                          /* for libblkid */
     uint64_t size;
     enum volumes_want want;
+    bool want_places;
     struct guest_ranges lack[N_LACKS];  /* guest bytes, sorted */
     struct volume *vol;                 /* VOLUMES_MAX of them */
     uint32_t n_vol;
     struct fs_slot slot[FS_SLOTS];
+    struct fs_place *place;             /* in the order in which they were met */
+    uint32_t n_places, places_cap, n_touches;
 };
 
 /* One volume whose file system is looked into. */
@@ -34,16 +42,21 @@ struct fs {
     uint32_t part, parts;               /* of the progress of all */
 };
 
-/* What something lacks. */
-struct touch { uint64_t bytes[N_LACKS]; uint64_t first, file_off; };
-#define TOUCH_INIT { { 0, 0, 0 }, NO_ADDRESS, NO_ADDRESS }
+/* What something lacks. Its places are among w->place[first_place .. end_place). */
+struct touch {
+    uint64_t bytes[N_LACKS];
+    uint64_t first, file_off;
+    uint32_t id, first_place, end_place;
+};
+#define TOUCH_INIT { { 0, 0, 0 }, NO_ADDRESS, NO_ADDRESS, 0, 0, 0 }
 
 /* Ends the process when the program is gone. Bytes past the end are zeros. */
 void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len);
 void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
                     size_t len);
 void fs_send_volume(struct fs_work *w, uint32_t index);
-void fs_send_item(struct fs_work *w, struct volume_item *item, const char *path, size_t len);
+void fs_send_item(struct fs_work *w, struct volume_item *item, const struct touch *t,
+                  const char *path, size_t len);
 void fs_progress(const struct fs *fs, uint64_t done, uint64_t total);
 
 /* Adds what of [off, off + len) of the volume is lacking; file_off: where that is in the

@@ -196,6 +196,21 @@ static bool take_item(struct talk *t, const struct wire_header *h, struct error 
     return true;
 }
 
+static bool take_places(struct talk *t, const struct wire_header *h, struct error *err)
+{
+    struct guest_range r;
+
+    if (h->len % sizeof r || !t->q->place)
+        return bad_talk(err);
+    for (size_t at = 0; at < h->len && !t->enough; at += sizeof r) {
+        memcpy(&r, t->bytes + at, sizeof r);
+        if (r.off >= r.end || r.end > disk_size(t->disk))
+            return bad_talk(err);
+        t->enough = !t->q->place(t->q->ctx, &r);
+    }
+    return true;
+}
+
 static bool take_progress(struct talk *t, const struct wire_header *h, struct error *err)
 {
     uint64_t permille;
@@ -225,6 +240,8 @@ static bool take_message(struct talk *t, struct error *err)
         return answer_read(t, &h, err);
     case WIRE_VOLUME:
         return take_volume(t, &h, err);
+    case WIRE_PLACES:
+        return take_places(t, &h, err);
     case WIRE_ITEM:
         return take_item(t, &h, err);
     case WIRE_PROGRESS:
@@ -244,6 +261,7 @@ static bool send_job(struct talk *t, struct error *err)
 
     memset(&job, 0, sizeof job);
     job.want = (uint32_t)t->q->want;
+    job.want_places = t->q->place != NULL;
     job.size = disk_size(t->disk);
     for (int i = 0; i < N_LACKS; i++)
         job.n_ranges[i] = t->q->lack[i] ? t->q->lack[i]->n : 0;

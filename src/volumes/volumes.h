@@ -118,6 +118,8 @@ struct volumes_query {
     enum volumes_want want;
     const struct guest_ranges *lack[N_LACKS];   /* sorted; may be NULL */
     bool (*item)(void *ctx, const struct volume_item *item);    /* false: enough */
+    /* NULL, or told before each item some or all of the ranges that are lost of it. */
+    bool (*place)(void *ctx, const struct guest_range *at);
     void *ctx;
     const _Atomic bool *cancel;
     _Atomic uint64_t *permille;     /* progress; may be NULL */

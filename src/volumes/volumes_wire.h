@@ -8,13 +8,14 @@
 
 #include "volumes/volumes.h"
 
-enum wire_type { WIRE_READ, WIRE_VOLUME, WIRE_ITEM, WIRE_PROGRESS, WIRE_END };
+enum wire_type { WIRE_READ, WIRE_VOLUME, WIRE_PLACES, WIRE_ITEM, WIRE_PROGRESS, WIRE_END };
 
 struct wire_header { uint32_t type, len; };
 #define WIRE_LEN_MAX (1u << 20)             /* bytes of one message, and of one read */
 
 struct wire_job {
     uint32_t want;
+    bool want_places;
     uint64_t size;                          /* of the disk */
     uint64_t n_ranges[N_LACKS];             /* struct guest_range each, one list after the other */
 };
@@ -27,7 +28,11 @@ struct wire_volume {
     struct volume v;                        /* `extents` means nothing here */
 };
 
-/* Followed by its path, without NUL. */
+#define WIRE_PLACES_MAX 4096
+/* Some or all places of the item that comes next: as many ranges as fit its length. */
+struct wire_places { struct guest_range at[WIRE_PLACES_MAX]; size_t n; };
+
+/* Followed by its path, without NUL; item.path means nothing here. */
 struct wire_item { struct volume_item item; };
 
 /* Sends or receives all of it; false when the other side is gone. `silence_ms`: longest wait

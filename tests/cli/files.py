@@ -51,6 +51,9 @@ def run(*argv, status=(0,)):
 SCHEMA = json.load(open(os.path.join(tree, "data", "schema", "files.schema.json")))
 
 
+EXPORT_SCHEMA = json.load(open(os.path.join(tree, "data", "schema", "export.schema.json")))
+
+
 def files(image, *args, status=(0,)):
     report = json.loads(run(program, "files", "--output=json", *args, image, status=status))
     if jsonschema:
@@ -322,6 +325,28 @@ def test_damage(image, starts, clusters, value, option, field):
         test_plan(starts[1])
 
 
+def test_export(image, start, clusters):
+    """The summary of an export names the files of each lost range."""
+    shutil.copy(image, "damaged.qcow2")
+    damage("damaged.qcow2", clusters, (1 << 63) | 512)
+    summary = json.loads(run(program, "export", "--output=json", "--overwrite", "damaged.qcow2",
+                             "out.raw", status=(2,)))
+    if jsonschema:
+        jsonschema.Draft7Validator(EXPORT_SCHEMA).validate(summary)
+    owned = set(ext_owners("p2", ranges_of(clusters, start, 48 * MIB))) - {8}
+    names = ext_names("p2", list(owned))
+    for lost in summary["lost"]:
+        off, end = max(0, lost["start"] - start), lost["start"] + lost["length"] - start
+        here = set(ext_owners("p2", [(off, end)])) & owned if off < end else set()
+        wanted = {names[i] for i in here}
+        found = {f["path"] for f in lost.get("files", []) if f["volume"] == "sda2"}
+        if wanted:
+            expect(f"number of files of {lost['start']}", lost.get("n-files"), len(wanted))
+        # Names in directories that are lost are not known, and no more than 64 are named.
+        expect(f"files of {lost['start']}", {f for f in found if "<" not in f} - wanted, set())
+        expect(f"files named of {lost['start']}", len(found), min(64, len(wanted)))
+
+
 def test_at(image, starts):
     for _ in range(20):
         off = rng.randrange(48 * MIB)
@@ -499,6 +524,9 @@ def main():
         test_damage("disk.qcow2", starts, rng.sample(can_go, n), (1 << 63) | 512, "--damaged",
                     "lost")
     test_damage("disk.qcow2", starts, rng.sample(can_go, 200), 0, "--unmapped", "unmapped")
+    # Not the end of the partition: that range would reach into the next one.
+    test_export("disk.qcow2", starts[1],
+                rng.sample(range(starts[1] // CLUSTER + 1, starts[2] // CLUSTER - 1), 30))
     test_at("disk.qcow2", starts)
     test_lvm("disk.qcow2", starts[3], pieces)
     test_lost_inodes("disk.qcow2", starts)

@@ -55,6 +55,13 @@ qemu-img convert -O raw long.qcow2 wanted-long.raw
 status 0 export --backing long.qcow2 long.raw
 cmp wanted-long.raw long.raw || complain "export over a short backing file differs"
 
+# --- the name of the format of the backing file is empty: it is found out ---
+qemu-img create -q -f qcow2 -b base.raw -F raw nameless.qcow2 8M
+printf '\0\0\0\0' | dd of=nameless.qcow2 conv=notrunc bs=1 seek=116 2>/dev/null
+qemu-img info nameless.qcow2 | grep -q 'backing file format' && complain "the format is still there"
+status 0 export --backing nameless.qcow2 nameless.raw
+cmp base.raw nameless.raw || complain "export over a backing file of no format differs"
+
 # --- the overlay alone ---
 status 2 export top.qcow2 alone.raw
 err_has 'not open' "export without --backing"

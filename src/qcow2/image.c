@@ -106,6 +106,10 @@ static bool read_all(struct image *img, struct error *err)
         !ext_text(img, img->ext.backing_format, &img->backing_format) ||
         !ext_text(img, img->ext.data_file, &img->data_file))
         return err_set(err, ERR_NOMEM, "out of memory");
+    if (img->backing_format && !*img->backing_format) {     /* said to be nothing: not said */
+        free(img->backing_format);
+        img->backing_format = NULL;
+    }
     return snapshots_read(img->src, &img->hdr, &img->geo, &img->snaps, err) &&
            bitmaps_read(img->src, &img->hdr, &img->geo, &img->ext, &img->bitmaps, err) &&
            read_reftable(img, err) &&

@@ -8,7 +8,7 @@
 
 #include "base/num.h"
 
-struct search {
+struct range_search {
     const struct disk_spans *lost;
     struct range_files *out;
     uint64_t item;                      /* number of the one that comes next, from 1 */
@@ -52,7 +52,7 @@ static bool add_pair(struct range_files *f, uint32_t range)
 /* A range of the item that comes next. */
 static bool take_place(void *ctx, const struct guest_range *at)
 {
-    struct search *s = ctx;
+    struct range_search *s = ctx;
 
     for (size_t i = first_past(s->lost, at->off);
          i < s->lost->n && s->lost->list[i].off < at->end; i++) {
@@ -66,7 +66,7 @@ static bool take_place(void *ctx, const struct guest_range *at)
 
 static bool take_item(void *ctx, const struct volume_item *item)
 {
-    struct search *s = ctx;
+    struct range_search *s = ctx;
     struct range_files *f = s->out;
     bool ok = true, any = false;
 
@@ -93,7 +93,7 @@ bool range_files_find(struct volumes_helper *h, struct disk *d, const struct dis
                       const _Atomic bool *cancel, _Atomic uint64_t *permille,
                       struct range_files *out, struct error *err)
 {
-    struct search s = { .lost = lost, .out = out, .item = 1 };
+    struct range_search s = { .lost = lost, .out = out, .item = 1 };
     struct guest_ranges ranges = GUEST_RANGES_INIT;
     struct volumes_query q = { .want = VOLUMES_LACKING, .item = take_item, .place = take_place,
                                .ctx = &s, .cancel = cancel, .permille = permille };

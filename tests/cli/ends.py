@@ -66,6 +66,25 @@ class Server:
         os.unlink("socket")
 
 
+class Slow:
+    """A server that takes its time for each read; gives its address."""
+
+    def __init__(self, image, delay):
+        self.args = ["nbdkit", "-f", "-U", "slow", "-P", "slowpid", "--filter=delay",
+                     "--filter=noextents", "file", image, "rdelay=" + delay]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.args, stderr=subprocess.DEVNULL)
+        until(lambda: os.path.exists("slowpid"), "the server starts")
+        return "nbd+unix:///?socket=" + os.path.abspath("slow")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.unlink("slow")
+        os.unlink("slowpid")
+
+
 def until(what, words, limit=LIMIT):
     end = time.monotonic() + limit
     while not what():
@@ -188,7 +207,8 @@ def at_a_server_that_hangs():
 def in_every_view(asked):
     """What is typed before: a view that reads, a command that reads, a search."""
     for typed in (b"2", b"3", b"4", b"4\r", b"5", b"6G", b"6/text\r", b"gL2[1][1]\r", b"r",
-                  b"4u", b"?", b"m\x1b[<"):     # the last: a mouse report cut short
+                  b"4u", b"7", b"7jT", b"7L", b"?",
+                  b"m\x1b[<"):              # a mouse report cut short
         for how in "q", "^C", "SIGTERM":
             if typed in (b"?", b"m\x1b[<") and how == "q" or b"g" in typed and how == "^C":
                 continue                    # these close the help, or the prompt
@@ -212,12 +232,7 @@ def in_a_long_scan():
     is stopped by Esc, and shows what it has."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o",
                     "cluster_size=512,preallocation=metadata", "large", "64M"], check=True)
-    server = subprocess.Popen(["nbdkit", "-f", "-U", "slow", "-P", "slowpid",
-                               "--filter=delay", "--filter=noextents", "file", "large",
-                               "rdelay=50ms"], stderr=subprocess.DEVNULL)
-    uri = "nbd+unix:///?socket=" + os.path.abspath("slow")
-    try:
-        until(lambda: os.path.exists("slowpid"), "the server starts")
+    with Slow("large", "50ms") as uri:
         inspector = Inspector("--threads=1", uri)
         inspector.shows(b"scanning")
         inspector.keys(b"\x1b")
@@ -230,9 +245,28 @@ def in_a_long_scan():
         inspector.shows(b"searching")
         inspector.keys(b"\x03")
         inspector.ends("Ctrl-C in a search", -signal.SIGINT)
-    finally:
-        server.kill()
-        server.wait()
+
+
+def in_the_disk_view():
+    """View 7 behind a slow server: it is there before what is on the disk is known, keys are
+    answered meanwhile, and then it is shown."""
+    subprocess.run(["truncate", "-s", "64M", "fs.raw"], check=True)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "slowly", "fs.raw"], check=True)
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", "-o", "cluster_size=4k", "fs.raw",
+                    "fs.qcow2"], check=True)
+    with Slow("fs.qcow2", "20ms") as uri:
+        inspector = Inspector(uri)
+        inspector.shows(b"READ-ONLY")
+        inspector.keys(b"7")
+        inspector.shows(b"Layer")
+        if b"slowly" in inspector.seen:
+            wrong("view 7 was not shown before all was known")
+        inspector.keys(b"?")                # answered while the storage is asked
+        inspector.shows(b"To the last line")
+        inspector.keys(b"\x1b")
+        inspector.shows(b"slowly")
+        inspector.keys(b"q")
+        inspector.ends("view 7 behind a slow server", 0)
 
 
 def main():
@@ -242,6 +276,7 @@ def main():
                         "preallocation=metadata", IMAGE, "1G"], check=True)
         at_a_server_that_hangs()
         in_a_long_scan()
+        in_the_disk_view()
         os.chdir("/")
     return 1 if bad else 0
 

@@ -115,12 +115,36 @@ static void views_never_replace_a_file(void **state)
     rmdir(folder);
 }
 
+static void notes_on_a_pack_are_kept_beside_it(void **state)
+{
+    char folder[] = "/tmp/qcheck-notes-XXXXXX", image[200], wanted[220], path[4096];
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(setenv("XDG_STATE_HOME", "/state", 1), 0);
+    snprintf(image, sizeof image, "%s/a.qpack", folder);
+    snprintf(wanted, sizeof wanted, "%s.notes", image);
+    f = fopen(image, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_true(bookmarks_path(image, path));
+    assert_string_equal(path, wanted);
+    assert_true(bookmarks_path("/nowhere/a.qpack", path));
+    assert_memory_equal(path, "/state/qcheck/bookmarks/a.qpack-", 32);
+    assert_true(bookmarks_path("/nowhere/a.qcow2", path));
+    assert_memory_equal(path, "/state/qcheck/bookmarks/a.qcow2-", 32);
+    unlink(image);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(lines_that_are_none_are_left_out),
         cmocka_unit_test(there_are_never_more_than_the_limit),
+        cmocka_unit_test(notes_on_a_pack_are_kept_beside_it),
         cmocka_unit_test(views_never_replace_a_file),
     };
 

@@ -180,7 +180,7 @@ static void list(const char *path, struct extents *e)
 
     e->n = 0;
     assert_true(chain_open(path, img, true, &c, NULL));
-    assert_true(guest_list_each(img, &c, keep, e, &err));
+    assert_true(guest_list_each(img, LAYER_ACTIVE, &c, keep, e, &err));
     chain_close(&c);
     image_close(img);
 }

@@ -272,7 +272,7 @@ static void reports(struct work *w)
         dump_all(w, as_json);
     }
     assert_true(chain_open("image", w->img, false, &chain, NULL));
-    assert_true(map_guest(w->img, &chain, true, &w->out, NULL));
+    assert_true(map_guest(w->img, LAYER_ACTIVE, &chain, true, &w->out, NULL));
     judge(w, "map --space guest");
     info_gather("image", w->img, &chain, &info);
     info_text(&info, &w->out);

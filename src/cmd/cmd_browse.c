@@ -54,18 +54,6 @@ static bool open_files(const struct settings *s, const char *name, const struct 
            open_below(s, with->other, other, &keys[1], err);
 }
 
-static bool layer_of(const struct image *img, const char *text, uint32_t *out, struct error *err)
-{
-    struct disk_layer found = { 0 };
-
-    if (text && !disk_layer_parse(img, text, &found, err))
-        return false;
-    if (found.vm_state)
-        return err_set(err, ERR_USAGE, "VM states are not compared");
-    *out = found.layer;
-    return true;
-}
-
 /* What is compared with what. */
 static bool choose_sides(const struct browsing *with, const struct disk_files *f,
                          const struct disk_files *other, struct ui_options *opt,
@@ -73,8 +61,8 @@ static bool choose_sides(const struct browsing *with, const struct disk_files *f
 {
     opt->other = other->img;
     opt->changes = with->changes;
-    return layer_of(other->img ? other->img : f->img, with->layer_a, &opt->layer_a, err)
-        && layer_of(f->img, with->layer_b, &opt->layer_b, err);
+    return layer_named(other->img ? other->img : f->img, with->layer_a, &opt->layer_a, err)
+        && layer_named(f->img, with->layer_b, &opt->layer_b, err);
 }
 
 /* The bookmarks kept of an image, and the process that keeps them: before the sandbox. Without a

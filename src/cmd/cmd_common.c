@@ -12,6 +12,7 @@
 #include "base/sandbox.h"
 #include "base/patch.h"
 #include "base/text.h"
+#include "disk/disk.h"
 #include "pack/pack.h"
 #include "plan/plan.h"
 
@@ -329,5 +330,17 @@ bool open_image_and_chain(const struct settings *s, const char *name, struct ima
     if (!open_image_reading(s, name, out, err) || !chain_open(name, *out, true, chain, err))
         return false;
     enter_sandbox(s);
+    return true;
+}
+
+bool layer_named(const struct image *img, const char *name, uint32_t *out, struct error *err)
+{
+    struct disk_layer found = { 0 };
+
+    if (name && !disk_layer_parse(img, name, &found, err))
+        return false;
+    if (found.vm_state)
+        return err_set(err, ERR_USAGE, "VM states have no map");
+    *out = found.layer;
     return true;
 }

@@ -63,6 +63,9 @@ bool open_two_images_reading(const struct settings *s, const char *name_a, const
                              struct image **a, struct image **b, const char **bad,
                              struct error *err);
 
+/* The layer of that name; NULL: the active one. VM states are none here. */
+bool layer_named(const struct image *img, const char *name, uint32_t *out, struct error *err);
+
 /* Number of images to work on: the sample, or the operands. image_name(s, i) names them;
  * false when the sample does not exist. */
 int image_count(const struct settings *s);

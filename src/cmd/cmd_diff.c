@@ -28,14 +28,9 @@ static bool look(const struct settings *s, const char *layer, struct diff_operan
                  struct error *err)
 {
     const struct insight_options opt = { .name = c->name };
-    struct disk_layer found = { 0 };
 
-    if (layer && !disk_layer_parse(c->img, layer, &found, err))
-        return false;
-    if (found.vm_state)
-        return err_set(err, ERR_USAGE, "VM states are not compared");
-    c->layer = found.layer;
-    return scan_image(s, c->img, &c->scan, err)
+    return layer_named(c->img, layer, &c->layer, err)
+        && scan_image(s, c->img, &c->scan, err)
         && insight_find(c->scan, &opt, &c->insight, err);
 }
 

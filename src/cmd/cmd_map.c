@@ -56,6 +56,7 @@ static int map_image(const struct settings *s, const char *name)
     struct scan_result *scan = NULL;
     struct error err = { 0 };
     struct picture picture = picture_for(s);
+    uint32_t layer = LAYER_ACTIVE;
     bool list_guest = s->guest && s->output != OUTPUT_ANSI, ok;
     int status = STATUS_FAILED;
 
@@ -63,13 +64,14 @@ static int map_image(const struct settings *s, const char *name)
                     : open_image(s, name, &img, &err);
     if (ok)
         tell_guesses(name, img);
+    ok = ok && layer_named(img, s->layer, &layer, &err);
     if (ok && list_guest) {
         tell_missing(&chain);
-        ok = map_guest(img, &chain, s->output == OUTPUT_JSON, &out, &err);
+        ok = map_guest(img, layer, &chain, s->output == OUTPUT_JSON, &out, &err);
     } else if (ok) {
         ok = scan_image(s, img, &scan, &err);
         if (ok && s->output == OUTPUT_ANSI)
-            ok = map_picture(scan, s->guest, &picture, &out, &err);
+            ok = map_picture(scan, s->guest, layer, &picture, &out, &err);
         else if (ok)
             map_host(scan, s->output == OUTPUT_JSON, &out);
     }
@@ -91,6 +93,10 @@ int cmd_map(const struct command *cmd, int argc, char **argv)
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
+    if (s.layer && !s.guest)
+        return usage_error(cmd, "--layer needs --space=guest");
+    if (s.other_layer)
+        return usage_error(cmd, "one layer at a time");
     if (s.output == OUTPUT_SVG || s.output == OUTPUT_PNG)
         return map_pictures(cmd, &s);
     if (s.by || s.hilbert || s.cell || s.frames || s.out_file)

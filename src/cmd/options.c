@@ -153,6 +153,9 @@ static const struct opt map_rows[] = {
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json|ansi|svg|png",
       "text (default), json, ansi: a picture in colours for the terminal, svg or png: one "
       "for documents" },
+    { OPT_LAYER, "layer", ARG_REQUIRED, "LAYER", NULL,
+      "with --space=guest: the disk of this snapshot (id or name); active (the default) is the "
+      "disk as it is now" },
     BACKING_ROW,
     { OPT_COLUMNS, "columns", ARG_REQUIRED, "N", NULL, "width of the picture in cells" },
 };

@@ -55,7 +55,8 @@ static bool draw(const struct picture_frame *f, const struct image *img, const s
         opt.per_cell = u64_max(f->s->cell >> img->geo.cluster_bits, 1);
     else
         opt.per_cell = opt.per_cell ? u64_max(opt.per_cell >> img->geo.cluster_bits, 1) : 0;
-    ok = scan_image(f->s, img, &scan, err) && chart_make(scan, &opt, &chart, err);
+    ok = layer_named(img, f->s->layer, &opt.layer, err)
+        && scan_image(f->s, img, &scan, err) && chart_make(scan, &opt, &chart, err);
     if (ok && lib)
         ok = chart_png(chart, theme_of(f->s->theme), lib, out, err);
     else if (ok)
@@ -110,13 +111,14 @@ struct extent_question {
 static int tell_extent(void *ctx)
 {
     const struct extent_question *m = ctx;
+    uint32_t layer = LAYER_ACTIVE;
     struct extent x;
     struct image *img;
     struct error err;
 
-    if (!open_image(m->s, m->name, &img, &err))
+    if (!open_image(m->s, m->name, &img, &err) || !layer_named(img, m->s->layer, &layer, &err))
         return STATUS_FAILED;
-    x.clusters = tiles_clusters(img, m->s->guest ? SPACE_GUEST : SPACE_FILE, LAYER_ACTIVE);
+    x.clusters = tiles_clusters(img, m->s->guest ? SPACE_GUEST : SPACE_FILE, layer);
     x.cluster_bits = img->geo.cluster_bits;
     image_close(img);
     return write(m->to, &x, sizeof x) == (ssize_t)sizeof x ? STATUS_CLEAN : STATUS_FAILED;

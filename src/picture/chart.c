@@ -78,7 +78,7 @@ static bool size_up(struct chart *c, struct error *err)
 {
     uint64_t rows;
 
-    c->clusters = tiles_clusters(c->img, c->opt.space, LAYER_ACTIVE);
+    c->clusters = tiles_clusters(c->img, c->opt.space, c->opt.layer);
     chart_fit(&c->opt, c->clusters);
     c->per_cell = c->opt.per_cell;
     rows = div_up(div_up(c->clusters, c->per_cell), c->opt.columns);
@@ -97,8 +97,12 @@ static void tell_scale(struct chart *c)
 {
     char size[TEXT_NUM], count[TEXT_NUM];
 
-    snprintf(c->scale, sizeof c->scale, "%s by %s%s, 1 cell = %s (%s cluster%s)",
-             c->opt.space == SPACE_GUEST ? "Guest disk" : "File", BY[c->opt.by],
+    char layer[32] = "";
+
+    if (c->opt.layer != LAYER_ACTIVE)
+        snprintf(layer, sizeof layer, " of snapshot %" PRIu32, c->opt.layer);
+    snprintf(c->scale, sizeof c->scale, "%s%s by %s%s, 1 cell = %s (%s cluster%s)",
+             c->opt.space == SPACE_GUEST ? "Guest disk" : "File", layer, BY[c->opt.by],
              c->opt.hilbert ? ", Hilbert curve" : "",
              text_size(size, chart_bytes(c, c->per_cell)),
              text_group(count, c->per_cell), c->per_cell == 1 ? "" : "s");
@@ -178,7 +182,7 @@ static bool by_content(struct chart *c, struct error *err)
 
 /* --- snapshots --- */
 
-/* The least age of what guest clusters [first, first+n) of the active layer are mapped to. */
+/* The least age of what guest clusters [first, first+n) of the layer are mapped to. */
 static unsigned age_of_guest(const struct chart *c, const struct ages *a, uint64_t first,
                              uint64_t n)
 {
@@ -187,9 +191,9 @@ static unsigned age_of_guest(const struct chart *c, const struct ages *a, uint64
     struct guest_extent x;
     struct guest_walk *w;
     uint64_t from = chart_bytes(c, first);
-    uint64_t to = u64_min(chart_bytes(c, first + n), geo->size);
+    uint64_t to = u64_min(chart_bytes(c, first + n), image_layer_size(c->img, c->opt.layer));
 
-    if (!guest_walk_open(c->img, LAYER_ACTIVE, from, to, &w, NULL))
+    if (!guest_walk_open(c->img, c->opt.layer, from, to, &w, NULL))
         return least;
     while (least && guest_walk_next(w, &x, NULL)) {
         if (x.host_off == NO_ADDRESS || x.compressed)
@@ -334,7 +338,7 @@ static bool legend_of_classes(struct chart *c, const struct guest_map *guest,
 
 static bool build(struct chart *c, struct error *err)
 {
-    struct tile_source from = { .img = c->img, .scan = c->scan };
+    struct tile_source from = { .img = c->img, .scan = c->scan, .layer = c->opt.layer };
     struct guest_map *guest = NULL;
     struct order *order = NULL;
     bool ok = false;
@@ -343,10 +347,10 @@ static bool build(struct chart *c, struct error *err)
         return false;
     tell_scale(c);
     if (c->opt.space == SPACE_GUEST
-        && !guest_map_build(c->scan, LAYER_ACTIVE, NULL, &guest, err))
+        && !guest_map_build(c->scan, c->opt.layer, NULL, &guest, err))
         return false;
     if (c->opt.by == CHART_FRAGMENTATION
-        && !order_build(c->img, LAYER_ACTIVE, NULL, &order, err))
+        && !order_build(c->img, c->opt.layer, NULL, &order, err))
         goto out;
     from.guest = guest;
     from.order = order;

@@ -23,6 +23,7 @@ bool chart_by_name(const char *name, enum chart_by *out);
 
 struct chart_options {
     enum map_space space;
+    uint32_t layer;             /* whose disk, where it is that of the guest */
     enum chart_by by;
     bool hilbert;
     unsigned columns;           /* at most CHART_COLUMNS_MAX; 0: what suits */

@@ -68,6 +68,7 @@ const char *chart_content_name(enum content_kind kind)
 struct content_looking {
     const struct image *img;
     enum map_space space;
+    uint32_t layer;
     uint8_t *scratch;           /* owned; a cluster */
     uint64_t bytes;             /* read so far */
     bool stopped;               /* enough was read */
@@ -89,7 +90,7 @@ static enum content_kind look_at(struct content_looking *l, uint64_t cluster)
 
     if (l->space == SPACE_FILE)
         return look_at_host(l, cluster << geo->cluster_bits);
-    if (!guest_lookup(l->img, LAYER_ACTIVE, cluster << geo->cluster_bits, &hit, NULL))
+    if (!guest_lookup(l->img, l->layer, cluster << geo->cluster_bits, &hit, NULL))
         return N_CONTENTS;
     if (hit.entry.type == L2_COMPRESSED)
         return CONTENT_COMPRESSED;
@@ -130,7 +131,7 @@ static void look_at_cell(struct content_looking *l, struct chart_cell *cell, uin
 
 bool chart_look(struct chart *c, struct error *err)
 {
-    struct content_looking l = { c->img, c->opt.space, NULL, 0, false };
+    struct content_looking l = { c->img, c->opt.space, c->opt.layer, NULL, 0, false };
     uint64_t looks = u64_min(u64_max(LOOKS_MAX / u64_max(c->n, 1), 1), LOOKS_A_CELL);
 
     l.scratch = malloc((size_t)c->img->geo.cluster_size);
@@ -173,7 +174,7 @@ static void name_by_guest(struct chart *c)
         uint64_t last;
 
         if (problem_info(one->kind)->severity != SEV_CORRUPTION || !one->guest_len
-            || one->guest_off == NO_ADDRESS)
+            || one->guest_off == NO_ADDRESS || problem_layer(one) != c->opt.layer)
             continue;
         last = one->guest_off + u64_min(one->guest_len - 1, UINT64_MAX - one->guest_off);
         for (uint64_t i = one->guest_off / per; i <= last / per && i < c->n; i++)

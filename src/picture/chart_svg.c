@@ -77,7 +77,7 @@ static void rules(enum palette p, struct buf *out)
                ".mark{stroke:#%06x}.leak{stroke:#%06x}\n", (unsigned)ink->ground,
                (unsigned)ink->text, (unsigned)ink->faint, (unsigned)ink->mark,
                (unsigned)chart_ink_on(p, PAINT_CLASS + CLASS_LEAKED));
-    for (unsigned paint = 0; paint < N_PAINTS; paint++) {
+    for (unsigned paint = 0; paint < PAINT_CHANGE; paint++) {     /* charts compare nothing */
         buf_printf(out, ".p%u{fill:#%06x}", paint, (unsigned)palette_rgb(p, paint));
         for (unsigned s = 1; s < PALETTE_SHADES; s++)
             buf_printf(out, ".p%us%u{fill:#%06x}", paint, s,

@@ -8,6 +8,7 @@
 struct layer {
     const struct image *img;    /* NULL: a raw layer, or one that is missing */
     struct source *raw;         /* NULL: missing */
+    uint32_t number;            /* whose disk of that image */
     uint64_t size;              /* guest bytes it has */
     struct guest_walk *walk;
     struct guest_extent at;     /* the extent read last; length 0: none */
@@ -28,7 +29,7 @@ static bool seek(struct layer *l, uint64_t pos, struct error *err)
     if (!l->walk || pos != end_of(&l->at)) {
         guest_walk_free(l->walk);
         l->walk = NULL;
-        if (!guest_walk_open(l->img, LAYER_ACTIVE, pos, l->size, &l->walk, err))
+        if (!guest_walk_open(l->img, l->number, pos, l->size, &l->walk, err))
             return false;
     }
     if (!guest_walk_next(l->walk, &l->at, &why)) {
@@ -114,12 +115,13 @@ static bool continues(const struct mapped_extent *a, const struct mapped_extent 
     return a->offset + a->length == b->offset;
 }
 
-bool guest_list_each(const struct image *img, const struct chain *chain,
+bool guest_list_each(const struct image *img, uint32_t number, const struct chain *chain,
                      bool (*each)(void *data, const struct mapped_extent *x), void *data,
                      struct error *err)
 {
-    uint64_t disk = img->geo.size & ~UINT64_C(511); /* QEMU knows whole sectors only */
-    struct layer layer[CHAIN_MAX + 1] = { { .img = img, .size = disk } };
+    uint64_t disk = image_layer_size(img, number) & ~UINT64_C(511); /* QEMU knows whole sectors only */
+    struct layer layer[CHAIN_MAX + 1] = { { .img = img, .number = number,
+                                             .size = disk } };
     struct mapped_extent held = { .length = 0 }, x;
     unsigned n = 1;
     bool ok = true, more = true;

@@ -17,9 +17,9 @@ struct mapped_extent {
     uint64_t offset;            /* in the file of that layer; NO_ADDRESS: none */
 };
 
-/* Calls `each` for the extents of the whole disk in order until it returns false. chain:
+/* Calls `each` for the extents of the whole disk of a layer in order until it returns false. chain:
  * open layers below img. False after an I/O error. */
-bool guest_list_each(const struct image *img, const struct chain *chain,
+bool guest_list_each(const struct image *img, uint32_t layer, const struct chain *chain,
                      bool (*each)(void *data, const struct mapped_extent *x), void *data,
                      struct error *err);
 

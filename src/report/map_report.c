@@ -89,7 +89,7 @@ static bool guest_extent(void *data, const struct mapped_extent *x)
     return out_ok(l->out);
 }
 
-bool map_guest(const struct image *img, const struct chain *chain, bool json,
+bool map_guest(const struct image *img, uint32_t layer, const struct chain *chain, bool json,
                struct out *out, struct error *err)
 {
     struct listing l = { out, JW_INIT(out), json, img->geo.cluster_size };
@@ -99,7 +99,7 @@ bool map_guest(const struct image *img, const struct chain *chain, bool json,
         jw_array(&l.jw, NULL);
     else
         out_puts(out, "Guest offset        Length  File offset     Depth  What\n");
-    ok = guest_list_each(img, chain, guest_extent, &l, err);
+    ok = guest_list_each(img, layer, chain, guest_extent, &l, err);
     if (json && ok)
         jw_close(&l.jw);
     return ok;

@@ -12,7 +12,7 @@
 void map_host(const struct scan_result *scan, bool json, struct out *out);
 
 /* False after an I/O error. */
-bool map_guest(const struct image *img, const struct chain *chain, bool json,
+bool map_guest(const struct image *img, uint32_t layer, const struct chain *chain, bool json,
                struct out *out, struct error *err);
 
 struct picture {
@@ -22,7 +22,7 @@ struct picture {
 };
 
 /* The picture of the file, or of the guest disk, and a legend. */
-bool map_picture(const struct scan_result *scan, bool guest, const struct picture *p,
-                 struct out *out, struct error *err);
+bool map_picture(const struct scan_result *scan, bool guest, uint32_t layer,
+                 const struct picture *p, struct out *out, struct error *err);
 
 #endif

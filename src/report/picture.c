@@ -3,6 +3,7 @@
 /* The picture of the map on standard output. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -93,8 +94,8 @@ static bool legend(const struct drawing *d, struct error *err)
     return true;
 }
 
-bool map_picture(const struct scan_result *scan, bool guest, const struct picture *p,
-                 struct out *out, struct error *err)
+bool map_picture(const struct scan_result *scan, bool guest, uint32_t layer,
+                 const struct picture *p, struct out *out, struct error *err)
 {
     struct drawing d = { .pic = p, .space = guest ? SPACE_GUEST : SPACE_FILE, .out = out };
     struct guest_map *g = NULL;
@@ -102,19 +103,21 @@ bool map_picture(const struct scan_result *scan, bool guest, const struct pictur
     char count[TEXT_NUM];
     bool ok = false;
 
-    if (guest && !guest_map_build(scan, LAYER_ACTIVE, NULL, &g, err))
+    if (guest && !guest_map_build(scan, layer, NULL, &g, err))
         return false;
-    d.from = (struct tile_source){ .img = scan->img, .scan = scan, .guest = g };
-    d.clusters = tiles_clusters(scan->img, d.space, LAYER_ACTIVE);
+    d.from = (struct tile_source){ .img = scan->img, .scan = scan, .guest = g, .layer = layer };
+    d.clusters = tiles_clusters(scan->img, d.space, layer);
     d.per_tile = tiles_fit(d.clusters, (uint64_t)p->columns * p->rows);
     d.row = calloc(p->columns, sizeof *d.row);
     if (!d.row) {
         err_set(err, ERR_NOMEM, "out of memory");
         goto out;
     }
-    out_printf(out, "%s, 1 cell = %s cluster%s (%s)%s\n\n",
-               guest ? "Guest disk" : "File", text_group(count, d.per_tile),
-               d.per_tile == 1 ? "" : "s",
+    out_puts(out, guest ? "Guest disk" : "File");
+    if (layer != LAYER_ACTIVE)
+        out_printf(out, " of snapshot %" PRIu32, layer);
+    out_printf(out, ", 1 cell = %s cluster%s (%s)%s\n\n",
+               text_group(count, d.per_tile), d.per_tile == 1 ? "" : "s",
                text_size(size, d.per_tile << scan->img->geo.cluster_bits),
                p->colour && d.per_tile > 1 ? ", paler when less of it is in use" : "");
     put_rows(&d);

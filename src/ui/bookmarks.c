@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PACK_TAIL ".qpack"
 
 void bookmarks_free(struct bookmarks *b)
 {
@@ -89,6 +92,21 @@ void bookmarks_write(const struct bookmarks *b, struct buf *out)
         buf_printf(out, "%s\t%s\n", b->list[i].address, b->list[i].note);
 }
 
+/* The file beside a pack, where one may be made or written. */
+static bool beside(const char *named, char path[4096])
+{
+    const size_t len = strlen(named), tail = strlen(PACK_TAIL);
+    const char *slash = strrchr(named, '/');
+
+    if (len <= tail || strcmp(named + len - tail, PACK_TAIL) != 0 || len > 4000)
+        return false;
+    snprintf(path, 4096, "%.*s", slash ? (int)(slash - named) + 1 : 1, slash ? named : ".");
+    if (access(path, W_OK) != 0)
+        return false;
+    snprintf(path, 4096, "%s.notes", named);
+    return true;
+}
+
 bool bookmarks_path(const char *image, char path[4096])
 {
     const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -97,6 +115,10 @@ bool bookmarks_path(const char *image, char path[4096])
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     int n = -1;
 
+    if (beside(named, path)) {
+        free(whole);
+        return true;
+    }
     for (const char *p = named; *p; p++)
         hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
     if (base && *base == '/')

@@ -20,7 +20,8 @@ void bookmarks_free(struct bookmarks *b);
 bool bookmarks_add(struct bookmarks *b, const char *address, const char *note);
 void bookmarks_remove(struct bookmarks *b, size_t i);
 
-/* The file of the bookmarks of an image: $XDG_STATE_HOME/qcheck/bookmarks/NAME-HASH, else in
+/* The file of the bookmarks of an image. Of a pack: FILE.qpack.notes beside it, to be sent along
+ * with it, where its folder can be written to. Else $XDG_STATE_HOME/qcheck/bookmarks/NAME-HASH, else in
  * ~/.local/state. False: there is no home. */
 bool bookmarks_path(const char *image, char path[4096]);
 

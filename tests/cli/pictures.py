@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -155,6 +156,34 @@ def snapshots(work):
                 "a refcount block"}.get(c["class"])
         if name and content.get(c["start"]) != name:
             complain(f"0x{c['start']:x} holds {name}, the picture says {content.get(c['start'])}")
+
+
+def layers(work):
+    """The disk of a snapshot is what QEMU has after it has gone back to it."""
+    image, back = f"{work}/snaps.qcow2", f"{work}/back.qcow2"
+    shutil.copy(image, back)
+    subprocess.run(["qemu-img", "snapshot", "-a", "first", back], check=True)
+    wanted = json.loads(subprocess.run(["qemu-img", "map", "--output=json", back], check=True,
+                                       capture_output=True).stdout)
+    told = json.loads(run("map", "--output=json", "--space=guest", "--layer=first", image))
+    keys = ("start", "length", "data", "zero", "offset")
+    if [{k: e.get(k) for k in keys} for e in told] != [{k: e.get(k) for k in keys} for e in wanted]:
+        complain(f"map --layer tells {told}, QEMU after snapshot -a {wanted}")
+    for by in BY:
+        args = ("--space=guest", "--layer=first", f"--by={by}", "--cell=64k")
+        here = {start: what for start, _, what, *_ in cells(picture(image, *args))}
+        stored = {e["start"] for e in wanted if e["data"]}
+        if {start for start, what in here.items() if what != "unallocated"
+                and not what.startswith("not known")} != stored:
+            complain(f"the picture {args} says {here}, stored are {stored}")
+        covers(image, (65536, 8 << 20), args)
+        same_in_both(image, *args)
+    run("map", "--layer=first", image, status=1)
+    run("map", "--space=guest", "--layer=none", image, status=1)
+    run("map", "--space=guest", "--layer=vm:first", image, status=1)
+    ansi = run("map", "--space=guest", "--layer=1", "--output=ansi", "--columns=40", image)
+    if b"snapshot 1" not in ansi:
+        complain(f"the picture for the terminal does not say whose disk it is: {ansi}")
 
 
 # --- PNG ---
@@ -339,6 +368,7 @@ with tempfile.TemporaryDirectory() as work:
     readme()
     samples()
     snapshots(work)
+    layers(work)
     same_in_both(f"{SAMPLES}/many.qcow2")
     same_in_both(f"{SAMPLES}/snapshots.qcow2", "--by=snapshot", "--layout=hilbert", "--columns=20")
     names(work)

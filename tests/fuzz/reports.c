@@ -166,7 +166,7 @@ void report_info(const struct image *img, bool backed, const uint8_t *data, size
         bool ok;
 
         sink_open(s);
-        ok = map_guest(img, &chain, json, &s->out, NULL);
+        ok = map_guest(img, LAYER_ACTIVE, &chain, json, &s->out, NULL);
         sink_close(s, json ? FORM_JSON : FORM_TEXT, ok);
     }
     chain_close(&chain);
@@ -228,7 +228,7 @@ void report_maps(const struct scan_result *scan, unsigned choice, struct sink *s
         map_host(scan, i == 1, &s->out);
         sink_close(s, i == 1 ? FORM_JSON : FORM_TEXT, true);
         sink_open(s);
-        ok = map_picture(scan, i == 1, &p, &s->out, NULL);
+        ok = map_picture(scan, i == 1, LAYER_ACTIVE, &p, &s->out, NULL);
         sink_close(s, FORM_COLOUR, ok);
     }
 }

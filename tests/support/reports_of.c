@@ -84,11 +84,11 @@ static void put_maps(const struct scan_result *scan, struct out *out)
     info_json(&info, out);
     for (int json = 0; json < 2; json++) {
         heading(out, "guest map", json ? "JSON" : "text");
-        assert_true(map_guest(img, &chain, json, out, NULL));
+        assert_true(map_guest(img, LAYER_ACTIVE, &chain, json, out, NULL));
         heading(out, "host map", json ? "JSON" : "text");
         map_host(scan, json, out);
         heading(out, json ? "guest" : "host", "picture");
-        assert_true(map_picture(scan, json, &picture, out, NULL));
+        assert_true(map_picture(scan, json, LAYER_ACTIVE, &picture, out, NULL));
     }
     chain_close(&chain);
 }

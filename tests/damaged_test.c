@@ -21,7 +21,8 @@
 
 #include "base/crc.h"
 #include "fuzz/fuzz.h"
-#include "scan/scan.h"
+#include "scan/guest.h"
+#include "scan/referrers.h"
 #include "support/golden.h"
 #include "support/play.h"
 #include "support/reports_of.h"
@@ -276,6 +277,97 @@ static void map_agrees_with_its_cells(const struct scan_result *scan)
     assert_memory_equal(sum, scan->stats.class_clusters, sizeof sum);
 }
 
+/* The references that "who points here" finds are those that the scan counted. */
+static void counts_are_those_of_who_points_there(const struct scan_result *scan)
+{
+    const struct image *img = scan->img;
+    uint64_t n = map_clusters(scan->map);
+    struct referrers_query q = { .img = img, .scan = scan, .n = n, .max = 1 << 20, .threads = 1 };
+    uint64_t *count = calloc(n, sizeof *count);
+    uint32_t *owners = calloc(n, sizeof *owners);
+    struct referrers found, again;
+
+    assert_true(count && owners);
+    assert_true(referrers_find(&q, NULL, NULL, &found, NULL));
+    q.scan = NULL;
+    q.threads = 2;
+    assert_true(referrers_find(&q, NULL, NULL, &again, NULL));
+    assert_int_equal(found.n, found.total);
+    assert_int_equal(found.n, again.n);
+    for (size_t i = 0; i < found.n; i++) {
+        const struct referrer *r = &found.list[i];
+        uint64_t end = r->host_off + u64_max(r->host_len, 1) - 1;
+
+        assert_true(place_equal(&r->place, &again.list[i].place));
+        assert_int_equal(r->walks, again.list[i].walks);
+        if (!r->counted)
+            continue;
+        for (uint64_t c = geo_cluster_of(&img->geo, r->host_off);
+             c < n && c <= geo_cluster_of(&img->geo, end); c++) {
+            count[c] += r->walks;
+            owners[c] |= r->owners;
+        }
+    }
+    for (uint64_t c = 0; c < n; c++) {
+        struct map_cell cell;
+
+        map_get(scan->map, c, &cell);
+        assert_int_equal(cell.counted, count[c]);
+        assert_int_equal(cell.owners & OWNER_KINDS, owners[c] & OWNER_KINDS);
+    }
+    referrers_free(&found);
+    referrers_free(&again);
+    free(count);
+    free(owners);
+}
+
+/* A byte of an extent, looked up by itself. */
+static void expect_mapping(const struct image *img, uint32_t layer, const struct guest_extent *x,
+                           uint64_t off)
+{
+    struct guest_hit hit;
+
+    if (!guest_lookup(img, layer, off, &hit, NULL)) {
+        assert_false(x->data);
+        return;
+    }
+    if (x->mapped && !img->geo.extended_l2)
+        assert_int_equal(hit.entry.type, x->type);
+    if (x->mapped && x->data && !x->compressed && !x->damaged && x->host_off != NO_ADDRESS)
+        assert_int_equal(hit.host_off, x->host_off + (off - x->start));
+}
+
+/* Walks from several places of each layer, none of them where a table begins. */
+static void put_walks(const struct scan_result *scan, struct out *out)
+{
+    const struct image *img = scan->img;
+
+    for (uint32_t layer = 0; layer <= img->snaps.n && layer < 4; layer++) {
+        uint64_t size = u64_min(layer ? img->snaps.list[layer - 1].disk_size : img->geo.size,
+                                UINT64_C(1) << 40);
+
+        for (unsigned part = 0; part < 4; part++) {
+            uint64_t from = size / 4 * part & ~UINT64_C(511), at = from;
+            struct guest_extent x;
+            struct guest_walk *w;
+
+            if (!guest_walk_open(img, layer, from, size, &w, NULL))
+                continue;
+            for (int n = 0; n < 200 && guest_walk_next(w, &x, NULL); n++) {
+                assert_int_equal(x.start, at);
+                assert_true(x.length > 0);
+                at = x.start + x.length;
+                expect_mapping(img, layer, &x, x.start);
+                expect_mapping(img, layer, &x, at - 1);
+                out_printf(out, "%" PRIu32 " %" PRIx64 "+%" PRIx64 " %d%d%d%d%d%d %" PRIx64 "\n",
+                           layer, x.start, x.length, x.type, x.mapped, x.zero, x.data,
+                           x.compressed, x.damaged, x.host_off);
+            }
+            guest_walk_free(w);
+        }
+    }
+}
+
 /* --- the images --- */
 
 struct golden { struct text scans, reports; size_t n; };
@@ -297,15 +389,16 @@ static void look_at(const char *name, struct image *img, struct golden *g)
     out_printf(&g->scans.out, "%s: ", name);
     put_figures(scan, &g->scans.out);
     out_printf(&g->scans.out, "; damaged %" PRIu64 "; records %08" PRIx32 " %08" PRIx32
-               " map %08" PRIx32 "\n", scan_guest_bytes_damaged(scan),
+               " map %08" PRIx32 " walks %08" PRIx32 "\n", scan_guest_bytes_damaged(scan),
                sum_of(scan, "records", put_records), sum_of(few, "few records", put_records),
-               map_sum(scan, true));
+               map_sum(scan, true), sum_of(scan, "walks", put_walks));
     scan_free(few);
     agree(name, scan, scan_with(img, (struct scan_options){ .threads = 3 }), true);
     agree(name, scan, scan_with(img, (struct scan_options){ .threads = 1, .tightest = true }),
           false);
     records_add_up(scan);
     map_agrees_with_its_cells(scan);
+    counts_are_those_of_who_points_there(scan);
     if (g->n++ % REPORTS_EVERY == 0 || shown)
         put_reports(name, scan, &g->reports.out);
     scan_free(scan);
@@ -358,7 +451,7 @@ static void look_at_all_of(const char *name, const uint8_t *sound, size_t len, c
 static void look_at_samples(const char *only, struct golden *g)
 {
     static const char *const samples[] = {
-        "bad-bitmap", "bad-snapshot", "bitmaps", "broken-stream", "compressed", "copied-flags",
+        "bad-bitmap", "bad-snapshot", "base-format", "bitmaps", "broken-stream", "compressed", "copied-flags",
         "double-data", "double-table", "extended-l2", "flipped-bit", "header", "healthy", "hidden",
         "l1-astray", "l2-overwritten", "leak", "lost-data-file", "luks-lost", "many", "misaligned",
         "mixed", "overlay", "refcount-zero", "snapshots", "truncated", "two-writers",

@@ -184,7 +184,8 @@ def statement(tokens, pair, i, add):
 class House:
     """The copy of the tree with everything built, and a way to try one changed file."""
 
-    def __init__(self, work, unit_only, slow):
+    def __init__(self, work, args):
+        unit_only, slow = args.unit, args.slow
         self.work = work
         self.slow = slow
         self.build = os.path.join(work, "build")
@@ -193,10 +194,13 @@ class House:
         if not os.path.exists(os.path.join(self.build, "Makefile")):
             os.makedirs(self.build, exist_ok=True)
             self.run(["../configure", "-q", "CFLAGS=-O1 -g0 -fPIC", *self.linker()])
-        self.make(["all"])
+        self.make(["Makefile", "config.h"])
         self.cc = shlex.split(self.variable("CC"))
         self.external = shlex.split(self.variable("EXTERNAL_LIBS")) + self.linker_flags()
         self.units = self.variable("UNIT_TESTS").split()
+        self.includes = {u: self.included_by(u) for u in self.units}
+        if args.tests:
+            self.units = [u for u in self.units if self.chosen(u, args)]
         self.compile_flags = shlex.split(self.variable(
             "DEFS DEFAULT_INCLUDES INCLUDES AM_CPPFLAGS CPPFLAGS AM_CFLAGS CFLAGS"))
         self.objects = sorted(self.object_of(os.path.join("src", p))
@@ -208,7 +212,6 @@ class House:
         self.env = dict(os.environ, top_srcdir=work, QCHECK=f"{self.build}/qcheck",
                         BUILD_IMAGES=f"{self.build}/tests/build_images",
                         MEASURE=f"{self.build}/bench/measure", LC_ALL="C.UTF-8", HARDENING="no")
-        self.includes = {u: self.included_by(u) for u in self.units}
         self.killers = {}
         self.time = {}
         tests = self.units + ([] if unit_only else [f"tests/{s}.sh" for s in SHELL_TESTS])
@@ -218,6 +221,11 @@ class House:
                 self.time[test] = cpu_time() - began
             else:
                 print(f"left out, as it fails without any change: {test}", file=sys.stderr)
+
+    def chosen(self, unit, args):
+        """One of those named, or one that is about a file that will be changed."""
+        changed = {m.path[len("src/"):-2] + ".h" for m in args.candidates}
+        return os.path.basename(unit) in args.tests.split() or changed & self.includes[unit]
 
     def copy_tree(self):
         """Brings the copy up to date; files that are the same keep their time."""
@@ -430,6 +438,8 @@ def main():
     ap.add_argument("--unit", action="store_true", help="no shell tests")
     ap.add_argument("--slow", type=float, default=0, metavar="SECONDS",
                     help="leave out tests that take longer, unless they include the header")
+    ap.add_argument("--tests", help="build and run only these unit tests, and those that "
+                    "include the header of the file")
     ap.add_argument("--work", default=os.path.join(os.getcwd(), "mutants"))
     ap.add_argument("--list", action="store_true", help="list what could be changed")
     args = ap.parse_args()
@@ -439,7 +449,8 @@ def main():
             print("\n".join(map(str, candidates(TOP, folder, args.only))))
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    house = House(os.path.abspath(args.work), args.unit, args.slow)
+    args.candidates = [m for d in dirs for m in candidates(TOP, d, args.only)]
+    house = House(os.path.abspath(args.work), args)
     survivors, shares = [], []
     for folder in dirs:
         todo = candidates(house.work, folder, args.only)

@@ -24,6 +24,7 @@
 #include "scan/guest.h"
 #include "scan/referrers.h"
 #include "support/golden.h"
+#include "support/inspected.h"
 #include "support/play.h"
 #include "support/reports_of.h"
 #include "support/sound_images.h"
@@ -376,6 +377,8 @@ static void put_reports(const char *name, const struct scan_result *scan, struct
 {
     out_printf(out, "%s:", name);
     for (const struct report_part *p = report_parts; p->name; p++)
+        out_printf(out, " %s %08" PRIx32, p->name, sum_of(scan, p->name, p->put));
+    for (const struct report_part *p = inspected_parts; p->name; p++)
         out_printf(out, " %s %08" PRIx32, p->name, sum_of(scan, p->name, p->put));
     out_puts(out, "\n");
 }

@@ -488,6 +488,51 @@ static void look_at_sound_images(const char *only, struct golden *g)
     }
 }
 
+/* What reaches past the last cluster: QEMU counts it there, and the file seems to grow. */
+static void poke_past_the_end(struct builder *b, int how)
+{
+    uint64_t cs = b->geo.cluster_size, last = b->len / cs - 1, per_table = b->geo.l2_entries;
+    unsigned size_bits = b->geo.cluster_bits - 8;
+    uint64_t stream = OFLAG_COMPRESSED | UINT64_C(3) << (62 - size_bits) | (last * cs + cs - 512);
+
+    switch (how) {
+    case 0:         /* a misaligned L2 table in the last cluster */
+        builder_poke(b, builder_l1_entry_off(b, 1), 8, last * cs + 512);
+        break;
+    case 1:         /* two compressed clusters that end in the next one */
+        builder_set_l2(b, 5, stream, 0);
+        builder_set_l2(b, 6, stream, 0);
+        break;
+    case 2:         /* both, with the refcount of that cluster stored */
+        builder_poke(b, builder_l1_entry_off(b, 1), 8, last * cs + 512);
+        builder_set_l2(b, 5, stream, 0);
+        builder_set_refcount(b, last + 1, 3);
+        break;
+    case 3:         /* entries for what lies after the disk */
+        builder_poke(b, builder_l1_entry_off(b, b->geo.guest_clusters / per_table), 8,
+                     builder_peek(b, builder_l1_entry_off(b, 0), 8));
+        break;
+    }
+}
+
+static void look_at_what_reaches_past_the_end(const char *only, struct golden *g)
+{
+    for (int how = 0; how < 4; how++) {
+        struct builder_options o = BUILDER_DEFAULTS;
+        struct builder *b;
+        char name[64];
+
+        o.l1_size = 8;
+        b = builder_new(o);
+        for (uint64_t guest = 0; guest < 9; guest++)
+            builder_map(b, guest * 67);
+        snprintf(name, sizeof name, "past-the-end-%d", how);
+        poke_past_the_end(b, how);
+        look_at_all_of(name, b->bytes, b->len, only, g);
+        builder_free(b);
+    }
+}
+
 static void look(const char *only, struct golden *g)
 {
     *g = (struct golden){ .n = 0 };
@@ -495,6 +540,7 @@ static void look(const char *only, struct golden *g)
     text_begin(&g->reports);
     look_at_samples(only, g);
     look_at_sound_images(only, g);
+    look_at_what_reaches_past_the_end(only, g);
     text_end(&g->scans);
     text_end(&g->reports);
 }

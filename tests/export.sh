@@ -137,6 +137,24 @@ for changed in base.raw top.qcow2; do
 done
 status 1 export --resume top.qcow2 whole.raw
 
+# Killed at any moment: resumed, or begun anew where there was no map yet, it is the same disk.
+for i in 1 3 5 7 9 11; do
+    dd if=/dev/urandom bs=1M count=1 2>/dev/null > block
+    dd if=block of=random.raw bs=1M seek=$((2 * i)) conv=notrunc 2>/dev/null
+done
+truncate -s 24M random.raw
+qemu-img convert -c -O qcow2 random.raw random.qcow2
+for seconds in 0.01 0.02 0.04 0.08 0.16; do
+    rm -f killed.raw killed.map
+    timeout -s KILL $seconds "$QCHECK" export --threads 1 --map killed.map random.qcow2 killed.raw
+    if [ -s killed.map ]; then
+        status 0 export --map killed.map --resume random.qcow2 killed.raw
+    else
+        status 0 export --map killed.map --overwrite random.qcow2 killed.raw
+    fi
+    cmp random.raw killed.raw || complain "an export killed after $seconds s and resumed differs"
+done 2>/dev/null
+
 # --- what is left behind when the disk is full ---
 if (trap '' XFSZ; ulimit -f 2048; "$QCHECK" export --backing top.qcow2 short.raw > out 2> err); then
     complain "an export that cannot be written is no failure"

@@ -317,7 +317,8 @@ bool export_run(struct disk *d, struct sink *sink, const struct export_options *
     }
     if (!(opt->qcow2 ? writer_qcow2 : writer_raw)(sink, x.size, &x.writer, err))
         goto out;
-    ok = run_windows(&x, sink, threads, err);
+    /* A map from the start on: whatever ends this process, --resume can go on. */
+    ok = export_save_map(&x, false, err) && run_windows(&x, sink, threads, err);
     if (ok && x.failed) {
         if (err)
             *err = x.err;

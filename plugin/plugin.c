@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "base/patch.h"
+#include "base/source_pack.h"
 #include "disk/disk.h"
 #include "plan/plan.h"
 
@@ -117,6 +118,7 @@ static bool open_disk(struct error *err)
     struct disk_options opt = { .chain = &served.chain };
     struct disk_layer layer;
     struct source *src;
+    bool is_pack;
 
     if (served.key_file) {
         if (!read_key(key, &opt.key_len, err))
@@ -125,7 +127,8 @@ static bool open_disk(struct error *err)
     }
     if (!source_open(served.image, &src, err))
         return false;
-    if ((served.plan_file && !lay_plan(&src, err)) || !image_open(src, NULL, &served.img, err)) {
+    if (!source_look_into_pack(&src, &is_pack, err) ||
+        (served.plan_file && !lay_plan(&src, err)) || !image_open(src, NULL, &served.img, err)) {
         source_close(src);
         return false;
     }

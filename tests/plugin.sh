@@ -56,6 +56,15 @@ serve planned.qcow2 backing=1 plan=plan \
 cmp top.qcow2 planned.qcow2 || complain "serving a plan has changed the image"
 serve base.qcow2 plan=plan --run true 2>/dev/null && complain "a plan for another image is served"
 
+# --- an image in a pack ---
+if "$QCHECK" --version | grep -q '^packs: yes'; then
+    "$QCHECK" pack planned.qcow2 -o planned.qpack >/dev/null
+    "$QCHECK" unpack planned.qpack -o unpacked.qcow2 >/dev/null
+    "$QCHECK" export unpacked.qcow2 unpacked.raw >/dev/null 2>&1
+    serve planned.qpack on-damage=zero --run 'nbdcopy "$uri" packed.raw' || complain "no pack is served"
+    cmp unpacked.raw packed.raw || complain "a pack is served as something else"
+fi
+
 # --- a file system in an image that QEMU does not open ---
 echo 'hello from inside' > hello
 truncate -s 16M fs.raw

@@ -73,6 +73,7 @@
 #define PACK_BYTES_MAX          ((size_t)1 << 31)       /* of the image in a pack, in memory */
 #define PACK_STREAM_MAX         (UINT64_C(64) << 30)    /* bytes of a pack, decompressed; */
 #define PACK_CALL_MAX           (UINT64_C(32) << 20)    /* ... read on at once */
+#define PACK_MANIFEST_MAX       ((size_t)1 << 20)       /* bytes of what is told of the image in a pack */
 #define PACK_MEMBERS_MAX        64          /* files before the image in a pack */
 #define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
                                                header */

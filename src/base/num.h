@@ -32,6 +32,13 @@ static inline uint64_t le_load(const void *at, size_t width)
     return v;
 }
 
+static inline bool bytes_all_zero(const void *at, size_t len)
+{
+    const uint8_t *p = at;
+
+    return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
+}
+
 /* Stores the low `width` bytes of v, 1 to 8, big endian. */
 static inline void be_store(void *at, size_t width, uint64_t v)
 {

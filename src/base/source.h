@@ -44,7 +44,10 @@ struct source_req {
     struct source_span bad; /* out: with an error, from the first to the last of them */
 };
 
-enum source_kind { SOURCE_FILE, SOURCE_BLOCK, SOURCE_MEMORY, SOURCE_NBD };
+enum source_kind {
+    SOURCE_FILE, SOURCE_BLOCK, SOURCE_MEMORY, SOURCE_NBD,
+    SOURCE_PACK,            /* without the guest's data (source_pack.h): it reads as zeros */
+};
 
 struct source_info {
     enum source_kind kind;
@@ -57,6 +60,8 @@ struct source_info {
     bool in_use;            /* another process holds QEMU's write permission lock on it */
     size_t batch_bytes;     /* reads of one batch should add up to about this */
     size_t batch_reqs;      /* ... or this many requests */
+    const char *told;       /* SOURCE_PACK: what is told of the image (PACK_MANIFEST), JSON by */
+    size_t told_len;        /* ... whoever made the pack; borrowed from the source */
 };
 
 /* Opens a regular file or block device. A directory, FIFO, socket or character device is

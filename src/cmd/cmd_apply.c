@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/source_pack.h"
 #include "cmd/cmd_common.h"
 #include "plan/apply.h"
 
@@ -53,7 +54,9 @@ static bool read_plan(struct files *f, struct plan *plan, struct error *err)
 static bool write_copy(struct files *f, struct error *err)
 {
     struct plan plan = { 0 };
-    bool ok = read_plan(f, &plan, err) && apply_to_copy(&plan, f->image, f->target, NULL, err);
+    bool is_pack;
+    bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(f, &plan, err)
+        && apply_to_copy(&plan, f->image, f->target, NULL, err);
 
     plan_free(&plan);
     return ok;
@@ -126,13 +129,23 @@ static bool open_in_place(const struct settings *s, const char *plan_name,
         && named(s->undo_file, sink_open(s->undo_file, mode, &f->mark, err), err);
 }
 
+/* What is in a pack is not there to be written to. */
+static bool is_no_pack(struct files *f, const char *image, const char *instead, struct error *err)
+{
+    bool is_pack, ok = named(image, source_look_into_pack(&f->image, &is_pack, err), err);
+
+    if (ok && is_pack)
+        ok = named(image, err_set(err, ERR_USAGE, "a pack is never changed; %s", instead), err);
+    return ok;
+}
+
 /* Was the undo file never completed? Then nothing was written to the image. */
 static bool never_completed(struct source *undo)
 {
     uint8_t magic[16];
 
     return source_read(undo, 0, magic, sizeof magic, NULL)
-        && !magic[0] && memcmp(magic, magic + 1, sizeof magic - 1) == 0;
+        && bytes_all_zero(magic, sizeof magic);
 }
 
 static bool make_undo(const struct plan *plan, struct files *f, struct error *err)
@@ -169,7 +182,8 @@ static bool apply_here(const struct settings *s, const char *plan_name, const ch
                        "are replaced are kept");
     if (open_in_place(s, plan_name, image, &f, err)) {
         enter(s);
-        ok = read_plan(&f, &plan, err) && get_undo(s, &plan, &f, &saved, err)
+        ok = is_no_pack(&f, image, "--output=NEW writes what the plan makes of it", err)
+            && read_plan(&f, &plan, err) && get_undo(s, &plan, &f, &saved, err)
             && apply_in_place(&plan, f.image, f.target, &saved, f.mark, NULL, err);
     }
     undo_free(&saved);
@@ -223,7 +237,8 @@ static bool undo_here(const struct settings *s, const char *undo_name, const cha
         && named(image, sink_lock_image(f.target, err), err)
         && named(image, source_open_file(image, &f.image, err), err)) {
         enter(s);
-        ok = named(undo_name, sink_open_source(f.mark, &f.undo, err)
+        ok = is_no_pack(&f, image, "unpack it first", err)
+            && named(undo_name, sink_open_source(f.mark, &f.undo, err)
                               && undo_open(f.undo, &saved, err), err)
             && (s->image.force_magic || named(image, undo_fits(&saved, f.image, err), err))
             && apply_undo(&saved, f.image, f.target, f.mark, NULL, err);

@@ -10,10 +10,11 @@
 
 #include "base/lookout.h"
 #include "base/sandbox.h"
+#include "base/source_pack.h"
 #include "base/patch.h"
 #include "base/text.h"
 #include "disk/disk.h"
-#include "pack/pack.h"
+#include "insight/told.h"
 #include "plan/plan.h"
 
 static void print_message(const char *name, const char *what)
@@ -184,18 +185,13 @@ static bool lay_plan(struct opened *o, struct error *err)
     return ok;
 }
 
-/* Looks into a pack. A file that only begins like one stays what it is. */
 static bool look_into_pack(struct opened *o, struct error *err)
 {
-    const char *name = source_get_info(o->src).name;
-    bool is_pack;
-
-    if (!source_seems_pack(o->src))
-        return true;
-    if (!source_open_pack(o->src, &o->src, &is_pack, err))
-        return !is_pack && pack_supported(NULL);
-    o->pack = true;
-    message("a pack, in which the guest's data reads as zeros: ", name);
+    if (!source_look_into_pack(&o->src, &o->pack, err))
+        return false;
+    if (o->pack)
+        message("a pack, in which the guest's data reads as zeros: ",
+                source_get_info(o->src).name);
     return true;
 }
 
@@ -205,7 +201,9 @@ static bool image_from(const struct settings *s, struct opened *o, struct lookou
 {
     bool ok = look_into_pack(o, err) && lay_plan(o, err) && image_open(o->src, &s->image, out, err);
 
-    if (ok && !o->pack)
+    if (ok && o->pack)
+        told_side_files(*out);
+    else if (ok)
         look_beside(l, *out);
     if (!ok)
         source_close(o->src);

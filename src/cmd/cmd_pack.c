@@ -91,8 +91,11 @@ static bool open_kept(const struct settings *s, const struct looked_at *whole,
     if (!ok || !patches_flatten(patches, err)
         || !source_open_patched_from(nothing, image, patches, &src, err))
         return false;
-    if (image_open(src, &s->image, &out->img, err))
+    if (image_open(src, &s->image, &out->img, err)) {
+        out->img->backing_there = whole->img->backing_there;
+        out->img->data_there = whole->img->data_there;
         return true;
+    }
     source_close(src);
     return false;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/sandbox.h"
+#include "base/source_pack.h"
 #include "cmd/options.h"
 #include "insight/file_types.h"
-#include "pack/pack.h"
 #include "volumes/volumes.h"
 
 static const struct command commands[] = {
@@ -103,7 +103,7 @@ static const struct command commands[] = {
       "Writes the image as a plan has it, as a new file or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "
       "bytes that are replaced are kept in a file first; stopped anywhere, the same command "
-      "again completes the work, and undo takes it back.",
+      "again completes the work, and undo takes it back. Of a pack only a copy is written.",
       VALUES_FILES, { &opts_apply, &opts_general }, cmd_apply },
     { "undo", "FILE IMAGE", "take back what apply did in place",
       "Puts back the bytes that apply kept in FILE, whether it had ended or was stopped. An "

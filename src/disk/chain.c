@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/source_pack.h"
 
 /* Which file is it? Names can lie, devices and inodes do not. */
 struct identity { dev_t dev; ino_t ino; };
@@ -101,21 +102,24 @@ static void close_data(struct chain_data *data)
     source_close(data->src);
 }
 
-/* Opens one layer: as qcow2 when its magic says so and the layer above does not say
+/* Opens one layer, which may be a pack: as qcow2 when its magic says so and the layer above does not say
  * "raw", else as raw. */
 static bool open_layer(struct chain_layer *l, const char *format, struct error *err)
 {
+    const bool raw = format && strcmp(format, "raw") == 0;
     struct source *src;
     struct error why;
     uint8_t magic[4];
+    bool is_pack;
 
     if (!source_open_file(l->path, &src, &why))
         return fault(l, why.text, err);
-    if (!source_read(src, 0, magic, sizeof magic, &why)) {
+    if ((!raw && !source_look_into_pack(&src, &is_pack, &why)) ||
+        !source_read(src, 0, magic, sizeof magic, &why)) {
         source_close(src);
         return fault(l, why.text, err);
     }
-    if ((!format || strcmp(format, "raw") != 0) && be32(magic) == QCOW2_MAGIC) {
+    if (!raw && be32(magic) == QCOW2_MAGIC) {
         l->format = "qcow2";
         if (image_open(src, NULL, &l->img, &why)) {
             l->size = l->img->geo.size;
@@ -125,7 +129,7 @@ static bool open_layer(struct chain_layer *l, const char *format, struct error *
         source_close(src);
         return fault(l, why.text, err);
     }
-    if (format && strcmp(format, "raw") != 0) {
+    if (format && !raw) {
         source_close(src);
         return fault(l, "not a qcow2 image, and of a format that is not read here", err);
     }

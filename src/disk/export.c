@@ -179,11 +179,6 @@ static bool replace_lost(struct exporter *x, const struct piece_task *t, uint8_t
     return true;
 }
 
-static bool all_zeros(const uint8_t *bytes, size_t len)
-{
-    return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
-}
-
 /* Writes what is not zeros, in runs of whole blocks. */
 static bool write_sparsely(struct exporter *x, uint64_t off, const uint8_t *bytes, size_t len,
                            uint64_t *written, struct error *err)
@@ -192,10 +187,10 @@ static bool write_sparsely(struct exporter *x, uint64_t off, const uint8_t *byte
     size_t at = 0, end;
 
     while (at < len) {
-        bool zeros = all_zeros(bytes + at, u64_min(block, len - at));
+        bool zeros = bytes_all_zero(bytes + at, u64_min(block, len - at));
 
         for (end = at + block; end < len; end += block)
-            if (all_zeros(bytes + end, u64_min(block, len - end)) != zeros)
+            if (bytes_all_zero(bytes + end, u64_min(block, len - end)) != zeros)
                 break;
         end = u64_min(end, len);
         if (!zeros) {

@@ -245,7 +245,8 @@ void work_sample(struct work *w, enum cluster_class cls, struct samples *out)
     size_t want = LEAK_SAMPLES;
 
     *out = (struct samples){ .clusters = w->scan->stats.class_clusters[cls] };
-    if (!out->clusters)
+    /* What a pack has left out says nothing. */
+    if (!out->clusters || source_get_info(w->img->src).kind == SOURCE_PACK)
         return;
     for (size_t k = 0; k < want; k++) {
         uint64_t from = n / want * k + (n % want) * k / want;
@@ -393,7 +394,7 @@ static void look_for_causes(struct work *w)
 {
     static void (*const families[])(struct work *w) = {
         causes_data, causes_streams, causes_l1, causes_header, causes_l2, causes_file, causes_chain,
-        causes_sharing, causes_entries, causes_refcounts, causes_lists, causes_space,
+        causes_sharing, causes_entries, causes_refcounts, causes_lists, causes_space, causes_told,
     };
 
     if (work_count(w, PROBLEM_LEAKED))

@@ -189,7 +189,7 @@ static bool copied_sparsely(struct work *w)
             in_tables |= class_info(cell.cls)->metadata;
         } else if (!work_reads(w, PAGE) ||
                    !source_read(w->img->src, at * PAGE, page, PAGE, NULL) ||
-                   content_all_zero(page, PAGE)) {
+                   bytes_all_zero(page, PAGE)) {
             return false;
         }
     }
@@ -363,7 +363,7 @@ static void zeros_stored(struct work *w)
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
-    if (!w->opt->deep)
+    if (!w->opt->deep || source_get_info(w->img->src).kind == SOURCE_PACK)
         return;
     while (map_run_at(w->scan->map, from, &run)) {
         from = run.first + run.n;
@@ -376,7 +376,7 @@ static void zeros_stored(struct work *w)
             data++;
             if (!source_read(w->img->src, cl << w->geo->cluster_bits, w->scratch,
                              (size_t)w->geo->cluster_size, NULL) ||
-                !content_all_zero(w->scratch, (size_t)w->geo->cluster_size))
+                !bytes_all_zero(w->scratch, (size_t)w->geo->cluster_size))
                 continue;
             if (!zeros++)
                 first = cl;

@@ -110,6 +110,11 @@ void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
 /* Looks at up to LEAK_SAMPLES clusters of a class, spread over the file. */
 void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 
+/* What is told of an image in a pack (told.c): causes that are not seen in it, answers that are
+ * worse. */
+void causes_told(struct work *w);
+void verdict_told(const struct work *w, struct verdict *v);
+
 /* --- the families, in the order in which they claim --- */
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */

@@ -22,11 +22,6 @@ const struct content_info *content_info(enum content_kind kind)
     return &table[kind];
 }
 
-bool content_all_zero(const uint8_t *bytes, size_t len)
-{
-    return !len || (!bytes[0] && !memcmp(bytes, bytes + 1, len - 1));
-}
-
 void content_vote(struct looking *l, enum content_kind kind, unsigned score, size_t at,
                   uint64_t address, const char *fmt, ...)
 {
@@ -63,7 +58,7 @@ void content_look(const struct content_context *ctx, const uint8_t *bytes, size_
 
     *out = (struct content){ .kind = N_CONTENTS, .second = N_CONTENTS,
                              .address = NO_ADDRESS };
-    if (content_all_zero(bytes, len)) {
+    if (bytes_all_zero(bytes, len)) {
         out->kind = CONTENT_ZERO;
         out->score = 1000;
         return;

@@ -108,6 +108,4 @@ unsigned content_score_refblock(const uint8_t *bytes, size_t len, uint32_t order
 /* "an L2 table", "a refcount block (refcounts of 16 bits)" */
 void content_text(const struct content *c, struct buf *out);
 
-bool content_all_zero(const uint8_t *bytes, size_t len);
-
 #endif

@@ -68,7 +68,7 @@ static unsigned inodes_at(const uint8_t *p, size_t len, size_t size)
     unsigned used = 0, typed = 0;
 
     for (size_t at = 0; at + size <= len; at += size) {
-        if (content_all_zero(p + at, size))
+        if (bytes_all_zero(p + at, size))
             continue;
         if (!inode_fits(p + at, size))
             return 0;
@@ -112,7 +112,7 @@ void content_vote_ext(struct looking *l)
         size_t len = l->len - at < BLOCK ? l->len - at : BLOCK;
         const uint8_t *p = l->bytes + at;
 
-        if (content_all_zero(p, len))
+        if (bytes_all_zero(p, len))
             continue;
         if (groups_at(p, len, 64) || groups_at(p, len, 32))
             content_vote(l, CONTENT_EXT_GROUPS, 880, at, NO_ADDRESS, NULL);

@@ -172,7 +172,7 @@ static void follow(struct looking *l, const struct offsets *o, struct led *led)
         /* Low offsets without flags read as small refcounts, 64-bit refcounts of 1 as
          * entries that say "zeros": ones decide. */
         refblock = content_score_refblock(probe, len, geo->refcount_order);
-        if (content_all_zero(probe, len))
+        if (bytes_all_zero(probe, len))
             led->zero++;
         else if (refblock < 900 && content_score_l2(l->ctx, probe, len, NULL) >= 700)
             led->l2++;

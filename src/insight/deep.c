@@ -206,7 +206,8 @@ bool deep_decode(const struct scan_result *scan, unsigned threads, const _Atomic
     bool ok;
 
     memset(out, 0, sizeof *out);
-    if (!scan->stats.class_clusters[CLASS_COMPRESSED] || scan->img->hdr.crypt_method) {
+    if (!scan->stats.class_clusters[CLASS_COMPRESSED] || scan->img->hdr.crypt_method ||
+        source_get_info(scan->img->src).kind == SOURCE_PACK) {       /* which leaves them out */
         out->complete = true;
         return true;
     }

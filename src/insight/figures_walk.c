@@ -75,11 +75,6 @@ static void choose_files(struct measuring *w, const struct chain *chain)
     }
 }
 
-static bool all_zeros(const uint8_t *p, size_t len)
-{
-    return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
-}
-
 /* Clusters of the output that hold something else than zeros, from the one at `pos` on. */
 static void count_not_zeros(struct measuring *w, uint64_t pos, size_t len)
 {
@@ -87,7 +82,7 @@ static void count_not_zeros(struct measuring *w, uint64_t pos, size_t len)
         uint64_t start = (pos + at) & ~(OUT_CLUSTER - 1), end = start + OUT_CLUSTER;
         size_t n = (size_t)u64_min(end - (pos + at), len - at);
 
-        if (start >= w->full_to && !all_zeros(w->room + at, n)) {
+        if (start >= w->full_to && !bytes_all_zero(w->room + at, n)) {
             w->not_zeros += OUT_CLUSTER;
             w->full_to = end;
         }
@@ -104,7 +99,7 @@ static void count_zeros(struct measuring *w, const struct disk_span *s, uint64_t
     if (s->depth || s->compressed)
         return;
     for (; first + cs <= end; first += cs)
-        if (all_zeros(w->room + (first - pos), (size_t)cs))
+        if (bytes_all_zero(w->room + (first - pos), (size_t)cs))
             w->f->zeros += cs;
 }
 

@@ -142,6 +142,7 @@ static void answer(struct work *w, struct verdict *v)
     v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
+    verdict_told(w, v);
 }
 
 /* --- in words --- */

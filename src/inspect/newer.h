@@ -12,7 +12,7 @@
 /* What to know a file by, as far as inode, size and time of modification tell. */
 uint64_t newer_stamp(struct source *src);
 
-/* Takes `src`, the file opened anew. *stamp: that of the file before; becomes that of this one,
+/* Takes `src`, the file opened anew; the image may be in a pack. *stamp: that of the file before; becomes that of this one,
  * if the image could be opened. True, and *out is NULL: it is as it was. A block device
  * does not tell: it always counts as changed. */
 bool newer_open(struct source *src, const struct image_options *how, uint64_t *stamp,

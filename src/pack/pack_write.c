@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-#include "pack/pack.h"
+#include "pack/pack_write.h"
 
 #ifdef HAVE_LIBARCHIVE
 
@@ -14,20 +14,14 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/num.h"
-#include "insight/content.h"
 
 #define PAGE        4096u
 #define PIECE       (1u << 20)
 #define LEVEL       "6"                     /* of zstd */
 #define HOLE_PIECE  (UINT64_C(1) << 30)     /* of a hole passed to libarchive at once */
-
-bool pack_supported(struct error *err)
-{
-    (void)err;
-    return true;
-}
 
 struct pack_span { uint64_t start, end; };
 
@@ -101,7 +95,7 @@ static bool find_stored(struct source *src, uint8_t *piece, struct pack_layout *
             for (size_t i = 0; i < len; i += PAGE) {
                 size_t k = (size_t)u64_min(PAGE, len - i);
 
-                if (!content_all_zero(piece + i, k) && !add_span(out, off + i, off + i + k))
+                if (!bytes_all_zero(piece + i, k) && !add_span(out, off + i, off + i + k))
                     return err_set(err, ERR_NOMEM, "out of memory");
             }
         }
@@ -271,12 +265,6 @@ out:
 }
 
 #else
-
-bool pack_supported(struct error *err)
-{
-    return err_set(err, ERR_USAGE, "packs are not supported by this build: it was configured "
-                   "without libarchive");
-}
 
 bool pack_write(struct sink *to, const char *folder, const struct pack_member *members,
                 size_t n, struct source *src, struct pack_size *size, struct error *err)

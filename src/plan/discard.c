@@ -39,7 +39,7 @@ static bool is_zeros(struct discard *d, uint64_t off, bool *zeros, struct error 
         return true;
     if (!source_read(d->t->img->src, off, d->cluster, len, err))
         return false;
-    *zeros = !d->cluster[0] && memcmp(d->cluster, d->cluster + 1, len - 1) == 0;
+    *zeros = bytes_all_zero(d->cluster, len);
     return true;
 }
 

@@ -66,7 +66,7 @@ bool room_reads_as_zeros(const struct image *img, uint64_t cl)
 
         if (!source_read(img->src, off, bytes, len, NULL))
             return false;
-        if (bytes[0] || memcmp(bytes, bytes + 1, len - 1) != 0)
+        if (!bytes_all_zero(bytes, len))
             return false;
     }
     return true;

@@ -49,3 +49,17 @@ bool snapshot_find(const struct image *img, const char *text, size_t *out)
     }
     return false;
 }
+
+const char *side_state_name(enum side_state state)
+{
+    static const char *const name[] = {
+        [SIDE_NONE] = "none",
+        [SIDE_UNKNOWN] = "not-looked-at",
+        [SIDE_THERE] = "there",
+        [SIDE_MISSING] = "missing",
+        [SIDE_UNFIT] = "unfit",
+        [SIDE_SHORT] = "short",
+    };
+
+    return name[state];
+}

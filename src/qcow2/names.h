@@ -21,4 +21,7 @@ const char *l2_type_id(enum l2_type type);
 /* Snapshot number (from 0) with this id, else with this name. False: there is none. */
 bool snapshot_find(const struct image *img, const char *text, size_t *out);
 
+/* "missing" */
+const char *side_state_name(enum side_state state);
+
 #endif

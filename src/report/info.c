@@ -196,6 +196,7 @@ void info_text(const struct info *info, struct out *out)
         [SOURCE_BLOCK] = "block device",
         [SOURCE_MEMORY] = "memory",
         [SOURCE_NBD] = "network block device",
+        [SOURCE_PACK] = "pack",
     };
     const struct image *img = info->img;
     struct buf text = BUF_INIT;

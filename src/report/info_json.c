@@ -297,6 +297,7 @@ static void own_object(struct jw *j, const struct info *info)
         [SOURCE_BLOCK] = "block-device",
         [SOURCE_MEMORY] = "memory",
         [SOURCE_NBD] = "nbd",
+        [SOURCE_PACK] = "pack",
     };
     const struct image *img = info->img;
 

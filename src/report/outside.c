@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "qcow2/names.h"
 #include "report/jw.h"
 
 /* Is ".." one of the parts between slashes? */
@@ -48,20 +49,6 @@ size_t outside_references(const struct image *img, struct outside out[OUTSIDE_MA
     if (img->data_file && *img->data_file)
         judge(&out[n++], "data file", img->data_file, strlen(img->data_file));
     return n;
-}
-
-const char *side_state_name(enum side_state state)
-{
-    static const char *const name[] = {
-        [SIDE_NONE] = "none",
-        [SIDE_UNKNOWN] = "not-looked-at",
-        [SIDE_THERE] = "there",
-        [SIDE_MISSING] = "missing",
-        [SIDE_UNFIT] = "unfit",
-        [SIDE_SHORT] = "short",
-    };
-
-    return name[state];
 }
 
 static void side_file(struct jw *j, const char *kind, const struct side_file *f)

@@ -29,6 +29,5 @@ struct jw;
 /* An array of the files that QEMU opens with the image, and whether they are there; nothing
  * where there are none. */
 void side_files_json(struct jw *j, const struct image *img);
-const char *side_state_name(enum side_state state);     /* "missing" */
 
 #endif

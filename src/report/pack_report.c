@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/check_json.h"
 #include "report/jw.h"
+#include "report/outside.h"
 
 /* Calls each(ctx, LINE) for all that stays in a pack and may be more than one wants to tell. */
 static void each_left_in(const struct pack_report *r, void (*each)(void *ctx, const char *line),
@@ -21,11 +22,11 @@ static void each_left_in(const struct pack_report *r, void (*each)(void *ctx, co
     each(ctx, "sizes: of the file, the disk, clusters and tables");
     each(ctx, "where each table and each cluster lies, and which are in use");
     if (img->backing_file)
-        each(ctx, r->anonymous ? "length of the name of the backing file, and its format"
-                               : "name and format of the backing file");
+        each(ctx, r->anonymous ? "backing file: length of its name, format, whether it is there"
+                               : "backing file: name, format, whether it is there");
     if (img->data_file)
-        each(ctx, r->anonymous ? "length of the name of the data file"
-                               : "name of the data file");
+        each(ctx, r->anonymous ? "data file: length of its name, whether it is there"
+                               : "data file: name, whether it is there");
     if (img->snaps.n)
         each(ctx, r->anonymous ? "snapshots: dates, clocks, sizes, lengths of names, ids that "
                                  "are numbers"
@@ -127,6 +128,7 @@ static void left_out_json(const struct pack_report *r, struct jw *j)
 void pack_manifest_write(const struct pack_report *r, struct out *out)
 {
     const struct image *img = r->scan->img;
+    const struct verdict *v = &r->insight->verdict;
     struct jw j = JW_INIT(out);
 
     jw_object(&j, NULL);
@@ -155,6 +157,13 @@ void pack_manifest_write(const struct pack_report *r, struct out *out)
         jw_u64(&j, "entries", r->foreign.entries);
         jw_close(&j);
     }
+    side_files_json(&j, img);
+    jw_object(&j, "verdict");
+    jw_text(&j, "data-lost", answer_name(v->data_lost));
+    jw_text(&j, "may-open", answer_name(v->may_open));
+    jw_text(&j, "may-write", answer_name(v->may_write));
+    jw_bool(&j, "incomplete", v->incomplete);
+    jw_close(&j);
     jw_bool(&j, "same", pack_report_same(r));
     jw_array(&j, "differences");
     each_difference(r, difference_json, &j);

@@ -6,7 +6,7 @@
 
 #include "insight/cause.h"
 #include "pack/anonymous.h"
-#include "pack/pack.h"
+#include "pack/pack_write.h"
 #include "report/out.h"
 
 struct pack_report {

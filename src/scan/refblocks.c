@@ -66,9 +66,8 @@ struct first_pass {
 static bool all_zero(const uint8_t *block, uint32_t order, uint64_t j, uint64_t n)
 {
     const uint8_t *p = block + ((j << order) / 8);
-    size_t len = (size_t)(div_up((j + n) << order, 8) - (j << order) / 8);
 
-    return !len || (!*p && memcmp(p, p + 1, len - 1) == 0);
+    return bytes_all_zero(p, (size_t)(div_up((j + n) << order, 8) - (j << order) / 8));
 }
 
 /* One 16-bit refcount. Returns its bits but the lowest. */

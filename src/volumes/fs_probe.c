@@ -32,11 +32,6 @@ static uint64_t le64(const uint8_t *p)
     return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
-static bool all_zero(const uint8_t *p, size_t n)
-{
-    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
 static void lay_down(struct fs_work *w, const struct volume *v, uint64_t off, uint64_t end)
 {
     uint8_t bytes[COPY_BYTES];
@@ -45,7 +40,7 @@ static void lay_down(struct fs_work *w, const struct volume *v, uint64_t off, ui
         size_t n = (size_t)u64_min(end - off, sizeof bytes);
 
         fs_volume_read(w, v, off, bytes, n);
-        if (!all_zero(bytes, n) && pwrite(w->memfd, bytes, n, (off_t)off) < 0)
+        if (!bytes_all_zero(bytes, n) && pwrite(w->memfd, bytes, n, (off_t)off) < 0)
             return;
     }
 }

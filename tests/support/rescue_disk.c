@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "insight/content.h"
+#include "base/num.h"
 #include "support/rescue_memory.h"
 
 #define FILES_N 48
@@ -146,7 +146,7 @@ static size_t *written(const struct rescue_disk *d, uint32_t cluster, size_t *n_
         size_t run = 0, most = 1 + draw(&state) % 32;
 
         while (run < most && i + run < n_cl &&
-               !content_all_zero(d->bytes + (i + run) * cluster, cluster))
+               !bytes_all_zero(d->bytes + (i + run) * cluster, cluster))
             run++;
         if (run && draw(&state) % 3 == 0)
             late[n_late++] = (struct run){ i, run };
@@ -175,7 +175,7 @@ static void compare_marks(const struct rescue_disk *d, const struct rescue_memor
 
     for (size_t at = 0; at < d->size; at += grain) {
         enum rescue_use use = rescue_use_at(m->g, at);
-        bool zero = content_all_zero(d->bytes + at, grain);
+        bool zero = bytes_all_zero(d->bytes + at, grain);
 
         out->used_but_free += use == USE_FREE && !zero;
         out->empty_but_content += use == USE_CONTENT && zero;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "insight/content.h"
+#include "base/num.h"
 
 static bool read_candidate(void *ctx, size_t cand, uint8_t *dst, struct error *err)
 {
@@ -45,7 +45,7 @@ static void open_lost(struct rescue_memory *m, uint64_t first_cl, uint64_t n_los
 static void order_of(struct rescue_memory *m, uint64_t first_cl, uint64_t n_lost)
 {
     for (size_t i = (size_t)first_cl; i < (size_t)(first_cl + n_lost); i++)
-        if (!content_all_zero(m->disk + i * m->cluster, m->cluster))
+        if (!bytes_all_zero(m->disk + i * m->cluster, m->cluster))
             m->order[m->n++] = i;
 }
 

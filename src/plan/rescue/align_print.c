@@ -3,7 +3,9 @@
 /* What a candidate looks like. */
 #include "config.h"
 
-#include "insight/content.h"
+#include <string.h>
+
+#include "base/num.h"
 #include "plan/rescue/align_inside.h"
 
 /* Text, and as even as what is packed or encrypted. */
@@ -55,7 +57,7 @@ static void take_blocks(struct print *p, const uint8_t *bytes, size_t len)
         const uint8_t *b = bytes + k * block;
         unsigned bit = 1u << k;
 
-        if (content_all_zero(b, look)) {
+        if (bytes_all_zero(b, look)) {
             empty_before = true;
             continue;
         }
@@ -94,7 +96,7 @@ void print_take(struct print *p, const uint8_t *bytes, size_t len)
 
     *p = (struct print){ .text = 0 };
     for (size_t i = 0; i * part < len && i < PARTS; i++)
-        if (!content_all_zero(bytes + i * part, part)) {
+        if (!bytes_all_zero(bytes + i * part, part)) {
             p->nonzero[i / 64] |= UINT64_C(1) << i % 64;
             take_part(p, i, bytes + i * part, part);
         }

@@ -133,7 +133,7 @@ static bool look_at_cluster(struct orphan_walk *c, uint64_t cl, bool counted,
         return true;
     if (!source_read(img->src, off, c->bytes, len, NULL))
         return true;                /* nothing can be done with it */
-    if (content_all_zero(c->bytes, len))
+    if (bytes_all_zero(c->bytes, len))
         return true;
     one.kind = (uint8_t)kind_of(img, c->bytes, len);
     one.counted = counted;

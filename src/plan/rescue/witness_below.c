@@ -175,7 +175,7 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
     for (; vote && bytes && rescue_next_lost(g, &cl, &len); cl += len)
         for (uint64_t at = cl; (at = rescue_next_below(g, at, cl + len)) < cl + len; at++)
             if (rescue_below(g, at * cluster, bytes, cluster)
-                && !content_all_zero(bytes, cluster)) {
+                && !bytes_all_zero(bytes, cluster)) {
                 rescue_set_below(g, at);
                 compare(s, g, at, bytes, vote);
             }

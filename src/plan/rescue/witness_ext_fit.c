@@ -6,7 +6,6 @@
 
 #include "base/crc.h"
 #include "base/num.h"
-#include "insight/content.h"
 #include "plan/rescue/witness_ext.h"
 
 #define GOOD 4                  /* weight of a block that agrees in all that can be compared */
@@ -119,7 +118,7 @@ uint8_t ext_like(const uint8_t *bytes, size_t len)
             like |= EXT_LIKE_DIR;
         if (first && (second == 0 || (second > first && second - first <= INDIRECT_STEP)))
             like |= EXT_LIKE_INDIRECT;
-        if (!(like & EXT_LIKE_BITMAP) && like_bitmap(p) && !content_all_zero(p, 1024))
+        if (!(like & EXT_LIKE_BITMAP) && like_bitmap(p) && !bytes_all_zero(p, 1024))
             like |= EXT_LIKE_BITMAP;
         for (size_t i = 0; i < 512 && !(like & EXT_LIKE_INODES); i += 128)
             if (ext_like_inode(p + i, 128))
@@ -294,7 +293,7 @@ static void fit_itable(struct ext_fs *fs, struct rescue_guest *g, const uint8_t 
          at += fs->inode_size, index++) {
         const uint8_t *in = p + at;
         uint32_t number = group * fs->inodes_per_group + index + 1;
-        bool zero = content_all_zero(in, fs->inode_size);
+        bool zero = bytes_all_zero(in, fs->inode_size);
         bool used = map && ext_bit(map, index);
 
         if (zero) {

@@ -8,7 +8,6 @@
 
 #include "base/crc.h"
 #include "base/num.h"
-#include "insight/content.h"
 #include "plan/rescue/witness_ext_placing.h"
 
 #define PAIRS_MAX (1u << 18)    /* candidates x places tried blindly in one round */
@@ -280,7 +279,7 @@ static void hints(struct ext_placing *pl, uint8_t like)
     for (size_t at = fs->off % fs->block; at + fs->block <= pl->cluster; at += fs->block) {
         const uint8_t *p = pl->bytes + at;
 
-        if (content_all_zero(p, fs->block))
+        if (bytes_all_zero(p, fs->block))
             continue;
         if (like & EXT_LIKE_INODES && fs->inode_sums32)
             hint_inodes(pl, p, at);

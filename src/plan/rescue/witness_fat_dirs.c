@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "insight/content.h"
 #include "plan/rescue/witness_fat.h"
 
 #define ENTRY 32
@@ -51,7 +50,7 @@ unsigned fat_like_dir(const uint8_t *p, size_t len, uint32_t n_units)
 
     for (size_t at = 0; at + ENTRY <= len; at += ENTRY) {
         if (p[at] == 0)                 /* none follows */
-            return content_all_zero(p + at, len - at) ? n : 0;
+            return bytes_all_zero(p + at, len - at) ? n : 0;
         if (!entry_fits(p + at, n_units))
             return 0;
         n++;
@@ -153,7 +152,7 @@ static bool piece_read(struct fat_walk *k, uint64_t guest_off, uint64_t len, boo
             return false;
         }
         *k->news |= rescue_mark(k->g, guest_off + at, PIECE,
-                                content_all_zero(p, PIECE) ? USE_FREE : USE_CONTENT);
+                                bytes_all_zero(p, PIECE) ? USE_FREE : USE_CONTENT);
         more = more && entries_read(k, p, PIECE);
     }
     *known = true;

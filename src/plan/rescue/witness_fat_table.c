@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "insight/content.h"
 #include "plan/rescue/witness_fat.h"
 
 static bool is_power_of_two(uint64_t n)
@@ -154,7 +153,7 @@ static void mark_chunk(struct fat_fs *fs, struct rescue_guest *g, uint64_t at, b
     mark_units(fs, g, from, unit, free, news);
     for (uint32_t i = 0; i < fs->n_tables; i++)
         for (size_t k = 0; k < len; k += 512) {
-            bool zero = content_all_zero(fs->chunk + k, len - k < 512 ? len - k : 512);
+            bool zero = bytes_all_zero(fs->chunk + k, len - k < 512 ? len - k : 512);
 
             *news |= rescue_mark(g, fs->off + fs->table + i * fs->table_len + at + k, 512,
                                  zero ? USE_FREE : USE_CONTENT);

@@ -5,21 +5,31 @@
  * memory are bounded. */
 #include "config.h"
 
+#include "base/source_pack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/source_backend.h"
-#include "insight/content.h"
-#include "pack/pack.h"
 
-bool source_seems_pack(struct source *src)
+/* Does it begin like a pack, or anything else compressed with zstd? */
+static bool seems_pack(struct source *src)
 {
     uint8_t magic[4];
 
     return source_read(src, 0, magic, sizeof magic, NULL)
         && be32(magic) == UINT32_C(0x28b52ffd);
+}
+
+bool source_look_into_pack(struct source **src, bool *is_pack, struct error *err)
+{
+    *is_pack = false;
+    if (!seems_pack(*src) || source_open_pack(*src, src, is_pack, err))
+        return true;
+    return !*is_pack && pack_supported(NULL);
 }
 
 #ifdef HAVE_LIBARCHIVE
@@ -30,6 +40,12 @@ bool source_seems_pack(struct source *src)
 #define PAGE        4096u
 #define READ_PIECE  (1u << 18)
 
+bool pack_supported(struct error *err)
+{
+    (void)err;
+    return true;
+}
+
 struct pack_extent { uint64_t off, len; size_t at; };
 
 struct pack_source {
@@ -39,6 +55,7 @@ struct pack_source {
     size_t n, cap;
     uint8_t *bytes;             /* owned: of all extents */
     size_t len, room;
+    struct buf manifest;
 };
 
 static void packed_close(struct source *src)
@@ -48,6 +65,7 @@ static void packed_close(struct source *src)
     source_close(p->pack);
     free(p->extent);
     free(p->bytes);
+    buf_free(&p->manifest);
     source_free_base(src);
 }
 
@@ -56,7 +74,9 @@ static void packed_info(struct source *src, struct source_info *out)
     const struct pack_source *p = (const struct pack_source *)src;
     struct source_info file = source_get_info(p->pack);
 
-    out->kind = SOURCE_MEMORY;
+    out->kind = SOURCE_PACK;
+    out->told = buf_str(&p->manifest);
+    out->told_len = p->manifest.len;
     out->allocated = p->len;
     out->stamp = file.stamp;
     out->batch_bytes = 1u << 20;
@@ -250,7 +270,7 @@ static bool keep_block(struct unpacking *u, uint64_t off, const uint8_t *bytes, 
     while (len) {
         size_t k = (size_t)u64_min(len, PAGE - off % PAGE);
 
-        if (!content_all_zero(bytes, k) && !keep_page(u, off, bytes, k))
+        if (!bytes_all_zero(bytes, k) && !keep_page(u, off, bytes, k))
             return false;
         off += k;
         bytes += k;
@@ -286,6 +306,23 @@ static bool read_image(struct unpacking *u, uint64_t size)
     }
 }
 
+static bool read_manifest(struct unpacking *u)
+{
+    const void *bytes;
+    size_t len;
+    la_int64_t off;
+    int r;
+
+    while ((r = archive_read_data_block(u->tar, &bytes, &len, &off)) == ARCHIVE_OK) {
+        if (len > PACK_MANIFEST_MAX - u->p->manifest.len)
+            return err_set(u->err, ERR_LIMIT, "a pack that tells too much of the image");
+        buf_add(&u->p->manifest, bytes, len);
+    }
+    if (r != ARCHIVE_EOF)
+        return archive_trouble(u, u->tar);
+    return !u->p->manifest.failed || err_set(u->err, ERR_NOMEM, "out of memory");
+}
+
 static const char *last_part(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
@@ -311,6 +348,8 @@ static bool find_image(struct unpacking *u, uint64_t *size, bool *is_pack)
         name = last_part(archive_entry_pathname(e));
         if (!*is_pack && strcmp(name, PACK_MANIFEST) != 0)
             return err_set(u->err, ERR_FORMAT, "an archive, but not one of qcheck pack");
+        if (!*is_pack && !read_manifest(u))
+            return false;
         *is_pack = true;
         if (strcmp(name, PACK_IMAGE) == 0 && archive_entry_filetype(e) == AE_IFREG
             && archive_entry_size(e) >= 0) {
@@ -352,6 +391,7 @@ out:
     if (u.p) {
         free(u.p->extent);
         free(u.p->bytes);
+        buf_free(&u.p->manifest);
         free(u.p);
     }
     return ok;
@@ -365,6 +405,12 @@ bool source_open_pack(struct source *pack, struct source **out, bool *is_pack,
     (void)pack, (void)out;
     *is_pack = false;
     return pack_supported(err);
+}
+
+bool pack_supported(struct error *err)
+{
+    return err_set(err, ERR_USAGE, "packs are not supported by this build: it was configured "
+                   "without libarchive");
 }
 
 #endif

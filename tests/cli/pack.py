@@ -254,6 +254,66 @@ def secrets():
     check_schema(out)
 
 
+TABLES = ("header", "l1-", "l2", "refcount-", "snapshot-table", "bitmap-directory", "bitmap-table",
+          "encryption-header")
+
+
+def hidden(image, *allowed):
+    """Packs with and without names; no trace of the secret may be in them."""
+    for options in ([], ["--anonymous"]):
+        if pack(image, "hidden.qpack", *options) is None:
+            continue
+        text = all_bytes("hidden.qpack")
+        for trace in traces(SECRET):
+            if trace in text and not (allowed and not options):
+                complain(image, *options, "holds", trace, allowed)
+                break
+
+
+def in_samples():
+    """In every sample, in all clusters that are no tables: data, streams, VM states, bits of
+    bitmaps, leaks, free space."""
+    seen = set()
+    for path in sorted(glob.glob(os.path.join(tree, "data", "samples", "*.qcow2"))):
+        shutil.copyfile(path, "sample.qcow2")
+        classes = set()
+        size = os.path.getsize(path)
+        for r in json.loads(qcheck("map", "--output=json", path).stdout):
+            if r["class"].startswith(TABLES):
+                continue
+            classes.add(r["class"])
+            step = r["length"] // r["clusters"]
+            for off in range(r["start"], min(r["start"] + r["length"], size), step):
+                poke("sample.qcow2", off + 7, SECRET)
+        os.truncate("sample.qcow2", size)
+        seen |= classes
+        # a table with a second owner is kept as it is where names are
+        hidden("sample.qcow2", *classes & {"conflict"})
+    for name in ("data", "compressed", "data-snapshot", "bitmap-data", "leaked"):
+        if name not in seen:
+            complain("no secret was planted into", name, seen)
+
+
+def in_header():
+    """Name of the data file, an extension that nobody knows, and the LUKS area."""
+    name = "./" + SECRET.decode() + ".data"
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=" + name, "ext.qcow2", "1M",
+        check=True)
+    with open("ext.qcow2", "rb") as f:
+        head = f.read(65536)
+    at = struct.unpack(">I", head[100:104])[0]
+    while head[at:at + 4] != bytes(4):
+        at += 8 + (struct.unpack(">I", head[at + 4:at + 8])[0] + 7) // 8 * 8
+    poke("ext.qcow2", at, struct.pack(">II", 0x12345678, 40) + (SECRET * 3)[:40] + bytes(8))
+    hidden("ext.qcow2", "names")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=x", "-o",
+        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "luks.qcow2", "1M", check=True)
+    luks = open("luks.qcow2", "rb").read().find(b"LUKS\xba\xbe")
+    for off in (20, 592, 4096, 4096 + 65536):       # after the cipher's name, after the slots, keys
+        poke("luks.qcow2", luks + off, SECRET[:18])
+    hidden("luks.qcow2", "names")
+
+
 def check_schema(image):
     try:
         import jsonschema
@@ -406,6 +466,8 @@ with tempfile.TemporaryDirectory() as work:
     samples()
     damaged()
     secrets()
+    in_samples()
+    in_header()
     sparse()
     chain()
     hostile()

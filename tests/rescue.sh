@@ -220,6 +220,29 @@ cp snap.qcow2 none.qcow2
 for name in one two three; do qemu-img snapshot -d $name none.qcow2; done
 "$QCHECK" plan rescue none.qcow2 | grep -q 'nothing to do' || fail "deleted snapshots come back"
 
+# What gets no place can be had with what it holds: here a cluster that no place is left for.
+/usr/bin/python3 -c 'import random; open("full.raw", "wb").write(random.Random(2).randbytes(1 << 21))'
+qemu-img convert -O qcow2 full.raw full.qcow2
+/usr/bin/python3 - >where <<'END'
+import os, struct
+with open("full.qcow2", "r+b") as f:
+    table, = struct.unpack(">Q", f.read(104)[48:56])
+    f.seek(table)
+    block, = struct.unpack(">Q", f.read(8))
+    cluster = (os.path.getsize("full.qcow2") + 65535) // 65536
+    f.seek(block + 2 * cluster)
+    f.write(b"\0\1")
+    f.seek(cluster * 65536)
+    f.write((b"a line of text\n" * 5000)[:65536])
+    print("0x%012x.text" % (cluster * 65536))
+END
+"$QCHECK" plan rescue --unplaced left.tar full.qcow2 >text 2>&1 || fail "--unplaced: $(cat text)"
+tar xf left.tar || fail "--unplaced writes no archive"
+[ "$(head -n 1 "$(cat where)")" = "a line of text" ] ||
+    fail "--unplaced lacks what was left: $(tar tf left.tar)"
+grep -q '"content": "text"' extents.json || fail "--unplaced: $(cat extents.json)"
+"$QCHECK" plan rescue --unplaced left.tar full.qcow2 2>/dev/null && fail "--unplaced replaces files"
+
 # Nothing is done to an image that lacks nothing.
 "$QCHECK" plan rescue c16.qcow2 | grep -q 'nothing to do' || fail "a sound image is changed"
 # Something that is no image stays what it is.

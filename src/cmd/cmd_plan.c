@@ -13,6 +13,7 @@
 #include "cmd/watch.h"
 #include "plan/planner.h"
 #include "plan/rescue/shape.h"
+#include "plan/rescue/unplaced.h"
 #include "report/plan_report.h"
 
 /* The words of the command line: goals, each with the NAME=VALUE that follow it, and the image
@@ -80,46 +81,46 @@ static bool open_trial(const struct settings *s, struct source *src, struct plan
     return trial_open(src, &how, NULL, t, err);
 }
 
-/* Goals are taken in the order of their table, in which each finds what it rests on. */
-static bool make_plan(const struct settings *s, const struct donors *files,
-                      const struct chain *chain, struct source *src, struct plan *plan, struct scan_progress *progress,
-                      struct trial **t, struct error *err)
-{
-    struct planner_options opt = {
-        .accept_loss = s->accept_loss,
-        .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
-            : ENTRIES_PROVE,
-        .file = files->list, .n_files = files->n,
-        .deep = s->deep, .chain = chain,
-    };
-
-    if (!open_trial(s, src, plan, progress, t, err))
-        return false;
-    for (size_t i = 0; plan_goal_at(i); i++)
-        if (asked_for(s, plan_goal_at(i)->name, &opt)
-            && !planner_run(plan, *t, plan_goal_at(i)->name, &opt, err))
-            return false;
-    planner_note_outcome(plan, *t);
-    return plan_fingerprint(plan, src, err);
-}
-
 /* All of it, as work to be watched. */
 struct plan_making {
     const struct settings *s;
     const struct donors *files;
     const struct chain *chain;
+    struct unplaced *unplaced;
     struct source *src;
     struct plan *plan;
     struct trial *t;
     struct scan_progress progress;
 };
 
+/* Goals are taken in the order of their table, in which each finds what it rests on. */
+static bool make_plan(struct plan_making *m, struct error *err)
+{
+    const struct settings *s = m->s;
+    struct planner_options opt = {
+        .accept_loss = s->accept_loss,
+        .entries = s->entries_zero ? ENTRIES_ZERO : s->entries_leave ? ENTRIES_LEAVE
+            : ENTRIES_PROVE,
+        .file = m->files->list, .n_files = m->files->n,
+        .deep = s->deep, .chain = m->chain, .unplaced = m->unplaced,
+    };
+
+    if (!open_trial(s, m->src, m->plan, &m->progress, &m->t, err))
+        return false;
+    for (size_t i = 0; plan_goal_at(i); i++)
+        if (asked_for(s, plan_goal_at(i)->name, &opt)
+            && !planner_run(m->plan, m->t, plan_goal_at(i)->name, &opt, err))
+            return false;
+    planner_note_outcome(m->plan, m->t);
+    return plan_fingerprint(m->plan, m->src, err);
+}
+
 static bool make(void *arg, struct task_run *run, struct error *err)
 {
     struct plan_making *m = arg;
 
     (void)run;
-    return make_plan(m->s, m->files, m->chain, m->src, m->plan, &m->progress, &m->t, err);
+    return make_plan(m, err);
 }
 
 /* A signal ends a rescue early; what it has found by then is planned. Other goals are ended by
@@ -161,6 +162,25 @@ static void open_below(const struct settings *s, const char *name, struct image 
             message(chain->layer[i].fault, chain->layer[i].name);
 }
 
+/* Opens the file of --unplaced, if it is given: later the sandbox is closed. */
+static bool open_unplaced(const struct settings *s, const char *image, struct sink **out)
+{
+    struct error err;
+
+    *out = NULL;
+    if (!s->unplaced_file)
+        return true;
+    if (!sink_open(s->unplaced_file, s->overwrite ? SINK_OVERWRITE : SINK_NEW, out, &err)) {
+        message_error(s->unplaced_file, &err);
+        return false;
+    }
+    if (!sink_is(*out, image))
+        return true;
+    message("this is the image itself: ", s->unplaced_file);
+    sink_close(*out);
+    return false;
+}
+
 struct planning {
     const struct settings *s;
     const char *name;
@@ -176,12 +196,19 @@ static int make_and_tell(void *ctx, struct sink *sink)
     struct donors files;
     struct image *named = NULL;
     struct chain chain = CHAIN_INIT;
+    struct unplaced left = { NULL, 0 };
+    struct sink *left_file;
     struct plan_making m = { .s = p->s, .files = &files, .plan = &plan, .chain = &chain };
     struct error err;
     int status = STATUS_FAILED;
 
     if (!open_files(p->s, &files))
         return STATUS_FAILED;
+    if (!open_unplaced(p->s, p->name, &left_file)) {
+        close_files(&files);
+        return STATUS_FAILED;
+    }
+    m.unplaced = left_file ? &left : NULL;
     open_below(p->s, p->name, &named, &chain);
     if (!open_source_writing(p->s, p->name, &src, &err)) {
         message_error(p->name, &err);
@@ -198,6 +225,10 @@ static int make_and_tell(void *ctx, struct sink *sink)
         message_error(p->s->out_file, &err);
         goto out;
     }
+    if (left_file && !unplaced_write(&left, m.t->img, left_file, &err)) {
+        message_error(p->s->unplaced_file, &err);
+        goto out;
+    }
     plan_report(&plan, source_size(src), m.t, p->s->out_file, p->out);
     status = STATUS_CLEAN;
 out:
@@ -206,6 +237,8 @@ out:
     source_close(src);
     chain_close(&chain);
     image_close(named);
+    unplaced_free(&left);
+    sink_close(left_file);
     close_files(&files);
     return status;
 }

@@ -23,6 +23,7 @@ enum progress { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 /* All that the options of all commands can say; a command looks at what its table has. */
 struct settings {
     struct image_options image;
+    const char *unplaced_file;  /* --unplaced: what a rescue leaves goes there; NULL: nowhere */
     bool backing;               /* --backing: open the files that an image names */
     bool untrusted;             /* --untrusted */
     bool verbose;               /* -v */

@@ -274,6 +274,9 @@ static const struct opt plan_rows[] = {
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
       "rescue: open the backing files that the image names, and place clusters by what is "
       "there; without this nothing that an image names is ever opened" },
+    { OPT_UNPLACED, "unplaced", ARG_REQUIRED, "FILE", NULL,
+      "rescue: write what got no place to FILE, a tar archive with a file for each extent, named "
+      "by its offset and what it holds, and a list of them, extents.json" },
 };
 const struct opt_group opts_plan = { "Plan", ROWS(plan_rows) };
 

@@ -185,6 +185,9 @@ static bool apply(struct settings *s, int id, const char *arg, struct error *err
     case OPT_STATS:
         s->stats = true;
         return true;
+    case OPT_UNPLACED:
+        s->unplaced_file = arg;
+        return true;
     case OPT_DEEP:
         s->deep = true;
         return true;

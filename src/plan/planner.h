@@ -17,6 +17,9 @@ enum entries_mode {
 /* Another file that a step copies from. */
 struct planner_file { const char *name; struct source *src; };      /* borrowed */
 
+struct chain;
+struct unplaced;
+
 struct planner_options {
     bool accept_loss;           /* guest data may be given up where nothing else helps */
     const char *const *args;    /* NAME=VALUE words that followed the goal; borrowed */
@@ -26,6 +29,7 @@ struct planner_options {
     size_t n_files;
     bool deep;                  /* rescue: also what has long been given up */
     const struct chain *chain;  /* rescue: what is open below the image; NULL: nothing */
+    struct unplaced *unplaced;  /* rescue: what gets no place is added; NULL: it is not */
 };
 
 /* The file that an argument of "set" copies from, OFFSET=@FROM+LENGTH:FILE; NULL: none. */

@@ -262,6 +262,34 @@ static bool settle_all(struct order_walk *w, bool *news)
     return ok;
 }
 
+#define PAIRS_MAX ((size_t)128 << 20)       /* of items and places, that are looked at */
+
+/* Where there are very many, places that are free stay so: what is old data gets no place. */
+static void drop_free(struct order_walk *w)
+{
+    size_t *now, n = 0;
+
+    if (w->jump != JUMP_NEVER || !w->n_items || w->n_places < PAIRS_MAX / w->n_items)
+        return;
+    now = calloc(w->n_places + 1, sizeof *now);
+    if (!now)
+        return;                         /* it takes longer then */
+    for (size_t p = 0; p < w->n_places; p++) {
+        const struct place_print *it = &w->place[p];
+
+        if (!it->taken && !it->unknown && !(it->data[0] | it->data[1])
+            && !(it->content[0] | it->content[1]))
+            continue;
+        w->place[n++] = *it;
+        now[p] = n;
+    }
+    for (size_t i = 0; i < w->n_items; i++)
+        if (w->at[i])
+            w->at[i] = now[w->at[i] - 1];
+    w->n_places = n;
+    free(now);
+}
+
 bool align(const struct align_order *o, bool all, bool *news, struct error *err)
 {
     struct order_walk w = { .o = o };
@@ -272,10 +300,12 @@ bool align(const struct align_order *o, bool all, bool *news, struct error *err)
     if (ok)
         order_note_extents(&w);
     *news = false;
-    if (ok && !all)
+    if (ok && !all) {
         *news = settle_exact(&w);
-    else if (ok)
+    } else if (ok) {
+        drop_free(&w);
         ok = settle_all(&w, news);
+    }
     free(w.place);
     free(w.at);
     return ok || err_set(err, ERR_NOMEM, "out of memory");

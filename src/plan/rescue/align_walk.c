@@ -8,6 +8,8 @@
 #include "plan/rescue/align_inside.h"
 
 #define CELLS_MAX       ((size_t)192 << 20)     /* of the table, a byte each */
+#define CELLS_EASY      ((size_t)16 << 20)      /* up to so many, all are looked at */
+#define SLACK           1024
 
 /* A position is the place that the last item took, counted from 1 in its stretch; 0 is before
  * them all. Two states for each: the item is here, or places up to here were left empty after
@@ -42,13 +44,24 @@ static int *all_infinite(size_t n)
     return cost;
 }
 
-static bool make_table(const struct stretch *s, struct walk_table *t)
+/* Where the order is strict, items can be off by no more than the places that stay empty and
+ * the items that are left out. */
+static size_t row_width(const struct order_walk *w, size_t rows, size_t positions)
+{
+    size_t spare = positions > rows ? positions - rows : rows - positions, width = positions;
+
+    if (w->jump == JUMP_NEVER && positions > CELLS_EASY / rows && spare < positions / 4)
+        width = spare * 4 + SLACK < positions ? spare * 4 + SLACK : positions;
+    if (width > CELLS_MAX / rows)
+        width = CELLS_MAX / rows > 64 ? CELLS_MAX / rows : 64;
+    return width;
+}
+
+static bool make_table(const struct order_walk *w, const struct stretch *s, struct walk_table *t)
 {
     size_t rows = s->end - s->first + 1, positions = s->n + 1;
 
-    *t = (struct walk_table){ .width = positions };
-    if (positions > CELLS_MAX / rows)
-        t->width = CELLS_MAX / rows > 64 ? CELLS_MAX / rows : 64;
+    *t = (struct walk_table){ .width = row_width(w, rows, positions) };
     t->came = calloc(rows, t->width);
     t->row_lo = calloc(rows, sizeof *t->row_lo);
     t->best = calloc(rows, sizeof *t->best);
@@ -185,7 +198,7 @@ bool order_walk_stretch(struct order_walk *w, const struct stretch *s, size_t *p
 {
     size_t rows = s->end - s->first;
     struct walk_table t;
-    bool ok = make_table(s, &t);
+    bool ok = make_table(w, s, &t);
 
     if (ok) {
         t.here[0] = 0;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "plan/edit.h"
 #include "plan/rescue/salvage_l2.h"
+#include "plan/rescue/unplaced.h"
 #include "plan/room.h"
 
 struct l2_writing {
@@ -239,6 +240,29 @@ static bool clear_rest(struct l2_writing *x, struct error *err)
     return salvage_take(x->w->s, x->step, &title, &why, err);
 }
 
+static bool list_left(struct l2_work *w, struct error *err)
+{
+    const struct content_context ctx = { .geo = &w->s->t->img->geo };
+    uint8_t *bytes = malloc(rescue_cluster(w->g));
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < w->cands.n; i++) {
+        const struct orphan *o = &w->cands.list[i];
+        struct unplaced_extent e = { o->off, o->len, CONTENT_BYTES, o->kind == ORPHAN_STREAM };
+        struct content c;
+
+        if (o->kind == ORPHAN_GONE)
+            continue;
+        if (orphan_read(&w->reader, i, bytes, NULL)) {
+            content_look(&ctx, bytes, rescue_cluster(w->g), &c);
+            e.content = c.kind;
+        }
+        ok = unplaced_add(w->s->opt->unplaced, &e, err);
+    }
+    free(bytes);
+    return ok;
+}
+
 #define LEFT_SHOWN 8
 
 static bool tell_left(struct l2_work *w, struct error *err)
@@ -281,5 +305,5 @@ bool l2_write(struct l2_work *w, struct error *err)
     ok = ok && (!w->s->below || clear_rest(&x, err));
     free(x.old);
     free(x.now);
-    return ok && tell_left(w, err);
+    return ok && tell_left(w, err) && (!w->s->opt->unplaced || list_left(w, err));
 }

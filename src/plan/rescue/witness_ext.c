@@ -101,7 +101,7 @@ static void settle_super(struct ext_witness *w, struct rescue_guest *g,
     const struct rescue_volume_found *v = rescue_volumes(g, &n);
     uint64_t size = rescue_size(g), best_off = 0;
     unsigned best = 0;
-    bool table = false;
+    bool table = false, guessed = false;
     struct ext_fs fs;
 
     if (!ext_super_parse(s->bytes, size, &fs))
@@ -122,16 +122,17 @@ static void settle_super(struct ext_witness *w, struct rescue_guest *g,
         }
         matches += now == best;
     }
-    /* No partition table: the file system that is as long as the rest of the disk. */
-    for (size_t i = 0; !table && i < sizeof usual / sizeof *usual; i++)
+    /* No partition it fits into: the file system that is as long as the rest of the disk. */
+    for (size_t i = 0; (!table || !best) && i < sizeof usual / sizeof *usual; i++)
         if (usual[i] < size && suits(g, s, &fs, usual[i], size - usual[i]) > best) {
             best = suits(g, s, &fs, usual[i], size - usual[i]);
             best_off = usual[i];
             matches = 1;
+            guessed = table;
         }
     if (best && (best == 2 || matches == 1))
         found(w, g, best_off, s->bytes, false,
-              best == 2 && matches == 1 ? SURE_CERTAIN : SURE_LIKELY, news);
+              best == 2 && matches == 1 && !guessed ? SURE_CERTAIN : SURE_LIKELY, news);
 }
 
 static void locate(struct ext_witness *w, struct rescue_guest *g, bool *news)

@@ -28,6 +28,22 @@ static void end_load(struct app *app, struct plan_job *job, bool ok, const struc
     plan_free(&job->plan);
 }
 
+/* What the last proposal did not do stays to be read in the view of the plan. */
+static void keep_left(char *left, size_t size, const struct proposal *p, bool ok,
+                      const struct error *err)
+{
+    if (!ok)
+        snprintf(left, size, "%s", err->code == ERR_CANCELLED ? "" : err->text);
+    else if (p->plan.left)
+        snprintf(left, size, "%s", p->plan.left);
+    else if (!p->plan.n)
+        snprintf(left, size, "\"%s\" planned no step: nothing that the image holds proves another "
+                 "value, or all of it is right already. qcheck plan has options that go further "
+                 "(--accept-loss, --entries=zero).", p->goal);
+    else
+        left[0] = '\0';
+}
+
 static void end_proposal(struct app *app, struct plan_job *job, bool ok,
                          const struct error *err)
 {
@@ -36,12 +52,12 @@ static void end_proposal(struct app *app, struct plan_job *job, bool ok,
     char text[sizeof app->message];
     size_t n = plan->n;
 
-    snprintf(app->what.left, sizeof app->what.left, "%s", ok && plan->left ? plan->left : "");
+    keep_left(app->what.left, sizeof app->what.left, job->proposal, ok, err);
     if (!ok) {
         app_say(app, err->code != ERR_CANCELLED, err->text);
     } else if (!n) {
-        snprintf(text, sizeof text, "Nothing to do for \"%s\"%s", job->proposal->goal,
-                 plan->left ? "; 8 says what is left, and why" : "");
+        snprintf(text, sizeof text, "Nothing to do for \"%s\"; 8 says %s", job->proposal->goal,
+                 plan->left ? "what is left, and why" : "what that means");
         app_say(app, false, text);
     } else if (!draft_add(app->what.draft, plan, &bad)) {
         app_say(app, true, bad.text);

@@ -64,7 +64,8 @@ bool entries_in_a_table(const struct trial *t, const struct place *place)
     case PLACE_L1:
         return cell.counted == 1 && (kinds == OWNER_L1_ACTIVE || kinds == OWNER_L1_SNAPSHOT);
     case PLACE_L2:
-        return kinds == OWNER_L2;
+        /* Zeros that own the cluster as well read as zeros, whatever is written there. */
+        return kinds == OWNER_L2 || (kinds == (OWNER_L2 | OWNER_ZERO) && !geo->extended_l2);
     case PLACE_BITMAP_TABLE:
         return cell.counted == 1 && kinds == OWNER_BITMAP_TABLE;
     default:
@@ -96,35 +97,44 @@ static bool add_shaky(struct entries *e, const struct place *place, struct error
     return true;
 }
 
+/* The trial with those entries as they are to become, or as zeros; NULL: there are none. */
+static bool open_with_shaky(const struct entries *e, bool as_mended, struct trial **out,
+                            struct error *err)
+{
+    struct patches start = { 0 };
+    bool any = false, ok;
+
+    *out = NULL;
+    patches_append(&start, e->t->all);
+    for (size_t i = 0; i < e->n; i++)
+        if (e->list[i].shaky) {
+            edit_entry(&start, e->list[i].place.file_off, as_mended ? e->list[i].now.word : 0);
+            any = true;
+        }
+    ok = !any || trial_open(e->t->below, &e->t->opt, &start, out, err);
+    patches_free(&start);
+    return ok;
+}
+
 /* A broken L1 entry takes other bytes for an L2 table, and its entries claim what they like,
  * this very L1 table as well. Without all of these entries it shows whose their table is. */
 static bool settle_shaky(struct entries *e, struct error *err)
 {
-    struct patches start = { 0 };
-    struct trial *bare = NULL;
+    struct trial *bare;
     size_t n = 0;
-    bool any = false, ok;
 
-    patches_append(&start, e->t->all);
-    for (size_t i = 0; i < e->n; i++)
-        if (e->list[i].shaky) {
-            edit_entry(&start, e->list[i].place.file_off, 0);
-            any = true;
-        }
-    ok = !any || trial_open(e->t->below, &e->t->opt, &start, &bare, err);
-    patches_free(&start);
-    for (size_t i = 0; ok && any && i < e->n; i++) {
-        if (e->list[i].shaky && !entries_in_a_table(bare, &e->list[i].place)) {
+    if (!open_with_shaky(e, false, &bare, err))
+        return false;
+    for (size_t i = 0; bare && i < e->n; i++) {
+        if (e->list[i].shaky && !entries_in_a_table(bare, &e->list[i].place))
             e->untouched++;
-            continue;
-        }
-        e->list[n] = e->list[i];
-        e->list[n++].shaky = false;
+        else
+            e->list[n++] = e->list[i];
     }
-    if (ok && any)
+    if (bare)
         e->n = n;
     trial_close(bare);
-    return ok;
+    return true;
 }
 
 struct collecting {
@@ -336,6 +346,26 @@ static void keep_what_reads_the_same(struct entries *e)
     }
 }
 
+/* One whose table stays something else as well, once it is mended, would change what that
+ * reads. */
+static bool leave_shaky(struct entries *e, struct error *err)
+{
+    struct trial *mended;
+    bool clear = true;
+
+    if (!open_with_shaky(e, true, &mended, err))
+        return false;
+    for (size_t i = 0; mended && i < e->n; i++)
+        clear = clear && (!e->list[i].shaky || entries_in_a_table(mended, &e->list[i].place));
+    trial_close(mended);
+    for (size_t i = 0; !clear && i < e->n; i++)
+        if (e->list[i].shaky && e->list[i].fix == ENTRY_SAME) {
+            e->list[i].fix = ENTRY_LEFT;
+            e->list[i].now = e->list[i].was;
+        }
+    return true;
+}
+
 /* What is left: its range is given up. A bitmap that calls too much changed costs a larger
  * backup, one that calls too little costs data. */
 static void give_up(struct entries *e, bool zero)
@@ -417,6 +447,8 @@ bool planner_entries(struct trial *t, const struct planner_options *opt,
     if (!entries_collect(t, &e, err))
         return false;
     keep_what_reads_the_same(&e);
+    if (!leave_shaky(&e, err))
+        goto out;
     if (opt->entries != ENTRIES_LEAVE && !entries_prove(&e, err))
         goto out;
     give_up(&e, opt->entries == ENTRIES_ZERO);

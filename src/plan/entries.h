@@ -22,7 +22,7 @@ struct broken_entry {
     struct place place;             /* PLACE_L1, PLACE_L2 or PLACE_BITMAP_TABLE */
     struct entry_words was, now;
     enum entry_fix fix;
-    bool shaky;                     /* while collecting: its table is something else as well */
+    bool shaky;                     /* its table is something else as well, as things are */
     bool foreign;                   /* one of many in a table that holds something else */
 };
 

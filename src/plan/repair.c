@@ -146,7 +146,8 @@ static bool table_over_header(const struct image *img)
     for (size_t i = 0; i < img->structures.n; i++) {
         const struct structure *s = &img->structures.list[i];
 
-        if (s->kind != STRUCTURE_HEADER && s->len && s->off < img->geo.cluster_size)
+        /* A refcount table is written anew. */
+        if (s->kind != STRUCTURE_HEADER && s->kind != STRUCTURE_REFTABLE && s->len && s->off < img->geo.cluster_size)
             return true;
     }
     return false;

@@ -168,6 +168,27 @@ static bool new_table(struct trial *t, bool drop, struct patches *round, struct 
     return ok;
 }
 
+/* A number of snapshots where there is no table, and no cluster that could be theirs. */
+static bool number_alone(const struct trial *t)
+{
+    const struct header *hdr = &t->img->hdr;
+    const uint64_t *count = t->scan->problems.count;
+
+    return hdr->nb_snapshots && !hdr->snapshots_offset && !count[PROBLEM_LEAKED]
+        && !count[PROBLEM_REFCOUNT_HIGH];
+}
+
+static bool no_snapshots(struct trial *t, struct plan_step *step, struct error *err)
+{
+    struct patches round = { 0 };
+    struct buf title = BUF_INIT;
+
+    edit_header(&round, "nb_snapshots", 0);
+    buf_puts(&title, "Say that there are no snapshots: there is a number of them, and no table.");
+    return planner_say(&step->why, "No cluster is left over that could be theirs.", err)
+        && planner_take(t, step, &round, &title, err);
+}
+
 static bool drop_lost(struct trial *t, struct plan_step *step, struct error *err)
 {
     const struct image *img = t->img;
@@ -205,6 +226,8 @@ bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
     struct patches round = { 0 };
     bool good = true, ok;
 
+    if (number_alone(t))
+        return no_snapshots(t, step, err);
     if (!img->snaps.announced) {
         if (!snapshots_offset_bad(&img->geo, img->hdr.snapshots_offset, 0))
             return true;

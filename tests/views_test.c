@@ -476,6 +476,25 @@ static void heads_of_columns_sort_at_a_click(void **state)
     free(got);
 }
 
+static void lists_are_sorted_by_their_columns(void **state)
+{
+    char *got = screens("snapshots", "wait 4 t t shot:number s shot:name / type:install Enter "
+                                     "shot:found Enter wait shot:opened Backspace s shot:date s s s s "
+                                     "click:3,10 shot:click t s s shot:bitmaps");
+    const char *name = shot(got, "name");
+
+    (void)state;
+    assert_shows(shot(got, "number"), "id\u25b2");
+    assert_shows(name, "name\u25b2");
+    assert_true(strstr(name, "before-upgrade") < strstr(name, "installed"));
+    assert_shows(shot(got, "found"), "2 of 2");
+    assert_shows(shot(got, "opened"), "snapshot 1, L1 table");
+    assert_shows(shot(got, "date"), "taken (UTC)\u25b2");
+    assert_shows(shot(got, "click"), "name\u25b2");
+    assert_shows(shot(got, "bitmaps"), "Sorted by flags");
+    free(got);
+}
+
 /* --- the place line --- */
 
 static void parts_of_the_place_line_can_be_clicked(void **state)
@@ -597,6 +616,7 @@ int main(void)
         cmocka_unit_test(sizes_follow_the_scan_and_are_counted_anew_with_it),
         cmocka_unit_test(a_stopped_scan_says_nothing_about_shrinking),
         cmocka_unit_test(heads_of_columns_sort_at_a_click),
+        cmocka_unit_test(lists_are_sorted_by_their_columns),
         cmocka_unit_test(parts_of_the_place_line_can_be_clicked),
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),

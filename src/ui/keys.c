@@ -59,7 +59,7 @@ static const struct key_row table[] = {
     { IN(VIEW_TABLES), "u", ACT_HIDE_UNUSED, "unused", 55,
       "Hide or show unused entries" },
     { IN(VIEW_TABLES), "s", ACT_SORT, "sort", 52,
-      "Sort by entry, by what entries point to, or by problems" },
+      "Sort by another column; a click on its head does so too" },
     { IN(VIEW_TABLES), "[", ACT_PREV_TABLE, "] sibling", 50,
       "Same row of the previous table" },
     { IN(VIEW_TABLES), "]", ACT_NEXT_TABLE, NULL, 0, "Same row of the next table" },

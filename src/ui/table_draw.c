@@ -384,12 +384,8 @@ void table_draw_heads(const struct table_look *look, const struct area *line)
     struct table_columns c = columns_of(look, line->w);
     enum table_kind kind = look->table->kind;
 
-    if (kind == TABLE_SNAPSHOTS) {
-        table_draw_snapshot_heads(line);
-        return;
-    }
-    if (kind == TABLE_BITMAPS) {
-        table_draw_bitmap_heads(line);
+    if (kind == TABLE_SNAPSHOTS || kind == TABLE_BITMAPS) {
+        table_draw_list_heads(look, line);
         return;
     }
     put_head(look, line, &c, COL_INDEX, "index");

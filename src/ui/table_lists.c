@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -76,18 +77,6 @@ void table_draw_snapshot(const struct table_look *look, const struct area *line,
     buf_free(&text);
 }
 
-void table_draw_snapshot_heads(const struct area *line)
-{
-    const struct snapshot_columns c = snapshot_columns(line->w);
-
-    draw_cut(line, 0, 1, c.name - 2, ROLE_DIM, line->w >= 104 ? "number, id" : "no, id");
-    draw_text(line, 0, c.name, ROLE_DIM, "name");
-    draw_text(line, 0, c.date, ROLE_DIM, "taken (UTC)");
-    draw_text(line, 0, c.disk, ROLE_DIM, "disk");
-    draw_text(line, 0, c.state, ROLE_DIM, "VM state");
-    draw_text(line, 0, c.l1, ROLE_DIM, "L1 table");
-}
-
 static void put_bitmap_flags(const struct bitmap *b, struct buf *out)
 {
     buf_puts(out, b->flags & BITMAP_IN_USE ? "in use" : "");
@@ -122,8 +111,77 @@ void table_draw_bitmap(const struct table_look *look, const struct area *line,
     buf_free(&text);
 }
 
-void table_draw_bitmap_heads(const struct area *line)
+/* --- heads --- */
+
+struct list_head { int x; enum list_order order; };
+
+/* Columns of a list on a screen of that width; returns how many. */
+static size_t heads_of(enum table_kind kind, int w, struct list_head out[N_LIST_ORDERS])
 {
-    draw_text(line, 0, 1, ROLE_DIM, "no  name                      granularity flags");
-    draw_text(line, 0, 57, ROLE_DIM, "table");
+    const struct snapshot_columns c = snapshot_columns(w);
+    const struct list_head snapshots[] = {
+        { 1, LIST_BY_NUMBER }, { c.name, LIST_BY_NAME }, { c.date, LIST_BY_DATE },
+        { c.disk, LIST_BY_SIZE }, { c.state, LIST_BY_STATE }, { c.l1, LIST_BY_PLACE },
+    };
+    const struct list_head bitmaps[] = {
+        { 1, LIST_BY_NUMBER }, { 5, LIST_BY_NAME }, { 31, LIST_BY_SIZE }, { 43, LIST_BY_STATE },
+        { 57, LIST_BY_PLACE },
+    };
+
+    if (kind == TABLE_SNAPSHOTS)
+        memcpy(out, snapshots, sizeof snapshots);
+    else
+        memcpy(out, bitmaps, sizeof bitmaps);
+    return kind == TABLE_SNAPSHOTS ? sizeof snapshots / sizeof snapshots[0]
+                                   : sizeof bitmaps / sizeof bitmaps[0];
+}
+
+const char *list_order_name(enum list_order o, enum table_kind kind)
+{
+    static const char *const names[2][N_LIST_ORDERS] = {
+        { "number", "name", "taken (UTC)", "disk", "VM state", "L1 table" },
+        { "no", "name", "", "granularity", "flags", "table" },
+    };
+
+    return names[kind == TABLE_BITMAPS][o];
+}
+
+bool list_has_order(enum list_order o, enum table_kind kind)
+{
+    return o != LIST_BY_DATE || kind == TABLE_SNAPSHOTS;
+}
+
+/* The column that rows are sorted by has a mark, and is not dim. */
+void table_draw_list_heads(const struct table_look *look, const struct area *line)
+{
+    const enum table_kind kind = look->table->kind;
+    struct list_head head[N_LIST_ORDERS];
+    size_t n = heads_of(kind, line->w, head);
+
+    for (size_t i = 0; i < n; i++) {
+        const bool sorted = head[i].order == look->list_order;
+        const int end = i + 1 < n && head[i + 1].x > head[i].x ? head[i + 1].x : line->w;
+        const char *name = list_order_name(head[i].order, kind);
+        char text[40];
+
+        if (kind == TABLE_SNAPSHOTS && head[i].order == LIST_BY_NUMBER)
+            name = line->w >= 104 ? "number, id" : "no, id";
+        snprintf(text, sizeof text, "%s%s", name, sorted ? "\u25b2" : "");
+        draw_cut(line, 0, head[i].x, end - head[i].x, sorted ? ROLE_STRONG : ROLE_DIM, text);
+    }
+}
+
+bool list_order_at(const struct table_look *look, int w, int x, enum list_order *out)
+{
+    struct list_head head[N_LIST_ORDERS];
+    size_t n = heads_of(look->table->kind, w, head);
+    bool found = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (head[i].x <= x && head[i].x < w) {
+            *out = head[i].order;
+            found = true;
+        }
+    }
+    return found;
 }

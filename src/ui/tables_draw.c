@@ -69,7 +69,7 @@ int tables_draw_topics(const struct tables_view *v, const struct ui *ui,
 static void draw_head(const struct tables_view *v, const struct ui *ui,
                       const struct area *a)
 {
-    struct table_look look = { ui, &v->table, v->numbers, v->order };
+    struct table_look look = { ui, &v->table, v->numbers, v->order, v->list_order };
     struct area line = area_part(a, 0, 0, 1, -1);
     struct buf text = BUF_INIT;
     char n[TEXT_NUM];
@@ -97,7 +97,7 @@ static void draw_head(const struct tables_view *v, const struct ui *ui,
 static void draw_detail(const struct tables_view *v, const struct ui *ui,
                         const struct area *a)
 {
-    struct table_look look = { ui, &v->table, v->numbers, v->order };
+    struct table_look look = { ui, &v->table, v->numbers, v->order, v->list_order };
     size_t at = (size_t)(v->list.at - v->list.top);
     struct buf text = BUF_INIT;
 
@@ -149,7 +149,7 @@ static void draw_scroll_bar(const struct tables_view *v, const struct area *rows
 void tables_draw(const void *state, const struct ui *ui, const struct area *a)
 {
     const struct tables_view *v = state;
-    struct table_look look = { ui, &v->table, v->numbers, v->order };
+    struct table_look look = { ui, &v->table, v->numbers, v->order, v->list_order };
     struct area rows = area_part(a, tables_head_rows(a->h), 0, v->list.h, -1);
 
     draw_head(v, ui, a);

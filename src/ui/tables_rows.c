@@ -94,7 +94,9 @@ void tables_arrange(struct tables_view *v, const struct ui *ui, uint64_t index)
     v->fault[0] = '\0';
     v->bar_stale = true;
     v->list.n = v->table.n;
-    list_go(&v->list, index);
+    if (tables_is_list(v))
+        tables_sort_list(v, ui);
+    list_go(&v->list, tables_row_of_index(v, index));
     sift_start(v, ui);
 }
 

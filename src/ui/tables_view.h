@@ -7,6 +7,7 @@
 
 #include "ui/list.h"
 #include "ui/number.h"
+#include "ui/table_draw.h"
 #include "ui/view.h"
 #include "ui/way.h"
 
@@ -39,6 +40,7 @@ struct tables_view {
     struct list list;           /* of shown rows: all, or those of `shown` */
     bool hide_unused;
     enum table_order order;
+    enum list_order list_order; /* of snapshots and bitmaps */
     struct table_listing shown; /* row NULL: all entries in their order, perhaps not yet as
                                    they are to be */
     int cols;
@@ -59,6 +61,8 @@ uint64_t tables_index_of_row(const struct tables_view *v, uint64_t row);
 uint64_t tables_row_of_index(const struct tables_view *v, uint64_t index);
 /* All entries are rows; where they are to be fewer or in another order, until that is known. */
 void tables_arrange(struct tables_view *v, const struct ui *ui, uint64_t index);
+/* tables_sort.c: the rows of a list, by its column; without memory in the order of the file. */
+void tables_sort_list(struct tables_view *v, const struct ui *ui);
 void tables_sift_drop(struct tables_view *v);
 void tables_sift_ended(struct tables_view *v, const struct ui *ui, struct request *req);
 /* Where in the list the problems are, for the scroll bar. */

@@ -200,14 +200,37 @@ static const struct table_row *row_at(const struct tables_view *v)
 static void sort_by(struct tables_view *v, const struct ui *ui, enum table_order order,
                     struct request *req)
 {
-    if (tables_is_list(v)) {
-        request_message(req, "This list is not sorted");
-        return;
-    }
     v->order = order;
     tables_arrange(v, ui, tables_index_of_row(v, v->list.at));
     request_message(req, "%s%s", *v->fault ? v->fault : "Sorted by ",
                     *v->fault ? "" : table_order_name(order));
+}
+
+static void sort_list(struct tables_view *v, const struct ui *ui, enum list_order order,
+                      struct request *req)
+{
+    const uint64_t index = tables_index_of_row(v, v->list.at);
+
+    if (!list_has_order(order, v->table.kind))
+        order = (enum list_order)((order + 1) % N_LIST_ORDERS);
+    v->list_order = order;
+    tables_arrange(v, ui, index);
+    request_message(req, "Sorted by %s", list_order_name(order, v->table.kind));
+}
+
+/* A click on the heads at column x. */
+static void click_head(struct tables_view *v, const struct ui *ui, int x, struct request *req)
+{
+    const struct table_look look = { ui, &v->table, v->numbers, v->order, v->list_order };
+    enum table_order order;
+    enum list_order list_order;
+
+    if (tables_is_list(v)) {
+        if (list_order_at(&look, v->cols - 1, x, &list_order))
+            sort_list(v, ui, list_order, req);
+    } else if (table_order_at(&look, v->cols - 1, x, &order)) {
+        sort_by(v, ui, order, req);
+    }
 }
 
 static void tables_act(void *state, const struct ui *ui, enum action action,
@@ -219,8 +242,6 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
     uint64_t was = v->list.at;
     struct place place;
     int head = v->list.h > 1 ? 2 : 0;
-    const struct table_look look = { ui, &v->table, v->numbers, v->order };
-    enum table_order order;
 
     if (action != ACT_NUMBERS && action != ACT_HIDE_UNUSED)
         hunt_drop(v);
@@ -258,12 +279,14 @@ static void tables_act(void *state, const struct ui *ui, enum action action,
                                  ? "Unused entries are hidden" : "All entries are shown");
         return;
     case ACT_SORT:
-        sort_by(v, ui, (enum table_order)((v->order + 1) % N_TABLE_ORDERS), req);
+        if (tables_is_list(v))
+            sort_list(v, ui, (enum list_order)((v->list_order + 1) % N_LIST_ORDERS), req);
+        else
+            sort_by(v, ui, (enum table_order)((v->order + 1) % N_TABLE_ORDERS), req);
         return;
     case ACT_CLICK:
         if (arg->y == 1 && head) {
-            if (table_order_at(&look, v->cols - 1, arg->x - 1, &order))
-                sort_by(v, ui, order, req);
+            click_head(v, ui, arg->x - 1, req);
             return;
         }
         if (arg->y == 0 && head) {
@@ -300,7 +323,8 @@ static bool find_listed(const struct tables_view *v, const struct ui *ui,
                         const char *text, int dir, uint64_t *index)
 {
     for (uint64_t k = 1; k <= v->list.n; k++) {
-        *index = (v->list.at + (dir > 0 ? k : v->list.n - k)) % v->list.n;
+        *index = tables_index_of_row(v, (v->list.at + (dir > 0 ? k : v->list.n - k)) %
+                                            v->list.n);
         if (listed_name_has(v, ui, *index, text))
             return true;
     }

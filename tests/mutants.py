@@ -8,8 +8,8 @@
 A mutant is one change at one place: a comparison that takes or leaves its limit or is turned
 round, a term of && or || dropped, a constant changed by one, + and - swapped, a condition negated,
 a statement deleted, a returned value replaced. Comments, strings, preprocessor lines, assertions,
-error texts and the freeing of memory are left alone. Mutants that do not compile, or that
-compile to the same code, are not counted.
+error texts, the freeing of memory and what only saves time (advice, whether output is still wanted)
+are left alone. Mutants that do not compile, or that compile to the same code, are not counted.
 
 All of it happens in a copy of the tree (--work), where the folders of src are one shared library:
 a mutant costs one compilation, one link of that library, and the tests until one fails. Unit
@@ -44,6 +44,10 @@ TOKEN = re.compile(r"""
 LEFT_ALONE = {"assert", "static_assert", "_Static_assert", "err_set", "err_wrap"}
 # Deleting these changes no result: other tools look for lost memory.
 FREEING = re.compile(r"(free|\w+_(free|close|destroy|unmap)|munmap|close)$")
+# These decide how soon something is done, never what: advice about memory and reads to come, and
+# whether output that could not be written is still worth making.
+HASTE = re.compile(r"(source_advise|__builtin_prefetch|madvise|\w*prefetch\w*)$")
+ONLY_HASTE = re.compile(r"\s*(&&)?\s*out_ok\([^()]*\)\s*(&&)?\s*$")
 COMPARISONS = {"<": ["<=", ">"], "<=": ["<", ">="], ">": [">=", "<"], ">=": [">", "<="],
                "==": ["!="], "!=": ["=="]}
 SWAPS = {"+": "-", "-": "+", "+=": "-=", "-=": "+="}
@@ -138,9 +142,10 @@ def mutants_of(path, source):
                 add(t.start, t.end, SWAPS[t.text])
         elif t.text in ("&&", "||"):
             last = term_end(tokens, pair, i, +1)
-            add(t.start, tokens[last].end, "")
             first = term_end(tokens, pair, i, -1)
-            add(tokens[first].start, t.end, "")
+            for start, end in ((t.start, tokens[last].end), (tokens[first].start, t.end)):
+                if not ONLY_HASTE.match(source[start:end]):
+                    add(start, end, "")
         elif t.text in ("if", "while") and after.text == "(":
             close = pair[i + 1]
             inner = source[after.end:tokens[close].start]
@@ -175,7 +180,8 @@ def statement(tokens, pair, i, add):
     texts = [x.text for x in tokens[i:end]]
     jump = texts[0] in ("break", "continue")
     declares = after.kind == "name" or (after.text == "*" and tokens[i + 2].kind == "name")
-    if tokens[end].text != ";" or (declares and not jump) or FREEING.match(t.text):
+    if tokens[end].text != ";" or (declares and not jump) or FREEING.match(t.text) or \
+            HASTE.match(t.text):
         return
     if jump or "(" in texts or any(x in texts for x in ("=", "+=", "-=", "|=", "&=", "++", "--")):
         add(t.start, tokens[end].end, ";")

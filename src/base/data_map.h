@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Where data lies in a source, for those who ask often and in no order of the file. Who asks
- * now and then is answered by the source; for who goes on asking, all ranges are listed once,
- * so that a million questions cost no more than the file has ranges. */
+/* Where data lies in a source, for callers that ask often and not in file order. The first
+ * questions go to the source; a caller that keeps asking gets a list of all ranges, made once,
+ * so that a million questions cost no more than walking the file's ranges. */
 #ifndef QCHECK_BASE_DATA_MAP_H
 #define QCHECK_BASE_DATA_MAP_H
 

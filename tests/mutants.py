@@ -131,6 +131,8 @@ def mutants_of(path, source):
             if m and not declares:
                 value = int(m.group(2), 16 if m.group(1) else 10)
                 for new in {value + 1, value - 1} - {-1}:
+                    if new > value and tokens[i - 2].text == "calloc":
+                        continue        # memory for more than is wanted changes no result
                     text = hex(new) if m.group(1) else str(new)
                     add(t.start, t.end, text + m.group(3))
         elif t.kind == "op" and t.text in COMPARISONS:
@@ -192,6 +194,7 @@ class House:
 
     def __init__(self, work, args):
         unit_only, slow = args.unit, args.slow
+        self.named = (args.tests or "").split()
         self.work = work
         self.slow = slow
         self.build = os.path.join(work, "build")
@@ -231,7 +234,7 @@ class House:
     def chosen(self, unit, args):
         """One of those named, or one that is about a file that will be changed."""
         changed = {m.path[len("src/"):-2] + ".h" for m in args.candidates}
-        return os.path.basename(unit) in args.tests.split() or changed & self.includes[unit]
+        return os.path.basename(unit) in self.named or changed & self.includes[unit]
 
     def copy_tree(self):
         """Brings the copy up to date; files that are the same keep their time."""
@@ -341,7 +344,8 @@ class House:
             quick = self.time[test] < 0.2
             return (test.endswith(".sh"), -kills, not quick, near(test), self.time[test])
         return [t for t in sorted(self.time, key=key)
-                if near(t) == 0 or not self.slow or self.time[t] <= self.slow]
+                if near(t) == 0 or ((not self.slow or self.time[t] <= self.slow) and
+                                    (not self.named or os.path.basename(t) in self.named))]
 
     def passes(self, test, limit):
         if test.endswith(".sh"):

@@ -15,13 +15,14 @@
 #include <string.h>
 
 #include "report/causes.h"
+#include "report/classic.h"
 #include "report/diff_report.h"
 #include "report/explain.h"
 #include "report/export_report.h"
 #include "report/fleet_report.h"
 #include "report/html_report.h"
 #include "report/pack_report.h"
-#include "report/stats.h"
+#include "report/streams.h"
 #include "report/watch_report.h"
 #include "support/golden.h"
 #include "support/play.h"
@@ -310,15 +311,25 @@ static void exports_are_told(void **state)
 
 static void statistics_are_told(void **state)
 {
-    struct scan_stats s = { .entries = 1234567, .requests = 89, .bytes_read = 10 << 20,
-                            .peak_memory = 3 << 20, .threads = 2 };
+    struct known k = know("leak");
+    struct scan_stats *s = &k.scan->stats;
     struct told t;
 
     (void)state;
-    for (int p = 0; p < N_PHASES; p++)
-        s.seconds[p] = 0.125 * (p + 1);
+    s->entries = 1234567;
+    s->requests = 89;
+    s->bytes_read = 10 << 20;
+    s->peak_memory = 3 << 20;
+    s->threads = 2;
     told_begin(&t);
-    stats_text(&s, &t.out);
+    for (unsigned choice = 0; choice < 4; choice++) {
+        struct classic c = { .streams = choice & 1 ? STREAM_BIT(DEBUG) : 0, .out = &t.out,
+                             .err = t.out, .name = "leak", .stats = choice & 2 };
+
+        out_printf(&t.out, "=== %u\n", choice);
+        assert_true(classic_report(&c, k.scan, NULL));
+    }
+    forget(&k);
     told_end(&t, "stats.said");
 }
 

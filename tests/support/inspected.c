@@ -16,6 +16,7 @@
 #include "inspect/table.h"
 #include "inspect/translate.h"
 #include "inspect/usage.h"
+#include "report/dump.h"
 
 #define BYTES_APART 37          /* bytes of the file that are looked at */
 #define ROWS_MAX    64          /* of a table: its first ones, and its last */
@@ -112,6 +113,7 @@ static void put_orders(const struct known *k, const struct table *t, struct out 
     const struct problems *problems = &k->scan->problems;
     struct table_span *span = calloc(problems->n + 1, sizeof *span);
     struct table_wish w = { .spans = span };
+    struct task_run run = { .cancel = false };
 
     assert_non_null(span);
     for (size_t i = 0; i < problems->n; i++)
@@ -126,7 +128,7 @@ static void put_orders(const struct known *k, const struct table *t, struct out 
 
         w.order = (enum table_order)(o / 2);
         w.used_only = o % 2;
-        if (t->n > 100000 || !table_list_rows(k->img, t, &w, NULL, &l, NULL))
+        if (t->n > 100000 || !table_list_rows(k->img, t, &w, &run, &l, NULL))
             continue;
         out_printf(out, "%s %d: %zu", table_order_name(w.order), w.used_only, l.n);
         for (size_t i = 0; i < l.n && i < 40; i++)
@@ -225,6 +227,44 @@ static void put_layers(const struct scan_result *scan, struct out *out)
         }
 }
 
+/* --- listings, with each choice of what to list --- */
+
+static void put_listing(const struct scan_result *scan, unsigned choice, struct out *out)
+{
+    static bool (*const dump[])(struct dump *d, struct error *err) = {
+        dump_l1, dump_l2, dump_refcounts, dump_snapshots, dump_bitmaps, dump_ranges,
+    };
+    uint64_t size = scan->img->geo.size;
+
+    for (size_t i = 0; i < sizeof dump / sizeof dump[0]; i++) {
+        struct dump d;
+
+        assert_true(dump_begin(&d, scan, out, choice & 1, NULL));
+        d.used = choice & 2;
+        d.one_layer = choice & 4 && scan->img->snaps.n;
+        d.layer = d.one_layer ? 1 : 0;
+        d.hide_refcounts = choice & 4 ? choice & 3 : 0;
+        d.snapshot_rows_max = choice & 4 ? 3 : 0;
+        if (choice & 2) {               /* dump_refcounts takes file bytes */
+            d.from = size / 5 & ~UINT64_C(511);
+            d.to = size / 5 * 3 & ~UINT64_C(511);
+        }
+        out_printf(out, "== listing %zu, %u: %d\n", i, choice, dump[i](&d, NULL));
+        if (choice & 1)
+            dump_end_record(&d);
+        dump_end(&d);
+    }
+}
+
+static void put_listings(const struct scan_result *scan, struct out *out)
+{
+    if (scan->img->geo.size > UINT64_C(1) << 30 || scan->stats.active.normal > 300)
+        return;                         /* long, and nothing new in it */
+    for (unsigned choice = 0; choice < 8; choice++)
+        put_listing(scan, choice, out);
+}
+
 const struct report_part inspected_parts[] = {
-    { "sites", put_sites }, { "tables", put_tables }, { "layers", put_layers }, { NULL, NULL },
+    { "sites", put_sites }, { "tables", put_tables }, { "layers", put_layers },
+    { "listings", put_listings }, { NULL, NULL },
 };

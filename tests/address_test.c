@@ -216,6 +216,8 @@ static void people_type_it_in_many_ways(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++)
         expect(typed[i].text, typed[i].want);
+    expect("snap [1]L1[0]", (struct place){ .kind = PLACE_L1, .layer = 1 });
+    expect("snap [1] L1[0]", (struct place){ .kind = PLACE_L1, .layer = 1 });
     expect("end", (struct place){ .kind = PLACE_CLUSTER, .i = img->geo.n_clusters - 1 });
 }
 
@@ -231,6 +233,9 @@ static void what_is_not_in_the_image_is_told(void **state)
     expect_error("rt 9999", ERR_USAGE, NULL);
     expect_error("rb 3", ERR_USAGE, NULL);
     expect_error("snap 4", ERR_USAGE, "there are 3");
+    expect_error("snap 0", ERR_USAGE, "there are 3");
+    expect_error("snap 1L1[0]", ERR_USAGE, "there are 3");
+    expect_error("bitmap 0", ERR_USAGE, "there are 3");
     expect_error("bitmap weekly", ERR_USAGE, "there are 3");
     expect_error("bitmap 1 table entry 9999", ERR_USAGE, NULL);
     expect_error("header 4096", ERR_USAGE, NULL);

@@ -11,3 +11,4 @@ for part in disk repair content decompress address plan-file; do
     [ -d "$top_srcdir/tests/fuzz/seeds/$part" ] && seeds=$top_srcdir/tests/fuzz/seeds/$part
     FUZZ_PART=$part "$FUZZ_REPLAY" --mutate 4 "$seeds"
 done
+FUZZ_PART=rescue "$FUZZ_REPLAY" --mutate 1 "$corpus"

@@ -322,6 +322,7 @@ const struct fuzz_part fuzz_parts[] = {
     { "views", true, fuzz_views },
     { "disk", true, fuzz_disk },
     { "repair", true, fuzz_repair },
+    { "rescue", true, fuzz_rescue },
     { "content", false, fuzz_content },
     { "decompress", false, fuzz_decompress },
     { "address", false, fuzz_address },

@@ -16,6 +16,7 @@
 #include "insight/content.h"
 #include "inspect/address.h"
 #include "plan/planner.h"
+#include "plan/rescue/shape.h"
 #include "qcow2/decompress.h"
 #include "tests/support/image_builder.h"
 
@@ -193,32 +194,48 @@ void fuzz_plan_file(const uint8_t *data, size_t size)
     source_close(file);
 }
 
-/* What a repair says it will leave is what a scan of the outcome finds. */
-void fuzz_repair(const uint8_t *data, size_t size)
+/* What a planner says it will leave is what a scan of the outcome finds. */
+static void outcome_is_as_planned(struct source *src, const struct trial_options *opt,
+                                  const struct trial *t, const struct plan *plan)
+{
+    struct patches all = { 0 };
+    struct trial *outcome;
+
+    if (plan_patches(plan, &all, NULL)) {
+        assert(trial_open(src, opt, &all, &outcome, NULL));
+        assert(memcmp(outcome->scan->problems.count, t->scan->problems.count,
+                      sizeof t->scan->problems.count) == 0);
+        trial_close(outcome);
+    }
+    patches_free(&all);
+}
+
+static void fuzz_goal(const uint8_t *data, size_t size, bool rescue)
 {
     struct trial_options opt = { .image.force_magic = true,
                                  .scan = { .threads = 1, .problems_kept = PROBLEMS_KEPT } };
-    struct planner_options how = { .accept_loss = size & 1 };
+    struct planner_options how = { .accept_loss = size & 1, .deep = size & 1 };
     struct source *src;
-    struct trial *t;
+    struct trial *t = NULL;
     struct plan plan = { 0 };
 
     if (!source_open_memory(data, size, NAME, &src, NULL))
         return;
-    if (trial_open(src, &opt, NULL, &t, NULL)) {
-        struct patches all = { 0 };
-
-        if (planner_run(&plan, t, "repair", &how, NULL) && plan_patches(&plan, &all, NULL)) {
-            struct trial *outcome;
-
-            assert(trial_open(src, &opt, &all, &outcome, NULL));
-            assert(memcmp(outcome->scan->problems.count, t->scan->problems.count,
-                          sizeof t->scan->problems.count) == 0);
-            trial_close(outcome);
-        }
-        patches_free(&all);
-        plan_free(&plan);
+    if (rescue ? rescue_open(src, &opt, &plan, &t, NULL) : trial_open(src, &opt, NULL, &t, NULL)) {
+        if (planner_run(&plan, t, rescue ? "rescue" : "repair", &how, NULL))
+            outcome_is_as_planned(src, &opt, t, &plan);
         trial_close(t);
     }
+    plan_free(&plan);
     source_close(src);
+}
+
+void fuzz_repair(const uint8_t *data, size_t size)
+{
+    fuzz_goal(data, size, false);
+}
+
+void fuzz_rescue(const uint8_t *data, size_t size)
+{
+    fuzz_goal(data, size, true);
 }

@@ -23,6 +23,7 @@ void fuzz_content(const uint8_t *data, size_t size);
 void fuzz_disk(const uint8_t *data, size_t size);
 void fuzz_plan_file(const uint8_t *data, size_t size);
 void fuzz_repair(const uint8_t *data, size_t size);
+void fuzz_rescue(const uint8_t *data, size_t size);
 
 /* Where a report goes: looked at, and dropped. */
 struct sink {

@@ -30,7 +30,8 @@ LEFT_LEAKS = re.compile(r"not freed, because .*?\)\. (.*?)\.(?: |$)")
 SNAPSHOTS_LOST = re.compile("snapshot-table-fault|snapshot-incomplete")
 OVERLAP = re.compile("[0-9] overlap")
 NO_SNAPSHOTS = "Say that there are no snapshots"
-PAST_END = re.compile(r"[0-9] (data|l2-table|compressed)-past-end")
+# refcount-zero: of a cluster that a compressed stream reaches into after the end.
+PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end|refcount-zero)")
 UNDO_EACH = 4           # in place and back again, each so many images
 SNAPSHOTS = 3           # whose bytes are compared
 

@@ -188,6 +188,9 @@ static void hostile_plans_are_refused_with_a_reason(void **state)
         STEP("{\"offset\": 0, \"length\": 8, \"copy-from\": 96}"),      /* no digest */
         STEP("{\"offset\": 93, \"length\": 8, \"zeros\": true}"),
         STEP("{\"offset\": 0, \"length\": 9000000000000, \"repeat\": \"0000000000000001\"}"),
+        STEP("{\"offset\": 1099511627776, \"length\": 8, \"zeros\": true}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"zeros\": true}], \"file-length\": 1099511627776, "
+             "\"x\": ["),
         "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"rm\", \"patches\": []}]}",
         "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"leaks\"}]}",
     };

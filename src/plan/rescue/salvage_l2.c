@@ -48,10 +48,12 @@ static bool look_at_entry(struct l2_work *w, uint64_t i, uint64_t e, struct erro
     return fit.used == img->geo.l2_entries || add_window(w, i, off, WINDOW_SPARSE, err);
 }
 
+#define WINDOWS_MAX (UINT64_C(1) << 21)     /* entries of the L1 table that are looked at */
+
 static bool find_windows(struct l2_work *w, struct error *err)
 {
     const struct image *img = w->s->t->img;
-    uint64_t n = img->geo.l1_needed, per = 4096;
+    uint64_t n = u64_min(img->geo.l1_needed, WINDOWS_MAX), per = 4096;
     uint64_t *entry = calloc((size_t)per, sizeof *entry);
     struct layer_l1 l1;
     bool ok = entry || err_set(err, ERR_NOMEM, "out of memory");

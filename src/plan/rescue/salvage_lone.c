@@ -274,7 +274,8 @@ bool l1_find_shared(struct l1_work *w, struct error *err)
     const struct scan_result *scan = w->s->t->scan;
     size_t *of_index = calloc((size_t)w->n + 1, sizeof *of_index), first = w->n_lone;
     uint8_t *bytes = malloc((size_t)w->s->t->img->geo.cluster_size);
-    struct lone *more = realloc(w->lone, (w->n_lone + (size_t)w->n + 1) * sizeof *more);
+    size_t room = (size_t)u64_min(w->n, scan->l2 ? scan->n_l2 : 0);
+    struct lone *more = realloc(w->lone, (w->n_lone + room + 1) * sizeof *more);
 
     if (more)
         w->lone = more;

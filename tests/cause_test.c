@@ -12,67 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "insight/cause.h"
-#include "support/image_builder.h"
-
-#define NOTHING N_CAUSES
-
-static struct insight *look(const struct image *img, struct scan_result **scan)
-{
-    struct insight *x;
-
-    assert_true(scan_run(img, NULL, NULL, scan, NULL));
-    assert_true(insight_find(*scan, NULL, &x, NULL));
-    return x;
-}
-
-/* The first cause must be this one (NOTHING: there is none), data lost and the right to
- * write as said. Takes the builder. */
-static void expect(struct builder *b, enum cause_kind kind, enum verdict_answer lost,
-                   enum verdict_answer write)
-{
-    struct image *img = builder_open(b);
-    struct scan_result *scan;
-    struct insight *x = look(img, &scan);
-    const struct verdict *v = &x->verdict;
-
-    if (kind == NOTHING ? x->n != 0 : !x->n || x->list[0].kind != kind)
-        fail_msg("%s first, not %s; %s", x->n ? cause_info(x->list[0].kind)->id : "nothing",
-                 kind == NOTHING ? "nothing" : cause_info(kind)->id, v->text);
-    if (v->data_lost != lost || v->may_write != write)
-        fail_msg("%s: data lost %s, may write %s: %s", kind == NOTHING ? "nothing"
-                 : cause_info(kind)->id, answer_name(v->data_lost), answer_name(v->may_write),
-                 v->text);
-    for (size_t i = 0; i < v->n_steps; i++)
-        if (lost != ANSWER_NO && strstr(v->step[i], "check -r"))
-            fail_msg("a repair beside lost data: %s", v->step[i]);
-    insight_free(x);
-    scan_free(scan);
-    image_close(img);
-    builder_free(b);
-}
-
-/* Three tables, 24 clusters of data in each. */
-static struct builder *full(void)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-
-    for (uint64_t t = 0; t < 2; t++)
-        for (uint64_t k = 0; k < 24; k++)
-            builder_map(b, t * 512 + k);
-    return b;
-}
-
-static uint64_t table(struct builder *b, uint64_t i)
-{
-    return builder_peek(b, builder_l1_entry_off(b, i), 8) & ENTRY_OFFSET_MASK;
-}
-
-static void fill(struct builder *b, uint64_t off, size_t len, uint64_t word)
-{
-    for (size_t i = 0; i < len; i += 8)
-        builder_poke(b, off + i, 8, word);
-}
+#include "support/expect_cause.h"
 
 static void a_sound_image_has_no_cause(void **state)
 {
@@ -111,106 +51,6 @@ static void a_wiped_table_beside_leaks_is_lost_data(void **state)
     (void)state;
     fill(b, table(b, 1), 4096, 0);
     expect(b, CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
-}
-
-/* A disk whose one table refers to 200 clusters, of which entries from `from` on are wiped. */
-static struct builder *wiped_from(uint64_t from)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-
-    for (uint64_t k = 0; k < 200; k++)
-        builder_map(b, k);
-    for (uint64_t k = from; k < 200; k++)
-        builder_poke(b, builder_l2_entry_off(b, k), 8, 0);
-    return b;
-}
-
-static void a_table_with_few_entries_left_beside_leaks_may_be_lost_data(void **state)
-{
-    (void)state;
-    expect(wiped_from(8), CAUSE_OF_L2_WIPED, ANSWER_PERHAPS, ANSWER_NO);
-}
-
-static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
-{
-    (void)state;
-    expect(wiped_from(120), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
-    expect(wiped_from(136), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
-}
-
-static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)
-{
-    struct builder *b = wiped_from(120);
-    struct scan_result *scan;
-    struct image *img;
-    struct insight *x;
-    bool told = false, kept = false;
-
-    (void)state;
-    builder_poke(b, 79, 1, INCOMPAT_DIRTY);
-    img = builder_open(b);
-    x = look(img, &scan);
-    for (size_t i = 0; i < x->n; i++)
-        told |= x->list[i].kind == CAUSE_OF_LEFT_OVERS
-            && x->list[i].explains[PROBLEM_LEAKED] == 80;
-    for (size_t i = 0; i < x->verdict.n_steps; i++)
-        kept |= strstr(x->verdict.step[i], "Keep the clusters that have no owner") != NULL;
-    assert_true(told && kept);
-    assert_int_equal(x->verdict.data_lost, ANSWER_PERHAPS);
-    insight_free(x);
-    scan_free(scan);
-    image_close(img);
-    builder_free(b);
-}
-
-static void a_few_clusters_without_an_owner_are_left_overs(void **state)
-{
-    (void)state;
-    expect(wiped_from(137), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
-}
-
-static void an_empty_table_without_leaks_is_a_discard(void **state)
-{
-    struct builder *b = full();
-
-    (void)state;
-    for (uint64_t k = 0; k < 24; k++) {
-        uint64_t at = builder_l2_entry_off(b, 512 + k);
-
-        builder_set_refcount(b, (builder_peek(b, at, 8) & ENTRY_OFFSET_MASK) >> 12, 0);
-        builder_poke(b, at, 8, 0);
-    }
-    expect(b, CAUSE_OF_OLD_TAIL, ANSWER_NO, ANSWER_YES);
-}
-
-static void an_empty_l1_beside_tables_is_lost_data(void **state)
-{
-    struct builder *b = full();
-
-    (void)state;
-    fill(b, builder_l1_entry_off(b, 0), 16, 0);
-    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
-}
-
-static void an_empty_l1_beside_one_table_is_lost_data(void **state)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-
-    (void)state;
-    for (uint64_t k = 0; k < 24; k++)       /* not counted yet when the machine crashed */
-        builder_set_refcount(b, builder_map(b, k) >> 12, 0);
-    fill(b, builder_l1_entry_off(b, 0), 8, 0);
-    builder_poke_field(b, "header", 0, "incompatible_features", 1);
-    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
-}
-
-static void an_l1_past_the_end_loses_the_disk(void **state)
-{
-    struct builder *b = full();
-
-    (void)state;
-    builder_poke_field(b, "header", 0, "l1_table_offset", UINT64_C(1) << 40);
-    expect(b, CAUSE_OF_L1_POINTER, ANSWER_PERHAPS, ANSWER_NO);
 }
 
 static void a_file_cut_short_is_told(void **state)
@@ -519,14 +359,6 @@ int main(void)
         cmocka_unit_test(refcounts_over_a_table_are_told),
         cmocka_unit_test(text_over_a_table_is_told),
         cmocka_unit_test(a_wiped_table_beside_leaks_is_lost_data),
-        cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_may_be_lost_data),
-        cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
-        cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
-        cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
-        cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
-        cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
-        cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),
-        cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_file_cut_short_is_told),
         cmocka_unit_test(who_overwrote_the_header_may_have_overwritten_more),
         cmocka_unit_test(one_flipped_bit_has_its_value_named),

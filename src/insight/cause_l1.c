@@ -18,10 +18,28 @@ static bool in_l1(const struct work *w, const struct problem *p, const void *ctx
     return p->place.kind == PLACE_L1 && p->place.layer == LAYER_ACTIVE;
 }
 
-/* Looks at clusters of one class for tables of a kind; the best by entries that lead to
- * tables. Returns how many were found; *best: the first. */
+/* Entries of the L2 table in w->scratch that lead to clusters which lack an owner. */
+static uint64_t to_orphans(const struct work *w)
+{
+    uint64_t bytes = u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX), n = 0;
+
+    for (size_t j = 0; j < bytes / w->geo->l2_entry_size; j++) {
+        struct map_cell cell;
+        struct l2_entry e;
+
+        l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
+        if (!l2_entry_has_host(&e))
+            continue;
+        work_cell(w, e.host_off >> w->geo->cluster_bits, &cell);
+        n += cell.cls == CLASS_LEAKED || cell.problem;
+    }
+    return n;
+}
+
+/* Looks at clusters of one class for tables of a kind. Returns how many were found; *best:
+ * the first. *orphans (NULL: not wanted): what L2 tables map that lacks an owner. */
 static uint64_t tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
-                             uint64_t *best)
+                             uint64_t *best, uint64_t *orphans)
 {
     uint64_t found = 0, cl = 0;
     struct map_cell cell;
@@ -41,6 +59,8 @@ static uint64_t tables_among(struct work *w, enum cluster_class cls, enum conten
             if (!found)
                 *best = cl;
             found++;
+            if (orphans)
+                *orphans += to_orphans(w);
         }
         any = map_find(w->scan->map, cl, 1, cls, &cl);
     }
@@ -50,8 +70,8 @@ static uint64_t tables_among(struct work *w, enum cluster_class cls, enum conten
 /* An older L1 table in space that nobody owns. */
 static bool old_l1(struct work *w, uint64_t *cl)
 {
-    return tables_among(w, CLASS_LEAKED, CONTENT_L1, cl) ||
-           tables_among(w, CLASS_VACANT, CONTENT_L1, cl);
+    return tables_among(w, CLASS_LEAKED, CONTENT_L1, cl, NULL) ||
+           tables_among(w, CLASS_VACANT, CONTENT_L1, cl, NULL);
 }
 
 /* Entries of the L1 table at this cluster, up to the last in use. */
@@ -207,14 +227,17 @@ static void vanished(struct work *w)
         return;
     /* A table alone is left over from copying it, but where nothing else maps anything. */
     if (w->leaked.clusters > 1 || !a->l1_used)
-        n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl);
-    if (!n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] && !w->img->snaps.n) {
+        n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl, NULL);
+    /* Free tables are left over where a snapshot of an empty disk was gone back to; not where
+     * the refcounts are lost. */
+    if (!n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] &&
+        (!w->img->snaps.n || problems_of_severity(w->ps, SEV_CORRUPTION))) {
         where = CLASS_VACANT;
-        n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl);
+        n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl, NULL);
     }
     /* One table that leads to what is mapped elsewhere is left over from copying it. */
-    if (!n || (where == CLASS_LEAKED && w->leaked.clusters < 4 * n && a->l1_used) ||
-        (where == CLASS_LEAKED && w->leaked.clusters < 2 && a->l1_used))
+    if (!n || (where == CLASS_LEAKED && a->l1_used &&
+               (w->leaked.clusters < 4 * n || w->leaked.clusters < 2)))
         return;
     c = cause_add(w, CAUSE_OF_MAPPING_VANISHED,
                   a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
@@ -249,8 +272,44 @@ static void vanished(struct work *w)
     cause_step_plan(w, c, "rescue");
 }
 
+/* Tables in space that nobody owns, although nothing of the active disk is missing: those of
+ * a snapshot whose entry, L1 table or part of it is gone. One that maps what has its owners is
+ * left over from copying it. */
+static void vanished_snapshot(struct work *w)
+{
+    uint64_t cl = 0, orphans = 0, n;
+    struct place place;
+    struct cause *c;
+    char a[TEXT_NUM];
+
+    if (!w->leaked.clusters || missing_tables(w->scan) ||
+        cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
+        cause_found(w, CAUSE_OF_MAPPING_VANISHED))
+        return;
+    n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl, &orphans);
+    if (!n || orphans < 2)
+        return;
+    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, CONFIDENCE_POSSIBLE);
+    place = work_cluster_place(w, cl);
+    cause_evidence(c, &place, "an L2 table that nobody refers to");
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    cause_text(w, c, "The mapping of a snapshot has vanished, perhaps: %llu L2 table%s that nobody "
+               "refers to %s in the file, and %s cluster%s %s lack%s an owner. They belong to a "
+               "snapshot that is lost, or that was being deleted.",
+               (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "is" : "are",
+               text_group(a, orphans), orphans == 1 ? "" : "s",
+               n == 1 ? "that it maps" : "that they map", orphans == 1 ? "s" : "");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, "See whether all snapshots are there, and of the size they should have: "
+               "qcheck dump snapshots %s", buf_str(&w->name));
+    cause_step(w, c, "See the tables that are left: qcheck %s, Enter on the evidence",
+               buf_str(&w->name));
+}
+
 void causes_l1(struct work *w)
 {
     overwritten(w);
     vanished(w);
+    vanished_snapshot(w);
 }

@@ -65,9 +65,9 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
             continue;
         b->used++;
         past = l2_entry_has_host(&e) && e.host_off >= geo->file_size &&
-               e.host_off / 64 <= geo->file_size;
+               e.host_off / 64 <= geo->file_size && !geo->data_file;
         if (!l2_entry_invalid(geo, &e) &&
-            (!l2_entry_has_host(&e) || past || e.host_off < geo->file_size) &&
+            (!l2_entry_has_host(&e) || past || (geo->data_file && e.host_off < geo->size) || e.host_off < geo->file_size) &&
             (e.type == L2_COMPRESSED || e.type == L2_UNALLOCATED || e.type == L2_ZERO_PLAIN ||
              !(e.host_off & (geo->cluster_size - 1)))) {
             b->fit++;
@@ -273,6 +273,7 @@ static void overwritten(struct work *w, bool refcounts)
 struct wiped {
     uint64_t tables, pages;     /* all zeros, or nearly; pages of zeros amid used ones */
     uint64_t entries;           /* that are left in those tables */
+    uint64_t of_snapshots;      /* of those tables; the active disk does not use them */
     bool beside;                /* a leak comes right after such a table, as its first data */
     const struct l2_table *table[EVIDENCE_MAX];
     struct place page[EVIDENCE_MAX];
@@ -349,15 +350,16 @@ static void look_for_zeros(struct work *w, struct wiped *z)
     for (size_t i = 0; i < w->scan->n_l2 && i < TABLES_READ_MAX; i++) {
         const struct l2_table *t = &w->scan->l2[i];
 
-        if (!t->n_active || t->off + len > w->geo->file_size)
+        if (t->off + len > w->geo->file_size)
             continue;
         if (!work_reads(w, len))
             break;
         if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
             continue;
         used = entries_in_use(w);
-        if (used && !nearly_wiped(w, used)) {
-            look_at_pages(w, t, z);
+        if (used && (!t->n_active || !nearly_wiped(w, used))) {
+            if (t->n_active)
+                look_at_pages(w, t, z);
             continue;
         }
         z->entries += used;
@@ -365,8 +367,10 @@ static void look_for_zeros(struct work *w, struct wiped *z)
         if (z->tables < EVIDENCE_MAX)
             z->table[z->tables] = t;
         z->tables++;
-        spans_add(&z->lost_tables, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
-                  w->geo->size);
+        z->of_snapshots += !t->n_active;
+        if (t->n_active)
+            spans_add(&z->lost_tables, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
+                      w->geo->size);
     }
     spans_settle(&z->lost_tables);
     spans_settle(&z->lost_pages);
@@ -375,12 +379,14 @@ static void look_for_zeros(struct work *w, struct wiped *z)
 static void wiped(struct work *w, const struct wiped *z)
 {
     uint64_t fit = z->tables * w->geo->l2_entries, leaks = orphans(w);
-    bool likely = (leaks >= 16 || z->beside) && !z->entries;
+    bool zeros = w->leaked.data * 2 < w->leaked.n;  /* what is leaked was wiped too */
+    bool likely = (leaks >= 16 || z->beside) && !z->entries && !zeros;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM], left[40] = "";
+    struct buf where = BUF_INIT;
 
     /* Zeros alone are a discard of everything; then there are no leaks. */
-    if (!z->tables || leaks < 2 || leaks > fit || w->leaked.data * 2 < w->leaked.n)
+    if (!z->tables || leaks < 2 || leaks > fit || (zeros && z->entries))
         return;
     c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
@@ -396,17 +402,23 @@ static void wiped(struct work *w, const struct wiped *z)
     if (z->entries)
         snprintf(left, sizeof left, " but for %llu %s", (unsigned long long)z->entries,
                  z->entries == 1 ? "entry" : "entries");
-    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters %s fit in the range of %s of "
-               "the guest disk that %s mapped.",
+    if (z->of_snapshots < z->tables)
+        buf_printf(&where, "of %s of the guest disk", text_size(b, spans_bytes(&z->lost_tables)));
+    if (z->of_snapshots)
+        buf_printf(&where, "%sof snapshots", where.len ? ", or " : "");
+    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters %s fit in the range %s that %s "
+               "mapped.",
                (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
                z->tables == 1 ? "it is all zeros" : "they are all zeros", left,
                text_group(a, leaks), leaks > w->leaked.clusters
                ? "that nobody has, or snapshots alone," : "without an owner",
-               text_size(b, spans_bytes(&z->lost_tables)), z->tables == 1 ? "it" : "they");
+               buf_str(&where), z->tables == 1 ? "it" : "they");
+    buf_free(&where);
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, STEP_OLDER_COPY);
-    cause_step_plan(w, c, "rescue");
+    if (z->of_snapshots < z->tables)
+        cause_step_plan(w, c, "rescue");
 }
 
 static void zeroed_pages(struct work *w, const struct wiped *z)

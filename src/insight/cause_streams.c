@@ -36,13 +36,37 @@ static void tell(struct work *w, const struct deep_streams *s)
 
 #define UNPACKED_MAX (UINT64_C(4) << 20)    /* bytes, without being asked */
 
+/* Are there at most `max` streams in the tables of the disk and of all snapshots? */
+static bool streams_at_most(struct work *w, uint64_t max)
+{
+    uint64_t cs = w->geo->cluster_size, n = 0;
+
+    if (!w->img->snaps.n)
+        return w->scan->stats.active.compressed <= max;
+    for (size_t i = 0; i < w->scan->n_l2; i++) {
+        if (!work_reads(w, cs))
+            return false;
+        if (!source_read(w->img->src, w->scan->l2[i].off, w->scratch, (size_t)cs, NULL))
+            continue;
+        for (size_t j = 0; j < w->geo->l2_entries; j++) {
+            struct l2_entry e;
+
+            l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
+            n += e.type == L2_COMPRESSED;
+        }
+        if (n > max)
+            return false;
+    }
+    return true;
+}
+
 static bool few(struct work *w)
 {
-    const struct scan_stats *stats = &w->scan->stats;
-    uint64_t cs = w->geo->cluster_size, packed = stats->class_clusters[CLASS_COMPRESSED];
+    uint64_t cs = w->geo->cluster_size;
+    uint64_t packed = w->scan->stats.class_clusters[CLASS_COMPRESSED];
 
-    return !w->img->snaps.n && packed && stats->active.compressed <= UNPACKED_MAX / cs &&
-           packed <= UNPACKED_MAX / cs && work_reads(w, packed * cs);
+    return packed && packed <= UNPACKED_MAX / cs && streams_at_most(w, UNPACKED_MAX / cs) &&
+           work_reads(w, packed * cs);
 }
 
 void causes_streams(struct work *w)

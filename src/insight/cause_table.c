@@ -71,8 +71,8 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(MAPPING_VANISHED, "l1-wiped", "The mapping has vanished",
         "After a power cut the L1 table is empty although its tables were written; or it was "
         "wiped.",
-        "L1 entries are zero, yet L2 tables that nobody refers to lie in the file, with their "
-        "data.",
+        "L1 entries are zero, or a snapshot is gone, yet L2 tables that nobody refers to lie in "
+        "the file, with their data.",
         "A new image, or one of which everything was discarded: there no L2 tables are left "
         "over.", KEEP_LEAKS),
     ROW(L2_REFCOUNTS, "l2-overwritten", "An L2 table was overwritten with refcounts",

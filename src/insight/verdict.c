@@ -109,6 +109,21 @@ static bool data_file_gone(const struct work *w)
     return has(w, CAUSE_OF_DATA_FILE) && w->img->data_there.state != SIDE_SHORT;
 }
 
+/* Entries for what lies after the end of the disk. VM state lies there too; but without a
+ * snapshot that has any, the disk was larger than its size says now. */
+static uint64_t cut_by_size(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->img->snaps.n; i++)
+        if (w->img->snaps.list[i].vm_state_size)
+            return 0;
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (w->ps->list[i].kind == PROBLEM_PAST_DISK_END && !w->out->claim[i])
+            n += w->ps->list[i].count;
+    return n;
+}
+
 static void answer(struct work *w, struct verdict *v)
 {
     bool loses = false, perhaps = false, danger = false;
@@ -132,13 +147,13 @@ static void answer(struct work *w, struct verdict *v)
     /* Who wrote over the header wrote elsewhere too, most likely. */
     perhaps |= has(w, CAUSE_OF_HEADER_OVERWRITTEN);
     v->data_lost = loses ? ANSWER_YES
-                   : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) ||
+                   : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) || cut_by_size(w) ||
                      (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
     danger |= unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR) ||
               w->scan->partial || v->incomplete;
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
-                   : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED)
-                   ? ANSWER_PERHAPS : ANSWER_YES;
+                   : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED) ||
+                     cut_by_size(w) ? ANSWER_PERHAPS : ANSWER_YES;
     v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
@@ -184,6 +199,17 @@ static void unflushed_words(const struct work *w, struct buf *out)
         buf_puts(out, " Data that nothing maps lies after its end.");
 }
 
+static void cut_words(const struct work *w, struct buf *out)
+{
+    uint64_t n = cut_by_size(w);
+    char a[TEXT_NUM];
+
+    if (n)
+        buf_printf(out, " %s cluster%s mapped after the end of the disk, where no guest reaches "
+                   "%s: was it larger?", text_group(a, n), n == 1 ? " is" : "s are",
+                   n == 1 ? "it" : "them");
+}
+
 static void clean_words(const struct work *w, struct buf *out)
 {
     const struct cause *below = cause_found(w, CAUSE_OF_BASE_NOT_SEEN);
@@ -193,8 +219,10 @@ static void clean_words(const struct work *w, struct buf *out)
         buf_printf(out, "%s %s", warned ? "Clean by refcounts, but there are warnings."
                                         : "Clean, as far as this file goes.", below->text);
     else
-        buf_puts(out, warned ? "Clean by refcounts, but there are warnings." : "Clean.");
+        buf_puts(out, warned ? "Clean by refcounts, but there are warnings."
+                      : cut_by_size(w) ? "Clean by refcounts." : "Clean.");
     unflushed_words(w, out);
+    cut_words(w, out);
 }
 
 static void leak_words(const struct work *w, const struct verdict *v, struct buf *out)
@@ -211,6 +239,7 @@ static void leak_words(const struct work *w, const struct verdict *v, struct buf
                    lost ? "" : leaks, lost ? " " : ": ", text_group(a, high),
                    high == 1 ? " is" : "s are");
     unflushed_words(w, out);
+    cut_words(w, out);
 }
 
 static void words(struct work *w, struct verdict *v, struct buf *out)
@@ -353,6 +382,9 @@ static void steps(struct work *w, struct verdict *v)
         repair(w, v, true);
     else if (leaks && !bad)
         repair(w, v, false);
+    if (cut_by_size(w))
+        stepf(w, v, "If the disk was larger, let a plan write its size into the header, before "
+              "anything else is written: qcheck plan set size=BYTES %s", buf_str(&w->name));
     if (not_seen(w))
         stepf(w, v, "Look at all clusters that have no owner, for tables among them: qcheck "
               "check --deep %s", buf_str(&w->name));

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* Data that nothing maps any more: tables that were wiped or lost, beside what they mapped. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support/expect_cause.h"
+
+/* A disk whose one table refers to 200 clusters, of which entries from `from` on are wiped. */
+static struct builder *wiped_from(uint64_t from)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    for (uint64_t k = 0; k < 200; k++)
+        builder_map(b, k);
+    for (uint64_t k = from; k < 200; k++)
+        builder_poke(b, builder_l2_entry_off(b, k), 8, 0);
+    return b;
+}
+
+static void a_table_with_few_entries_left_beside_leaks_may_be_lost_data(void **state)
+{
+    (void)state;
+    expect(wiped_from(8), CAUSE_OF_L2_WIPED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
+{
+    (void)state;
+    expect(wiped_from(120), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+    expect(wiped_from(136), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)
+{
+    struct builder *b = wiped_from(120);
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+    bool told = false, kept = false;
+
+    (void)state;
+    builder_poke(b, 79, 1, INCOMPAT_DIRTY);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->n; i++)
+        told |= x->list[i].kind == CAUSE_OF_LEFT_OVERS
+            && x->list[i].explains[PROBLEM_LEAKED] == 80;
+    for (size_t i = 0; i < x->verdict.n_steps; i++)
+        kept |= strstr(x->verdict.step[i], "Keep the clusters that have no owner") != NULL;
+    assert_true(told && kept);
+    assert_int_equal(x->verdict.data_lost, ANSWER_PERHAPS);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_few_clusters_without_an_owner_are_left_overs(void **state)
+{
+    (void)state;
+    expect(wiped_from(137), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+static void an_empty_table_without_leaks_is_a_discard(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++) {
+        uint64_t at = builder_l2_entry_off(b, 512 + k);
+
+        builder_set_refcount(b, (builder_peek(b, at, 8) & ENTRY_OFFSET_MASK) >> 12, 0);
+        builder_poke(b, at, 8, 0);
+    }
+    expect(b, CAUSE_OF_OLD_TAIL, ANSWER_NO, ANSWER_YES);
+}
+
+static void an_empty_l1_beside_tables_is_lost_data(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    fill(b, builder_l1_entry_off(b, 0), 16, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
+static void an_empty_l1_beside_one_table_is_lost_data(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++)       /* not counted yet when the machine crashed */
+        builder_set_refcount(b, builder_map(b, k) >> 12, 0);
+    fill(b, builder_l1_entry_off(b, 0), 8, 0);
+    builder_poke_field(b, "header", 0, "incompatible_features", 1);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
+static void an_l1_past_the_end_loses_the_disk(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_poke_field(b, "header", 0, "l1_table_offset", UINT64_C(1) << 40);
+    expect(b, CAUSE_OF_L1_POINTER, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+/* --- of snapshots --- */
+
+/* Two tables of a snapshot, of which the active disk has copies: the data of both differ. */
+static struct builder *with_snapshot(void)
+{
+    struct builder *b = full();
+
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t t = 0; t < 2; t++)
+        for (uint64_t k = 0; k < 24; k++)
+            builder_map(b, t * 512 + k);
+    return b;
+}
+
+static uint64_t snapshot_l1_entry(struct builder *b, uint64_t i)
+{
+    return b->snapshot[0].l1_off + i * 8;
+}
+
+static void a_wiped_table_of_a_snapshot_is_not_harmless(void **state)
+{
+    struct builder *b = with_snapshot();
+
+    (void)state;
+    fill(b, builder_peek(b, snapshot_l1_entry(b, 1), 8) & ENTRY_OFFSET_MASK, 4096, 0);
+    expect(b, CAUSE_OF_L2_WIPED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void tables_that_a_snapshot_lost_are_not_harmless(void **state)
+{
+    struct builder *b = with_snapshot();
+
+    (void)state;
+    expect(with_snapshot(), NOTHING, ANSWER_NO, ANSWER_YES);
+    builder_poke(b, snapshot_l1_entry(b, 1), 8, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void snapshots_that_the_header_lost_are_not_harmless(void **state)
+{
+    struct builder *b = with_snapshot();
+
+    (void)state;
+    builder_poke_field(b, "header", 0, "nb_snapshots", 0);
+    builder_poke_field(b, "header", 0, "snapshots_offset", 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+/* The last copy of a table that was written before a crash maps what the old one maps. */
+static void a_copy_of_a_table_that_is_in_use_is_a_left_over(void **state)
+{
+    struct builder *b = full();
+    uint64_t copy = builder_alloc(b, 1);
+
+    (void)state;
+    for (uint64_t i = 0; i < 4096; i += 8)
+        builder_poke(b, copy + i, 8, builder_peek(b, table(b, 1) + i, 8));
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+/* --- by the size of the disk --- */
+
+static void clusters_after_the_end_of_the_disk_are_not_clean(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_poke_field(b, "header", 0, "size", 1 << 20);
+    expect(b, NOTHING, ANSWER_PERHAPS, ANSWER_PERHAPS);
+}
+
+/* --- with a data file --- */
+
+static struct builder *data_file(void)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.data_file = "data.raw";
+    b = builder_new(opt);
+    for (uint64_t t = 0; t < 2; t++)
+        for (uint64_t k = 0; k < 24; k++)
+            builder_map(b, t * 512 + k);
+    return b;
+}
+
+static void flags_that_are_off_are_no_other_content_with_a_data_file(void **state)
+{
+    struct builder *b = data_file();
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++) {
+        uint64_t at = builder_l2_entry_off(b, 512 + k);
+
+        builder_poke(b, at, 8, builder_peek(b, at, 8) & ~OFLAG_COPIED);
+    }
+    expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_NO);
+}
+
+/* --- compressed --- */
+
+static void streams_are_decoded_beside_snapshots_too(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t at;
+
+    (void)state;
+    for (uint64_t k = 0; k < 8; k++)
+        at = builder_map_compressed(b, k);
+    builder_add_snapshot(b, "1", "a");
+    fill(b, at / 8 * 8, 64, UINT64_MAX);
+    expect(b, CAUSE_OF_BROKEN_STREAMS, ANSWER_YES, ANSWER_NO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_may_be_lost_data),
+        cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
+        cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
+        cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
+        cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
+        cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
+        cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),
+        cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
+        cmocka_unit_test(a_wiped_table_of_a_snapshot_is_not_harmless),
+        cmocka_unit_test(tables_that_a_snapshot_lost_are_not_harmless),
+        cmocka_unit_test(snapshots_that_the_header_lost_are_not_harmless),
+        cmocka_unit_test(a_copy_of_a_table_that_is_in_use_is_a_left_over),
+        cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
+        cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),
+        cmocka_unit_test(streams_are_decoded_beside_snapshots_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -574,6 +574,34 @@ static void huge_empty_disks_are_walked_at_once(void **state)
     builder_free(b);
 }
 
+/* The first of the bits that say "reads as zeros" is as good as the others. */
+static void an_extended_entry_with_any_zero_bit_reads_as_zeros(void **state)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct guest_map *g;
+    struct scan_result *r;
+    struct guest_hist h;
+    struct builder *b;
+    struct image *img;
+
+    (void)state;
+    opt.cluster_bits = 14;
+    opt.extended_l2 = true;
+    b = builder_new(opt);
+    builder_map(b, 0);
+    for (unsigned bit = 0; bit < 32; bit++)
+        builder_set_l2(b, 10 + bit, 0, UINT64_C(1) << (32 + bit));
+    img = builder_open(b);
+    assert_true(scan_run(img, NULL, NULL, &r, NULL));
+    assert_true(guest_map_build(r, LAYER_ACTIVE, NULL, &g, NULL));
+    assert_true(guest_map_cells(g, 10, 32, 1, &h, NULL));
+    assert_int_equal(h.n[GUEST_ZERO], 32);
+    guest_map_free(g);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +619,7 @@ int main(void)
         cmocka_unit_test(too_many_misaligned_tables_are_left_out),
         cmocka_unit_test(guest_survey_agrees_with_single_lookups),
         cmocka_unit_test(extents_cover_the_disk_without_gaps),
+        cmocka_unit_test(an_extended_entry_with_any_zero_bit_reads_as_zeros),
         cmocka_unit_test(huge_empty_disks_are_walked_at_once),
     };
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scan/engine.h"
 #include "scan/scan.h"
 #include "support/image_builder.h"
 
@@ -263,6 +264,25 @@ static void two_bad_sectors_are_one_range(void **state)
     builder_free(b);
 }
 
+/* An entry is lost when a single one of its bytes is. */
+static void a_refcount_table_entry_is_lost_with_any_of_its_bytes(void **state)
+{
+    const uint64_t table = 0x3000, entry = 5;
+    struct image img = { .hdr = { .refcount_table_offset = table } };
+
+    (void)state;
+    assert_false(reftable_entry_lost(&img, 0));
+    for (uint64_t off = table + entry * 8 - 12; off < table + entry * 8 + 12; off++)
+        for (uint64_t len = 1; len < 20; len++) {
+            bool lost = false;
+
+            img.reftable_bad = (struct source_span){ off, len };
+            for (uint64_t b = table + entry * 8; b < table + entry * 8 + 8; b++)
+                lost = lost || (b >= off && b < off + len);
+            assert_int_equal(reftable_entry_lost(&img, entry), lost);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_bad_sector_of_the_bitmap_directory_or_a_bitmap_table),
         cmocka_unit_test(a_bad_sector_of_guest_data_is_not_noticed),
         cmocka_unit_test(the_rest_of_a_table_is_checked),
+        cmocka_unit_test(a_refcount_table_entry_is_lost_with_any_of_its_bytes),
         cmocka_unit_test(two_bad_sectors_are_one_range),
     };
 

@@ -283,6 +283,8 @@ static void steps_count_from_where_one_stands(void **state)
     from("guest 1M", "+1c", (struct place){ .kind = PLACE_GUEST, .guest_off = (1 << 20) + 4096 });
     from("guest 1M", "-1M", (struct place){ .kind = PLACE_GUEST, .guest_off = 0 });
     from("L2[0][1]", "+8", (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = entry + 8 });
+    here = (struct place){ .kind = PLACE_NONE };
+    assert_false(address_parse(img, &here, "+1", &got, NULL));
     here = parsed("guest 1M");
     assert_false(address_parse(img, &here, "-2M", &got, NULL));
     assert_false(address_parse(img, &here, "+33M", &got, NULL));

@@ -20,6 +20,7 @@ static void wait_for(struct session *s)
         assert_int_equal(poll(&fd, 1, -1), 1);
         session_poll(s);
     }
+    assert_false(s->stopping);
 }
 
 static void scan_is_there_when_its_descriptor_is_readable(void **state)
@@ -103,6 +104,22 @@ static void closing_stops_a_scan_that_runs(void **state)
     builder_free(b);
 }
 
+static void a_scan_that_was_stopped_ends(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img = builder_open(b);
+    struct session s;
+
+    (void)state;
+    assert_true(session_open(&s, img, NULL, NULL));
+    session_stop(&s);
+    assert_true(s.stopping);
+    wait_for(&s);
+    session_close(&s);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +127,7 @@ int main(void)
         cmocka_unit_test(old_scan_stays_until_it_is_forgotten),
         cmocka_unit_test(replaced_image_is_the_one_scanned),
         cmocka_unit_test(closing_stops_a_scan_that_runs),
+        cmocka_unit_test(a_scan_that_was_stopped_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,19 @@ static void a_tour_visits_every_problem_once_in_file_order(void **state)
     problems_free(&list);
 }
 
+static void entries_that_are_not_there_have_no_length(void **state)
+{
+    static const struct image empty = { .geo = { .cluster_size = 512 } };
+    static const enum place_kind kind[] = { PLACE_NONE, PLACE_SNAPSHOT, PLACE_BITMAP };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof kind / sizeof kind[0]; k++)
+        for (uint64_t i = 0; i < 3; i++)
+            assert_int_equal(site_place_len(&empty, &(struct place){ .kind = kind[k], .i = i }), 0);
+    assert_int_equal(site_place_len(&empty, &(struct place){ .kind = PLACE_CLUSTER }), 512);
+    assert_int_equal(site_place_len(&empty, &(struct place){ .kind = PLACE_L1 }), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_pointer_past_the_end_is_not_followed),
         cmocka_unit_test(the_second_word_of_an_extended_entry_is_its_bitmap),
         cmocka_unit_test(narrow_refcounts_share_a_byte),
+        cmocka_unit_test(entries_that_are_not_there_have_no_length),
         cmocka_unit_test(a_tour_visits_every_problem_once_in_file_order),
     };
 

@@ -193,6 +193,15 @@ static void put_tables(const struct scan_result *scan, struct out *out)
         put_table(&k, TABLE_REFBLOCK, 0, i, out);
         put_table(&k, TABLE_BITMAP, 0, i, out);
     }
+    for (uint64_t c = 0; c < scan->img->geo.n_clusters + 3; c += 3) {
+        const struct place p = { .kind = PLACE_CLUSTER, .i = c, .file_off = NO_ADDRESS,
+                                 .guest_off = NO_ADDRESS };
+        struct table t;
+        uint64_t row;
+
+        if (table_of_place(&k, &p, &t, &row))
+            out_printf(out, "%" PRIu64 " in %d %" PRIu64 " %" PRIu64 "\n", c, t.kind, t.i, row);
+    }
     problem_index_free(index);
 }
 
@@ -201,7 +210,7 @@ static void put_tables(const struct scan_result *scan, struct out *out)
 static void put_layers(const struct scan_result *scan, struct out *out)
 {
     const struct image *img = scan->img;
-    uint64_t left = usage_bytes_max(img);
+    uint64_t left = usage_bytes_max(img), cs = img->geo.cluster_size;
 
     out_printf(out, "preallocation %s, %s\n",
                preallocation_name(preallocation_from_tables(img)),
@@ -221,7 +230,8 @@ static void put_layers(const struct scan_result *scan, struct out *out)
         for (uint64_t g = 0; g < 64; g++) {
             struct buf text = BUF_INIT;
 
-            if (translate_text(img, layer, g * img->geo.cluster_size + g * 9, &text))
+            /* each subcluster once or twice */
+            if (translate_text(img, layer, g * (cs + cs / 64) + g, &text))
                 out_printf(out, "%s\n", buf_str(&text));
             buf_free(&text);
         }

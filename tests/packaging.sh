@@ -15,7 +15,8 @@ bad=0
 complain() { echo "$*"; bad=1; }
 
 version=$("$QCHECK" --version | sed -n '1s/^qcheck //p')
-id=io.github.qcheck.Qcheck
+value() { sed -n "s/^$1 = //p" "$build/Makefile"; }
+id=$(value DESKTOP_ID)
 
 # --- metadata ---
 appstreamcli validate --no-net "$top/data/desktop/$id.metainfo.xml" >"$work/out" 2>&1 ||
@@ -32,6 +33,22 @@ grep -q "^Version: *$version$" "$top/packaging/rpm/qcheck.spec" ||
 sed -n 1p "$top/NEWS" | grep -qx "qcheck $version" || complain "NEWS does not begin with $version"
 if command -v rpmlint >/dev/null; then
     rpmlint "$top/packaging/rpm/qcheck.spec" 2>&1 | grep ': E: ' && complain "rpmlint"
+fi
+
+# configure.ac says who publishes it; whoever else names them says the same.
+mail=$(value PUBLISHER_MAIL) url=$(value HOME_PAGE)
+grep -q "<url type=\"homepage\">$url</url>" "$top/data/desktop/$id.metainfo.xml" ||
+    complain "the metainfo file has another home page than $url"
+grep -q "^URL: *$url$" "$top/packaging/rpm/qcheck.spec" ||
+    complain "the spec file has another home page than $url"
+grep -q "^\* .* <$mail> - $version-" "$top/packaging/rpm/qcheck.spec" ||
+    complain "the changelog of the spec file has another address than $mail"
+if [ -d "$top/debian" ]; then
+    for file in control changelog; do
+        grep -q "<$mail>" "$top/debian/$file" || complain "debian/$file has another address than $mail"
+    done
+    grep -qx "Homepage: $url" "$top/debian/control" ||
+        complain "debian/control has another home page than $url"
 fi
 
 # --- manual pages ---

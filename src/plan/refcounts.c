@@ -46,6 +46,15 @@ static uint64_t entries_wanted(const struct geometry *geo)
     return div_up(geo->n_clusters + 2 * blocks + 2, geo->refblock_entries) + 1;
 }
 
+/* Does a compressed stream reach into the cluster after the end? QEMU counts that one too. */
+static bool counted_beyond(const struct trial *t)
+{
+    struct map_cell cell;
+
+    map_get(t->scan->map, t->img->geo.n_clusters, &cell);
+    return cell.counted;
+}
+
 static bool table_usable(const struct trial *t)
 {
     const struct image *img = t->img;
@@ -56,7 +65,7 @@ static bool table_usable(const struct trial *t)
     if (off & (geo->cluster_size - 1) || !off || !u64_mul(n, geo->cluster_size, &len)
         || len > REFTABLE_BYTES_MAX || !range_inside(off, len, geo->file_size)
         || img->reftable_bad.len
-        || len / 8 < div_up(geo->n_clusters, geo->refblock_entries))
+        || len / 8 < div_up(geo->n_clusters + counted_beyond(t), geo->refblock_entries))
         return false;
     for (uint64_t cl = first; cl < first + n; cl++) {
         struct map_cell cell;
@@ -159,6 +168,8 @@ static void need_for_counted(struct blocks *b)
     uint64_t at = 0, end = b->t->img->geo.n_clusters;
     struct map_run run;
 
+    if (counted_beyond(b->t))
+        need(b, end);
     while (at < end && map_run_at(map, at, &run)) {
         uint64_t last = u64_min(run.first + run.n, end) - 1;
 
@@ -203,10 +214,9 @@ static bool place_blocks(struct blocks *b, struct refcounts_outcome *out, struct
 static uint64_t followed_count(const struct blocks *b, uint64_t cl, uint64_t stored,
                                uint64_t now)
 {
-    struct map_cell was = { .counted = 0 };
+    struct map_cell was;
 
-    if (cl < map_clusters(b->before->map))
-        map_get(b->before->map, cl, &was);
+    map_get(b->before->map, cl, &was);
     if (was.counted == COUNTED_UNKNOWN || was.counted == now)
         return stored;
     if (was.counted < now)
@@ -218,13 +228,12 @@ static uint64_t wanted_count(struct blocks *b, uint64_t cl, uint64_t stored, uns
                              struct refcounts_outcome *out, bool *known)
 {
     const struct geometry *geo = &b->t->img->geo;
-    struct map_cell cell = { .counted = 0 };
+    struct map_cell cell;
     uint64_t want;
 
     if (room_taken(&b->space, cl))
         return 1;
-    if (cl < geo->n_clusters)
-        map_get(b->t->scan->map, cl, &cell);
+    map_get(b->t->scan->map, cl, &cell);
     if (cell.counted == COUNTED_UNKNOWN) {
         *known = false;
         return stored;
@@ -264,7 +273,7 @@ static bool write_block(struct blocks *b, uint64_t i, unsigned goal, uint8_t *ol
         uint64_t stored = refblock_get(old, geo->refcount_order, j);
         uint64_t want;
 
-        if (!stored && first + j >= b->space.end_cl)
+        if (!stored && first + j >= b->space.end_cl && first + j != geo->n_clusters)
             continue;
         want = wanted_count(b, first + j, stored, goal, out, &known);
         if (!want && is_new && goal & REFCOUNTS_KEEP && first + j < geo->n_clusters

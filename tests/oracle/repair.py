@@ -30,8 +30,7 @@ LEFT_LEAKS = re.compile(r"not freed, because .*?\)\. (.*?)\.(?: |$)")
 SNAPSHOTS_LOST = re.compile("snapshot-table-fault|snapshot-incomplete")
 OVERLAP = re.compile("[0-9] overlap")
 NO_SNAPSHOTS = "Say that there are no snapshots"
-# refcount-zero: of a cluster that a compressed stream reaches into after the end.
-PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end|refcount-zero)")
+PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end)")
 UNDO_EACH = 4           # in place and back again, each so many images
 SNAPSHOTS = 3           # whose bytes are compared
 

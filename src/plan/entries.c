@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "plan/edit.h"
 #include "plan/findings.h"
+#include "plan/stream_reach.h"
 #include "scan/l1walk.h"
 
 #define FOREIGN_MIN 4           /* broken entries of one table from which on it may be none */
@@ -55,14 +56,20 @@ bool entries_in_a_table(const struct trial *t, const struct place *place)
     const struct geometry *geo = &t->img->geo;
     struct map_cell cell;
     uint32_t kinds;
+    uint64_t streams = 0;
 
     if (place->file_off == NO_ADDRESS || !range_inside(place->file_off, 8, geo->file_size))
         return false;
     map_get(t->scan->map, geo_cluster_of(geo, place->file_off), &cell);
-    kinds = cell.owners & OWNER_KINDS;
+    kinds = cell.owners & OWNER_KINDS & ~(uint32_t)OWNER_COMPRESSED;
+    if (cell.owners & OWNER_COMPRESSED
+        && (!(kinds & (OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_L2))
+            || !streams_end_before(t, place->file_off, &streams)))
+        return false;
     switch (place->kind) {
     case PLACE_L1:
-        return cell.counted == 1 && (kinds == OWNER_L1_ACTIVE || kinds == OWNER_L1_SNAPSHOT);
+        return cell.counted == streams + 1
+            && (kinds == OWNER_L1_ACTIVE || kinds == OWNER_L1_SNAPSHOT);
     case PLACE_L2:
         /* Zeros that own the cluster as well read as zeros, whatever is written there. */
         return kinds == OWNER_L2 || (kinds == (OWNER_L2 | OWNER_ZERO) && !geo->extended_l2);
@@ -236,6 +243,9 @@ static bool makes_no_sense(const struct geometry *geo, const struct broken_entry
 
     if (b->place.kind == PLACE_L2 && b->was.word & OFLAG_COMPRESSED)
         return true;
+    if (b->place.kind == PLACE_L2 && geo->extended_l2 && !b->was.bitmap
+        && !(b->was.word & reserved))
+        return false;               /* reads nothing from there */
     return b->was.word & reserved || off & (geo->cluster_size - 1)
         || off / 4 > geo->file_size + geo->size;
 }

@@ -56,6 +56,7 @@ static bool replace(struct trial *t, struct patches *all, struct trial_past *pas
     t->img = now.img;
     t->scan = now.scan;
     t->all = all;
+    *t->reach = (struct stream_reach){ .looks = 0 };
     return true;
 }
 
@@ -64,18 +65,22 @@ bool trial_open(struct source *below, const struct trial_options *opt,
 {
     struct trial *t = calloc(1, sizeof *t);
     struct patches *all = calloc(1, sizeof *all);
+    struct stream_reach *reach = calloc(1, sizeof *reach);
     struct trial_past none;
 
-    if (!t || !all) {
+    if (!t || !all || !reach) {
         free(t);
         free(all);
+        free(reach);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     t->below = below;
+    t->reach = reach;
     t->opt = *opt;
     if (start)
         patches_append(all, start);
     if (!replace(t, all, &none, err)) {
+        free(reach);
         free(t);
         return false;
     }
@@ -91,6 +96,7 @@ void trial_close(struct trial *t)
         return;
     last = (struct trial_past){ t->all, t->img, t->scan };
     trial_past_free(&last);
+    free(t->reach);
     free(t);
 }
 

@@ -15,12 +15,16 @@ struct trial_options {
     struct scan_progress *progress;     /* of the scans; NULL: none */
 };
 
+/* What was found last by streams_end_before(): the last byte of a cluster that streams need. */
+struct stream_reach { uint64_t cl, end, walks; unsigned looks; };
+
 struct trial {
     struct source *below;           /* borrowed: the image as it is */
     struct trial_options opt;
     struct patches *all;            /* owned: of the steps taken, flattened */
     struct image *img;              /* owned, with all of them laid over `below` */
     struct scan_result *scan;       /* owned, of img */
+    struct stream_reach *reach;     /* owned, of img */
 };
 
 /* Opens and scans `below` without any change. Patches may be given to start from (copied);

@@ -210,6 +210,147 @@ static void flags_that_are_off_are_no_other_content_with_a_data_file(void **stat
     expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_NO);
 }
 
+static void a_table_that_the_l1_lost_is_lost_data_with_a_data_file(void **state)
+{
+    struct builder *b = data_file();
+
+    (void)state;
+    expect(data_file(), CAUSE_OF_BASE_NOT_SEEN, ANSWER_NO, ANSWER_PERHAPS);
+    builder_poke(b, builder_l1_entry_off(b, 1), 8, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
+/* Guest data of a data file lie past the end of this file. */
+static void an_empty_l1_beside_tables_is_lost_data_with_a_data_file(void **state)
+{
+    struct builder *b = builder_new((struct builder_options){
+        .version = 3, .cluster_bits = 12, .refcount_order = 4, .size = 64 << 20,
+        .data_file = "data.raw" });
+
+    (void)state;
+    for (uint64_t k = 0; k < 24; k++)
+        builder_set_l2(b, 8192 + k, (8192 + k) << 12 | OFLAG_COPIED, 0);
+    for (uint64_t i = 0; i < b->l1_size; i++)
+        builder_poke(b, builder_l1_entry_off(b, i), 8, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_YES, ANSWER_NO);
+}
+
+static void an_empty_cluster_is_a_left_over_with_a_data_file(void **state)
+{
+    struct builder *b = data_file();
+    struct image *img;
+    struct scan_result *scan;
+    struct insight *x;
+
+    (void)state;
+    builder_alloc(b, 1);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->n; i++)
+        assert_int_not_equal(x->list[i].kind, CAUSE_OF_MAPPING_VANISHED);
+    assert_int_equal(x->verdict.data_lost, ANSWER_NO);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+/* --- entries of the other size --- */
+
+static struct builder *large_clusters(bool extended)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.cluster_bits = 16;
+    opt.size = 64 << 20;
+    opt.extended_l2 = extended;
+    b = builder_new(opt);
+    for (uint64_t k = 0; k < 24; k++)
+        builder_map(b, k);
+    return b;
+}
+
+static void plain_tables_that_the_header_calls_extended_are_not_harmless(void **state)
+{
+    struct builder *b = large_clusters(false);
+
+    (void)state;
+    builder_poke(b, 79, 1, INCOMPAT_EXTENDED_L2);
+    expect(b, CAUSE_OF_HEADER_VALUES, ANSWER_YES, ANSWER_NO);
+}
+
+static void extended_tables_beside_left_overs_are_extended(void **state)
+{
+    struct builder *b = large_clusters(true);
+
+    (void)state;
+    builder_alloc(b, 3);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+/* --- beside a snapshot --- */
+
+static void a_table_replaced_by_that_of_a_snapshot_is_not_harmless(void **state)
+{
+    struct builder *b = with_snapshot();
+    uint64_t old = builder_peek(b, snapshot_l1_entry(b, 1), 8) & ENTRY_OFFSET_MASK;
+
+    (void)state;
+    for (uint64_t i = 0; i < 4096; i += 8)
+        builder_poke(b, table(b, 1) + i, 8, builder_peek(b, old + i, 8));
+    expect(b, CAUSE_OF_REFCOUNTS_WRONG, ANSWER_PERHAPS, ANSWER_NO);
+    b = with_snapshot();
+    old = builder_peek(b, snapshot_l1_entry(b, 1), 8);
+    builder_poke(b, builder_l1_entry_off(b, 1), 8, old);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+/* Refcounts of what a snapshot shares that are too low, and no newer data that lacks an owner;
+ * and such data without those. */
+static void low_refcounts_beside_a_snapshot_lose_nothing(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t k = 0; k < 8; k++)
+        builder_set_refcount(b, (builder_peek(b, builder_l2_entry_off(b, k), 8) &
+                                 ENTRY_OFFSET_MASK) >> 12, 1);
+    expect(b, CAUSE_OF_REFCOUNTS_WRONG, ANSWER_NO, ANSWER_NO);
+    b = with_snapshot();
+    fill(b, builder_alloc(b, 3), 3 * 4096, UINT64_C(0x6162636465666768));
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+/* --- the name of the base --- */
+
+static void expect_base(const char *format, enum verdict_answer lost)
+{
+    struct builder *b = full();
+    struct image *img = builder_open(b);
+    struct scan_result *scan;
+    struct insight *x;
+
+    img->backing_format = strdup(format);
+    x = look(img, &scan);
+    assert_int_equal(x->verdict.data_lost, lost);
+    assert_int_equal(x->n, lost == ANSWER_NO ? 0 : 1);
+    if (x->n)
+        assert_int_equal(x->list[0].kind, CAUSE_OF_BASE_MISSING);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_format_of_a_base_without_its_name_may_be_a_lost_base(void **state)
+{
+    (void)state;
+    expect_base("raw", ANSWER_PERHAPS);
+    expect_base("", ANSWER_NO);
+}
+
 /* --- compressed --- */
 
 static void streams_are_decoded_beside_snapshots_too(void **state)
@@ -242,6 +383,14 @@ int main(void)
         cmocka_unit_test(a_copy_of_a_table_that_is_in_use_is_a_left_over),
         cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
         cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),
+        cmocka_unit_test(a_table_that_the_l1_lost_is_lost_data_with_a_data_file),
+        cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data_with_a_data_file),
+        cmocka_unit_test(an_empty_cluster_is_a_left_over_with_a_data_file),
+        cmocka_unit_test(plain_tables_that_the_header_calls_extended_are_not_harmless),
+        cmocka_unit_test(extended_tables_beside_left_overs_are_extended),
+        cmocka_unit_test(a_table_replaced_by_that_of_a_snapshot_is_not_harmless),
+        cmocka_unit_test(low_refcounts_beside_a_snapshot_lose_nothing),
+        cmocka_unit_test(a_format_of_a_base_without_its_name_may_be_a_lost_base),
         cmocka_unit_test(streams_are_decoded_beside_snapshots_too),
     };
 

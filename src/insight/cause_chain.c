@@ -97,6 +97,26 @@ static void base_seen(struct work *w, const char *base, uint64_t bytes)
     buf_free(&fault);
 }
 
+/* QEMU removes the name of the format with that of the file. */
+static void base_name_lost(struct work *w)
+{
+    struct place place = work_header_place(8);
+    struct cause *c = cause_add(w, CAUSE_OF_BASE_MISSING, CONFIDENCE_POSSIBLE);
+    struct buf format = BUF_INIT;
+
+    text_visible(&format, w->img->backing_format, strnlen(w->img->backing_format, 40));
+    cause_evidence(c, &place, "no name, but the backing format '%s'", buf_str(&format));
+    if (c)
+        ranges_below(w, &c->risk);
+    cause_text(w, c, "The name of the backing file is lost, perhaps: the header names the format "
+               "of one (%s), and no file. Without it, what this file does not hold reads as "
+               "zeros.", buf_str(&format));
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, "If the image had a base, name it on a copy: qemu-img rebase -u -b BASE -F "
+               "%s %s", buf_str(&format), buf_str(&w->copy));
+    buf_free(&format);
+}
+
 static void base_format(struct work *w, const char *base)
 {
     struct place place = work_header_place(8);
@@ -235,6 +255,8 @@ void causes_chain(struct work *w)
     not_seen(w, base.len && unknown(&w->img->backing_there) && !(w->opt->chain &&
                 w->opt->chain->n && w->opt->chain->layer[0].format) ? buf_str(&base) : "",
              data.len && unknown(&w->img->data_there) ? buf_str(&data) : "", bytes);
+    if (!base.len && w->img->backing_format && w->img->backing_format[0] && bytes)
+        base_name_lost(w);
     if (base.len && !w->img->backing_format)
         base_format(w, buf_str(&base));
     buf_free(&base);

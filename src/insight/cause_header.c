@@ -180,8 +180,80 @@ static void features(struct work *w)
     }
 }
 
+/* --- entries of the other size --- */
+
+#define TABLES_READ_MAX 256
+
+/* Bitmaps of the table in w->scratch that are entries by themselves: they lead to clusters
+ * without an owner. None, if a bitmap cannot be an entry. */
+static uint64_t entries_among_bitmaps(const struct work *w)
+{
+    const struct geometry *geo = w->geo;
+    uint64_t n = 0;
+
+    for (uint64_t j = 0; j < geo->l2_entries; j++) {
+        uint64_t e = be64(w->scratch + j * geo->l2_entry_size + 8), off = e & ENTRY_OFFSET_MASK;
+        struct map_cell cell;
+
+        if (!e)
+            continue;
+        if (!off || (off & (geo->cluster_size - 1)) || off >= geo->file_size ||
+            (e & ~(ENTRY_OFFSET_MASK | OFLAG_COPIED)))
+            return 0;
+        work_cell(w, off >> geo->cluster_bits, &cell);
+        n += cell.cls == CLASS_LEAKED;
+    }
+    return n;
+}
+
+/* Plain tables, which the header calls extended: every other entry is taken for a bitmap. */
+static void entry_size(struct work *w)
+{
+    struct place place = work_header_place(72);
+    const struct l2_table *first = NULL;
+    uint64_t n = 0, found;
+    struct cause *c;
+    char a[TEXT_NUM];
+
+    for (size_t i = 0; w->geo->extended_l2 && w->leaked.clusters &&
+         i < w->scan->n_l2 && i < TABLES_READ_MAX; i++) {
+        const struct l2_table *t = &w->scan->l2[i];
+
+        if (!work_reads(w, w->geo->cluster_size))
+            break;
+        if (!source_read(w->img->src, t->off, w->scratch, (size_t)w->geo->cluster_size, NULL))
+            continue;
+        found = entries_among_bitmaps(w);
+        if (found && !first)
+            first = t;
+        n += found;
+    }
+    if (!first)
+        return;
+    c = cause_add(w, CAUSE_OF_HEADER_VALUES, CONFIDENCE_LIKELY);
+    if (c)
+        c->weight = CAUSE_LOSES;
+    cause_evidence(c, &place, "extended L2 entries, by the header");
+    place = work_l1_place(w, first);
+    cause_evidence(c, &place, "the L2 table at 0x%llx has plain entries",
+                   (unsigned long long)first->off);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    cause_text(w, c, "The header says that L2 entries are extended, but the tables hold plain "
+               "ones: %s cluster%s without an owner %s what every other entry leads to.",
+               text_group(a, n), n == 1 ? "" : "s", n == 1 ? "is" : "are");
+    if (c)
+        spans_add(&c->lost, 0, w->geo->size, w->geo->size);
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, "Try a copy without that bit: qcheck plan set incompatible_features=0x%llx "
+               "%s", (unsigned long long)(w->img->hdr.incompatible_features &
+                                          ~(uint64_t)INCOMPAT_EXTENDED_L2),
+               buf_str(&w->name));
+}
+
 void causes_header(struct work *w)
 {
+    entry_size(w);
     l1_pointer(w);
     overwritten(w);
     values(w);

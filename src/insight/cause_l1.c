@@ -225,8 +225,9 @@ static void vanished(struct work *w)
                      w->img->hdr.l1_table_offset >= w->geo->file_size) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
         return;
-    /* A table alone is left over from copying it, but where nothing else maps anything. */
-    if (w->leaked.clusters > 1 || !a->l1_used)
+    /* A table alone is left over from copying it, but where nothing else maps anything. With a
+     * data file there are no snapshots to copy it from, and data have no owner to lack. */
+    if (w->leaked.clusters > 1 || !a->l1_used || w->geo->data_file)
         n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl, NULL);
     /* Free tables are left over where a snapshot of an empty disk was gone back to; not where
      * the refcounts are lost. */
@@ -236,7 +237,7 @@ static void vanished(struct work *w)
         n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl, NULL);
     }
     /* One table that leads to what is mapped elsewhere is left over from copying it. */
-    if (!n || (where == CLASS_LEAKED && a->l1_used &&
+    if (!n || (where == CLASS_LEAKED && a->l1_used && !w->geo->data_file &&
                (w->leaked.clusters < 4 * n || w->leaked.clusters < 2)))
         return;
     c = cause_add(w, CAUSE_OF_MAPPING_VANISHED,

@@ -242,12 +242,32 @@ static uint64_t unclaimed_leaks(const struct work *w)
 
 #define ORPHANS_MIN 64      /* leaks that are no left-overs of a few interrupted writes */
 
+/* A table that was overwritten with an older one, of a snapshot, say: what both map now has a
+ * reference too many, and the newer data of the guest none. */
+static bool replaced_by_snapshot(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->ps->n && w->leaked.clusters > 1; i++) {
+        const struct problem *p = &w->ps->list[i];
+        struct map_cell cell;
+
+        if (p->kind != PROBLEM_REFCOUNT_LOW || p->place.kind != PLACE_CLUSTER)
+            continue;
+        work_cell(w, p->place.i, &cell);
+        n += cell.cls == CLASS_DATA_SHARED ? p->count : 0;
+    }
+    return n > 1;
+}
+
 bool work_many_orphans(const struct work *w)
 {
     uint64_t mapped = w->scan->stats.active.normal + w->scan->stats.active.compressed;
 
-    return w->leaked.clusters >= ORPHANS_MIN && w->leaked.clusters * 4 >= mapped &&
-           w->leaked.data * 2 > w->leaked.n;
+    if (w->leaked.data * 2 <= w->leaked.n)
+        return false;
+    return (w->leaked.clusters >= ORPHANS_MIN && w->leaked.clusters * 4 >= mapped) ||
+           replaced_by_snapshot(w);
 }
 
 static void left_overs(struct work *w)

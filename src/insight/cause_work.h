@@ -89,7 +89,7 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 bool work_reads(struct work *w, uint64_t n);
 
 /* Do clusters that nobody owns hold so much data that a table may have referred to it which
- * looks sound now: one that is zero from some entry on, say? */
+ * looks sound now: one that is zero from some entry on, say, or a copy of a snapshot's? */
 bool work_many_orphans(const struct work *w);
 
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */

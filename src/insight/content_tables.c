@@ -20,6 +20,13 @@ static bool offset_fits(const struct geometry *geo, uint64_t off)
            off - geo->cluster_size < geo->file_size;
 }
 
+/* QEMU keeps guest data in a data file at the offset that the guest sees. */
+static bool data_offset_fits(const struct geometry *geo, uint64_t off)
+{
+    return geo->data_file ? !(off & (geo->cluster_size - 1)) && off < geo->size
+                          : offset_fits(geo, off);
+}
+
 /* Can this be an entry in use? */
 static bool l2_entry_fits(const struct geometry *geo, const struct l2_entry *e)
 {
@@ -37,7 +44,7 @@ static bool l2_entry_fits(const struct geometry *geo, const struct l2_entry *e)
     case L2_UNALLOCATED:
         return !(e->raw & OFLAG_COPIED);
     default:
-        return offset_fits(geo, off);
+        return data_offset_fits(geo, off);
     }
 }
 

@@ -50,6 +50,10 @@ P
         fail "$name: a plan was applied to an image that it changed already"
     "$QCHECK" apply plan a.qcow2 --in-place --undo undo >/dev/null 2>&1 &&
         fail "$name: a plan was carried out twice"
+    cp a.qcow2 longer; printf x >>longer
+    "$QCHECK" apply plan longer --in-place --undo other >/dev/null 2>message &&
+        fail "$name: a plan for another file was carried out"
+    grep -q "^qcheck: longer: " message || fail "$name: $(cat message) does not name the image"
     "$QCHECK" undo undo a.qcow2 >/dev/null || fail "$name: undo"
     [ "$(sum a.qcow2)" = "$before" ] || fail "$name: undo did not give the image back"
 done

@@ -151,7 +151,7 @@ static bool never_completed(struct source *undo)
 static bool make_undo(const struct plan *plan, struct files *f, struct error *err)
 {
     struct patches patches = { 0 };
-    bool ok = plan_matches(plan, f->image, err) && plan_patches(plan, &patches, err)
+    bool ok = plan_patches(plan, &patches, err)
         && undo_write(f->mark, f->image, &patches, err);
 
     source_close(f->undo);
@@ -164,9 +164,12 @@ static bool make_undo(const struct plan *plan, struct files *f, struct error *er
 static bool get_undo(const struct settings *s, const struct plan *plan, struct files *f,
                      struct undo *saved, struct error *err)
 {
-    return named(s->undo_file, sink_open_source(f->mark, &f->undo, err)
-                 && (!never_completed(f->undo) || make_undo(plan, f, err))
-                 && undo_open(f->undo, saved, err), err);
+    bool ok = named(s->undo_file, sink_open_source(f->mark, &f->undo, err), err);
+
+    if (ok && never_completed(f->undo))
+        ok = named(s->operand[1], plan_matches(plan, f->image, err), err)
+            && named(s->undo_file, make_undo(plan, f, err), err);
+    return ok && named(s->undo_file, undo_open(f->undo, saved, err), err);
 }
 
 static bool apply_here(const struct settings *s, const char *plan_name, const char *image,

@@ -104,6 +104,37 @@ static void flags_are_set_and_cleared_by_name(void **state)
     free(got);
 }
 
+/* Lines of bytes on a screen that have a star. */
+static int stars(const char *got, const char *shot)
+{
+    const char *at = strstr(got, shot), *end = at ? strstr(at + 1, "\n== ") : NULL;
+    int n = 0;
+
+    assert_non_null(at);
+    for (; (at = strstr(at, "0* ")) && (!end || at < end); at++)
+        n++;
+    return n;
+}
+
+static void bytes_that_the_guest_reads_differently_have_a_star(void **state)
+{
+    /* guest cluster 2 gets the stream of guest cluster 3 */
+    char *got = screens("compressed", "wait g type:l2_0_2 Enter 6 e Ctrl-U type:0x4000000000004000 "
+                        "Enter wait T wait shot:disk = wait shot:disk-before g type:guest_0x4000 "
+                        "Enter wait shot:beside T wait = g type:l2_0_2 Enter 6 z wait shot:plain "
+                        "= wait shot:plain-before");
+
+    (void)state;
+    assert_true(stars(got, "== disk\n") > 0);
+    assert_int_equal(stars(got, "== disk-before"), stars(got, "== disk\n"));
+    assert_int_equal(stars(got, "== beside"), 0);
+    assert_true(stars(got, "== plain\n") > 0);
+    assert_int_equal(stars(got, "== plain-before"), stars(got, "== plain\n"));
+    shows(strstr(got, "== plain\n"), "guest 0x00001800");
+    shows(strstr(got, "== plain-before"), "guest 0x00001000");
+    free(got);
+}
+
 static void a_cluster_is_picked_for_a_pointer(void **state)
 {
     char *got = screens("healthy", "wait 4 e Tab shot:picking g type:12c Enter shot:there e "
@@ -197,6 +228,7 @@ int main(void)
         cmocka_unit_test(screens_are_the_golden_ones),
         cmocka_unit_test(nothing_that_is_done_writes_to_the_image),
         cmocka_unit_test(flags_are_set_and_cleared_by_name),
+        cmocka_unit_test(bytes_that_the_guest_reads_differently_have_a_star),
         cmocka_unit_test(a_cluster_is_picked_for_a_pointer),
         cmocka_unit_test(refcounts_narrower_than_a_byte_are_edited),
         cmocka_unit_test(a_header_that_is_no_image_any_more_is_told_and_undone),

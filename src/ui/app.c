@@ -28,6 +28,7 @@ static void look_at_plan(struct app *app)
     ui->draft = x->draft;
     ui->changes = &x->changes;
     ui->whatif = whatif_shown(app);
+    ui->other = !x->now ? NULL : ui->whatif ? app->img : x->now->img;
     ui->plan_left = x->left;
     ui->before = app->session.scan;
     ui->before_causes = app->session.study;

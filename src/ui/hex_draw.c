@@ -78,15 +78,18 @@ static void draw_hits(const struct hex_view *v, const struct area *a)
     }
 }
 
-/* Bytes that the plan writes, with a star before their line. */
+/* Bytes that the plan writes, or that the guest reads differently, with a star before their line. */
 static void draw_changes(const struct hex_view *v, const struct ui *ui, const struct area *a)
 {
-    if (!ui->changes || !ui->changes->n || v->plain || v->guest.on)
+    bool file = !v->plain && !v->guest.on;
+
+    if (!ui->changes || !ui->changes->n)
         return;
     for (size_t at = 0; at < v->data.len; at++) {
         int y = (int)(at / (size_t)v->per_line), i = (int)(at % (size_t)v->per_line);
 
-        if (!patches_touch(ui->changes, v->data.start + at, 1))
+        if (file ? !patches_touch(ui->changes, v->data.start + at, 1)
+                 : !v->data.changed[at] || v->data.state[at] == BYTE_PAST_END)
             continue;
         draw_restyle(a, y, hex_column(v, i), 2, ROLE_MESSAGE, ATTR_BOLD | ATTR_UNDERLINE);
         draw_text(a, y, hex_column(v, 0) - 2, ROLE_MESSAGE, "*");

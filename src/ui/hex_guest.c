@@ -18,6 +18,7 @@
 static void window_free(struct guest_window *w)
 {
     free(w->bytes);
+    free(w->mark);
     disk_spans_free(&w->spans);
     *w = (struct guest_window){ .len = 0 };
 }
@@ -81,7 +82,11 @@ static bool read_window(void *arg, struct task_run *run, struct error *err)
     struct guest_window *w = arg;
 
     (void)run;
-    return disk_read(w->disk, w->off, w->bytes, w->len, &w->spans, err);
+    if (!disk_read(w->disk, w->off, w->bytes, w->len, &w->spans, err))
+        return false;
+    w->mark = hex_other_marks(&w->other, disk_image(w->disk), w->layer, w->disk, w->off, w->bytes,
+                              w->len, &w->spans);
+    return true;
 }
 
 static void start(struct hex_guest *g, const struct ui *ui, uint64_t off, size_t len)
@@ -92,7 +97,8 @@ static void start(struct hex_guest *g, const struct ui *ui, uint64_t off, size_t
     if (!g->disk && !disk_of(ui, g->layer, &g->disk, NULL))
         return;
     g->size = disk_size(g->disk);
-    *w = (struct guest_window){ .disk = g->disk, .off = from,
+    *w = (struct guest_window){ .disk = g->disk, .off = from, .layer = g->layer,
+                                .other = hex_other_of(ui),
                                 .len = (size_t)(off - from + len + WINDOW) };
     w->bytes = malloc(w->len);
     if (w->bytes && task_start(read_window, w, &g->task, NULL))
@@ -164,6 +170,7 @@ void hex_guest_show(struct hex_guest *g, const struct ui *ui, struct hexdata *d,
     }
     hexdata_reserve(d, start_off, len);
     fill(g, d);
+    hexdata_mark(d, g->have.mark, g->have.off, g->have.len);
 }
 
 /* --- what it is --- */

@@ -8,14 +8,18 @@
 
 #include "base/task.h"
 #include "disk/disk.h"
+#include "ui/hex_other.h"
 #include "ui/hex_search.h"
 
 /* A window; while its task goes on it belongs to that. */
 struct guest_window {
     struct disk *disk;
+    uint32_t layer;
+    struct hex_other other;
     uint64_t off;
     size_t len;
     uint8_t *bytes;                 /* owned */
+    bool *mark;                     /* owned; which the plan changes; NULL: none */
     struct disk_spans spans;        /* owned */
 };
 

@@ -2,23 +2,29 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "ui/hex_view.h"
 
 void hex_hunt_drop(struct hex_view *v)
 {
     v->unpack_next = false;
-    hex_unpack_drop(&v->unpack);
+    if (!v->unpack.again)
+        hex_unpack_drop(&v->unpack);
     v->hunt.again = false;
     v->hunt.dropped = true;
     if (v->hunt.task)
         task_cancel(v->hunt.task);
 }
 
-void hex_unpack_begin(struct hex_view *v, struct request *req)
+void hex_unpack_begin(struct hex_view *v, const struct ui *ui, struct request *req)
 {
     struct error err;
 
     v->unpack_next = false;
+    v->unpack.other = hex_other_of(ui);
+    v->plain_of = ui->img;
+    v->plain_beside = ui->other;
     if (!hex_unpack_start(&v->unpack, &err))
         request_message(req, "%.250s", err.text);
 }
@@ -100,7 +106,7 @@ static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_
         v->unpack = (struct hex_unpack){ .hit = true, .found = true, .stream = hit->stream,
                                          .at = hit->pos.in, .file_at = hit->pos.off,
                                          .what = { .img = ui->img } };
-        hex_unpack_begin(v, req);
+        hex_unpack_begin(v, ui, req);
         return;
     }
     if (!same)
@@ -109,6 +115,51 @@ static void go_to_hit(struct hex_view *v, const struct ui *ui, const struct hex_
     v->at = same ? hit->pos.in : hit->pos.off;
     hex_moved(v, ui, req);
     say_hit(v, req);
+}
+
+void hex_unpack_again(struct hex_view *v, const struct ui *ui)
+{
+    const struct place place = { .kind = PLACE_GUEST, .layer = v->stream.layer,
+                                 .guest_off = v->stream.guest_off, .file_off = NO_ADDRESS };
+    struct request none = { .kind = REQ_NONE };
+
+    v->unpack = (struct hex_unpack){ .again = true,
+        .what = { ui->img, ui->scan, { .kind = PLACE_NONE }, place, ui->threads } };
+    hex_unpack_begin(v, ui, &none);
+}
+
+/* The cluster that is shown has come from the other side; there it may not be compressed. */
+static void again_ended(struct hex_view *v, const struct ui *ui, struct request *req)
+{
+    struct hex_unpack *u = &v->unpack;
+    struct error err;
+    bool ok;
+
+    u->dropped = !v->plain;
+    ok = hex_unpack_end(u, &err);
+    u->again = false;
+    if (u->dropped)
+        return;
+    if (ok) {
+        free(v->plain);
+        free(v->plain_mark);
+        v->stream = u->stream;
+        v->plain = u->plain;
+        v->plain_mark = u->mark;
+        u->plain = NULL;
+        u->mark = NULL;
+    } else if (u->found) {
+        hex_leave_plain(v);
+        v->stream = u->stream;
+        hex_page_undecodable(&v->stream, err.text, &v->page);
+    } else {
+        uint64_t at = v->stream.guest_off + v->at;
+
+        hex_leave_plain(v);
+        if (hex_guest_open(&v->guest, ui, v->stream.layer, NULL))
+            v->at = at;
+        hex_moved(v, ui, req);
+    }
 }
 
 /* A compressed cluster has come. */
@@ -125,7 +176,9 @@ static void unpack_ended(struct hex_view *v, const struct ui *ui, struct request
         v->stream = u->stream;
         v->file_at = u->file_at;
         v->plain = u->plain;
+        v->plain_mark = u->mark;
         u->plain = NULL;
+        u->mark = NULL;
         v->at = u->at;
         v->top = 0;
         hex_moved(v, ui, req);
@@ -147,14 +200,16 @@ void hex_hunt_ended(struct hex_view *v, const struct ui *ui, struct request *req
     bool ok;
 
     if (!h->task) {
-        if (v->unpack.task)
+        if (v->unpack.task && v->unpack.again)
+            again_ended(v, ui, req);
+        else if (v->unpack.task)
             unpack_ended(v, ui, req);
         return;                         /* else prepare() takes what the cluster looks like */
     }
     ok = task_finish(h->task, &err);
     h->task = NULL;
     if (v->unpack_next) {
-        hex_unpack_begin(v, req);
+        hex_unpack_begin(v, ui, req);
     } else if (h->again) {
         hunt_start(v, ui, req);
     } else if (h->dropped) {

@@ -24,6 +24,8 @@ static bool unpack(void *arg, struct task_run *run, struct error *err)
         return false;
     }
     u->plain = plain;
+    u->mark = hex_other_marks(&u->other, u->what.img, u->stream.layer, NULL, u->stream.guest_off,
+                              plain, (size_t)u->what.img->geo.cluster_size, NULL);
     return true;
 }
 
@@ -31,6 +33,7 @@ bool hex_unpack_start(struct hex_unpack *u, struct error *err)
 {
     u->dropped = false;
     u->plain = NULL;
+    u->mark = NULL;
     if (task_start(unpack, u, &u->task, err))
         return true;
     u->task = NULL;
@@ -51,7 +54,9 @@ bool hex_unpack_end(struct hex_unpack *u, struct error *err)
     u->task = NULL;
     if (ok && u->dropped) {
         free(u->plain);
+        free(u->mark);
         u->plain = NULL;
+        u->mark = NULL;
     }
     return ok;
 }
@@ -61,4 +66,5 @@ void hex_unpack_free(struct hex_unpack *u)
     hex_unpack_drop(u);
     task_finish(u->task, NULL);
     free(u->plain);
+    free(u->mark);
 }

@@ -6,19 +6,23 @@
 #define QCHECK_UI_HEX_UNPACK_H
 
 #include "base/task.h"
+#include "ui/hex_other.h"
 #include "ui/hexdata.h"
 
 struct hex_unpack {
     struct task *task;          /* NULL: none goes on */
     bool dropped;               /* the person has moved on */
     bool found;                 /* `stream` is known */
+    bool again;                 /* the one that is shown, on the other side of the plan */
     bool hit;                   /* a search found byte `at` of it */
     uint64_t at;                /* where the cursor is to stand */
     uint64_t file_at;           /* ... and where it returns to in the file */
     /* The thread's own until the task has ended. */
     struct stream_query what;
     struct hex_stream stream;
+    struct hex_other other;
     uint8_t *plain;             /* owned; a cluster; NULL: not decoded */
+    bool *mark;                 /* owned; which bytes of it the plan changes; NULL: none */
 };
 
 /* Begins with what the caller has filled in: what, at, file_at, hit, and stream if found. */

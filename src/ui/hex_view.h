@@ -50,6 +50,8 @@ struct hex_view {
     uint32_t data_layer;
     struct hex_stream stream;       /* the compressed cluster shown in `plain` */
     uint8_t *plain;             /* owned; NULL: the file is shown */
+    bool *plain_mark;           /* owned; which bytes of it the plan changes; NULL: none */
+    const struct image *plain_of, *plain_beside;    /* sides of the plan that it is of */
     uint64_t file_at;           /* cursor to come back to from `plain` */
     struct peek peek;           /* what the cluster under the cursor looks like */
     struct needle needle;       /* what was searched last; len 0: nothing */
@@ -74,7 +76,9 @@ void hex_moved(struct hex_view *v, const struct ui *ui, struct request *req);
 /* --- hex_hunt.c: search, by text or bytes, on a thread --- */
 
 /* Begins to decompress what v->unpack asks for. */
-void hex_unpack_begin(struct hex_view *v, struct request *req);
+void hex_unpack_begin(struct hex_view *v, const struct ui *ui, struct request *req);
+/* The same cluster, where another side of the plan has come to be shown. */
+void hex_unpack_again(struct hex_view *v, const struct ui *ui);
 /* The person has moved on: no hit, and no cluster, is wanted any more. */
 void hex_hunt_drop(struct hex_view *v);
 void hex_hunt_find(void *state, const struct ui *ui, const char *text, int dir,

@@ -19,19 +19,23 @@ void hexdata_reserve(struct hexdata *d, uint64_t start, size_t len)
     if (len > d->cap) {
         uint8_t *bytes = calloc(len, 1);
         uint8_t *state = calloc(len, 1);
+        bool *changed = calloc(len, sizeof *changed);
 
-        if (bytes && state) {
-            free(d->bytes);
-            free(d->state);
+        if (bytes && state && changed) {
+            hexdata_free(d);
             d->bytes = bytes;
             d->state = state;
+            d->changed = changed;
             d->cap = len;
         } else {
             free(bytes);
             free(state);
+            free(changed);
         }
     }
     d->len = len < d->cap ? len : d->cap;
+    if (d->len)
+        memset(d->changed, 0, d->len * sizeof *d->changed);
     d->start = start;
 }
 
@@ -39,6 +43,7 @@ void hexdata_free(struct hexdata *d)
 {
     free(d->bytes);
     free(d->state);
+    free(d->changed);
     *d = (struct hexdata){ 0 };
 }
 
@@ -73,6 +78,13 @@ void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_
         d->bytes[i] = inside ? from[start + i] : 0;
         d->state[i] = inside ? BYTE_OK : BYTE_PAST_END;
     }
+}
+
+void hexdata_mark(struct hexdata *d, const bool *mark, uint64_t off, uint64_t n)
+{
+    for (size_t i = 0; mark && i < d->len; i++)
+        if (d->start + i >= off && d->start + i - off < n)
+            d->changed[i] = mark[d->start + i - off];
 }
 
 /* --- compressed clusters --- */

@@ -14,10 +14,11 @@ struct hexdata {
     size_t len;
     uint8_t *bytes;             /* owned, `cap` long */
     uint8_t *state;             /* owned; enum byte_state of each */
+    bool *changed;              /* owned; does the plan change it? */
     size_t cap;
 };
 
-/* Makes room for them: `bytes` and `state` are to be filled. */
+/* Makes room for them: `bytes` and `state` are to be filled; none is changed. */
 void hexdata_reserve(struct hexdata *d, uint64_t start, size_t len);
 /* Reads [start, start+len) of the file; a part that cannot be read is tried again in
  * pieces of 512 bytes. Without memory fewer bytes are held. */
@@ -25,6 +26,8 @@ void hexdata_read(struct hexdata *d, const struct image *img, uint64_t start, si
 /* Takes them from memory instead. */
 void hexdata_copy(struct hexdata *d, const uint8_t *from, uint64_t size, uint64_t start,
                   size_t len);
+/* Takes which of them are changed from flags of [off, off + n); NULL: none. */
+void hexdata_mark(struct hexdata *d, const bool *mark, uint64_t off, uint64_t n);
 void hexdata_free(struct hexdata *d);
 
 /* A compressed cluster. */

@@ -96,6 +96,8 @@ struct ui {
     unsigned threads;                       /* for walks; 0: as many as cores */
     const struct draft *draft;              /* the plan in the making */
     const struct patches *changes;          /* ... its bytes, flattened; may be none */
+    const struct image *other;              /* the other side of the plan, for threads: the
+                                               image as it is, or as it would be; NULL: none */
     bool whatif;                            /* img and scan are of the image as it would be */
     const char *plan_work;                  /* what goes on for the plan; NULL: nothing */
     const char *plan_left;                  /* what was left as it is, and why; "": nothing */

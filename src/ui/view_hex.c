@@ -32,7 +32,9 @@ void hex_leave_plain(struct hex_view *v)
     if (v->plain)
         v->at = v->file_at;
     free(v->plain);
+    free(v->plain_mark);
     v->plain = NULL;
+    v->plain_mark = NULL;
     v->page.title[0] = '\0';
 }
 
@@ -44,7 +46,7 @@ static void hex_destroy(void *state)
     task_finish(v->hunt.task, NULL);
     hex_unpack_free(&v->unpack);
     peek_free(&v->peek);
-    free(v->plain);
+    hex_leave_plain(v);
     hex_guest_free(&v->guest);
     hexdata_free(&v->data);
     free(v);
@@ -133,6 +135,12 @@ static uint64_t guest_here(const struct hex_view *v, const struct ui *ui, uint32
     return ui->owner.guest_off + in;
 }
 
+static void show_plain(struct hex_view *v, uint64_t size, size_t len)
+{
+    hexdata_copy(&v->data, v->plain, size, v->top, len);
+    hexdata_mark(&v->data, v->plain_mark, 0, size);
+}
+
 static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct hex_view *v = state;
@@ -142,6 +150,8 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
     uint64_t guest_off;
     uint32_t layer;
 
+    if (v->plain && !v->unpack.task && (v->plain_of != ui->img || v->plain_beside != ui->other))
+        hex_unpack_again(v, ui);
     v->per_line = cols >= 146  ? 32
                   : cols >= 79 ? 16
                   : cols >= 46 ? 8
@@ -172,7 +182,7 @@ static void hex_prepare(void *state, const struct ui *ui, int rows, int cols)
     if (v->guest.on)
         hex_guest_show(&v->guest, ui, &v->data, v->top, (size_t)page);
     else if (v->plain)
-        hexdata_copy(&v->data, v->plain, size, v->top, (size_t)page);
+        show_plain(v, size, (size_t)page);
     else
         hexdata_read(&v->data, ui->img, v->top, (size_t)page);
     guest_off = guest_here(v, ui, &layer);
@@ -220,7 +230,7 @@ static void toggle_plain(struct hex_view *v, const struct ui *ui, struct request
         if (v->hunt.task)
             v->unpack_next = true;
         else
-            hex_unpack_begin(v, req);
+            hex_unpack_begin(v, ui, req);
     }
 }
 

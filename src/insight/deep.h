@@ -27,7 +27,7 @@ struct deep {
     uint64_t clusters;                          /* of which the content is kept */
     _Atomic uint8_t *kind;                      /* owned; 0: not looked at, else kind + 1 */
     _Atomic uint64_t n[N_CONTENTS];             /* clusters */
-    bool whole;                                 /* deep_run has gone through all of them */
+    _Atomic bool whole;                         /* deep_run has gone through all of them */
     struct deep_streams streams;
 };
 

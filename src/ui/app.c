@@ -142,8 +142,8 @@ static bool readable(int fd)
 static void forget_older(struct app *app)
 {
     bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants)) &&
-                (!app->deep.task || readable(task_fd(app->deep.task))) &&
-                (!app->measuring.task || readable(task_fd(app->measuring.task)));
+                (!app->deep.task || task_ended(app->deep.task)) &&
+                (!app->measuring.task || task_ended(app->measuring.task));
 
     for (int id = 0; id < N_VIEWS; id++)
         idle = idle && readable(app_waiting_fd(app, (enum view_id)id));

@@ -165,13 +165,15 @@ static void decode_table(struct decode_work *w, const struct l2_table *t, const 
 
     for (uint64_t j = 0; j < geo->l2_entries && !(w->cancel && *w->cancel); j++) {
         struct l2_entry e;
+        struct error err;
 
         l2_decode(geo, table + j * geo->l2_entry_size, &e);
         if (e.type != L2_COMPRESSED || l2_entry_invalid(geo, &e) ||
             e.host_off >= geo->file_size)
             continue;
         atomic_fetch_add(&w->out->n, 1);
-        if (!cluster_decompress(img, e.host_off, e.host_len, room, NULL))
+        if (!cluster_decompress(img, e.host_off, e.host_len, room, &err) &&
+            err.code == ERR_FORMAT)         /* not when it cannot be read */
             add_bad(w, t, j, e.host_off);
     }
 }

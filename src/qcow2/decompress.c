@@ -158,7 +158,7 @@ static bool unzstd_cluster(struct unpacker *u, const uint8_t *in, size_t in_len,
                            size_t out_len, struct error *err)
 {
     (void)u, (void)in, (void)in_len, (void)out, (void)out_len;
-    return err_set(err, ERR_FORMAT, "this program was built without zstd");
+    return err_set(err, ERR_LIMIT, "this program was built without zstd");
 }
 #endif
 

@@ -100,6 +100,14 @@ for target in top.qcow2 base.raw; do
     rm link
 done
 status 1 export --backing --overwrite --map top.qcow2 top.qcow2 other.raw
+
+# Nor the data file of an image, though it is not read; nor a disk by its own map.
+qemu-img create -q -f qcow2 -o data_file=kept.raw data.qcow2 1M
+qemu-io -c 'write -P 5 0 1M' data.qcow2 >/dev/null
+cp kept.raw kept.copy
+status 1 export --overwrite data.qcow2 kept.raw
+cmp -s kept.raw kept.copy || complain "export over the data file of the image"
+status 1 export --overwrite --map same data.qcow2 same
 qemu-img compare -q -f raw -F qcow2 wanted.raw top.qcow2 || complain "the map went into the image"
 status 0 export --backing --overwrite top.qcow2 got.raw
 

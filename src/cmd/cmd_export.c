@@ -84,7 +84,9 @@ static bool open_outlet(const struct settings *s, const char *name, const struct
     ok = open_sink(s, buf_str(&path), name, f, &o->sink, err);
     if (ok && s->map_file) {
         out_name(s, s->map_file, o->layer, all, &path);
-        ok = open_sink(s, buf_str(&path), name, f, &o->map, err);
+        ok = open_sink(s, buf_str(&path), name, f, &o->map, err) &&
+            (!sink_is(o->map, sink_name(o->sink)) ||
+             err_set(err, ERR_USAGE, "is what the disk is written to as well"));
     }
     if (!ok && err->code != ERR_NONE) {
         char text[sizeof err->text];

@@ -84,13 +84,15 @@ static bool open_data(const char *filename, const struct image *img, bool allowe
         return true;
     if (!img->data_file)
         return set_fault(&out->fault, "the image does not name its data file", err);
+    if (!is_protocol(img->data_file)) {
+        out->path = path_of(filename, img->data_file);
+        if (!out->path)
+            return err_set(err, ERR_NOMEM, "out of memory");
+    }
     if (!allowed)
         return set_fault(&out->fault, "not opened: --backing would do it", err);
-    if (is_protocol(img->data_file))
-        return set_fault(&out->fault, "not opened: not the name of a file", err);
-    out->path = path_of(filename, img->data_file);
     if (!out->path)
-        return err_set(err, ERR_NOMEM, "out of memory");
+        return set_fault(&out->fault, "not opened: not the name of a file", err);
     return source_open_file(out->path, &out->src, &why) ||
            set_fault(&out->fault, why.text, err);
 }

@@ -15,7 +15,7 @@
 
 /* The external data file that a qcow2 names, as far as it was looked for. */
 struct chain_data {
-    char *path;                 /* owned; where it was looked for, NULL: nowhere */
+    char *path;                 /* owned; where it lies, opened or not; NULL: cannot tell */
     char *fault;                /* owned; why it is not open; NULL: it is, or there is none */
     struct source *src;         /* owned; NULL: not open */
 };

@@ -31,7 +31,7 @@ static void tell(struct work *w, const struct deep_streams *s)
                "something has read them wrongly from the storage.", text_group(a, s->bad),
                text_group(b, s->n), s->n == 1 ? "" : "s", s->bad == 1 ? "does" : "do");
     cause_step(w, c, "Fetch these ranges from a backup or an older copy; qcheck files --damaged "
-               "does not know of them, qcheck export names them in its map");
+               "does not know of them, the --map of an export names them");
 }
 
 #define UNPACKED_MAX (UINT64_C(4) << 20)    /* bytes, without being asked */

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/golden.h"
 #include "support/play.h"
+#include "support/screens.h"
 
-static const struct { const char *name, *sample; struct play play; } golden[] = {
+static const struct golden_screen golden[] = {
     { "changes", "truncated",
       { .script = "wait shot:files n n shot:third Tab shot:words Tab Right shot:maps Enter wait "
                   "shot:there 9 A wait shot:in-a",
@@ -39,15 +39,7 @@ static const struct { const char *name, *sample; struct play play; } golden[] = 
 static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
-        struct play play = golden[i].play;
-        struct buf got = BUF_INIT;
-
-        play.depth = DEPTH_16;
-        play_sample(golden[i].sample, &play, &got);
-        golden_compare(golden[i].name, buf_str(&got));
-        buf_free(&got);
-    }
+    play_golden(golden, sizeof golden / sizeof golden[0], DEPTH_16);
 }
 
 static char *screens(const char *sample, const char *script, struct play play)
@@ -58,12 +50,6 @@ static char *screens(const char *sample, const char *script, struct play play)
     play.depth = DEPTH_256;
     play_sample(sample, &play, &got);
     return buf_take(&got);
-}
-
-static void shows(const char *screen, const char *text)
-{
-    if (!strstr(screen, text))
-        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
 }
 
 static void any_two_samples_at_any_size_are_compared(void **state)
@@ -90,10 +76,10 @@ static void a_click_goes_where_it_points(void **state)
     char *there = strstr(got, "== a\n"), *b = strstr(got, "== b\n");
 
     (void)state;
-    shows(got, "cluster 1: refcount table");
-    shows(there, "SHOWING A");
-    shows(b, "SHOWING B");
-    shows(b, "Refcounts");
+    screen_shows(got, "cluster 1: refcount table");
+    screen_shows(there, "SHOWING A");
+    screen_shows(b, "SHOWING B");
+    screen_shows(b, "Refcounts");
     free(got);
 }
 
@@ -103,9 +89,9 @@ static void changes_are_stepped_through_round_and_round(void **state)
     char *got = screens("snapshots", "wait n shot:1 N shot:2 N shot:3 n n shot:4", play);
 
     (void)state;
-    shows(strstr(got, "== 1"), "Change 2 of ");
-    shows(strstr(got, "== 2"), "Change 1 of ");
-    shows(strstr(got, "== 4"), "Change 2 of ");
+    screen_shows(strstr(got, "== 1"), "Change 2 of ");
+    screen_shows(strstr(got, "== 2"), "Change 1 of ");
+    screen_shows(strstr(got, "== 4"), "Change 2 of ");
     free(got);
 }
 
@@ -116,9 +102,9 @@ static void a_is_not_shown_while_b_has_a_plan(void **state)
                         "type:0 Enter wait 9 wait shot:plan-of-a", play);
 
     (void)state;
-    shows(strstr(got, "== plan"), "B  under the plan");
-    shows(strstr(got, "== a\n"), "A  healthy.qcow2");
-    shows(strstr(got, "== plan-of-a"), "A  as it is");
+    screen_shows(strstr(got, "== plan"), "B  under the plan");
+    screen_shows(strstr(got, "== a\n"), "A  healthy.qcow2");
+    screen_shows(strstr(got, "== plan-of-a"), "A  as it is");
     free(got);
 }
 
@@ -127,8 +113,8 @@ static void a_digit_for_nothing_says_so(void **state)
     char *got = screens("healthy", "wait 9 shot:nothing } } } } } } } } shot:round", (struct play){ .cols = 130 });
 
     (void)state;
-    shows(strstr(got, "== nothing"), "Nothing to compare");
-    shows(strstr(got, "== round"), "Space in the file");
+    screen_shows(strstr(got, "== nothing"), "Nothing to compare");
+    screen_shows(strstr(got, "== round"), "Space in the file");
     free(got);
 }
 

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/golden.h"
 #include "support/image_builder.h"
 #include "support/play.h"
+#include "support/screens.h"
 #include "ui/keys.h"
 
 static const char *const samples[] = {
@@ -29,8 +29,7 @@ static const char *const samples[] = {
 };
 #define N_SAMPLES (sizeof samples / sizeof samples[0])
 
-static const struct { const char *name, *sample; struct play play;
-} golden[] = {
+static const struct golden_screen golden[] = {
     { "header",
       "healthy",
       { .script = "wait 5 shot:first j j j shot:third size:140x40 shot:wide",
@@ -85,16 +84,7 @@ static const struct { const char *name, *sample; struct play play;
 static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
-        struct play play = golden[i].play;
-        struct buf got = BUF_INIT;
-
-        if (!play.depth)
-            play.depth = DEPTH_16;
-        play_sample(golden[i].sample, &play, &got);
-        golden_compare(golden[i].name, buf_str(&got));
-        buf_free(&got);
-    }
+    play_golden(golden, sizeof golden / sizeof golden[0], DEPTH_16);
 }
 
 /* Plays a script on a sample and returns the screens; the caller frees. */

@@ -14,16 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/golden.h"
 #include "support/play.h"
+#include "support/screens.h"
 #include "ui/keys.h"
 
 #define EVERY_SIZE(keys) \
     "wait " keys " wait shot:80x24 size:200x60 wait shot:200x60 size:40x10 shot:40x10 " \
     "size:1x1 shot:1x1"
 
-static const struct { const char *name, *sample; struct play play;
-} golden[] = {
+static const struct golden_screen golden[] = {
     { "overview-dark",
       "many",
       { .script = EVERY_SIZE("1"), .depth = DEPTH_256, .roles = true } },
@@ -79,13 +78,7 @@ static const struct { const char *name, *sample; struct play play;
 static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
-        struct buf got = BUF_INIT;
-
-        play_sample(golden[i].sample, &golden[i].play, &got);
-        golden_compare(golden[i].name, buf_str(&got));
-        buf_free(&got);
-    }
+    play_golden(golden, sizeof golden / sizeof golden[0], DEPTH_MONO);
 }
 
 static char *screens(const char *sample, const char *script)

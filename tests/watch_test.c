@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "support/play.h"
+#include "support/screens.h"
 
 #define LOOK "time:3000 tick wait "     /* the next look is due, and all that follows it */
 
@@ -98,18 +99,6 @@ static char *screens(const char *sample, const char *script)
     return buf_take(&got);
 }
 
-static void shows(const char *screen, const char *text)
-{
-    if (!strstr(screen, text))
-        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
-}
-
-static void shows_not(const char *screen, const char *text)
-{
-    if (strstr(screen, text))
-        fail_msg("\"%s\" is on the screen:\n%s", text, screen);
-}
-
 /* The screens, without the lines of the title, which tell of watching. */
 static void cut_titles(char *got)
 {
@@ -169,12 +158,12 @@ static void title_tells_growth_and_changed_clusters(void **state)
 
     (void)state;
     assert_non_null(after);
-    shows(after, "WATCHING");
-    shows(after, "+1 MiB");
-    shows(after, " changed");
+    screen_shows(after, "WATCHING");
+    screen_shows(after, "+1 MiB");
+    screen_shows(after, " changed");
     after[0] = '\0';
-    shows(got, "WATCHING");
-    shows_not(got, " changed");
+    screen_shows(got, "WATCHING");
+    screen_shows_not(got, " changed");
     free(got);
 }
 
@@ -183,7 +172,7 @@ static void clusters_of_another_size_are_not_compared(void **state)
     char *got = screens("healthy", "wait W wait shot:change-snapshots " LOOK "shot:after");
 
     (void)state;
-    shows(got, "clusters of another size");
+    screen_shows(got, "clusters of another size");
     free(got);
 }
 
@@ -195,11 +184,11 @@ static void place_stays_while_the_image_is_exchanged(void **state)
 
     (void)state;
     assert_non_null(after);
-    shows(got, "cluster 3 ");
-    shows(after, "cluster 3 ");
-    shows(after, "*");                  /* on what has changed */
+    screen_shows(got, "cluster 3 ");
+    screen_shows(after, "cluster 3 ");
+    screen_shows(after, "*");                  /* on what has changed */
     after[0] = '\0';
-    shows_not(got, "*");
+    screen_shows_not(got, "*");
     free(got);
 }
 
@@ -213,13 +202,13 @@ static void problems_that_persist_are_told_from_new_ones(void **state)
     (void)state;
     assert_true(second && third);
     second[-1] = third[-1] = '\0';
-    shows(got, "new: ");
-    shows(got, " new");
-    shows_not(got, "persist");
-    shows(second, "persists: ");
-    shows(second, " persist");
-    shows_not(second, " new");
-    shows(third, " gone");
+    screen_shows(got, "new: ");
+    screen_shows(got, " new");
+    screen_shows_not(got, "persist");
+    screen_shows(second, "persists: ");
+    screen_shows(second, " persist");
+    screen_shows_not(second, " new");
+    screen_shows(third, " gone");
     free(got);
 }
 
@@ -228,7 +217,7 @@ static void file_that_stays_is_not_scanned_again(void **state)
     char *got = screens("healthy", "wait W wait " LOOK LOOK "shot:idle");
 
     (void)state;
-    shows_not(got, " changed");
+    screen_shows_not(got, " changed");
     free(got);
 }
 
@@ -246,11 +235,11 @@ static void image_stays_on_the_screen_while_the_file_is_gone_or_no_image(void **
         got = screens("healthy", script);
         back = strstr(got, "== back");
         assert_non_null(back);
-        shows(back, "\u00b7 problems: ");
+        screen_shows(back, "\u00b7 problems: ");
         back[0] = '\0';
-        shows(strstr(got, "== without"), i ? "not a qcow2" : "cannot open");
-        shows_not(strstr(got, "== quiet"), i ? "not a qcow2" : "cannot open");
-        shows_not(got, "\u00b7 problems: ");
+        screen_shows(strstr(got, "== without"), i ? "not a qcow2" : "cannot open");
+        screen_shows_not(strstr(got, "== quiet"), i ? "not a qcow2" : "cannot open");
+        screen_shows_not(got, "\u00b7 problems: ");
         free(got);
     }
 }
@@ -260,7 +249,7 @@ static void rescan_while_watching_opens_the_file_again(void **state)
     char *got = screens("healthy", "wait W wait R wait shot:after");
 
     (void)state;
-    shows(got, "0 clusters changed");
+    screen_shows(got, "0 clusters changed");
     free(got);
 }
 
@@ -273,13 +262,13 @@ static void plan_and_watching_exclude_each_other(void **state)
     (void)state;
     snprintf(script, sizeof script, "wait %s W shot:refused", edit);
     got = screens("healthy", script);
-    shows(got, "is not watched while");
-    shows_not(got, "WATCHING");
+    screen_shows(got, "is not watched while");
+    screen_shows_not(got, "WATCHING");
     free(got);
     snprintf(script, sizeof script, "wait W wait %s shot:ended", edit);
     got = screens("healthy", script);
-    shows(got, "WHAT-IF");
-    shows_not(got, "WATCHING");
+    screen_shows(got, "WHAT-IF");
+    screen_shows_not(got, "WATCHING");
     free(got);
 }
 
@@ -290,8 +279,8 @@ static void what_is_no_file_is_not_watched(void **state)
 
     (void)state;
     play_sample("healthy", &play, &got);
-    shows(buf_str(&got), "Only files and block devices");
-    shows_not(buf_str(&got), "WATCHING");
+    screen_shows(buf_str(&got), "Only files and block devices");
+    screen_shows_not(buf_str(&got), "WATCHING");
     buf_free(&got);
 }
 

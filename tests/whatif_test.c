@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/golden.h"
 #include "support/play.h"
+#include "support/screens.h"
 
-static const struct { const char *name, *sample; struct play play; } golden[] = {
+static const struct golden_screen golden[] = {
     { "plan", "healthy",
       { .script = "wait 8 shot:empty 4 e shot:prompt Ctrl-U type:12c Enter wait shot:edited "
                   "8 shot:plan = shot:before = U wait shot:undone",
@@ -33,15 +33,7 @@ static const struct { const char *name, *sample; struct play play; } golden[] = 
 static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
-        struct play play = golden[i].play;
-        struct buf got = BUF_INIT;
-
-        play.depth = DEPTH_16;
-        play_sample(golden[i].sample, &play, &got);
-        golden_compare(golden[i].name, buf_str(&got));
-        buf_free(&got);
-    }
+    play_golden(golden, sizeof golden / sizeof golden[0], DEPTH_16);
 }
 
 /* The screens of a script; the caller frees. */
@@ -52,18 +44,6 @@ static char *screens(const char *sample, const char *script)
 
     play_sample(sample, &play, &got);
     return buf_take(&got);
-}
-
-static void shows(const char *screen, const char *text)
-{
-    if (!strstr(screen, text))
-        fail_msg("\"%s\" is not on the screen:\n%s", text, screen);
-}
-
-static void shows_not(const char *screen, const char *text)
-{
-    if (strstr(screen, text))
-        fail_msg("\"%s\" is on the screen:\n%s", text, screen);
 }
 
 static void nothing_that_is_done_writes_to_the_image(void **state)
@@ -97,10 +77,10 @@ static void flags_are_set_and_cleared_by_name(void **state)
                         "e Ctrl-U type:+nonsense Enter shot:wrong");
 
     (void)state;
-    shows(got, "to 0xa00 (data at 0xa00)");
-    shows(got, "from 0xa00 (data at 0xa00) to 0x8000000000000a01");
-    shows(got, "Set incompatible_features from none to dirty");
-    shows(got, "'+nonsense' is no flag of incompatible_features");
+    screen_shows(got, "to 0xa00 (data at 0xa00)");
+    screen_shows(got, "from 0xa00 (data at 0xa00) to 0x8000000000000a01");
+    screen_shows(got, "Set incompatible_features from none to dirty");
+    screen_shows(got, "'+nonsense' is no flag of incompatible_features");
     free(got);
 }
 
@@ -130,8 +110,8 @@ static void bytes_that_the_guest_reads_differently_have_a_star(void **state)
     assert_int_equal(stars(got, "== beside"), 0);
     assert_true(stars(got, "== plain\n") > 0);
     assert_int_equal(stars(got, "== plain-before"), stars(got, "== plain\n"));
-    shows(strstr(got, "== plain\n"), "guest 0x00001800");
-    shows(strstr(got, "== plain-before"), "guest 0x00001000");
+    screen_shows(strstr(got, "== plain\n"), "guest 0x00001800");
+    screen_shows(strstr(got, "== plain-before"), "guest 0x00001000");
     free(got);
 }
 
@@ -141,9 +121,9 @@ static void a_cluster_is_picked_for_a_pointer(void **state)
                         "wait shot:taken 4 e Tab Esc shot:given-up");
 
     (void)state;
-    shows(got, "Picking a cluster for L1[0]");
-    shows(got, "Set L1[0] from 0x8000000000000800 to 0x8000000000001800");
-    shows(got, "WHAT-IF 1 step");
+    screen_shows(got, "Picking a cluster for L1[0]");
+    screen_shows(got, "Set L1[0] from 0x8000000000000800 to 0x8000000000001800");
+    screen_shows(got, "WHAT-IF 1 step");
     free(got);
 }
 
@@ -153,8 +133,8 @@ static void refcounts_narrower_than_a_byte_are_edited(void **state)
                         "type:7 Enter wait shot:edited");
 
     (void)state;
-    shows(got, "refcount block 0 entry 3");
-    shows(got, "from 1 to 7");
+    screen_shows(got, "refcount block 0 entry 3");
+    screen_shows(got, "from 1 to 7");
     free(got);
 }
 
@@ -164,8 +144,8 @@ static void a_header_that_is_no_image_any_more_is_told_and_undone(void **state)
                         "wait shot:broken U U wait shot:whole");
 
     (void)state;
-    shows(got, "cluster_bits");
-    shows(strstr(got, "== whole"), "READ-ONLY");
+    screen_shows(got, "cluster_bits");
+    screen_shows(strstr(got, "== whole"), "READ-ONLY");
     free(got);
 }
 
@@ -177,10 +157,10 @@ static void every_proposal_of_a_sample_ends_with_less_to_mend(void **state)
     for (size_t i = 0; i < sizeof sample / sizeof sample[0]; i++) {
         char *got = screens(sample[i], "wait 1 p wait 3 p wait 8 shot:plan");
 
-        shows(got, "Before ");
-        shows(got, "WHAT-IF");
-        shows_not(got, "READ-ONLY");
-        shows(got, "[x]");
+        screen_shows(got, "Before ");
+        screen_shows(got, "WHAT-IF");
+        screen_shows_not(got, "READ-ONLY");
+        screen_shows(got, "[x]");
         free(got);
     }
 }
@@ -190,12 +170,12 @@ static void before_and_after_are_both_shown(void **state)
     char *got = screens("leak", "wait shot:first p wait shot:after = shot:before = shot:again");
 
     (void)state;
-    shows(strstr(got, "== first"), "leaks only");
-    shows(strstr(got, "== after"), " clean");
-    shows(strstr(got, "== after"), "WHAT-IF");
-    shows(strstr(got, "== before"), "BEFORE");
-    shows(strstr(got, "== before"), "leaks only");
-    shows_not(strstr(got, "== again"), "leaks only");
+    screen_shows(strstr(got, "== first"), "leaks only");
+    screen_shows(strstr(got, "== after"), " clean");
+    screen_shows(strstr(got, "== after"), "WHAT-IF");
+    screen_shows(strstr(got, "== before"), "BEFORE");
+    screen_shows(strstr(got, "== before"), "leaks only");
+    screen_shows_not(strstr(got, "== again"), "leaks only");
     free(got);
 }
 
@@ -204,7 +184,7 @@ static void w_says_why_it_saves_nothing(void **state)
     char *got = screens("leak", "wait w shot:why");
 
     (void)state;
-    shows(got, "--plan FILE or --plan-dir DIR");
+    screen_shows(got, "--plan FILE or --plan-dir DIR");
     free(got);
 }
 
@@ -217,8 +197,8 @@ static void views_go_on_while_the_outcome_is_opened(void **state)
 
     (void)state;
     play_gated("healthy", &play, &got);
-    shows(buf_str(&got), "Set L1[0] from");
-    shows(strstr(buf_str(&got), "== done"), "WHAT-IF 1 step");
+    screen_shows(buf_str(&got), "Set L1[0] from");
+    screen_shows(strstr(buf_str(&got), "== done"), "WHAT-IF 1 step");
     buf_free(&got);
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/thread.h"
@@ -97,15 +98,8 @@ static int extent_answer(void *user, const char *context, uint64_t off, uint32_t
     for (size_t i = 0; i + 1 < n && entries[i] && x->n < NBD_EXTENTS_MAX; i += 2) {
         if (!u64_add(at, entries[i], &at))
             break;
-        if (x->n == x->cap) {
-            size_t cap = x->cap ? x->cap * 2 : 64;
-            struct nbd_extent *list = realloc(x->list, cap * sizeof *list);
-
-            if (!list)
-                break;
-            x->list = list;
-            x->cap = cap;
-        }
+        if (!list_room(&x->list, x->n, &x->cap, sizeof *x->list))
+            break;
         x->list[x->n++] = (struct nbd_extent){ at, entries[i + 1] & LIBNBD_STATE_ZERO };
     }
     return 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 void patches_free(struct patches *p)
@@ -27,17 +28,9 @@ static void add(struct patches *p, struct patch patch)
         p->failed = true;
         return;
     }
-    if (p->n == p->cap) {
-        size_t cap = p->cap ? p->cap * 2 : 16;
-        struct patch *list = cap > SIZE_MAX / sizeof *list
-            ? NULL : realloc(p->list, cap * sizeof *list);
-
-        if (!list) {
-            p->failed = true;
-            return;
-        }
-        p->list = list;
-        p->cap = cap;
+    if (!list_room(&p->list, p->n, &p->cap, sizeof *p->list)) {
+        p->failed = true;
+        return;
     }
     p->list[p->n++] = patch;
 }

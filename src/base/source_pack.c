@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/grow.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/source_backend.h"
@@ -248,15 +249,8 @@ static bool keep_page(struct unpacking *u, uint64_t off, const uint8_t *bytes, s
     if (last && last->off + last->len == off) {
         last->len += len;
     } else {
-        if (p->n == p->cap) {
-            size_t cap = p->cap ? p->cap * 2 : 256;
-            struct pack_extent *list = realloc(p->extent, cap * sizeof *list);
-
-            if (!list)
-                return err_set(u->err, ERR_NOMEM, "out of memory");
-            p->extent = list;
-            p->cap = cap;
-        }
+        if (!list_room(&p->extent, p->n, &p->cap, sizeof *p->extent))
+            return err_set(u->err, ERR_NOMEM, "out of memory");
         p->extent[p->n++] = (struct pack_extent){ off, len, p->len };
     }
     memcpy(p->bytes + p->len, bytes, len);

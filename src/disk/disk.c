@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "disk/level.h"
 #include "qcow2/names.h"
 
@@ -203,15 +204,8 @@ bool disk_spans_add(struct disk_spans *s, const struct disk_span *span, struct e
         s->list[s->n - 1].len += span->len;
         return true;
     }
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        struct disk_span *list = realloc(s->list, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        s->list = list;
-        s->cap = cap;
-    }
+    if (!list_room(&s->list, s->n, &s->cap, sizeof *s->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     s->list[s->n++] = *span;
     return true;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 #define LABEL "# Read: "
@@ -21,15 +22,8 @@ bool rangemap_add(struct rangemap *m, uint64_t off, uint64_t len, enum range_sta
         m->list[m->n - 1].len += len;
         return true;
     }
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 64;
-        struct map_range *list = realloc(m->list, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        m->list = list;
-        m->cap = cap;
-    }
+    if (!list_room(&m->list, m->n, &m->cap, sizeof *m->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     m->list[m->n++] = (struct map_range){ off, len, status };
     return true;
 }

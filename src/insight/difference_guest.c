@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/grow.h"
 #include "insight/difference.h"
 #include "scan/guest.h"
 
@@ -92,14 +93,8 @@ static bool note(struct difference *d, struct guest_change c, struct error *err)
         d->cut = true;
         return true;
     }
-    if ((d->n_guests & (d->n_guests - 1)) == 0) {
-        size_t cap = d->n_guests ? d->n_guests * 2 : 1;
-        struct guest_change *list = realloc(d->guest, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        d->guest = list;
-    }
+    if (!list_double(&d->guest, d->n_guests, sizeof *d->guest))
+        return err_set(err, ERR_NOMEM, "out of memory");
     d->guest[d->n_guests++] = c;
     return true;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/grow.h"
 #include "insight/difference.h"
 
 #define PIECE (UINT64_C(1) << 20)       /* bytes of tables read at a time, or a cluster */
@@ -41,14 +42,8 @@ static bool note(struct difference *d, struct host_change c, struct error *err)
         d->cut = true;
         return true;
     }
-    if ((d->n_hosts & (d->n_hosts - 1)) == 0) {
-        size_t cap = d->n_hosts ? d->n_hosts * 2 : 1;
-        struct host_change *list = realloc(d->host, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        d->host = list;
-    }
+    if (!list_double(&d->host, d->n_hosts, sizeof *d->host))
+        return err_set(err, ERR_NOMEM, "out of memory");
     d->host[d->n_hosts++] = c;
     return true;
 }

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/grow.h"
 #include "base/num.h"
 
 #define PAGE        4096u
@@ -65,15 +66,8 @@ static bool add_span(struct pack_layout *s, uint64_t start, uint64_t end)
     }
     while (s->n == PACK_SPANS_MAX)
         join_close_spans(s);
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 256;
-        struct pack_span *list = realloc(s->list, cap * sizeof *list);
-
-        if (!list)
-            return false;
-        s->list = list;
-        s->cap = cap;
-    }
+    if (!list_room(&s->list, s->n, &s->cap, sizeof *s->list))
+        return false;
     s->list[s->n++] = (struct pack_span){ start, end };
     return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/grow.h"
 #include "base/text.h"
 #include "plan/edit.h"
 #include "plan/findings.h"
@@ -38,15 +39,8 @@ bool entries_add(struct entries *e, const struct place *place, struct entry_word
         e->untouched++;
         return true;
     }
-    if (e->n == e->cap) {
-        size_t cap = e->cap ? e->cap * 2 : 64;
-        struct broken_entry *list = realloc(e->list, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        e->list = list;
-        e->cap = cap;
-    }
+    if (!list_room(&e->list, e->n, &e->cap, sizeof *e->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     e->list[e->n++] = (struct broken_entry){ .place = *place, .was = was, .now = was };
     return true;
 }

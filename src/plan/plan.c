@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 static const struct plan_goal goals[] = {
@@ -81,15 +82,8 @@ bool plan_add_left(struct plan *p, const char *sentence)
 
 struct plan_step *plan_add(struct plan *p, const char *goal)
 {
-    if (p->n == p->cap) {
-        size_t cap = p->cap ? p->cap * 2 : 8;
-        struct plan_step *step = realloc(p->step, cap * sizeof *step);
-
-        if (!step)
-            return NULL;
-        p->step = step;
-        p->cap = cap;
-    }
+    if (!list_room(&p->step, p->n, &p->cap, sizeof *p->step))
+        return NULL;
     p->step[p->n] = (struct plan_step){ .goal = goal, .chosen = true };
     return &p->step[p->n++];
 }
@@ -97,19 +91,14 @@ struct plan_step *plan_add(struct plan *p, const char *goal)
 static bool add_range(struct plan_step *s, struct loss range)
 {
     struct loss *last = s->n_losses ? &s->loss[s->n_losses - 1] : NULL;
-    struct loss *loss;
 
     if (last && last->layer == range.layer && last->regained == range.regained
         && last->guest_off + last->len == range.guest_off) {
         last->len += range.len;
         return true;
     }
-    if (!(s->n_losses & (s->n_losses - 1))) {
-        loss = realloc(s->loss, (s->n_losses ? s->n_losses * 2 : 1) * sizeof *loss);
-        if (!loss)
-            return false;
-        s->loss = loss;
-    }
+    if (!list_double(&s->loss, s->n_losses, sizeof *s->loss))
+        return false;
     s->loss[s->n_losses++] = range;
     return true;
 }

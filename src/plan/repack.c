@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "plan/edit.h"
 #include "plan/relocate.h"
 #include "qcow2/decompress.h"
@@ -44,17 +45,8 @@ static bool add(struct repack *r, const struct l2_table *l2, uint64_t j, uint64_
         .guest_off = l2->n_active ? geo_guest_off(r->geo, l2->l1_index, j) : UINT64_MAX,
     };
 
-    if (r->n == r->cap) {
-        size_t cap = r->cap ? r->cap * 2 : 256;
-        struct packed_stream *list = NULL;
-
-        if (cap <= STREAMS_MAX)
-            list = realloc(r->list, cap * sizeof *list);
-        if (!list)
-            return false;
-        r->list = list;
-        r->cap = cap;
-    }
+    if (r->n == STREAMS_MAX || !list_room(&r->list, r->n, &r->cap, sizeof *r->list))
+        return false;
     r->list[r->n++] = s;
     return true;
 }

@@ -3,6 +3,7 @@
 /* Which clusters belong to two places, and who refers to them. */
 #include "config.h"
 
+#include "base/grow.h"
 #include "plan/reused.h"
 
 #include <stdlib.h>
@@ -19,15 +20,8 @@ static bool note_cluster(void *ctx, const struct problem *p, struct error *err)
             u->left += p->count - k;
             return true;
         }
-        if (u->n == u->cap) {
-            size_t cap = u->cap ? u->cap * 2 : 64;
-            struct ref_target *list = realloc(u->target, cap * sizeof *list);
-
-            if (!list)
-                return err_set(err, ERR_NOMEM, "out of memory");
-            u->target = list;
-            u->cap = cap;
-        }
+        if (!list_room(&u->target, u->n, &u->cap, sizeof *u->target))
+            return err_set(err, ERR_NOMEM, "out of memory");
         u->target[u->n++] = (struct ref_target){ p->place.i + k, 1 };
     }
     return true;
@@ -60,16 +54,9 @@ static void note_use(void *ctx, size_t target, const struct referrer *r)
         u->failed = true;
         return;
     }
-    if (u->n_uses == u->cap_uses) {
-        size_t cap = u->cap_uses ? u->cap_uses * 2 : 64;
-        struct reuse *list = realloc(u->use, cap * sizeof *list);
-
-        if (!list) {
-            u->failed = true;
-            return;
-        }
-        u->use = list;
-        u->cap_uses = cap;
+    if (!list_room(&u->use, u->n_uses, &u->cap_uses, sizeof *u->use)) {
+        u->failed = true;
+        return;
     }
     u->use[u->n_uses++] = (struct reuse){ target, *r, false };
 }

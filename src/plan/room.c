@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/findings.h"
 #include "scan/refsearch.h"
@@ -34,15 +35,8 @@ static bool keep(struct room *s, uint64_t first_cl, uint64_t n, struct error *er
         last->n += n;
         return true;
     }
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        struct room_run *run = realloc(s->run, cap * sizeof *run);
-
-        if (!run)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        s->run = run;
-        s->cap = cap;
-    }
+    if (!list_room(&s->run, s->n, &s->cap, sizeof *s->run))
+        return err_set(err, ERR_NOMEM, "out of memory");
     s->run[s->n++] = (struct room_run){ first_cl, n };
     return true;
 }

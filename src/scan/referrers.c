@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/grow.h"
 #include "scan/refsearch.h"
 
 struct collect {
@@ -41,16 +42,9 @@ static void collect_hit(void *ctx, size_t target, const struct referrer *r)
     out->total++;
     if (out->n == c->cap && out->n >= 2 * c->max)
         trim(c);
-    if (out->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 16;
-        struct referrer *list = realloc(out->list, cap * sizeof *list);
-
-        if (!list) {
-            c->nomem = true;
-            return;
-        }
-        out->list = list;
-        c->cap = cap;
+    if (!list_room(&out->list, out->n, &c->cap, sizeof *out->list)) {
+        c->nomem = true;
+        return;
     }
     out->list[out->n++] = *r;
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 struct range_search {
@@ -36,15 +37,8 @@ static size_t first_past(const struct disk_spans *lost, uint64_t off)
 
 static bool add_pair(struct range_files *f, uint32_t range)
 {
-    if (f->n == f->cap) {
-        size_t cap = f->cap ? 2 * f->cap : 64;
-        struct range_file *list = realloc(f->pair, cap * sizeof *list);
-
-        if (!list)
-            return false;
-        f->pair = list;
-        f->cap = cap;
-    }
+    if (!list_room(&f->pair, f->n, &f->cap, sizeof *f->pair))
+        return false;
     f->pair[f->n++] = (struct range_file){ range, (uint32_t)f->items.n };
     return true;
 }

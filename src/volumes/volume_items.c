@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 
 /* --- the list --- */
@@ -18,15 +19,8 @@ bool volume_items_add(struct volume_items *l, const struct volume_item *item)
         l->left_out++;
         return true;
     }
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? 2 * l->cap : 64;
-        struct volume_item *list = realloc(l->item, cap * sizeof *list);
-
-        if (!list)
-            return false;
-        l->item = list;
-        l->cap = cap;
-    }
+    if (!list_room(&l->item, l->n, &l->cap, sizeof *l->item))
+        return false;
     l->item[l->n] = *item;
     l->item[l->n].path = strdup(item->path);
     return l->item[l->n++].path;

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "volumes/volumes.h"
 
@@ -22,15 +23,8 @@ bool guest_ranges_add(struct guest_ranges *r, uint64_t off, uint64_t len, struct
         r->cut = true;
         return true;
     }
-    if (r->n == r->cap) {
-        size_t cap = r->cap ? 2 * r->cap : 64;
-        struct guest_range *list = realloc(r->list, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        r->list = list;
-        r->cap = cap;
-    }
+    if (!list_room(&r->list, r->n, &r->cap, sizeof *r->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     r->list[r->n++] = (struct guest_range){ off, off + len };
     return true;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 
@@ -20,15 +21,8 @@ bool claims_add(struct claims *c, const struct rescue_guest *g, size_t cand, uin
         return true;
     if (c->n == CLAIMS_MAX)
         return true;
-    if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 256;
-        struct claim *more = realloc(c->claim, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        c->claim = more;
-        c->cap = cap;
-    }
+    if (!list_room(&c->claim, c->n, &c->cap, sizeof *c->claim))
+        return false;
     c->claim[c->n++] = (struct claim){ (guest_off - in_cand) / cluster, age, cand, sure };
     return true;
 }

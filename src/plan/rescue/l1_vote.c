@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/align.h"
 #include "plan/rescue/salvage.h"
@@ -34,15 +35,8 @@ static bool add_mapped(struct voting *v, const struct l2_entry *e, size_t table,
         .kind = e->type == L2_COMPRESSED ? ORPHAN_STREAM : ORPHAN_DATA,
     };
 
-    if (v->cands.n == v->from_cap) {
-        size_t cap = v->from_cap ? v->from_cap * 2 : 1024;
-        struct mapped *from = realloc(v->from, cap * sizeof *from);
-
-        if (!from)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        v->from = from;
-        v->from_cap = cap;
-    }
+    if (!list_room(&v->from, v->cands.n, &v->from_cap, sizeof *v->from))
+        return err_set(err, ERR_NOMEM, "out of memory");
     v->from[v->cands.n] = (struct mapped){ (uint32_t)table, (uint32_t)entry };
     return orphans_add(&v->cands, &one, err);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "insight/content.h"
 #include "plan/rescue/salvage.h"
@@ -17,16 +18,8 @@ void orphans_free(struct orphans *o)
 
 bool orphans_add(struct orphans *o, const struct orphan *one, struct error *err)
 {
-    if (o->n == o->cap) {
-        size_t cap = o->cap ? o->cap * 2 : 1024;
-        struct orphan *list = cap > RESCUE_CANDIDATES_MAX ? NULL
-            : realloc(o->list, cap * sizeof *list);
-
-        if (!list)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        o->list = list;
-        o->cap = cap;
-    }
+    if (o->n == RESCUE_CANDIDATES_MAX || !list_room(&o->list, o->n, &o->cap, sizeof *o->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     o->list[o->n++] = *one;
     o->n_kind[one->kind]++;
     return true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/below.h"
 #include "plan/rescue/rescue_inside.h"
@@ -97,14 +98,8 @@ bool rescue_lose(struct rescue_guest *g, uint64_t first_cl, uint64_t n)
         last->n += n;
         return true;
     }
-    if (!(g->n_lost & (g->n_lost - 1))) {
-        struct lost_range *more = realloc(g->lost, (g->n_lost ? g->n_lost * 2 : 1)
-                                          * sizeof *more);
-
-        if (!more)
-            return false;
-        g->lost = more;
-    }
+    if (!list_double(&g->lost, g->n_lost, sizeof *g->lost))
+        return false;
     g->lost[g->n_lost++] = (struct lost_range){ first_cl, n };
     return true;
 }

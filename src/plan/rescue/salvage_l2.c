@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "plan/rescue/align.h"
@@ -16,14 +17,8 @@
 static bool add_window(struct l2_work *w, uint64_t i, uint64_t l2_off,
                        enum window_state state, struct error *err)
 {
-    if (!(w->n_windows & (w->n_windows - 1))) {
-        struct l2_window *more = realloc(w->window, (w->n_windows ? w->n_windows * 2 : 1)
-                                         * sizeof *more);
-
-        if (!more)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        w->window = more;
-    }
+    if (!list_double(&w->window, w->n_windows, sizeof *w->window))
+        return err_set(err, ERR_NOMEM, "out of memory");
     w->window[w->n_windows++] = (struct l2_window){ i, l2_off, state };
     return true;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "insight/content.h"
@@ -58,15 +59,8 @@ static bool add_suspect(struct suspect_list *l, uint64_t off)
 {
     if (l->n == SECTORS_MAX)
         return false;
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 1024;
-        uint64_t *more = realloc(l->off, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        l->off = more;
-        l->cap = cap;
-    }
+    if (!list_room(&l->off, l->n, &l->cap, sizeof *l->off))
+        return false;
     l->off[l->n++] = off;
     return true;
 }

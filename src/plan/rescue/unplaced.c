@@ -2,6 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include "base/grow.h"
 #include "plan/rescue/unplaced.h"
 
 #include <stdlib.h>
@@ -23,13 +24,8 @@ bool unplaced_add(struct unplaced *u, const struct unplaced_extent *one, struct 
         last->len += one->len;
         return true;
     }
-    if (!(u->n & (u->n - 1))) {
-        struct unplaced_extent *more = realloc(u->list, (u->n ? u->n * 2 : 1) * sizeof *more);
-
-        if (!more)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        u->list = more;
-    }
+    if (!list_double(&u->list, u->n, sizeof *u->list))
+        return err_set(err, ERR_NOMEM, "out of memory");
     u->list[u->n++] = *one;
     return true;
 }

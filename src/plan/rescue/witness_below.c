@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "insight/content.h"
 #include "plan/rescue/rescue_guest.h"
@@ -71,15 +72,8 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
 
         if (!hash || s->n == NOTES_MAX)
             continue;
-        if (s->n == s->cap) {
-            size_t cap = s->cap ? s->cap * 2 : 1024;
-            struct note *more = realloc(s->note, cap * sizeof *more);
-
-            if (!more)
-                return false;
-            s->note = more;
-            s->cap = cap;
-        }
+        if (!list_room(&s->note, s->n, &s->cap, sizeof *s->note))
+            return false;
         s->note[s->n++] = (struct note){ hash, (uint32_t)cand };
         s->n_blocks[cand]++;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_btrfs.h"
@@ -70,15 +71,8 @@ static bool remember(struct btrfs_witness *w, size_t cand, size_t at, const uint
 
     if (number == FSIDS_MAX || w->n_seen == NODES_MAX)
         return true;
-    if (w->n_seen == w->seen_cap) {
-        size_t cap = w->seen_cap ? w->seen_cap * 2 : 256;
-        struct btrfs_seen *more = realloc(w->seen, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        w->seen = more;
-        w->seen_cap = cap;
-    }
+    if (!list_room(&w->seen, w->n_seen, &w->seen_cap, sizeof *w->seen))
+        return false;
     w->seen[w->n_seen++] = (struct btrfs_seen){
         le_load(p + 48, 8), le_load(p + 80, 8), (uint32_t)cand, (uint32_t)at,
         le_load(p + 88, 8) == BTRFS_SUMS && !p[100], (uint8_t)number, prove(w, p, len), 0

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_btrfs.h"
@@ -64,15 +65,8 @@ static const struct tree *tree_of(const struct gather *t, uint64_t id)
 
 static bool sum_keep(struct btrfs *fs, uint32_t crc, uint64_t device_off, uint32_t age)
 {
-    if (fs->n_sums == fs->sums_cap) {
-        size_t cap = fs->sums_cap ? fs->sums_cap * 2 : 4096;
-        struct btrfs_sum *more = realloc(fs->sum, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        fs->sum = more;
-        fs->sums_cap = cap;
-    }
+    if (!list_room(&fs->sum, fs->n_sums, &fs->sums_cap, sizeof *fs->sum))
+        return false;
     fs->sum[fs->n_sums++] = (struct btrfs_sum){
         crc, (uint32_t)(device_off / fs->super.sector), age
     };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_btrfs.h"
@@ -67,15 +68,8 @@ static bool fits(const struct matcher *m, uint64_t guest_cl, struct match *out)
 
 static bool keep(struct matcher *m, const struct match *match)
 {
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 256;
-        struct match *more = realloc(m->match, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        m->match = more;
-        m->cap = cap;
-    }
+    if (!list_room(&m->match, m->n, &m->cap, sizeof *m->match))
+        return false;
     m->match[m->n++] = *match;
     return true;
 }

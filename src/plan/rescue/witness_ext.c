@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes,
@@ -20,13 +21,8 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
         return true;
     for (size_t at = 0; at + 1024 <= len && w->n_seen < EXT_SUPERS_MAX; at += 512)
         if (ext_super_parse(bytes + at, rescue_size(g), &fs)) {
-            struct ext_seen *more = w->seen;
-
-            if (!(w->n_seen & (w->n_seen - 1)))
-                more = realloc(w->seen, (w->n_seen ? w->n_seen * 2 : 1) * sizeof *more);
-            if (!more)
+            if (!list_double(&w->seen, w->n_seen, sizeof *w->seen))
                 return false;
-            w->seen = more;
             w->seen[w->n_seen].cand = cand;
             w->seen[w->n_seen].at = (uint32_t)at;
             memcpy(w->seen[w->n_seen++].bytes, bytes + at, 1024);

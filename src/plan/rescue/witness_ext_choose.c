@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "base/crc.h"
+#include "base/grow.h"
 #include "plan/rescue/witness_ext_placing.h"
 
 #define WHY_SUMS "checksums of ext4 metadata"
@@ -26,14 +27,9 @@ static int by_key(const void *a, const void *b)
 
 void ext_key_add(struct ext_placing *pl, struct ext_keys *k, uint64_t key, size_t item)
 {
-    if (!(k->n & (k->n - 1))) {
-        struct ext_key *more = realloc(k->list, (k->n ? k->n * 2 : 1) * sizeof *more);
-
-        if (!more) {
-            pl->starved = true;
-            return;
-        }
-        k->list = more;
+    if (!list_double(&k->list, k->n, sizeof *k->list)) {
+        pl->starved = true;
+        return;
     }
     k->list[k->n++] = (struct ext_key){ key, item };
 }
@@ -67,16 +63,9 @@ size_t ext_key_find(const struct ext_keys *k, uint64_t key, size_t *first)
 void ext_claim_add(struct ext_placing *pl, size_t cand, uint64_t cl,
                    const struct ext_fit *fit)
 {
-    if (pl->n_claims == pl->claims_cap) {
-        size_t cap = pl->claims_cap ? pl->claims_cap * 2 : 256;
-        struct ext_claim *more = realloc(pl->claim, cap * sizeof *more);
-
-        if (!more) {
-            pl->starved = true;
-            return;
-        }
-        pl->claim = more;
-        pl->claims_cap = cap;
+    if (!list_room(&pl->claim, pl->n_claims, &pl->claims_cap, sizeof *pl->claim)) {
+        pl->starved = true;
+        return;
     }
     pl->claim[pl->n_claims++] = (struct ext_claim){
         .cand = cand, .guest_cl = cl, .fit = *fit,

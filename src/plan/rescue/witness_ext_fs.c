@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/witness_ext.h"
 
@@ -193,16 +194,9 @@ void ext_item_add(struct ext_fs *fs, const struct ext_item *item)
 {
     if (!range_inside(item->block, item->n, fs->n_blocks) || !item->n)
         return;
-    if (fs->n_items == fs->items_cap) {
-        size_t cap = fs->items_cap ? fs->items_cap * 2 : 256;
-        struct ext_item *more = realloc(fs->item, cap * sizeof *more);
-
-        if (!more) {
-            fs->starved = true;
-            return;
-        }
-        fs->item = more;
-        fs->items_cap = cap;
+    if (!list_room(&fs->item, fs->n_items, &fs->items_cap, sizeof *fs->item)) {
+        fs->starved = true;
+        return;
     }
     fs->item[fs->n_items++] = *item;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 
 #define VOTES_MIN 8             /* entries that must agree about a piece of a table */
@@ -33,11 +34,6 @@ static bool is_dot(const uint8_t *p)
            p[11] & 0x10 && p[43] & 0x10;
 }
 
-static void *grown(void *list, size_t n, size_t size)
-{
-    return n & (n - 1) ? list : realloc(list, (n ? n * 2 : 1) * size);
-}
-
 static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes,
                  size_t len)
 {
@@ -54,20 +50,14 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
         if (fat_like_dir(p, 512, UINT32_MAX))
             w->like[cand] |= FAT_LIKE_DIR;
         if (is_dot(p) && w->n_dots < FAT_DOTS_MAX) {
-            struct fat_dot *more = grown(w->dot, w->n_dots, sizeof *more);
-
-            if (!more)
+            if (!list_double(&w->dot, w->n_dots, sizeof *w->dot))
                 return false;
-            w->dot = more;
             w->dot[w->n_dots++] = (struct fat_dot){
                 cand, (uint32_t)at, (uint32_t)(le_load(p + 20, 2) << 16 | le_load(p + 26, 2)) };
         }
         if (fat_boot_parse(p, rescue_size(g), &fs) && w->n_boots < FAT_BOOTS_MAX) {
-            struct fat_boot *more = grown(w->boot, w->n_boots, sizeof *more);
-
-            if (!more)
+            if (!list_double(&w->boot, w->n_boots, sizeof *w->boot))
                 return false;
-            w->boot = more;
             w->boot[w->n_boots] = (struct fat_boot){ .cand = cand, .at = (uint32_t)at };
             memcpy(w->boot[w->n_boots++].bytes, p, 512);
         }
@@ -191,13 +181,10 @@ struct fat_placing {
 static void add_missing(void *ctx, uint32_t unit)
 {
     struct fat_placing *pl = ctx;
-    uint32_t *more = pl->n_missing == FAT_DOTS_MAX
-        ? NULL : grown(pl->missing, pl->n_missing, sizeof *more);
 
-    if (!more)
-        return;
-    pl->missing = more;
-    pl->missing[pl->n_missing++] = unit;
+    if (pl->n_missing < FAT_DOTS_MAX && list_double(&pl->missing, pl->n_missing,
+                                                    sizeof *pl->missing))
+        pl->missing[pl->n_missing++] = unit;
 }
 
 static bool is_free(const struct fat_placing *pl, size_t cand)

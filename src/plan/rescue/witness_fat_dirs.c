@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/witness_fat.h"
 
@@ -105,15 +106,8 @@ static void dir_add(struct fat_walk *k, uint32_t unit)
     if (unit < 2 || unit >= k->fs->n_units || k->seen[unit / 8] >> unit % 8 & 1 ||
         k->n_dirs == FAT_DIRS_MAX)
         return;
-    if (k->n_dirs == k->cap) {
-        size_t cap = k->cap ? k->cap * 2 : 64;
-        uint32_t *more = realloc(k->dir, cap * sizeof *more);
-
-        if (!more)
-            return;
-        k->dir = more;
-        k->cap = cap;
-    }
+    if (!list_room(&k->dir, k->n_dirs, &k->cap, sizeof *k->dir))
+        return;
     k->seen[unit / 8] |= (uint8_t)(1u << unit % 8);
     k->dir[k->n_dirs++] = unit;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/witness_ntfs.h"
 
@@ -77,15 +78,8 @@ static bool remember(struct ntfs_witness *w, struct ntfs_seen seen)
 {
     if (w->n_seen == NTFS_SEEN_MAX)
         return true;
-    if (w->n_seen == w->seen_cap) {
-        size_t cap = w->seen_cap ? w->seen_cap * 2 : 256;
-        struct ntfs_seen *more = realloc(w->seen, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        w->seen = more;
-        w->seen_cap = cap;
-    }
+    if (!list_room(&w->seen, w->n_seen, &w->seen_cap, sizeof *w->seen))
+        return false;
     w->seen[w->n_seen++] = seen;
     return true;
 }

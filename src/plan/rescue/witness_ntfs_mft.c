@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_ntfs.h"
@@ -53,15 +54,8 @@ static bool run_add(struct ntfs_runs *runs, struct ntfs_run run)
 {
     if (runs->n == NTFS_RUNS_MAX)
         return true;
-    if (runs->n == runs->cap) {
-        size_t cap = runs->cap ? runs->cap * 2 : 16;
-        struct ntfs_run *more = realloc(runs->run, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        runs->run = more;
-        runs->cap = cap;
-    }
+    if (!list_room(&runs->run, runs->n, &runs->cap, sizeof *runs->run))
+        return false;
     runs->run[runs->n++] = run;
     return true;
 }

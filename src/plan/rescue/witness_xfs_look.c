@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/witness_xfs.h"
 
@@ -116,15 +117,8 @@ static bool remember(struct xfs_witness *w, struct xfs_seen seen)
 {
     if (w->n_seen == XFS_SEEN_MAX)
         return true;
-    if (w->n_seen == w->seen_cap) {
-        size_t cap = w->seen_cap ? w->seen_cap * 2 : 256;
-        struct xfs_seen *more = realloc(w->seen, cap * sizeof *more);
-
-        if (!more)
-            return false;
-        w->seen = more;
-        w->seen_cap = cap;
-    }
+    if (!list_room(&w->seen, w->n_seen, &w->seen_cap, sizeof *w->seen))
+        return false;
     w->seen[w->n_seen++] = seen;
     return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_xfs.h"
@@ -66,16 +67,9 @@ void xfs_idle(struct xfs *fs, uint64_t off, uint64_t len)
 {
     if (fs->n_idle == XFS_RANGES_MAX)
         return;
-    if (fs->n_idle == fs->idle_cap) {
-        size_t cap = fs->idle_cap ? fs->idle_cap * 2 : 64;
-        struct xfs_range *more = realloc(fs->idle, cap * sizeof *more);
-
-        if (!more) {
-            fs->starved = true;
-            return;
-        }
-        fs->idle = more;
-        fs->idle_cap = cap;
+    if (!list_room(&fs->idle, fs->n_idle, &fs->idle_cap, sizeof *fs->idle)) {
+        fs->starved = true;
+        return;
     }
     fs->idle[fs->n_idle++] = (struct xfs_range){ off, len };
 }
@@ -204,16 +198,9 @@ static void free_leaf(struct xfs *fs, void *ctx, const uint8_t *records, unsigne
         if (off == UINT64_MAX || blocks > fs->super.group_blocks - block)
             continue;
         xfs_mark(fs, off, blocks * fs->super.block, USE_FREE);
-        if (ag->n_free == ag->free_cap) {
-            size_t cap = ag->free_cap ? ag->free_cap * 2 : 64;
-            struct xfs_range *more = realloc(ag->free, cap * sizeof *more);
-
-            if (!more) {
-                fs->starved = true;
-                return;
-            }
-            ag->free = more;
-            ag->free_cap = cap;
+        if (!list_room(&ag->free, ag->n_free, &ag->free_cap, sizeof *ag->free)) {
+            fs->starved = true;
+            return;
         }
         ag->free[ag->n_free++] = (struct xfs_range){ off, blocks * fs->super.block };
     }

@@ -100,6 +100,12 @@ for target in top.qcow2 base.raw; do
     rm link
 done
 status 1 export --backing --overwrite --map top.qcow2 top.qcow2 other.raw
+qemu-img compare -q -f raw -F qcow2 wanted.raw top.qcow2 || complain "the map went into the image"
+status 0 export --backing --overwrite top.qcow2 got.raw
+
+# VM state that a snapshot says it has, and of which its L1 table maps nothing, is lost.
+status 2 export --layer vm:installed "$samples/snapshots.qcow2" vm.raw
+[ -s vm.raw ] || complain "VM state has no length"
 
 # Nor the data file of an image, though it is not read; nor a disk by its own map.
 qemu-img create -q -f qcow2 -o data_file=kept.raw data.qcow2 1M
@@ -108,8 +114,6 @@ cp kept.raw kept.copy
 status 1 export --overwrite data.qcow2 kept.raw
 cmp -s kept.raw kept.copy || complain "export over the data file of the image"
 status 1 export --overwrite --map same data.qcow2 same
-qemu-img compare -q -f raw -F qcow2 wanted.raw top.qcow2 || complain "the map went into the image"
-status 0 export --backing --overwrite top.qcow2 got.raw
 
 # --- damage ---
 s=$samples/misaligned.qcow2

@@ -42,13 +42,13 @@ bool disk_layer_parse(const struct image *img, const char *text, struct disk_lay
 
 /* --- opening --- */
 
-/* Bytes of the disk of a layer. The length of an L1 table bounds VM state, of which the
- * active layer does not say how much there is. */
+/* Bytes of the disk of a layer. A snapshot says how much VM state it has, which is lost where
+ * its L1 table does not reach; of the active layer, which does not, the table is the bound. */
 static void layer_extent(const struct image *img, struct disk_layer layer, struct level *lv)
 {
     const struct geometry *geo = &img->geo;
     const struct snapshot *snap = layer.layer ? &img->snaps.list[layer.layer - 1] : NULL;
-    uint64_t size = snap ? snap->disk_size : geo->size, table;
+    uint64_t size = snap ? snap->disk_size : geo->size, end;
 
     lv->l1_off = snap ? snap->l1_table_offset : img->hdr.l1_table_offset;
     lv->l1_n = snap ? snap->l1_size : geo->l1_entries;
@@ -58,11 +58,13 @@ static void layer_extent(const struct image *img, struct disk_layer layer, struc
     if (!layer.vm_state)
         return;
     lv->first = round_up(size, geo->l2_span);
-    if (!u64_mul(lv->l1_n, geo->l2_span, &table))
-        table = UINT64_MAX;
-    lv->size = table > lv->first ? table - lv->first : 0;
+    lv->l1_may_end = false;
+    if (!u64_mul(lv->l1_n, geo->l2_span, &end))
+        end = UINT64_MAX;
     if (snap)
-        lv->size = u64_min(lv->size, snap->vm_state_size);
+        end = snap->vm_state_size > UINT64_MAX - lv->first
+            ? UINT64_MAX : lv->first + snap->vm_state_size;
+    lv->size = end > lv->first ? end - lv->first : 0;
 }
 
 static void level_of_image(const struct image *img, struct disk_layer layer,

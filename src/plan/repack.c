@@ -25,7 +25,7 @@ struct packed_stream {
 struct repack {
     const struct trial *t;
     const struct geometry *geo;
-    struct packed_stream *list;            /* owned; by off and len, each once */
+    struct packed_stream *list;     /* owned; by off and len, each once */
     size_t n, cap;
     size_t *order;                  /* owned: in which they are laid out */
     uint8_t *free;                  /* owned: of each cluster, can it take streams? */
@@ -254,7 +254,7 @@ static bool repoint(struct repack *r, const struct l2_table *l2, uint64_t j, uin
                     struct patches *step)
 {
     const struct packed_stream key = { .off = compressed_off(r->geo, raw),
-                                .len = compressed_len(r->geo, raw) };
+                                       .len = compressed_len(r->geo, raw) };
     const struct packed_stream *s = bsearch(&key, r->list, r->n, sizeof *r->list, by_place);
     uint64_t sectors;
 

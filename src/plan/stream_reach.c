@@ -20,11 +20,13 @@ static uint64_t end_of(const struct image *img, struct unpacker *u, const struct
     uint64_t size = img->geo.file_size, end = r->host_off + r->host_len;
     size_t len = (size_t)u64_min(r->host_len, size - u64_min(size, r->host_off));
     uint8_t *in = malloc(len ? len : 1), *plain = malloc(cs);
+    struct error why;
 
     if (in && plain && source_read(img->src, r->host_off, in, len, NULL)) {
         if (unpacker_take(u, img->hdr.compression_type, in, len, plain, cs, &used))
             end = r->host_off + used;
-        else if (!cluster_decompress(img, r->host_off, r->host_len, plain, NULL))
+        else if (!cluster_decompress(img, r->host_off, r->host_len, plain, &why) &&
+                 why.code == ERR_FORMAT)    /* not for want of zstd or memory */
             end = 0;
     }
     free(in);

@@ -103,6 +103,15 @@ status 1 export --backing --overwrite --map top.qcow2 top.qcow2 other.raw
 qemu-img compare -q -f raw -F qcow2 wanted.raw top.qcow2 || complain "the map went into the image"
 status 0 export --backing --overwrite top.qcow2 got.raw
 
+# Nobody who gave --backing is told to give it.
+qemu-img create -q -f qcow2 gone.qcow2 1M
+qemu-img create -q -f qcow2 -b gone.qcow2 -F qcow2 orphan.qcow2
+rm gone.qcow2
+status 2 export --backing orphan.qcow2 orphan.raw
+err_has 'could not be opened' "a missing backing file"
+status 2 export --overwrite orphan.qcow2 orphan.raw
+err_has '--backing opens it' "a backing file that is not looked into"
+
 # VM state that a snapshot says it has, and of which its L1 table maps nothing, is lost.
 status 2 export --layer vm:installed "$samples/snapshots.qcow2" vm.raw
 [ -s vm.raw ] || complain "VM state has no length"

@@ -261,7 +261,7 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
         message("stopped; --resume goes on with ", sink_name(o->sink));
     else if (ok)
         message("stopped; holds only a part of the disk: ", sink_name(o->sink));
-    tell_lost(name, w.result.bytes);
+    tell_lost(s, name, w.result.bytes);
     if (source_changed(f->img->src, &err)) {
         message_error(name, &err);
         status = STATUS_FAILED;

@@ -92,7 +92,7 @@ static int read_image(const struct settings *s, const char *name)
         !copy(disk, off, end, show, &out, bytes, &err) ||
         (show && !show_fields(disk, off, &out, &err)))
         goto failed;
-    tell_lost(name, bytes);
+    tell_lost(s, name, bytes);
     status = lost_status(bytes);
     goto out;
 failed:

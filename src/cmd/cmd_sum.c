@@ -66,7 +66,7 @@ static int sum_layer(const struct settings *s, const struct disk_files *f, struc
     if (watch_run(s, &watch, run, &w, &err)) {
         print_sum(line, w.result.sum);
         out_puts(line->out, "\n");
-        tell_lost(line->name, w.result.bytes);
+        tell_lost(s, line->name, w.result.bytes);
         status = lost_status(w.result.bytes);
     } else {
         message_error(line->name, &err);

@@ -84,10 +84,11 @@ bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct
     return disk_open(f->img, layer, &opt, out, err);
 }
 
-void tell_lost(const char *name, const uint64_t bytes[N_DISK_STATES])
+void tell_lost(const struct settings *s, const char *name, const uint64_t bytes[N_DISK_STATES])
 {
-    static const char *const what[N_DISK_STATES] = {
-        [DISK_ABSENT] = "lie in a file that is not open (--backing opens it)",
+    const char *const what[N_DISK_STATES] = {
+        [DISK_ABSENT] = s->backing ? "lie in a file that could not be opened"
+                                   : "lie in a file that is not open (--backing opens it)",
         [DISK_UNREADABLE] = "could not be read from the storage",
         [DISK_DAMAGED] = "are lost to damage",
         [DISK_ENCRYPTED] = "are encrypted (--key-file reads them)",

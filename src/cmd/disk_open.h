@@ -34,7 +34,8 @@ bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct
                      struct error *err);
 
 /* Says on standard error how many bytes of each state are lost. */
-void tell_lost(const char *name, const uint64_t bytes[N_DISK_STATES]);
+void tell_lost(const struct settings *s, const char *name,
+               const uint64_t bytes[N_DISK_STATES]);
 
 /* Exit status for a disk of which these bytes were had. */
 int lost_status(const uint64_t bytes[N_DISK_STATES]);

@@ -54,23 +54,44 @@ void volume_items_free(struct volume_items *l)
 
 /* --- words --- */
 
+/* What a file system calls its own; the last row is of those with inodes. */
+struct own_words { const char *type, *super, *bitmap, *unknown; };
+
+static const struct own_words *words_of(const struct volume *vol)
+{
+    static const struct own_words rows[] = {
+        { "ntfs", "boot sector or copy of the file table", "bitmap of clusters",
+          "owner unknown: file records are lost" },
+        { "vfat", "boot sector", "file allocation table",
+          "owner unknown: directories or the file allocation table are lost" },
+        { "exfat", "boot sector", "file allocation table or bitmap of clusters",
+          "owner unknown: directories or the file allocation table are lost" },
+        { "", "super block and group descriptors, or copies of them",
+          "bitmaps of blocks and inodes", "owner unknown: inodes or bitmaps are lost" },
+    };
+    const struct own_words *row = rows;
+
+    while (row->type[0] && strcmp(row->type, vol->type) != 0)
+        row++;
+    return row;
+}
+
 static void part_text(const struct volumes *v, const struct volume_item *item, struct buf *out)
 {
     const struct volume *vol = &v->list[item->volume];
-    bool ntfs = strcmp(vol->type, "ntfs") == 0;
+    const struct own_words *words = words_of(vol);
     char n[TEXT_NUM];
 
     text_group(n, item->count);
     switch (item->kind) {
     case ITEM_SUPER:
-        buf_puts(out, ntfs ? "boot sector or copy of the file table"
-                           : "super block and group descriptors, or copies of them");
+        buf_puts(out, words->super);
         break;
     case ITEM_BITMAP:
-        buf_puts(out, ntfs ? "bitmap of clusters" : "bitmaps of blocks and inodes");
+        buf_puts(out, words->bitmap);
         break;
     case ITEM_INODES:
-        if (ntfs)
+        if (strcmp(words->type, "ntfs") == 0)
             buf_printf(out, "%s file records", n);
         else
             buf_printf(out, "%s inodes of group %" PRIu64, n, item->id);
@@ -82,8 +103,7 @@ static void part_text(const struct volumes *v, const struct volume_item *item, s
         buf_puts(out, "free space");
         break;
     case ITEM_UNKNOWN:
-        buf_puts(out, item->lack[LACK_LOST] ? "owner unknown: inodes or bitmaps are lost"
-                                            : "no file");
+        buf_puts(out, item->lack[LACK_LOST] ? words->unknown : "no file");
         break;
     case ITEM_OUTSIDE:
         buf_puts(out, v->n > 1 ? "outside all partitions" : "no file system");

@@ -10,6 +10,7 @@ done
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 samples=$(cd "$top_srcdir/data/samples" && pwd)
+oracle=$(cd "$top_srcdir/tests/oracle" && pwd)
 cd "$work" || exit 99
 bad=0
 complain() { echo "$*"; bad=1; }
@@ -112,9 +113,23 @@ err_has 'could not be opened' "a missing backing file"
 status 2 export --overwrite orphan.qcow2 orphan.raw
 err_has '--backing opens it' "a backing file that is not looked into"
 
-# VM state that a snapshot says it has, and of which its L1 table maps nothing, is lost.
-status 2 export --layer vm:installed "$samples/snapshots.qcow2" vm.raw
-[ -s vm.raw ] || complain "VM state has no length"
+# VM state lies behind the end of the disk; what a snapshot says it has and its L1 table does
+# not reach is lost.
+cp "$samples/snapshots.qcow2" state.qcow2
+status 0 export --layer vm:installed state.qcow2 vm.raw
+status 0 export --layer installed state.qcow2 disk.raw
+grep -q "guest 0x00040000" vm.raw || complain "VM state is not that of the sample"
+cat >longer.py <<P
+import sys
+sys.path.insert(0, sys.argv[1])
+import qcow2
+with qcow2.Image("state.qcow2", writable=True) as image:
+    image.poke("snap[0].vm_state_size_large", 1 << 20)
+P
+python3 -B longer.py "$oracle"
+status 2 export --layer vm:installed state.qcow2 longer.raw
+[ "$(wc -c <longer.raw)" = 1048576 ] || complain "VM state is not as long as the snapshot says"
+cmp -n "$(wc -c <vm.raw)" vm.raw longer.raw || complain "what there is of VM state is not kept"
 
 # Nor the data file of an image, though it is not read; nor a disk by its own map.
 qemu-img create -q -f qcow2 -o data_file=kept.raw data.qcow2 1M

@@ -140,17 +140,17 @@ def snapshots():
     s = Sample("snapshots", 384 * 1024)
     s.write(0, 8)
     s.write(128, 4)
-    s.write(320, 6)                     # becomes the VM state of both
+    s.write(256, 6)                     # becomes the VM state of both
     s.snapshot("installed")
     s.write(2, 3)
     s.write(130, 1)
     s.snapshot("before-upgrade")
     s.write(6, 4)
-    s.poke(size=320 * 1024)
+    s.poke(size=256 * 1024)             # VM state begins at the next L1 entry
     for k in range(2):
         s.poke(**{f"snap[{k}].vm_state_size": 6 * 1024,
                   f"snap[{k}].vm_state_size_large": 6 * 1024,
-                  f"snap[{k}].disk_size": 320 * 1024})
+                  f"snap[{k}].disk_size": 256 * 1024})
 
 
 def compressed():

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/lookout.h"
 #include "base/sandbox.h"
 #include "base/source_pack.h"
 #include "base/patch.h"
@@ -135,6 +134,21 @@ static void look_beside(struct lookout *l, struct image *img)
         data->state = SIDE_SHORT;
 }
 
+void beside_look(void *ctx, struct image *img)
+{
+    struct beside *b = ctx;
+
+    if (b->pack)
+        told_side_files(img);
+    else
+        look_beside(&b->lookout, img);
+}
+
+void beside_end(struct beside *b)
+{
+    lookout_end(&b->lookout);
+}
+
 static bool open_source(const struct settings *s, const char *name, struct source **out,
                         struct error *err)
 {
@@ -200,14 +214,14 @@ static bool image_from(const struct settings *s, struct opened *o, struct lookou
                        struct image **out, struct error *err)
 {
     bool ok = look_into_pack(o, err) && lay_plan(o, err) && image_open(o->src, &s->image, out, err);
+    struct beside beside = { *l, o->pack };
 
-    if (ok && o->pack)
-        told_side_files(*out);
-    else if (ok)
-        look_beside(l, *out);
-    if (!ok)
+    if (ok)
+        beside_look(&beside, *out);
+    else
         source_close(o->src);
-    lookout_end(l);
+    beside_end(&beside);
+    *l = beside.lookout;
     return ok;
 }
 
@@ -256,17 +270,20 @@ bool open_image_reading(const struct settings *s, const char *name, struct image
 }
 
 bool open_source_writing(const struct settings *s, const char *name, struct source **out,
-                         struct error *err)
+                         struct beside *beside, struct error *err)
 {
     struct opened o = { NULL, NULL, false };
 
     if (!open_source(s, name, &o.src, err))
         return false;
+    start_lookout(name, &beside->lookout);
     enter_sandbox_writing(s);
     if (look_into_pack(&o, err)) {
+        beside->pack = o.pack;
         *out = o.src;
         return true;
     }
+    beside_end(beside);
     source_close(o.src);
     return false;
 }

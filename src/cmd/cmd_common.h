@@ -4,6 +4,7 @@
 #ifndef QCHECK_CMD_COMMON_H
 #define QCHECK_CMD_COMMON_H
 
+#include "base/lookout.h"
 #include "base/sink.h"
 #include "cmd/commands.h"
 #include "disk/chain.h"
@@ -39,10 +40,17 @@ bool open_image_only(const struct settings *s, const char *name, struct image **
  * good, nothing else. */
 bool open_image_reading(const struct settings *s, const char *name, struct image **out,
                         struct error *err);
+/* What can tell which of the files that an image names are there. */
+struct beside { struct lookout lookout; bool pack; };
+#define BESIDE_NONE { LOOKOUT_NONE, false }
+
+void beside_look(void *beside, struct image *img);      /* notes it in the image */
+void beside_end(struct beside *b);
+
 /* The bytes alone, in the sandbox of commands that write a file, which is open already: a
- * rescue works on what is no image any more. */
+ * rescue works on what is no image any more. *beside is to be ended. */
 bool open_source_writing(const struct settings *s, const char *name, struct source **out,
-                         struct error *err);
+                         struct beside *beside, struct error *err);
 void enter_sandbox(const struct settings *s);       /* ... with -o, the next one */
 void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 

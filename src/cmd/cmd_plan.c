@@ -66,21 +66,6 @@ static bool open_files(const struct settings *s, struct donors *f)
     return true;
 }
 
-/* A rescue works on what is no image any more; everything else on one. */
-static bool open_trial(const struct settings *s, struct source *src, struct plan *plan,
-                       struct scan_progress *progress, struct trial **t, struct error *err)
-{
-    const struct trial_options how = {
-        .image = s->image, .progress = progress,
-        .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
-    };
-    struct planner_options opt;
-
-    if (asked_for(s, "rescue", &opt))
-        return rescue_open(src, &how, plan, t, err);
-    return trial_open(src, &how, NULL, t, err);
-}
-
 /* All of it, as work to be watched. */
 struct plan_making {
     const struct settings *s;
@@ -88,10 +73,27 @@ struct plan_making {
     const struct chain *chain;
     struct unplaced *unplaced;
     struct source *src;
+    struct beside beside;
     struct plan *plan;
     struct trial *t;
     struct scan_progress progress;
 };
+
+/* A rescue works on what is no image any more; everything else on one. */
+static bool open_trial(struct plan_making *m, struct error *err)
+{
+    const struct settings *s = m->s;
+    const struct trial_options how = {
+        .image = s->image, .progress = &m->progress,
+        .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
+        .look_beside = beside_look, .beside_ctx = &m->beside,
+    };
+    struct planner_options opt;
+
+    if (asked_for(s, "rescue", &opt))
+        return rescue_open(m->src, &how, m->plan, &m->t, err);
+    return trial_open(m->src, &how, NULL, &m->t, err);
+}
 
 /* Goals are taken in the order of their table, in which each finds what it rests on. */
 static bool make_plan(struct plan_making *m, struct error *err)
@@ -105,7 +107,7 @@ static bool make_plan(struct plan_making *m, struct error *err)
         .deep = s->deep, .chain = m->chain, .unplaced = m->unplaced,
     };
 
-    if (!open_trial(s, m->src, m->plan, &m->progress, &m->t, err))
+    if (!open_trial(m, err))
         return false;
     for (size_t i = 0; plan_goal_at(i); i++)
         if (asked_for(s, plan_goal_at(i)->name, &opt)
@@ -198,7 +200,8 @@ static int make_and_tell(void *ctx, struct sink *sink)
     struct chain chain = CHAIN_INIT;
     struct unplaced left = { NULL, 0 };
     struct sink *left_file;
-    struct plan_making m = { .s = p->s, .files = &files, .plan = &plan, .chain = &chain };
+    struct plan_making m = { .s = p->s, .files = &files, .plan = &plan, .chain = &chain,
+                             .beside = BESIDE_NONE };
     struct error err;
     int status = STATUS_FAILED;
 
@@ -210,7 +213,7 @@ static int make_and_tell(void *ctx, struct sink *sink)
     }
     m.unplaced = left_file ? &left : NULL;
     open_below(p->s, p->name, &named, &chain);
-    if (!open_source_writing(p->s, p->name, &src, &err)) {
+    if (!open_source_writing(p->s, p->name, &src, &m.beside, &err)) {
         message_error(p->name, &err);
         goto out;
     }
@@ -234,6 +237,7 @@ static int make_and_tell(void *ctx, struct sink *sink)
 out:
     plan_free(&plan);
     trial_close(m.t);
+    beside_end(&m.beside);
     source_close(src);
     chain_close(&chain);
     image_close(named);

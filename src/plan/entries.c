@@ -86,12 +86,10 @@ static bool in_some_l1(const struct trial *t, const struct place *place)
     return cell.owners & (OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT);
 }
 
-static bool add_shaky(struct entries *e, const struct place *place, struct error *err)
+static bool add_shaky(struct entries *e, const struct place *place, struct entry_words was,
+                      struct error *err)
 {
-    uint8_t bytes[8];
-
-    if (!source_read(e->t->img->src, place->file_off, bytes, 8, err)
-        || !entries_add(e, place, (struct entry_words){ be64(bytes), 0 }, err))
+    if (!entries_add(e, place, was, err))
         return false;
     if (e->n)
         e->list[e->n - 1].shaky = true;
@@ -118,7 +116,8 @@ static bool open_with_shaky(const struct entries *e, bool as_mended, struct tria
 }
 
 /* A broken L1 entry takes other bytes for an L2 table, and its entries claim what they like,
- * this very L1 table as well. Without all of these entries it shows whose their table is. */
+ * this very L1 table as well; a misaligned L2 entry of which no byte is read may claim its own
+ * table. Without all of these entries it shows whose their table is. */
 static bool settle_shaky(struct entries *e, struct error *err)
 {
     struct trial *bare;
@@ -143,26 +142,36 @@ struct collecting {
     struct word_reader reader;
 };
 
+static bool may_be_shaky(const struct entries *e, const struct place *place,
+                         struct entry_words was)
+{
+    return place->kind == PLACE_L1 ? in_some_l1(e->t, place)
+        : place->kind == PLACE_L2 && entry_claims_unread(&e->t->img->geo, was);
+}
+
 static bool collect_one(struct collecting *c, const struct place *place, struct error *err)
 {
     const struct geometry *geo = &c->e->t->img->geo;
+    bool wide = place->kind == PLACE_L2 && geo->extended_l2;
+    bool misaligned_table = place->kind == PLACE_L2
+        && (place->file_off & ~(geo->cluster_size - 1)) + place->j * geo->l2_entry_size
+           != place->file_off;
     struct entry_words was = { 0, 0 };
 
-    if (!entries_in_a_table(c->e->t, place)) {
-        if (place->kind == PLACE_L1 && in_some_l1(c->e->t, place))
-            return add_shaky(c->e, place, err);
+    if (misaligned_table || place->file_off == NO_ADDRESS
+        || !range_inside(place->file_off, wide ? 16 : 8, geo->file_size)) {
         c->e->untouched++;
         return true;
     }
-    if (place->kind == PLACE_L2 && (place->file_off & ~(geo->cluster_size - 1))
-                                   + place->j * geo->l2_entry_size != place->file_off) {
-        c->e->untouched++;              /* of a misaligned table */
-        return true;
-    }
-    return word_read(&c->reader, place->file_off, &was.word, err)
-        && (place->kind != PLACE_L2 || !geo->extended_l2
-            || word_read(&c->reader, place->file_off + 8, &was.bitmap, err))
-        && entries_add(c->e, place, was, err);
+    if (!word_read(&c->reader, place->file_off, &was.word, err)
+        || (wide && !word_read(&c->reader, place->file_off + 8, &was.bitmap, err)))
+        return false;
+    if (entries_in_a_table(c->e->t, place))
+        return entries_add(c->e, place, was, err);
+    if (may_be_shaky(c->e, place, was))
+        return add_shaky(c->e, place, was, err);
+    c->e->untouched++;
+    return true;
 }
 
 static bool collect(void *ctx, const struct problem *p, struct error *err)
@@ -205,7 +214,7 @@ static bool odd_l1(void *ctx, const struct l1_word *w)
         return true;
     if (!in_some_l1(o->e->t, &w->place))
         return true;
-    o->failed = !add_shaky(o->e, &w->place, o->err);
+    o->failed = !add_shaky(o->e, &w->place, (struct entry_words){ w->value, 0 }, o->err);
     return !o->failed;
 }
 

@@ -29,6 +29,12 @@ static bool reads_no_host(const struct geometry *geo, struct entry_words e)
         : l2_type_of(geo, e.word) == L2_ZERO_ALLOC;
 }
 
+bool entry_claims_unread(const struct geometry *geo, struct entry_words in)
+{
+    return !(in.word & OFLAG_COMPRESSED) && !aligned(geo, in.word & ENTRY_OFFSET_MASK)
+        && reads_no_host(geo, in);
+}
+
 bool entry_fix_l2(const struct geometry *geo, struct entry_words in, uint64_t guest_off,
                   struct entry_words *out)
 {

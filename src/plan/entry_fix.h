@@ -9,6 +9,9 @@
 
 struct entry_words { uint64_t word, bitmap; };      /* bitmap: extended L2 entries, else 0 */
 
+/* Does an L2 entry claim bytes that are no whole cluster, and of which nothing is read? */
+bool entry_claims_unread(const struct geometry *geo, struct entry_words in);
+
 /* Makes of an L2 entry one that is valid and of which a guest reads the same, or reads
  * something where QEMU read nothing. False: there is none, *out is as near as it gets. */
 bool entry_fix_l2(const struct geometry *geo, struct entry_words in, uint64_t guest_off,

@@ -68,13 +68,13 @@ void plan_free(struct plan *p)
     *p = (struct plan){ 0 };
 }
 
-bool plan_add_left(struct plan *p, const char *sentence)
+bool plan_add_left(struct plan *p, const char *more)
 {
     struct buf text = BUF_INIT;
 
     if (p->left)
-        buf_printf(&text, "%s ", p->left);
-    buf_puts(&text, sentence);
+        buf_printf(&text, "%s\n", p->left);
+    buf_puts(&text, more);
     free(p->left);
     p->left = buf_take(&text);
     return p->left != NULL;

@@ -50,7 +50,8 @@ struct plan_range { uint64_t off, len; uint8_t digest[DIGEST_LEN]; };
 struct plan {
     struct plan_step *step;          /* owned */
     size_t n, cap;
-    char *left;                 /* owned: what stays as it is, and why; NULL: nothing to say */
+    char *left;                 /* owned: what stays as it is, and why, a paragraph a line;
+                                   NULL: nothing to say */
     struct plan_outcome outcome;    /* of all steps; not known of a plan that was read */
     char *image;                /* owned: name it was made for; for people */
     uint64_t file_size;         /* bytes of the image it was made for */
@@ -60,8 +61,8 @@ struct plan {
 
 void plan_free(struct plan *p);             /* leaves an empty plan */
 
-/* Adds a sentence to what stays as it is. False: no memory. */
-bool plan_add_left(struct plan *p, const char *sentence);
+/* Adds a paragraph to what stays as it is. False: no memory. */
+bool plan_add_left(struct plan *p, const char *more);
 
 /* Adds an empty step of a goal (a name that stays), chosen. NULL: no memory. */
 struct plan_step *plan_add(struct plan *p, const char *goal);

@@ -50,6 +50,15 @@ const char *propose_for_cause(enum cause_kind kind)
     }
 }
 
+/* In the sandbox nobody can look again. */
+static void look_beside(void *ctx, struct image *img)
+{
+    const struct proposal *p = ctx;
+
+    img->backing_there = p->img->backing_there;
+    img->data_there = p->img->data_there;
+}
+
 bool propose_work(void *arg, struct task_run *run, struct error *err)
 {
     const struct planner_options opt = { .entries = ENTRIES_PROVE };
@@ -58,7 +67,9 @@ bool propose_work(void *arg, struct task_run *run, struct error *err)
     bool ok;
 
     p->how.progress = &p->progress;
-    if (!trial_open(p->below, &p->how, &p->start, &t, err))
+    p->how.look_beside = look_beside;
+    p->how.beside_ctx = p;
+    if (!trial_open(p->img->src, &p->how, &p->start, &t, err))
         return false;
     ok = planner_run(&p->plan, t, p->goal, &opt, err);
     trial_close(t);

@@ -13,8 +13,8 @@ const char *propose_for_problem(enum problem_kind kind);
 const char *propose_for_cause(enum cause_kind kind);
 
 struct proposal {
-    struct source *below;           /* borrowed: the image as it is */
-    struct trial_options how;       /* progress is its own */
+    const struct image *img;        /* borrowed: as it is */
+    struct trial_options how;       /* progress and look_beside are its own */
     struct patches start;           /* owned: of the steps that are chosen */
     const char *goal;
     struct scan_progress progress;

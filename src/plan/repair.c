@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "insight/cause.h"
 #include "plan/edit.h"
 #include "plan/room.h"
 
@@ -141,6 +142,34 @@ static bool tell_what_is_left(struct plan *plan, const struct trial *t,
     return left(plan, &text, err);
 }
 
+/* The first cause of loss that is still there, and what can be done about it outside of a
+ * plan. */
+static bool tell_what_is_lost(struct plan *plan, const struct trial *t,
+                              const struct planner_options *opt, struct error *err)
+{
+    const struct insight_options look = {
+        .chain = opt->chain, .cancel = t->opt.progress ? &t->opt.progress->cancel : NULL,
+    };
+    const struct cause *lost = NULL;
+    struct buf text = BUF_INIT;
+    struct insight *x;
+    bool ok = true;
+
+    if (!insight_find(t->scan, &look, &x, err))
+        return false;
+    for (size_t i = 0; !lost && i < x->n; i++)
+        if (x->list[i].weight == CAUSE_LOSES)
+            lost = &x->list[i];
+    if (lost) {
+        buf_puts(&text, lost->text);
+        for (size_t i = 0; i < lost->n_steps; i++)
+            buf_printf(&text, "\nTo do: %s", lost->step[i]);
+        ok = left(plan, &text, err);
+    }
+    insight_free(x);
+    return ok;
+}
+
 static bool table_over_header(const struct image *img)
 {
     for (size_t i = 0; i < img->structures.n; i++) {
@@ -184,5 +213,6 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         && free_leaks(plan, t, &how, doubt, err)
         && planner_run_fn(plan, t, "copied", planner_copied, &how, err)
         && settle_bits(plan, t, err)
-        && tell_what_is_left(plan, t, &how, err);
+        && tell_what_is_left(plan, t, &how, err)
+        && tell_what_is_lost(plan, t, &how, err);
 }

@@ -24,6 +24,8 @@ static bool look(const struct trial *t, const struct patches *patches, struct ou
         source_close(src);
         return false;
     }
+    if (t->opt.look_beside)
+        t->opt.look_beside(t->opt.beside_ctx, out->img);
     if (scan_run(out->img, &t->opt.scan, t->opt.progress, &out->scan, err))
         return true;
     image_close(out->img);

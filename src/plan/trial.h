@@ -13,6 +13,9 @@ struct trial_options {
     struct image_options image;
     struct scan_options scan;
     struct scan_progress *progress;     /* of the scans; NULL: none */
+    /* Says which of the files that an image names are there; NULL: nobody can look. */
+    void (*look_beside)(void *ctx, struct image *img);
+    void *beside_ctx;
 };
 
 /* What was found last by streams_end_before(): the last byte of a cluster that streams need. */

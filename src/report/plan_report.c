@@ -5,8 +5,12 @@
 #include "report/plan_report.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "report/wrap.h"
+
+#define WIDTH 80
 
 /* What a step does to the counts of problems: fewer first, then more. */
 static void print_counts(const struct plan_step *s, struct out *out)
@@ -95,19 +99,37 @@ static void print_outcome(const struct trial *after, uint64_t size_before, struc
     out_printf(out, ".\n");
 }
 
+static void print_left(const struct plan *plan, struct out *out)
+{
+    struct buf text = BUF_INIT, one = BUF_INIT;
+
+    if (!plan->left)
+        return;
+    for (const char *at = plan->left; *at; at += at[0] == '\n') {
+        size_t len = strcspn(at, "\n");
+
+        buf_reset(&one);
+        buf_add(&one, at, len);
+        buf_puts(&text, "  - ");
+        wrap_text(&text, buf_str(&one), 0, 4, WIDTH);
+        at += len;
+    }
+    out_printf(out, "\nLeft as it is:\n%s", buf_str(&text));
+    buf_free(&one);
+    buf_free(&text);
+}
+
 void plan_report(const struct plan *plan, uint64_t size_before,
                  const struct trial *after, const char *file, struct out *out)
 {
     if (!plan->n) {
-        out_printf(out, "There is nothing to do.\n");
-        if (plan->left)
-            out_printf(out, "Left as it is: %s\n", plan->left);
+        out_printf(out, plan->left ? "No step is proposed.\n" : "There is nothing to do.\n");
+        print_left(plan, out);
         return;
     }
     for (size_t i = 0; i < plan->n; i++)
         print_step(&plan->step[i], i + 1, out);
-    if (plan->left)
-        out_printf(out, "\nLeft as it is: %s\n", plan->left);
+    print_left(plan, out);
     print_outcome(after, size_before, out);
     if (file)
         out_printf(out, "The plan is in %s. Nothing was changed; qcheck apply carries it out.\n",

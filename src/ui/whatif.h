@@ -58,7 +58,7 @@ struct whatif {
     struct edit_target edit;
     uint64_t counted;               /* version of `counts`; UINT64_MAX: none */
     uint64_t counts[N_PROBLEMS];
-    char left[400];                 /* what the last proposal left as it is; "": nothing */
+    char left[1600];                /* what the last proposal left as it is; "": nothing */
     char failed[200];               /* why there is no outcome; "": it is not so */
 };
 

@@ -42,6 +42,9 @@ static void keep_left(char *left, size_t size, const struct proposal *p, bool ok
                  "(--accept-loss, --entries=zero).", p->goal);
     else
         left[0] = '\0';
+    for (char *c = left; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
 }
 
 static void end_proposal(struct app *app, struct plan_job *job, bool ok,
@@ -167,7 +170,7 @@ void whatif_propose(struct app *app, const char *goal)
         return;
     }
     *job->proposal = (struct proposal){
-        .below = app->img->src, .goal = goal,
+        .img = app->img, .goal = goal,
         .how = { .image = app->opt->image,
                  .scan = { .threads = app->opt->threads,
                            .memory_limit = app->opt->memory_limit } },

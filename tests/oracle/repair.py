@@ -26,12 +26,13 @@ import make
 HEADER_FIRST = "the header comes first"
 # Why QEMU opens an image no more than before: what no repair of its tables can mend.
 OUTSIDE = re.compile("No such file or directory|not in LUKS format")
-LEFT_LEAKS = re.compile(r"not freed, because .*?\)\. (.*?)\.(?: |$)")
+LEFT_LEAKS = re.compile(r"not freed, because .*?\)\. (.*?)\.$", re.MULTILINE)
 SNAPSHOTS_LOST = re.compile("snapshot-table-fault|snapshot-incomplete")
 # All that may be left of a table that a readable stream, or a broken entry, reads as well.
 COPIED = {"l2-table-copied-flag", "data-copied-flag"}
 SHARED = COPIED | {"overlap", "double-allocation"}
-LEFT_KIND = re.compile(r"([0-9][0-9,]*) ([a-z0-9]+(?:-[a-z0-9]+)*)(?=[,.])")
+LEFT_KIND = re.compile(r"(?:^|, )([0-9][0-9,]*) ([a-z0-9]+(?:-[a-z0-9]+)*)(?=[,.])",
+                       re.MULTILINE)
 NO_SNAPSHOTS = "Say that there are no snapshots"
 PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end)")
 UNDO_EACH = 4           # in place and back again, each so many images

@@ -45,6 +45,23 @@ bool entries_add(struct entries *e, const struct place *place, struct entry_word
     return true;
 }
 
+/* Does an L1 table lie there? QEMU counts none that reaches past the end of the file, so the
+ * map may not say. */
+static bool in_an_l1(const struct image *img, uint64_t off)
+{
+    const struct structure *s = NULL;
+
+    while ((s = structures_find(&img->structures, off, s)))
+        if (s->kind == STRUCTURE_L1)
+            return true;
+    return false;
+}
+
+bool entries_only_l2(const struct trial *t, const struct place *place, uint32_t kinds)
+{
+    return kinds == OWNER_L2 && !in_an_l1(t->img, place->file_off);
+}
+
 bool entries_in_a_table(const struct trial *t, const struct place *place)
 {
     const struct geometry *geo = &t->img->geo;
@@ -66,7 +83,8 @@ bool entries_in_a_table(const struct trial *t, const struct place *place)
             && (kinds == OWNER_L1_ACTIVE || kinds == OWNER_L1_SNAPSHOT);
     case PLACE_L2:
         /* Zeros that own the cluster as well read as zeros, whatever is written there. */
-        return kinds == OWNER_L2 || (kinds == (OWNER_L2 | OWNER_ZERO) && !geo->extended_l2);
+        return entries_only_l2(t, place, geo->extended_l2 ? kinds
+                               : kinds & ~(uint32_t)OWNER_ZERO);
     case PLACE_BITMAP_TABLE:
         return cell.counted == 1 && kinds == OWNER_BITMAP_TABLE;
     default:

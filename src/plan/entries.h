@@ -46,6 +46,9 @@ void entries_patch(const struct entries *e, struct patches *step);
  * is also a header or a refcount block are none. */
 bool entries_in_a_table(const struct trial *t, const struct place *place);
 
+/* Is the cluster of an L2 entry, with owners of these kinds, an L2 table alone? */
+bool entries_only_l2(const struct trial *t, const struct place *place, uint32_t kinds);
+
 /* Gives an L2 or L1 entry a value that is proved. */
 void entry_take_proven(struct broken_entry *b, uint64_t off, bool copied);
 

@@ -154,6 +154,15 @@ void entry_take_proven(struct broken_entry *b, uint64_t off, bool copied)
     b->fix = ENTRY_PROVEN;
 }
 
+/* Do two L1 entries lead to the table of this entry? Then it stands for two guest ranges. */
+static bool used_twice(const struct entries *e, const struct place *place)
+{
+    struct map_cell cell;
+
+    map_get(e->t->scan->map, geo_cluster_of(&e->t->img->geo, place->file_off), &cell);
+    return cell.owners & OWNER_TWICE_ACTIVE;
+}
+
 /* With an external data file the format itself says where an entry leads. */
 static void prove_by_rule(struct entries *e)
 {
@@ -161,7 +170,8 @@ static void prove_by_rule(struct entries *e)
         struct broken_entry *b = &e->list[i];
 
         if (is_open(b) && b->place.kind == PLACE_L2
-            && !(b->was.word & OFLAG_COMPRESSED) && b->was.word & ENTRY_OFFSET_MASK)
+            && !(b->was.word & OFLAG_COMPRESSED) && b->was.word & ENTRY_OFFSET_MASK
+            && !used_twice(e, &b->place))
             entry_take_proven(b, b->place.guest_off, true);
     }
 }

@@ -26,8 +26,8 @@ static bool in_an_l2_table(const struct trial *t, const struct place *place)
     if (place->file_off == NO_ADDRESS || !range_inside(place->file_off, 8, geo->file_size))
         return false;
     map_get(t->scan->map, geo_cluster_of(geo, place->file_off), &cell);
-    return (cell.owners & OWNER_KINDS & ~(uint32_t)(OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE))
-        == OWNER_L2;
+    return entries_only_l2(t, place, cell.owners & OWNER_KINDS
+                           & ~(uint32_t)(OWNER_DATA | OWNER_ZERO | OWNER_VMSTATE));
 }
 
 /* An entry that can be led to another cluster: plain guest data of a table that is one. */

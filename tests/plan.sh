@@ -148,6 +148,20 @@ for options in compat=1.1 refcount_bits=1 compat=0.10; do
     same discard compact
     grep -q 'instead of' text || fail "compact $options did not make it shorter: $(cat text)"
 done
+# Subclusters: zeros in all that is allocated of a cluster, in part of it, over a backing file.
+qemu-io -f raw -c 'write -P 0xbb 0 4M' other.qcow2 >/dev/null
+for base in '' ',backing_file=other.qcow2,backing_fmt=raw'; do
+    qemu-img create -q -f qcow2 -o "extended_l2=on,cluster_size=64k$base" mine.qcow2 4M
+    qemu-io -f qcow2 -c 'write -P 0 0 64k' -c 'write -P 0 70k 10k' -c 'write -P 0 128k 30k' \
+        -c 'write -P 5 158k 34k' -c 'write -P 0 200k 20k' -c 'write -P 6 220k 2k' -c 'write -z 256k 64k' \
+        -c 'write -P 7 320k 64k' -c 'write -z 320k 64k' -c 'write -P 8 1M 64k' mine.qcow2 >/dev/null
+    same discard
+    grep -q 'Unmap 3 clusters.*Mark 2[0-9] subclusters' text || fail "subclusters: $(cat text)"
+    [ "$(qemu-img map --output=json new.qcow2 | grep -c '"zero": true, "data": true')" = 0 ] ||
+        fail "subclusters: $(qemu-img map --output=json new.qcow2)"
+    "$QCHECK" plan discard new.qcow2 | grep -q 'nothing to do' || fail "subclusters: discard again"
+    same discard compact
+done
 mine compat=1.1
 qemu-img snapshot -c one mine.qcow2
 qemu-io -f qcow2 -c 'write -P 77 100k 200k' -c 'write -P 0 4M 300k' mine.qcow2 >/dev/null
@@ -179,6 +193,14 @@ qemu-io --object secret,id=s,data=x --image-opts \
     -c 'discard 1M 640k' >/dev/null
 "$QCHECK" plan compact held.qcow2 | grep -q 'stays, and the file reaches to it: what LUKS' ||
     fail "compact luks: it does not say what keeps the file from being shorter"
+# Zeros in the file are none to the guest of an encrypted disk.
+qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+    -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1,preallocation=metadata \
+    holes.qcow2 1M
+holes=$("$QCHECK" sum --key-file=key holes.qcow2 | cut -d' ' -f1)
+rm -f plan new.qcow2
+"$QCHECK" plan discard -o plan holes.qcow2 >text && "$QCHECK" apply plan holes.qcow2 --output new.qcow2 >/dev/null
+[ "$("$QCHECK" sum --key-file=key new.qcow2 | cut -d' ' -f1)" = "$holes" ] || fail "discard luks: another disk"
 # Its header moves, wherever it is: here it was copied to the end.
 value() { echo $(($(poke "$1" get "$2" | sed 's/.* //'))); }
 at=$(value luks.qcow2 'ext[crypto].offset')

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* Clusters that the guest sees as zeros give up their space: data clusters of nothing but
- * zeros, and zero clusters that kept theirs. Only where the active layer alone uses them. */
+ * zeros, and zero clusters that kept theirs. Subclusters of zeros in a cluster that has other
+ * data as well are marked. Only where the active layer alone uses them. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "plan/edit.h"
+#include "plan/entry_fix.h"
 #include "plan/planner.h"
 #include "scan/judge.h"
 
@@ -19,6 +21,7 @@ struct discard {
     uint8_t *table, *cluster;       /* owned: one cluster each */
     struct patches round;
     uint64_t n;                     /* clusters given up */
+    uint64_t n_sub;                 /* subclusters that become zeros in clusters that stay */
 };
 
 static bool only_ours(const struct discard *d, uint64_t off)
@@ -29,57 +32,109 @@ static bool only_ours(const struct discard *d, uint64_t off)
     return cell.counted == 1 && !cell.problem && (cell.owners & OWNER_IN_ACTIVE);
 }
 
-static bool is_zeros(struct discard *d, uint64_t off, bool *zeros, struct error *err)
+/* Which of the bytes that an entry reads from its cluster are zeros, as bits of its
+ * subclusters; UINT32_MAX: all, of a cluster that has none. */
+static bool find_zeros(struct discard *d, uint64_t off, uint32_t reads, uint32_t *zeros,
+                       struct error *err)
 {
-    size_t len = (size_t)d->t->img->geo.cluster_size;
+    const struct geometry *geo = &d->t->img->geo;
+    size_t len = (size_t)geo->cluster_size, sub = len / 32;
     struct data_memo memo = { 0 };
 
-    *zeros = true;
-    if (source_all_hole(d->t->img->src, &memo, off, len))
+    *zeros = 0;
+    if (d->t->img->hdr.crypt_method)
+        return true;                /* zeros in the file are none to the guest */
+    if (source_all_hole(d->t->img->src, &memo, off, len)) {
+        *zeros = UINT32_MAX;
         return true;
+    }
     if (!source_read(d->t->img->src, off, d->cluster, len, err))
         return false;
-    *zeros = bytes_all_zero(d->cluster, len);
+    if (!geo->extended_l2)
+        *zeros = bytes_all_zero(d->cluster, len) ? UINT32_MAX : 0;
+    else
+        for (unsigned k = 0; k < 32; k++)
+            if (reads >> k & 1 && bytes_all_zero(d->cluster + k * sub, sub))
+                *zeros |= UINT32_C(1) << k;
     return true;
 }
 
-/* What an entry becomes; false: it stays. */
-static bool new_entry(const struct image *img, uint64_t *out)
+/* What an entry becomes when it gives up its cluster; false: it cannot. */
+static bool without_cluster(const struct image *img, struct entry_words *e)
 {
-    if (img->hdr.version > 2)
-        *out = OFLAG_ZERO;
-    else if (!img->backing_file)
-        *out = 0;
+    if (img->geo.extended_l2 || (img->hdr.version == 2 && !img->backing_file))
+        e->word = 0;
+    else if (img->hdr.version > 2)
+        e->word = OFLAG_ZERO;
     else
         return false;
+    return true;
+}
+
+/* Bits of the subclusters that are read from the cluster; all, where there are none. */
+static uint32_t reads_of(const struct geometry *geo, const struct judged *jd,
+                         struct entry_words e)
+{
+    return geo->extended_l2 ? (uint32_t)e.bitmap : jd->type == L2_ZERO_ALLOC ? 0 : UINT32_MAX;
+}
+
+static bool look_at_entry(struct discard *d, uint64_t at, struct entry_words e,
+                          const struct judged *jd, struct error *err)
+{
+    const struct geometry *geo = &d->t->img->geo;
+    uint32_t reads = reads_of(geo, jd, e), zeros = 0;
+
+    if (jd->faults || !jd->refers || jd->type == L2_COMPRESSED || !only_ours(d, jd->off))
+        return true;
+    if (reads && !find_zeros(d, jd->off, reads, &zeros, err))
+        return false;
+    zeros &= reads;
+    if (geo->extended_l2) {
+        e.bitmap &= ~(uint64_t)zeros;
+        e.bitmap |= (uint64_t)zeros << 32;
+    }
+    if (reads == zeros && without_cluster(d->t->img, &e))
+        d->n++;
+    else if (geo->extended_l2 && zeros)
+        d->n_sub += (uint64_t)__builtin_popcount(zeros);
+    else
+        return true;
+    edit_entry(&d->round, at, e.word);
+    if (geo->extended_l2)
+        edit_entry(&d->round, at + 8, e.bitmap);
     return true;
 }
 
 static bool look_at_table(struct discard *d, const struct l2_table *l2, struct error *err)
 {
     const struct geometry *geo = &d->t->img->geo;
-    uint64_t now;
 
     if (!source_read(d->t->img->src, l2->off, d->table, (size_t)geo->cluster_size, err))
         return false;
     for (uint64_t j = 0; j < geo->l2_entries; j++) {
-        uint64_t raw = be64(d->table + j * geo->l2_entry_size);
+        uint64_t at = j * geo->l2_entry_size;
+        struct entry_words e = { be64(d->table + at),
+                                 geo->extended_l2 ? be64(d->table + at + 8) : 0 };
         struct judged jd;
-        bool zeros;
 
-        l2_judge(geo, raw, 0, geo_guest_off(geo, l2->l1_index, j), &jd);
-        if (jd.faults || !jd.refers || jd.type == L2_COMPRESSED || !only_ours(d, jd.off)
-            || !new_entry(d->t->img, &now))
-            continue;
-        zeros = jd.type == L2_ZERO_ALLOC;
-        if (!zeros && !is_zeros(d, jd.off, &zeros, err))
+        l2_judge(geo, e.word, e.bitmap, geo_guest_off(geo, l2->l1_index, j), &jd);
+        if (!look_at_entry(d, l2->off + at, e, &jd, err))
             return false;
-        if (!zeros)
-            continue;
-        edit_entry(&d->round, l2->off + j * geo->l2_entry_size, now);
-        d->n++;
     }
     return true;
+}
+
+static void describe(const struct discard *d, struct buf *title)
+{
+    char n[TEXT_NUM], size[TEXT_NUM];
+
+    if (d->n)
+        buf_printf(title, "Unmap %s cluster%s that read%s as zeros; this frees %s.",
+                   text_group(n, d->n), d->n == 1 ? "" : "s", d->n == 1 ? "s" : "",
+                   text_size(size, d->n << d->t->img->geo.cluster_bits));
+    if (d->n_sub)
+        buf_printf(title, "%sMark %s subcluster%s as zeros, in clusters that hold other data as "
+                   "well.", d->n ? " " : "", text_group(n, d->n_sub), d->n_sub == 1 ? "" : "s");
 }
 
 bool planner_discard(struct trial *t, const struct planner_options *opt,
@@ -90,14 +145,13 @@ bool planner_discard(struct trial *t, const struct planner_options *opt,
                          .cluster = malloc((size_t)geo->cluster_size) };
     bool ok = d.table && d.cluster;
     struct buf title = BUF_INIT;
-    char n[TEXT_NUM], size[TEXT_NUM];
 
     (void)opt;
     if (!ok)
         err_set(err, ERR_NOMEM, "out of memory");
-    else if (geo->extended_l2 || geo->data_file)
-        ok = err_set(err, ERR_USAGE, "discard does not work on images with %s",
-                     geo->extended_l2 ? "subclusters" : "an external data file");
+    else if (geo->data_file)
+        ok = err_set(err, ERR_USAGE, "discard does not work on images with an external data "
+                     "file, which has its length whatever the image maps");
     else if (!t->scan->l2 && t->scan->stats.l2_tables)
         ok = err_set(err, ERR_LIMIT, "memory is too short for the list of L2 tables; try a "
                      "larger --memory-limit");
@@ -108,12 +162,11 @@ bool planner_discard(struct trial *t, const struct planner_options *opt,
             && range_inside(l2->off, geo->cluster_size, geo->file_size))
             ok = look_at_table(&d, l2, err);
     }
-    if (ok && d.n) {
-        buf_printf(&title, "Unmap %s cluster%s that read as zeros: %s become free.",
-                   text_group(n, d.n), d.n == 1 ? "" : "s",
-                   text_size(size, d.n << geo->cluster_bits));
+    if (ok && (d.n || d.n_sub)) {
+        describe(&d, &title);
         step->title = buf_take(&title);
-        step->cost = strdup("The file keeps its length; plan compact cuts it.");
+        if (d.n)
+            step->cost = strdup("The file keeps its length; plan compact cuts it.");
         ok = planner_take_all(t, step, &d.round, err);
     }
     patches_free(&d.round);

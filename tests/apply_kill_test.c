@@ -16,6 +16,8 @@
 
 #include "plan/apply.h"
 #include "plan/planner.h"
+#include "qcow2/entry.h"
+#include "support/image_builder.h"
 #include "support/pattern.h"
 #include "support/play.h"
 
@@ -96,12 +98,11 @@ static bool carry_out(const struct plan *plan, struct error *err)
     struct source *image = NULL, *kept = NULL;
     struct patches patches = { 0 };
     struct undo saved = { 0 };
-    uint8_t magic = 0;
     bool ok = sink_open(image_name, SINK_RESUME, &target, err)
         && source_open_file(image_name, &image, err) && sink_open(undo_name, mode, &mark, err)
         && sink_open_source(mark, &kept, err);
 
-    if (ok && (!source_size(kept) || (source_read(kept, 0, &magic, 1, NULL) && !magic))) {
+    if (ok && undo_unfinished(kept)) {
         source_close(kept);
         kept = NULL;
         ok = plan_matches(plan, image, err) && plan_patches(plan, &patches, err)
@@ -165,7 +166,7 @@ static void undo_gives_back(struct bytes before, struct bytes half, const char *
     struct bytes undo = load(undo_name), now;
     struct error err;
 
-    if (undo.n >= 16 && undo.p[0]) {
+    if (undo.n >= 16 && memcmp(undo.p, "qcheck undo file", 16) == 0) {
         if (!take_back(&err)) {
             print_message("%s, call %ld: undo: %s\n", what, at, err.text);
             fail();
@@ -214,17 +215,32 @@ struct job { const char *sample, *goal, *arg; };
 #define SCATTERED "scattered"       /* instead of an argument: bytes in many places */
 #define N_SCATTERED 150
 
+/* Plans for an image, which is ended. */
+static void plan_for(struct source *src, const char *goal, const struct planner_options *how,
+                     struct plan *plan)
+{
+    struct trial_options opt = { .scan = { .threads = 1 } };
+    struct error err = { .code = ERR_NONE };
+    struct trial *t;
+
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    if (!planner_run(plan, t, goal, how, &err) || !plan->n) {
+        print_message("%s: %s\n", goal, err.text);
+        fail();
+    }
+    assert_true(plan_fingerprint(plan, src, NULL));
+    trial_close(t);
+    source_close(src);
+}
+
 static void plan_it(const struct job *j, struct plan *plan)
 {
     const char *args[N_SCATTERED];
     char text[N_SCATTERED][16];
     struct planner_options how = { .accept_loss = true, .entries = ENTRIES_ZERO,
                                    .args = args, .n_args = j->arg != NULL };
-    struct trial_options opt = { .scan = { .threads = 1 } };
     struct source *src;
     uint8_t *bytes = sample_load(j->sample, &src);
-    struct trial *t;
-    struct error err = { .code = ERR_NONE };
 
     args[0] = j->arg;
     if (j->arg && strcmp(j->arg, SCATTERED) == 0) {
@@ -234,15 +250,21 @@ static void plan_it(const struct job *j, struct plan *plan)
             args[i] = text[i];
         }
     }
-    assert_true(trial_open(src, &opt, NULL, &t, NULL));
-    if (!planner_run(plan, t, j->goal, &how, &err) || !plan->n) {
-        print_message("%s, %s: %s\n", j->sample, j->goal, err.text);
-        fail();
-    }
-    assert_true(plan_fingerprint(plan, src, NULL));
-    trial_close(t);
-    source_close(src);
+    plan_for(src, j->goal, &how, plan);
     free(bytes);
+}
+
+/* What the plan makes of an image; the image lies under image_name afterwards. */
+static struct bytes outcome_of(const struct plan *plan, struct bytes before)
+{
+    struct bytes after;
+
+    store(image_name, before);
+    unlink(undo_name);
+    assert_true(carry_out(plan, NULL));
+    after = load(image_name);
+    assert_false(same(before, after));
+    return after;
 }
 
 static void plans_of_every_planner_survive_trouble_anywhere(void **state)
@@ -274,11 +296,7 @@ static void plans_of_every_planner_survive_trouble_anywhere(void **state)
         plan_it(&jobs[i], &plan);
         sample_path(jobs[i].sample, path);
         before = load(path);
-        store(image_name, before);
-        unlink(undo_name);
-        assert_true(carry_out(&plan, NULL));
-        after = load(image_name);
-        assert_false(same(before, after));
+        after = outcome_of(&plan, before);
         for (int what = TROUBLE_KILL; what <= (jobs[i].arg && !strcmp(jobs[i].arg, SCATTERED)
                                                ? TROUBLE_KILL : TROUBLE_IO); what++)
             n[what] = trouble_everywhere(&plan, before, after, (enum trouble)what, names[what]);
@@ -292,10 +310,154 @@ static void plans_of_every_planner_survive_trouble_anywhere(void **state)
     unlink(undo_name);
 }
 
+/* --- plans of hundreds of writes --- */
+
+#define N_SPREAD 240            /* guest clusters */
+
+static struct builder *spread(uint64_t n, uint32_t refcount_order)
+{
+    struct builder *b = builder_new((struct builder_options){
+        .version = 3, .cluster_bits = 9, .refcount_order = refcount_order, .size = n << 9 });
+
+    for (uint64_t i = 0; i < n; i++)
+        builder_map(b, i);
+    return b;
+}
+
+static void drop(struct builder *b, uint64_t guest_cluster)
+{
+    uint64_t off = builder_peek(b, builder_l2_entry_off(b, guest_cluster), 8) & ENTRY_OFFSET_MASK;
+
+    memset(b->bytes + off, 0, 512);
+    builder_set_l2(b, guest_cluster, 0, 0);
+    builder_set_refcount(b, off >> 9, 0);
+}
+
+static struct builder *every_second_is_free(void)
+{
+    struct builder *b = spread(N_SPREAD, 4);
+
+    for (uint64_t i = 0; i < N_SPREAD; i += 2)
+        drop(b, i);
+    return b;
+}
+
+/* Blocks for 64 clusters each; the table is gone. */
+static struct builder *no_refcounts(void)
+{
+    struct builder *b = spread(6000, 6);
+
+    for (uint64_t i = 0; i < 6000; i += 2)
+        drop(b, i);
+    builder_poke_field(b, "header", 0, "refcount_table_offset", (b->len + (1 << 20)) & ~UINT64_C(511));
+    return b;
+}
+
+/* Every fourth, so that the tables still look like tables. */
+static void poke_entries(struct builder *b, uint64_t set, uint64_t take_away)
+{
+    for (uint64_t i = 0; i < 2 * N_SPREAD; i += 4) {
+        uint64_t at = builder_l2_entry_off(b, i);
+
+        builder_poke(b, at, 8, (builder_peek(b, at, 8) | set) & ~take_away);
+    }
+}
+
+static struct builder *broken_entries(void)
+{
+    struct builder *b = spread(2 * N_SPREAD, 4);
+
+    poke_entries(b, UINT64_C(1) << 57, 0);
+    return b;
+}
+
+static struct builder *wrong_flags(void)
+{
+    struct builder *b = spread(2 * N_SPREAD, 4);
+
+    poke_entries(b, 0, OFLAG_COPIED);
+    return b;
+}
+
+/* Every second guest cluster leads to where the one before it does. */
+static struct builder *used_twice(void)
+{
+    struct builder *b = spread(N_SPREAD, 4);
+
+    for (uint64_t i = 1; i < N_SPREAD; i += 2) {
+        uint64_t one = builder_peek(b, builder_l2_entry_off(b, i - 1), 8);
+
+        builder_poke(b, builder_l2_entry_off(b, i), 8, one);
+    }
+    return b;
+}
+
+static struct builder *zeros_between(void)
+{
+    struct builder *b = spread(N_SPREAD, 4);
+
+    for (uint64_t i = 0; i < N_SPREAD; i += 2)
+        memset(b->bytes + (builder_peek(b, builder_l2_entry_off(b, i), 8) & ENTRY_OFFSET_MASK),
+               0, 512);
+    return b;
+}
+
+static struct builder *with_a_snapshot(void)
+{
+    struct builder *b = every_second_is_free();
+
+    builder_add_snapshot(b, "1", "before");
+    return b;
+}
+
+static struct builder *l2_tables_wiped(void)
+{
+    struct builder *b = spread(7200, 4);
+
+    for (uint64_t i = 0; i < 7200; i += 64)
+        memset(b->bytes + (builder_l2_entry_off(b, i) & ~UINT64_C(511)), 0, 512);
+    return b;
+}
+
+static void plans_of_hundreds_of_writes_survive_being_killed_at_each(void **state)
+{
+    static const struct { const char *goal, *arg; struct builder *(*make)(void); } jobs[] = {
+        { "compact", NULL, every_second_is_free }, { "refcounts", NULL, no_refcounts },
+        { "entries", NULL, broken_entries }, { "copied", NULL, wrong_flags },
+        { "reused", NULL, used_twice }, { "discard", NULL, zeros_between },
+        { "snapshots", "delete=all", with_a_snapshot }, { "rescue", NULL, l2_tables_wiped },
+    };
+    struct digest *d;
+
+    (void)state;
+    if (!digest_new(&d, NULL))
+        skip();
+    digest_free(d);
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        const struct planner_options how = { .args = &jobs[i].arg, .n_args = jobs[i].arg != NULL };
+        struct builder *b = jobs[i].make();
+        struct bytes before = { b->bytes, b->len }, after;
+        struct plan plan = { 0 };
+        long n;
+
+        plan_for(builder_source(b), jobs[i].goal, &how, &plan);
+        after = outcome_of(&plan, before);
+        n = trouble_everywhere(&plan, before, after, TROUBLE_KILL, jobs[i].goal);
+        print_message("%s: killed at %ld places\n", jobs[i].goal, n);
+        assert_true(n > 200);
+        plan_free(&plan);
+        free(after.p);
+        builder_free(b);
+    }
+    unlink(image_name);
+    unlink(undo_name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_of_every_planner_survive_trouble_anywhere),
+        cmocka_unit_test(plans_of_hundreds_of_writes_survive_being_killed_at_each),
     };
 
     snprintf(image_name, sizeof image_name, "apply-kill-%ld.qcow2", (long)getpid());

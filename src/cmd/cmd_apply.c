@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 struct files {
     struct source *plan, *image, *undo;
     struct sink *target, *mark;
+    bool new_mark;              /* the undo file was not there before */
 };
 
 static void close_files(struct files *f)
@@ -27,11 +29,6 @@ static void close_files(struct files *f)
     source_close(f->undo);
     sink_close(f->target);
     sink_close(f->mark);
-}
-
-static void enter(const struct settings *s)
-{
-    enter_sandbox_writing(s);
 }
 
 static bool named(const char *name, bool ok, struct error *err)
@@ -49,41 +46,53 @@ static bool read_plan(struct files *f, struct plan *plan, struct error *err)
     return named("plan", plan_read(f->plan, plan, err), err);
 }
 
+/* How far the work has come when it ends. */
+enum end { END_DONE, END_BEFORE, END_BETWEEN };
+
+/* Does the work, and fails before or after it began to write. */
+typedef enum end work_fn(const struct settings *s, struct files *f, struct error *err);
+
+/* Does it in a process that has nothing but these files and says itself what went wrong.
+ * Ctrl-C ends that process alone. */
+static enum end in_sandbox(const struct settings *s, struct files *f, work_fn *work)
+{
+    struct error err;
+    enum end end;
+    int status;
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        enter_sandbox_writing(s);
+        end = work(s, f, &err);
+        if (end != END_DONE)
+            message("", err.text);
+        _exit((int)end);
+    }
+    if (child < 0) {
+        err_set_sys(&err, errno, "cannot start a process to write");
+        message("", err.text);
+        return END_BEFORE;
+    }
+    signal(SIGINT, SIG_IGN);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? (enum end)WEXITSTATUS(status) : END_BETWEEN;
+}
+
 /* --- on a copy --- */
 
-static bool write_copy(struct files *f, struct error *err)
+static enum end write_copy(const struct settings *s, struct files *f, struct error *err)
 {
     struct plan plan = { 0 };
     bool is_pack;
     bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(f, &plan, err)
         && apply_to_copy(&plan, f->image, f->target, NULL, err);
 
+    (void)s;
     plan_free(&plan);
-    return ok;
-}
-
-/* Writes the copy in a process that has nothing but these files. */
-static bool in_sandbox(const struct settings *s, struct files *f, struct error *err)
-{
-    int status;
-    pid_t child;
-
-    fflush(NULL);
-    child = fork();
-    if (child < 0)
-        return err_set_sys(err, errno, "cannot start a process to write the copy");
-    if (child == 0) {
-        enter(s);
-        if (write_copy(f, err))
-            _exit(0);
-        message("", err->text);
-        _exit(1);
-    }
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_set_sys(err, errno, "cannot wait for the process that writes");
-    return (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        || err_set(err, ERR_IO, "the copy was not written");
+    return ok ? END_DONE : END_BEFORE;
 }
 
 static bool apply_copy(const struct settings *s, const char *plan_name, const char *image,
@@ -103,7 +112,8 @@ static bool apply_copy(const struct settings *s, const char *plan_name, const ch
         || !named(buf_str(&part), sink_open(buf_str(&part), SINK_OVERWRITE, &f.target, err),
                   err))
         goto out;
-    ok = in_sandbox(s, &f, err);
+    ok = in_sandbox(s, &f, write_copy) == END_DONE
+        || err_set(err, ERR_IO, "%.200s was not written", s->apply_output);
     /* The name it is to have is given when all is written. */
     if (ok && rename(buf_str(&part), s->apply_output) != 0)
         ok = err_set_sys(err, errno, "cannot rename the copy");
@@ -120,13 +130,13 @@ out:
 static bool open_in_place(const struct settings *s, const char *plan_name,
                           const char *image, struct files *f, struct error *err)
 {
-    enum sink_mode mode = access(s->undo_file, F_OK) == 0 ? SINK_RESUME : SINK_NEW;
-
+    f->new_mark = access(s->undo_file, F_OK) != 0;
     return named(plan_name, source_open_file(plan_name, &f->plan, err), err)
         && named(image, sink_open(image, SINK_RESUME, &f->target, err), err)
         && named(image, sink_lock_image(f->target, err), err)
         && named(image, source_open_file(image, &f->image, err), err)
-        && named(s->undo_file, sink_open(s->undo_file, mode, &f->mark, err), err);
+        && named(s->undo_file, sink_open(s->undo_file, f->new_mark ? SINK_NEW : SINK_RESUME,
+                                            &f->mark, err), err);
 }
 
 /* What is in a pack is not there to be written to. */
@@ -137,15 +147,6 @@ static bool is_no_pack(struct files *f, const char *image, const char *instead, 
     if (ok && is_pack)
         ok = named(image, err_set(err, ERR_USAGE, "a pack is never changed; %s", instead), err);
     return ok;
-}
-
-/* Was the undo file never completed? Then nothing was written to the image. */
-static bool never_completed(struct source *undo)
-{
-    uint8_t magic[16];
-
-    return source_read(undo, 0, magic, sizeof magic, NULL)
-        && bytes_all_zero(magic, sizeof magic);
 }
 
 static bool make_undo(const struct plan *plan, struct files *f, struct error *err)
@@ -166,31 +167,57 @@ static bool get_undo(const struct settings *s, const struct plan *plan, struct f
 {
     bool ok = named(s->undo_file, sink_open_source(f->mark, &f->undo, err), err);
 
-    if (ok && never_completed(f->undo))
+    if (ok && undo_unfinished(f->undo))
         ok = named(s->operand[1], plan_matches(plan, f->image, err), err)
             && named(s->undo_file, make_undo(plan, f, err), err);
     return ok && named(s->undo_file, undo_open(f->undo, saved, err), err);
 }
 
-static bool apply_here(const struct settings *s, const char *plan_name, const char *image,
-                       struct error *err)
+static enum end write_in_place(const struct settings *s, struct files *f, struct error *err)
 {
-    struct files f = { 0 };
+    struct apply_progress progress = { .total = 0 };
     struct plan plan = { 0 };
     struct undo saved = { 0 };
+    bool ok = is_no_pack(f, s->operand[1], "--output=NEW writes what the plan makes of it", err)
+        && read_plan(f, &plan, err) && get_undo(s, &plan, f, &saved, err)
+        && apply_in_place(&plan, f->image, f->target, &saved, f->mark, &progress, err);
+
+    undo_free(&saved);
+    plan_free(&plan);
+    return ok ? END_DONE : atomic_load(&progress.total) ? END_BETWEEN : END_BEFORE;
+}
+
+/* A new undo file is of no use when nothing was written to the image, which is so as long as
+ * it was not completed. */
+static void drop_undo(const struct settings *s, struct files *f, enum end end)
+{
+    struct source *file;
+
+    if (!f->new_mark || !sink_open_source(f->mark, &file, NULL))
+        return;
+    if ((end == END_BEFORE || undo_unfinished(file)) && sink_is(f->mark, s->undo_file))
+        unlink(s->undo_file);
+    source_close(file);
+}
+
+static bool apply_here(const struct settings *s, struct error *err)
+{
+    struct files f = { 0 };
+    enum end end;
     bool ok = false;
 
     if (!s->undo_file)
         return err_set(err, ERR_USAGE, "--in-place needs --undo FILE, where the bytes that "
                        "are replaced are kept");
-    if (open_in_place(s, plan_name, image, &f, err)) {
-        enter(s);
-        ok = is_no_pack(&f, image, "--output=NEW writes what the plan makes of it", err)
-            && read_plan(&f, &plan, err) && get_undo(s, &plan, &f, &saved, err)
-            && apply_in_place(&plan, f.image, f.target, &saved, f.mark, NULL, err);
+    if (open_in_place(s, s->operand[0], s->operand[1], &f, err)) {
+        end = in_sandbox(s, &f, write_in_place);
+        ok = end == END_DONE
+            || err_set(err, ERR_IO, end == END_BEFORE ? "the image was not changed"
+                       : "the image may be changed in part: the same apply again completes it, "
+                         "qcheck undo takes it back");
+        if (!ok)
+            drop_undo(s, &f, end);
     }
-    undo_free(&saved);
-    plan_free(&plan);
     close_files(&f);
     return ok;
 }
@@ -221,7 +248,7 @@ int cmd_apply(const struct command *cmd, int argc, char **argv)
     if (s.in_place == (s.apply_output != NULL))
         return usage_error(cmd, "either --output NEW, which leaves the image alone, or "
                                 "--in-place");
-    ok = s.in_place ? apply_here(&s, s.operand[0], s.operand[1], &err)
+    ok = s.in_place ? apply_here(&s, &err)
         : apply_copy(&s, s.operand[0], s.operand[1], &err);
     return tell(&s, s.in_place ? s.operand[1] : s.apply_output, ok,
                 s.in_place ? "changed as planned; qcheck undo takes it back"
@@ -239,7 +266,7 @@ static bool undo_here(const struct settings *s, const char *undo_name, const cha
         && named(image, sink_open(image, SINK_RESUME, &f.target, err), err)
         && named(image, sink_lock_image(f.target, err), err)
         && named(image, source_open_file(image, &f.image, err), err)) {
-        enter(s);
+        enter_sandbox_writing(s);
         ok = is_no_pack(&f, image, "unpack it first", err)
             && named(undo_name, sink_open_source(f.mark, &f.undo, err)
                               && undo_open(f.undo, &saved, err), err)

@@ -11,6 +11,7 @@
 #include "base/num.h"
 
 #define MAGIC       "qcheck undo file"      /* 16 bytes */
+#define BEGUN       "qcheck undo part"      /* in its place until all is written */
 #define FORM        2
 #define RECORD      88                      /* bytes of one record */
 #define RECORDS_MAX (UINT64_C(1) << 24)
@@ -189,8 +190,9 @@ bool undo_write(struct sink *out, struct source *image, const struct patches *pa
     end = UNDO_HEADER + n * RECORD;
     for (uint64_t i = 0; i < n; i++)
         end += be64(rec + i * RECORD + 8);
-    /* A file left over from a call that was stopped may have this length already. */
-    if (!sink_begin(out, end, err) || !sink_zero(out, 0, end, err))
+    /* A file left over from a call that was stopped holds other bytes. */
+    if (!sink_write(out, 0, BEGUN, 16, err) || !sink_sync(out, err)
+        || !sink_write(out, end - 1, "", 1, err) || !sink_zero(out, 16, end - 16, err))
         goto out;
     at = UNDO_HEADER + n * RECORD;
     for (uint64_t i = 0; i < n; i++) {
@@ -268,6 +270,14 @@ out:
     return ok;
 }
 
+bool undo_unfinished(struct source *file)
+{
+    char magic[16];
+
+    return !source_size(file) || (source_read(file, 0, magic, sizeof magic, NULL)
+                                  && memcmp(magic, BEGUN, sizeof magic) == 0);
+}
+
 bool undo_open(struct source *src, struct undo *out, struct error *err)
 {
     struct undo u = { .src = src };
@@ -277,8 +287,8 @@ bool undo_open(struct source *src, struct undo *out, struct error *err)
     if (!source_read(src, 0, head, sizeof head, err))
         return false;
     if (memcmp(head + AT_MAGIC, MAGIC, 16) != 0)
-        return err_set(err, ERR_FORMAT, "not an undo file, or one that was not completed: "
-                       "then nothing was written to the image");
+        return err_set(err, ERR_FORMAT, undo_unfinished(src) ? "this undo file was not completed, "
+                       "so nothing was written to the image" : "this is not an undo file");
     u.state = (enum undo_state)be32(head + AT_STATE);
     u.old_size = be64(head + AT_OLD_SIZE);
     u.new_size = be64(head + AT_NEW_SIZE);

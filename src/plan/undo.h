@@ -4,7 +4,8 @@
  * and on disk before the first byte of the image is written. With it laid over the image, as
  * it is at any moment since, one reads the image as it was before.
  *
- * Form, numbers big endian: a header of UNDO_HEADER bytes (magic, version, state, lengths of
+ * Form, numbers big endian: a header of UNDO_HEADER bytes (magic, which stands there only once
+ * all else is written, version, state, lengths of
  * the image before and after, digest of the plan's patches, number of records, digest of the
  * records, digest of what is added after the end), the records (offset, length, where the
  * bytes are in this file, their digest, that of what the plan writes there), the bytes. */
@@ -42,6 +43,10 @@ bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
 /* Writes the undo file of these flattened patches for `image`, and syncs it. */
 bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
                 struct error *err);
+
+/* Is the file empty, or was writing it stopped before it was complete? Then nothing was
+ * written to the image, and undo_write may write it anew. */
+bool undo_unfinished(struct source *file);
 
 /* Reads an undo file. False if it is not one, was not completed, or its records are
  * damaged. */

@@ -33,8 +33,14 @@ with open(path, "r+b") as f:
         f.write(bytes(8 * n_l1))
     if "l2" in what.split("+"):
         garbage(tables[0], cluster // 8)
-    if "half" in what:
+    if what == "half":
         garbage(tables[0], cluster // 16)
+    if what == "halfzero":              # the second half of what is in use
+        f.seek(tables[0])
+        words = struct.unpack(">%dQ" % (cluster // 8), f.read(cluster))
+        used = [i for i, e in enumerate(words) if e]
+        f.seek(tables[0] + 8 * used[len(used) // 2])
+        f.write(bytes(cluster - 8 * used[len(used) // 2]))
     if "reftable" in what:
         garbage(reftable, cluster // 8)
     if "header" in what:
@@ -109,7 +115,7 @@ END
     dd if=part of=disk.raw bs=1M seek=1 conv=notrunc status=none
     for bits in 12 16; do
         qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
-        for damage in l2 half l1+l2; do
+        for damage in l2 half halfzero l1+l2; do
             rescued "e$bits.qcow2" $damage
         done
     done

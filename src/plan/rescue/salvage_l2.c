@@ -81,7 +81,8 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
         of[w->window[i].state]++;
     room = (of[WINDOW_DAMAGED] + of[WINDOW_MISSING]) * per;
     w->no_damage = !room && !of[WINDOW_EMPTY] && !w->s->tables_lost;
-    while (last < WINDOW_SPARSE && (room < n_candidates || (last < WINDOW_EMPTY && !room)))
+    while (last < WINDOW_SPARSE && (room < n_candidates || w->no_damage
+                                    || (last < WINDOW_EMPTY && !room)))
         room += of[++last] * per;
     for (size_t i = 0; i < w->n_windows; i++)
         if (w->window[i].state <= last)
@@ -242,6 +243,47 @@ static void doubt_tables(struct l2_work *w)
     free(seen);
 }
 
+/* Places of the guest's that are lost, and of which all is in use. */
+static uint64_t count_in_use(const struct l2_work *w)
+{
+    uint64_t cl = 0, len, n = 0, cluster = rescue_cluster(w->g), grain = rescue_grain(w->g);
+
+    for (; rescue_next_lost(w->g, &cl, &len); cl += len)
+        for (uint64_t i = 0; i < len; i++) {
+            uint64_t at = 0;
+
+            while (at < cluster && rescue_use_at(w->g, (cl + i) * cluster + at) >= USE_DATA)
+                at += grain;
+            n += at >= cluster;
+        }
+    return n;
+}
+
+#define PROOFS_MIN 8
+
+/* Zeros in a table that looks sound may have been entries. They were, where structures of the
+ * guest's own say of enough clusters that they belong there, or that about as many places are
+ * in use as there are clusters that nobody owns. */
+static bool damage_shows(const struct l2_work *w)
+{
+    size_t pinned = 0, counted = 0;
+    struct rescue_pin pin;
+    uint64_t in_use;
+
+    for (size_t i = 0; i < w->cands.n; i++) {
+        bool sure = rescue_pinned(w->g, i, &pin) && pin.sure >= SURE_LIKELY;
+
+        pinned += sure;
+        counted += !sure && w->counted[i];
+    }
+    if (pinned >= 2 && pinned >= w->cands.n / 64)
+        return true;
+    if (pinned + counted < PROOFS_MIN)
+        return false;
+    in_use = count_in_use(w);
+    return in_use >= pinned + counted && in_use / 2 <= pinned + counted;
+}
+
 #define TURNS_MAX 8
 
 /* Witnesses and the order in the file take turns, as each lets the other know more. */
@@ -255,7 +297,7 @@ static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err
         if (!rescue_ask_reason(a, cancel, &news, err) || !align(&order, false, &news, err))
             return false;
     doubt_tables(w);
-    return w->no_damage || align(&order, true, &news, err);
+    return (w->no_damage && !damage_shows(w)) || align(&order, true, &news, err);
 }
 
 static bool place_candidates(struct l2_work *w, struct error *err)

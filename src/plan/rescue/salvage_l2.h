@@ -25,7 +25,7 @@ struct l2_work {
     struct l2_window *window;       /* owned, rising */
     size_t n_windows;
     bool no_damage;                 /* none of them is known to be damaged: then nothing is
-                                       placed by its order alone */
+                                       placed by its order alone, unless others prove it */
     struct orphans cands;
     struct print *print;            /* owned: of each candidate */
     bool *counted;                  /* owned: of each candidate */

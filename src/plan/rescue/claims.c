@@ -144,10 +144,11 @@ bool volume_home(const struct rescue_guest *g, uint64_t fs_len, uint64_t *start,
         return true;
     }
     best = UINT64_MAX;
-    for (size_t i = 0; i < USUAL_STARTS; i++)
-        if (range_inside(usual[i], fs_len, rescue_size(g)) &&
-            rescue_size(g) - fs_len - usual[i] < best) {
-            best = rescue_size(g) - fs_len - usual[i];
+    rescue_holders(g, &n);
+    for (size_t i = 0; !n && i < USUAL_STARTS; i++)
+        if (rescue_room(g, usual[i]) >= fs_len &&
+            rescue_room(g, usual[i]) - fs_len < best) {
+            best = rescue_room(g, usual[i]) - fs_len;
             *start = usual[i];
         }
     *sure = SURE_LIKELY;

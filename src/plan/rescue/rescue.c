@@ -122,8 +122,11 @@ static size_t lost_from(const struct rescue_guest *g, uint64_t cl)
 
 bool rescue_lost(const struct rescue_guest *g, uint64_t guest_cl)
 {
-    size_t i = lost_from(g, guest_cl);
+    size_t i;
 
+    if (!rescue_real_cl(g, &guest_cl))
+        return false;
+    i = lost_from(g, guest_cl);
     return i < g->n_lost && g->lost[i].first <= guest_cl;
 }
 
@@ -168,7 +171,7 @@ static struct pin_place *place_make(struct rescue_guest *g, uint64_t guest_cl)
 bool rescue_placed(const struct rescue_guest *g, uint64_t guest_cl, size_t *cand,
                    enum rescue_sure *sure)
 {
-    const struct pin_place *p = place_at(g, guest_cl);
+    const struct pin_place *p = rescue_real_cl(g, &guest_cl) ? place_at(g, guest_cl) : NULL;
 
     if (!p || !p->held)
         return false;
@@ -238,7 +241,7 @@ bool rescue_pin(struct rescue_guest *g, size_t cand, uint64_t guest_cl,
 {
     struct pin_place *p, *other;
 
-    if (cand >= g->n_cands || guest_cl >= g->n_clusters || !rescue_lost(g, guest_cl))
+    if (cand >= g->n_cands || !rescue_real_cl(g, &guest_cl) || !rescue_lost(g, guest_cl))
         return false;
     p = place_make(g, guest_cl);
     if (!p)
@@ -361,12 +364,10 @@ bool rescue_read(struct rescue_guest *g, uint64_t guest_off, void *dst, size_t l
     uint32_t cluster = rescue_cluster(g);
     uint8_t *p = dst;
 
-    if (!range_inside(guest_off, len, g->size))
-        return false;
     while (len) {
-        size_t n = (size_t)u64_min(len, cluster - (guest_off & (cluster - 1)));
+        uint64_t n = u64_min(len, cluster - (guest_off & (cluster - 1))), at = guest_off;
 
-        if (!read_one(g, guest_off, p, n, sure))
+        if (!rescue_real(g, &at, &n) || !read_one(g, at, p, (size_t)n, sure))
             return false;
         guest_off += n;
         p += n;

@@ -77,6 +77,19 @@ uint32_t rescue_grain(const struct rescue_guest *g);        /* bytes: 512, more 
 bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
                    const char *what);
 
+/* A partition that holds volumes, not a file system: LVM2. */
+bool rescue_holder(struct rescue_guest *g, uint64_t guest_off, uint64_t len);
+
+/* Bytes from `off` on of a volume that lies in pieces. */
+struct rescue_piece { uint64_t off, guest_off, len; };
+/* Gives it addresses of its own, [*start, *start + length), past the end of the disk. All
+ * functions here take them, and mean the bytes that lie there. The same volume said again gets
+ * the same. False: the pieces do not follow each other, or do not lie on the disk. */
+bool rescue_join(struct rescue_guest *g, const struct rescue_piece *piece, size_t n,
+                 uint64_t *start);
+/* Bytes from there to the end of the disk, or of the volume that was joined. */
+uint64_t rescue_room(const struct rescue_guest *g, uint64_t guest_off);
+
 /* A piece of a file: bytes from file_off on lie at guest_off. `file` tells files apart (for
  * instance volume number << 32 | inode). Marks the range as USE_DATA, but what lies past `size`,
  * which is zeros as a rule, as USE_FREE. `name` may be NULL; copied. Returns whether it was
@@ -106,7 +119,8 @@ struct rescue_witness {
 /* One file (or a few) each. Add yours to RESCUE_WITNESSES in witnesses.c; a disk in memory to
  * try it on is in tests/support/rescue_memory.h. */
 extern const struct rescue_witness witness_below;       /* what the backing file has */
-extern const struct rescue_witness witness_disk;        /* MBR, GPT, LVM2, swap */
+extern const struct rescue_witness witness_disk;        /* MBR, GPT, swap */
+extern const struct rescue_witness witness_lvm;
 extern const struct rescue_witness witness_ext, witness_fat, witness_ntfs, witness_xfs,
     witness_btrfs;
 

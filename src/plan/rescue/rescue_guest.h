@@ -70,6 +70,9 @@ const struct rescue_file_extent *rescue_extents(struct rescue_guest *g, size_t *
 
 struct rescue_volume_found { uint64_t guest_off, len; char what[32]; };
 const struct rescue_volume_found *rescue_volumes(const struct rescue_guest *g, size_t *n);
+/* Partitions that hold volumes, and are none themselves. Where there are any a file system that
+ * fits no volume that is known may lie anywhere. */
+const struct rescue_volume_found *rescue_holders(const struct rescue_guest *g, size_t *n);
 
 /* Out of memory while something was said; then some of it is missing. */
 bool rescue_starved(const struct rescue_guest *g);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Inside of a disk that is being rescued. Nobody but rescue.c and rescue_marks.c includes
- * this. */
+/* Inside of a disk that is being rescued. Nobody but rescue.c, rescue_marks.c and
+ * rescue_joined.c includes this. */
 #ifndef QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
 #define QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
 
@@ -28,6 +28,8 @@ struct cache_slot {
     uint8_t *bytes;                 /* owned */
 };
 
+struct rescue_found_list { struct rescue_volume_found *found; size_t n; };  /* owned */
+
 #define MARK_PAGE 65536             /* bytes of marks, 4 grains each, made at once */
 
 struct rescue_guest {
@@ -53,12 +55,19 @@ struct rescue_guest {
     struct rescue_file_extent *extent;          /* owned */
     size_t n_extents, extents_cap;
     bool extents_sorted;
-    struct rescue_volume_found *volume;         /* owned */
-    size_t n_volumes;
+    struct rescue_found_list volumes, holders;
+    struct rescue_piece *piece;                 /* owned: of joined volumes, rising */
+    size_t n_pieces, n_joined;
 };
 
 /* The bytes of a candidate, valid until the next call; NULL: cannot be read. */
 const uint8_t *rescue_cached(struct rescue_guest *g, size_t cand);
+
+/* The byte of the disk that an address stands for, and of *len bytes those that are on the disk
+ * and follow it there. */
+bool rescue_real(const struct rescue_guest *g, uint64_t *off, uint64_t *len);
+/* Likewise for a guest cluster, all of which must lie on the disk as it does here. */
+bool rescue_real_cl(const struct rescue_guest *g, uint64_t *cl);
 
 bool rescue_marks_init(struct rescue_guest *g);
 void rescue_marks_free(struct rescue_guest *g);

@@ -26,7 +26,9 @@ void rescue_marks_free(struct rescue_guest *g)
         free(g->mark[i]);
     free(g->mark);
     free(g->extent);
-    free(g->volume);
+    free(g->volumes.found);
+    free(g->holders.found);
+    free(g->piece);
 }
 
 uint32_t rescue_grain(const struct rescue_guest *g)
@@ -63,15 +65,12 @@ static bool mark_grain(struct rescue_guest *g, uint64_t grain, enum rescue_use u
     return true;
 }
 
-bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
-                 enum rescue_use use)
+static bool mark_real(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
+                      enum rescue_use use)
 {
     uint64_t last = (UINT64_C(1) << g->grain_bits) - 1, first, end;
     bool news = false;
 
-    if (guest_off >= g->size || !len || use == USE_UNKNOWN)
-        return false;
-    len = u64_min(len, g->size - guest_off);
     if (use == USE_FREE) {
         first = (guest_off + last) >> g->grain_bits;
         end = guest_off + len == g->size ? (g->size + last) >> g->grain_bits
@@ -85,32 +84,67 @@ bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
     return news;
 }
 
-bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
-                   const char *what)
+bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
+                 enum rescue_use use)
+{
+    bool news = false;
+
+    while (len && use != USE_UNKNOWN) {
+        uint64_t at = guest_off, n = len;
+
+        if (!rescue_real(g, &at, &n))
+            break;
+        news |= mark_real(g, at, n, use);
+        guest_off += n;
+        len -= n;
+    }
+    return news;
+}
+
+static bool add_found(struct rescue_guest *g, struct rescue_found_list *list,
+                      uint64_t guest_off, uint64_t len, const char *what)
 {
     struct rescue_volume_found *more;
 
-    for (size_t i = 0; i < g->n_volumes; i++)
-        if (g->volume[i].guest_off == guest_off && strcmp(g->volume[i].what, what) == 0)
+    for (size_t i = 0; i < list->n; i++)
+        if (list->found[i].guest_off == guest_off && strcmp(list->found[i].what, what) == 0)
             return false;
-    if (g->n_volumes == RESCUE_VOLUMES_MAX || guest_off >= g->size)
+    if (list->n == RESCUE_VOLUMES_MAX || !rescue_room(g, guest_off))
         return false;
-    more = realloc(g->volume, (g->n_volumes + 1) * sizeof *more);
+    more = realloc(list->found, (list->n + 1) * sizeof *more);
     if (!more) {
         g->starved = true;
         return false;
     }
-    g->volume = more;
-    more += g->n_volumes++;
-    *more = (struct rescue_volume_found){ guest_off, u64_min(len, g->size - guest_off), "" };
+    list->found = more;
+    more += list->n++;
+    *more = (struct rescue_volume_found){ guest_off,
+                                          u64_min(len, rescue_room(g, guest_off)), "" };
     snprintf(more->what, sizeof more->what, "%s", what);
     return true;
 }
 
+bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
+                   const char *what)
+{
+    return add_found(g, &g->volumes, guest_off, len, what);
+}
+
+bool rescue_holder(struct rescue_guest *g, uint64_t guest_off, uint64_t len)
+{
+    return add_found(g, &g->holders, guest_off, len, "");
+}
+
+const struct rescue_volume_found *rescue_holders(const struct rescue_guest *g, size_t *n)
+{
+    *n = g->holders.n;
+    return g->holders.found;
+}
+
 const struct rescue_volume_found *rescue_volumes(const struct rescue_guest *g, size_t *n)
 {
-    *n = g->n_volumes;
-    return g->volume;
+    *n = g->volumes.n;
+    return g->volumes.found;
 }
 
 static int by_place(const void *a, const void *b)
@@ -160,17 +194,8 @@ static bool has_mark(const char *name)
     return false;
 }
 
-bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
-                   uint64_t guest_off, uint64_t len, uint64_t size, const char *name)
+static bool keep_extent(struct rescue_guest *g, const struct rescue_file_extent *e)
 {
-    const struct rescue_file_extent e = { file, file_off, guest_off, len, size,
-                                          name && has_mark(name) };
-    uint64_t have = size > file_off ? u64_min(len, size - file_off) : 0;
-
-    if (!range_inside(guest_off, len, g->size) || !len)
-        return false;
-    rescue_mark(g, guest_off, have, USE_DATA);
-    rescue_mark(g, guest_off + have, len - have, USE_FREE);
     if (g->n_extents == g->extents_cap) {
         size_t cap = g->extents_cap ? g->extents_cap * 2 : 256;
         struct rescue_file_extent *more;
@@ -188,8 +213,29 @@ bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
             g->extents_cap = cap;
         }
     }
-    g->extent[g->n_extents++] = e;
+    g->extent[g->n_extents++] = *e;
     g->extents_sorted = false;
+    return true;
+}
+
+bool rescue_extent(struct rescue_guest *g, uint64_t file, uint64_t file_off,
+                   uint64_t guest_off, uint64_t len, uint64_t size, const char *name)
+{
+    struct rescue_file_extent e = { file, file_off, guest_off, len, size,
+                                    name && has_mark(name) };
+    uint64_t have = size > file_off ? u64_min(len, size - file_off) : 0;
+
+    if (!len || len > rescue_room(g, guest_off))
+        return false;
+    rescue_mark(g, guest_off, have, USE_DATA);
+    rescue_mark(g, guest_off + have, len - have, USE_FREE);
+    for (; len; guest_off += e.len, len -= e.len) {
+        e.guest_off = guest_off;
+        e.len = len;
+        if (!rescue_real(g, &e.guest_off, &e.len) || !keep_extent(g, &e))
+            return false;
+        e.file_off += e.len;
+    }
     return true;
 }
 

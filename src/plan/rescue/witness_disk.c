@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* What tells where partitions lie: MBR and its chain of logical partitions, GPT at both ends
- * of the disk, and the labels at the start of partitions that hold LVM2 or swap.
+ * of the disk, and the headers of partitions that hold swap.
  *
  * A disk may hold images of other disks, so that a sector that looks right need not be ours.
  * Only a GPT header whose two addresses are the two ends of this disk is certain. */
@@ -20,7 +20,7 @@
 #define GPT_ENTRIES_MAX 1024
 #define PAGE 4096
 
-enum seen_kind { SEEN_MBR, SEEN_GPT, SEEN_LOGICAL, SEEN_LVM, SEEN_SWAP };
+enum seen_kind { SEEN_MBR, SEEN_GPT, SEEN_LOGICAL, SEEN_SWAP };
 
 struct disk_seen {
     size_t cand;
@@ -58,6 +58,11 @@ static struct mbr_row mbr_row(const uint8_t *sector, size_t i)
 
     return (struct mbr_row){ p[4], le_load(p + 8, 4), le_load(p + 12, 4) };
 }
+
+#define MBR_LVM 0x8e
+static const uint8_t GUID_LVM[16] = {           /* E6D6D379-F507-44C2-A23C-238F2A3DF928 */
+    0x79, 0xd3, 0xd6, 0xe6, 0x07, 0xf5, 0xc2, 0x44, 0xa2, 0x3c, 0x23, 0x8f, 0x2a, 0x3d, 0xf9, 0x28,
+};
 
 static bool is_extended(uint8_t type)
 {
@@ -168,9 +173,6 @@ static void look_sector(struct disk_witness *w, const struct rescue_guest *g, si
         remember(w, SEEN_LOGICAL, cand, at, SURE_LIKELY, 0);
     if (gpt_fits(p, len - at) && gpt_place(g, p, at, &place, &sure))
         remember(w, SEEN_GPT, cand, at, sure, place);
-    if (memcmp(p, "LABELONE", 8) == 0 && memcmp(p + 24, "LVM2 001", 8) == 0 &&
-        le_load(p + 8, 8) < 4 && at >= le_load(p + 8, 8) * SECTOR)
-        remember(w, SEEN_LVM, cand, at - (size_t)le_load(p + 8, 8) * SECTOR, SURE_LIKELY, 0);
     if (at + SECTOR >= PAGE && memcmp(p + SECTOR - 10, "SWAPSPACE2", 10) == 0) {
         const uint8_t *page = p + SECTOR - PAGE;
 
@@ -189,6 +191,8 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
 
 /* --- the table --- */
 
+#define HOLDER ""         /* a partition of LVM2 */
+
 /* what: NULL for an extended partition, in which others lie. */
 static void add_part(struct disk_witness *w, struct rescue_guest *g, uint64_t off,
                      uint64_t len, const char *what, bool *news)
@@ -196,7 +200,7 @@ static void add_part(struct disk_witness *w, struct rescue_guest *g, uint64_t of
     if (!off || !len || !range_inside(off, len, rescue_size(g)))
         return;
     if (what)
-        *news |= rescue_volume(g, off, len, what);
+        *news |= *what ? rescue_volume(g, off, len, what) : rescue_holder(g, off, len);
     for (size_t i = 0; i < w->n_parts; i++)
         if (w->part[i].off == off && w->part[i].len == len)
             return;
@@ -229,7 +233,8 @@ static bool read_gpt(struct disk_witness *w, struct rescue_guest *g, uint64_t at
         last = le_load(entry + 40, 8);
         if (guid_zero(entry) || first > last || last >= rescue_size(g) / unit)
             continue;
-        add_part(w, g, first * unit, (last - first + 1) * unit, "GPT partition", news);
+        add_part(w, g, first * unit, (last - first + 1) * unit,
+                 memcmp(entry, GUID_LVM, sizeof GUID_LVM) ? "GPT partition" : HOLDER, news);
     }
     *news |= rescue_mark(g, at, SECTOR, USE_CONTENT);
     return true;
@@ -249,7 +254,8 @@ static void read_logical(struct disk_witness *w, struct rescue_guest *g, uint64_
             return;
         own = mbr_row(p, 0);
         next = mbr_row(p, 1);
-        add_part(w, g, (at + own.first) * SECTOR, own.n * SECTOR, "logical partition", news);
+        add_part(w, g, (at + own.first) * SECTOR, own.n * SECTOR,
+                 own.type == MBR_LVM ? HOLDER : "logical partition", news);
         *news |= rescue_mark(g, at * SECTOR, SECTOR, USE_CONTENT);
         if (!next.type || next.first >= n || start + next.first <= at)
             return;
@@ -272,7 +278,8 @@ static bool read_mbr(struct disk_witness *w, struct rescue_guest *g, bool *news)
             add_part(w, g, r.first * SECTOR, r.n * SECTOR, NULL, news);
             read_logical(w, g, r.first, r.n, news);
         } else if (r.type && r.type != 0xee)
-            add_part(w, g, r.first * SECTOR, r.n * SECTOR, "MBR partition", news);
+            add_part(w, g, r.first * SECTOR, r.n * SECTOR,
+                     r.type == MBR_LVM ? HOLDER : "MBR partition", news);
     }
     return true;
 }
@@ -428,12 +435,9 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
     pin_mbr(w, g, news);
     pin_logical(w, g, news);
     read_table(w, g, news);
-    for (size_t i = 0; i < w->n_parts; i++) {
-        pin_first(w, g, SEEN_LVM, w->part[i].off, w->part[i].len,
-                  "an LVM label, which is at the start of a partition", news);
+    for (size_t i = 0; i < w->n_parts; i++)
         pin_first(w, g, SEEN_SWAP, w->part[i].off, w->part[i].len,
                   "a swap header of the length of the partition", news);
-    }
     mark_gaps(w, g, news);
     return true;
 }

@@ -48,7 +48,7 @@ static void found(struct ext_witness *w, struct rescue_guest *g, uint64_t off,
 
     if (old ? old->super_read || !read : w->n_fs == EXT_FS_MAX)
         return;
-    fs = ext_fs_new(super, off, rescue_size(g) - off, sure,
+    fs = ext_fs_new(super, off, rescue_room(g, off), sure,
                     old ? old->index : (uint32_t)w->n_fs);
     if (!fs)
         return;
@@ -69,7 +69,7 @@ static void read_super(struct ext_witness *w, struct rescue_guest *g, uint64_t o
     struct ext_fs fs;
 
     if (rescue_read(g, off + 1024, p, sizeof p, SURE_LIKELY) &&
-        ext_super_parse(p, rescue_size(g) - off, &fs) && ext_super_group(p) == 0)
+        ext_super_parse(p, rescue_room(g, off), &fs) && ext_super_group(p) == 0)
         found(w, g, off, p, true,
               fs.n_blocks << fs.bits <= len && len - (fs.n_blocks << fs.bits) < fs.block
                   ? SURE_CERTAIN : SURE_LIKELY, news);
@@ -118,8 +118,9 @@ static void settle_super(struct ext_witness *w, struct rescue_guest *g,
         }
         matches += now == best;
     }
+    rescue_holders(g, &n);
     /* No partition it fits into: the file system that is as long as the rest of the disk. */
-    for (size_t i = 0; (!table || !best) && i < sizeof usual / sizeof *usual; i++)
+    for (size_t i = 0; (!table || !best) && !n && i < sizeof usual / sizeof *usual; i++)
         if (usual[i] < size && suits(g, s, &fs, usual[i], size - usual[i]) > best) {
             best = suits(g, s, &fs, usual[i], size - usual[i]);
             best_off = usual[i];

@@ -75,7 +75,7 @@ static void found(struct fat_witness *w, struct rescue_guest *g, uint64_t off,
     for (size_t i = 0; i < w->n_fs; i++)
         if (w->fs[i]->off == off)
             return;
-    if (w->n_fs == FAT_FS_MAX || !fat_boot_parse(boot, rescue_size(g) - off, &parsed))
+    if (w->n_fs == FAT_FS_MAX || !fat_boot_parse(boot, rescue_room(g, off), &parsed))
         return;
     fs = malloc(sizeof *fs);
     if (!fs)
@@ -132,9 +132,12 @@ static void locate(struct fat_witness *w, struct rescue_guest *g, bool *news)
 {
     static const uint64_t usual[] = { 0, 1u << 20, 63 * 512 };
     size_t n;
-    const struct rescue_volume_found *v = rescue_volumes(g, &n);
-    bool table = false;
+    const struct rescue_volume_found *v;
+    bool table;
 
+    rescue_holders(g, &n);
+    table = n != 0;
+    v = rescue_volumes(g, &n);
     read_boot(w, g, 0, news);
     for (size_t i = 0; i < n; i++) {
         table |= strstr(v[i].what, "partition") != NULL;
@@ -155,9 +158,9 @@ static void locate(struct fat_witness *w, struct rescue_guest *g, bool *news)
                 best_off = v[i].guest_off;
             }
         for (size_t i = 0; !table && i < sizeof usual / sizeof *usual; i++)
-            if (usual[i] < rescue_size(g) && rescue_size(g) - usual[i] >= fs.len &&
-                rescue_size(g) - usual[i] - fs.len < best && !has_fs(w, usual[i])) {
-                best = rescue_size(g) - usual[i] - fs.len;
+            if (rescue_room(g, usual[i]) >= fs.len &&
+                rescue_room(g, usual[i]) - fs.len < best && !has_fs(w, usual[i])) {
+                best = rescue_room(g, usual[i]) - fs.len;
                 best_off = usual[i];
             }
         if (best < fs.len / 8 + (1u << 20))

@@ -8,6 +8,7 @@
 
 const struct rescue_witness *const RESCUE_WITNESSES[] = {
     &witness_disk,
+    &witness_lvm,
     &witness_below,
     &witness_btrfs,
     &witness_ext,

@@ -243,7 +243,7 @@ static void doubt_tables(struct l2_work *w)
     free(seen);
 }
 
-/* Places of the guest's that are lost, and of which all is in use. */
+/* Places that are lost, and of which something is in use. */
 static uint64_t count_in_use(const struct l2_work *w)
 {
     uint64_t cl = 0, len, n = 0, cluster = rescue_cluster(w->g), grain = rescue_grain(w->g);
@@ -252,9 +252,9 @@ static uint64_t count_in_use(const struct l2_work *w)
         for (uint64_t i = 0; i < len; i++) {
             uint64_t at = 0;
 
-            while (at < cluster && rescue_use_at(w->g, (cl + i) * cluster + at) >= USE_DATA)
+            while (at < cluster && rescue_use_at(w->g, (cl + i) * cluster + at) < USE_DATA)
                 at += grain;
-            n += at >= cluster;
+            n += at < cluster;
         }
     return n;
 }

@@ -13,6 +13,26 @@ bash=$build/data/completions/qcheck
 zsh=$build/data/completions/_qcheck
 fish=$build/data/completions/qcheck.fish
 
+# What bash offers after some words.
+offers() {
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }
+             _qcheck; printf "%s\n" "${COMPREPLY[@]}"' - "$bash" "$@"
+}
+# The options that a shell offers after a command.
+options_in_bash() { offers qcheck "$1" - | sed 's/=$//'; }
+options_in_zsh() {
+    # Its own functions print what they are given: "(-o --out-file)-o[...]", "--out-file=[...]".
+    zsh -f -c '_describe() { :; }; _arguments() { print -rl -- "$@"; }
+               words=(qcheck "$2" -) CURRENT=3; . "$1"' - "$zsh" "$1" |
+        sed -n "s/^([^)]*)//; s/^\(--*[A-Za-z][a-z0-9-]*\)=*-*\[.*/\1/p"
+}
+options_in_fish() {
+    for dashes in - --; do
+        fish --no-config -c 'source $argv[1]; complete -C "qcheck $argv[2] $argv[3]"' \
+            "$fish" "$1" $dashes
+    done | sed 's/[[:space:]].*//; s/=$//' | sort -u
+}
+
 plain=$(sed 's/\\-/-/g; s/\\e/\\/g' "$man")
 commands=$("$QCHECK" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 [ "$(echo "$commands" | wc -w)" -ge 7 ] || complain "--help names too few commands: $commands"
@@ -30,20 +50,27 @@ for c in $commands; do
     for o in $options; do
         echo "$section" | grep -q -- "^\.B.* --$o\($\|[=[]\)\|^\.B --$o\($\|[=[]\)" ||
             complain "the manual does not tell of $c --$o"
-        sed -n "s/^        $c) options=\"\(.*\)\" ;;/ \1 /p" "$bash" |
-            grep -q -- " --$o[ =]" || complain "bash does not know $c --$o"
-        awk -v c="    $c)" 'index($0, c) == 1 { on = 1 } on; /;;$/ { on = 0 }' "$zsh" |
-            grep -q -- "'--$o[=[]" || complain "zsh does not know $c --$o"
-        grep -q -- "__qcheck_in $c'.* -l $o " "$fish" || complain "fish does not know $c --$o"
     done
     # ... and nothing else has slipped in.
     n=$(echo "$options" | wc -l)
     [ "$(echo "$section" | grep -c '^\.TP')" -eq "$n" ] ||
         complain "the manual has options of $c that --help does not show"
-    [ "$(grep -c "__qcheck_in $c'.* -l " "$fish")" -eq "$n" ] ||
-        complain "fish has options of $c that --help does not show"
+    # What shells offer is what --help lists, no more and no less.
+    all=$( { echo "$options" | sed 's/^/--/'
+             sed -n 's/^ \{2,6\}\(-[A-Za-z]\), --.*/\1/p' help.$$; } | sort)
+    for shell in bash zsh fish; do
+        command -v $shell >/dev/null || continue
+        got=$(options_in_$shell "$c" | sort)
+        [ "$got" = "$all" ] || complain "$shell offers other options of $c: $got"
+    done
 done
 rm -f help.$$
+
+# Names of files are completed as such.
+grep -H '@' "$bash" "$zsh" "$fish" | grep -v '"\$@"\|\[@\]' && complain "a word that is none is offered"
+grep -q -- "'--key-file=\[.*\]:value:_files'" "$zsh" || complain "zsh: no files after --key-file="
+grep -q -- "-l plan-dir -x -a '(__fish_complete_directories)'" "$fish" ||
+    complain "fish: no folders after --plan-dir="
 
 for id in $("$QCHECK" explain --output=json | sed -n 's/.*"id": "\(.*\)",/\1/p'); do
     echo "$plain" | grep -qx -- ".B $id" || complain "the manual does not explain $id"
@@ -74,11 +101,6 @@ command -v bash >/dev/null && { bash -n "$bash" || complain "bash completion doe
 command -v zsh >/dev/null && { zsh -n "$zsh" || complain "zsh completion does not parse"; }
 command -v fish >/dev/null && { fish -n "$fish" || complain "fish completion does not parse"; }
 
-# What bash offers after some words.
-offers() {
-    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }
-             _qcheck; printf "%s\n" "${COMPREPLY[@]}"' - "$bash" "$@"
-}
 if command -v bash >/dev/null; then
     offers qcheck ch | grep -qx check || complain "bash does not complete ch to check"
     offers qcheck check --met | grep -qx -- --metadata || complain "no --metadata after check"
@@ -86,5 +108,8 @@ if command -v bash >/dev/null; then
     offers qcheck dump bit | grep -qx bitmaps || complain "no bitmaps after dump"
     offers qcheck explain dirty | grep -qx dirty-bit || complain "no dirty-bit after explain"
     offers qcheck at --met | grep -q . && complain "--metadata after at"
+    (mkdir place.$$ && : >place.$$/name && offers qcheck plan --key-file = place.$$/na) |
+        grep -qx "place.$$/name" || complain "bash: no files after --key-file="
+    rm -rf place.$$
 fi
 exit $bad

@@ -7,7 +7,7 @@
 
 #include <libnbd.h>
 
-#include "base/error.h"
+#include "base/library.h"
 
 #define NBD_CALLS(X) \
     X(nbd_add_meta_context) \
@@ -33,13 +33,9 @@
     X(nbd_poll) \
     X(nbd_set_uri_allow_local_file)
 
-struct nbd_lib {
-#define X(name) __typeof__(name) *name;
-    NBD_CALLS(X)
-#undef X
-};
+struct nbd_lib { NBD_CALLS(LIBRARY_CALL) };
 
-/* Loads the library, for the rest of the process. */
-bool nbd_lib_load(struct nbd_lib *out, struct error *err);
+/* NULL: it cannot be loaded. */
+const struct nbd_lib *nbd_lib(struct error *err);
 
 #endif

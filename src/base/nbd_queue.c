@@ -36,7 +36,7 @@ struct nbd_conn {
 };
 
 struct nbd_queue {
-    struct nbd_lib lib;
+    const struct nbd_lib *lib;
     struct nbd_server server;
     pthread_t thread;
     bool thread_runs;
@@ -109,7 +109,7 @@ static int extent_answer(void *user, const char *context, uint64_t off, uint32_t
 static void lose(struct nbd_conn *c, int error)
 {
     if (c->h)
-        c->queue->lib.nbd_close(c->h);
+        c->queue->lib->nbd_close(c->h);
     c->h = NULL;
     while (c->jobs)
         finish(c->queue, c->jobs, error);
@@ -130,11 +130,11 @@ static void send_job(struct nbd_queue *q, struct nbd_conn *c, struct nbd_job *jo
     if (c->in_flight++ == 0)
         clock_gettime(CLOCK_MONOTONIC, &q->heard);
     if (job->dst)
-        cookie = q->lib.nbd_aio_pread(c->h, job->dst, job->len, job->off, done, 0);
+        cookie = q->lib->nbd_aio_pread(c->h, job->dst, job->len, job->off, done, 0);
     else
-        cookie = q->lib.nbd_aio_block_status(c->h, job->len, job->off, extents, done, 0);
+        cookie = q->lib->nbd_aio_block_status(c->h, job->len, job->off, extents, done, 0);
     if (cookie < 0 && job->conn)
-        finish(q, job, q->lib.nbd_get_errno() ? q->lib.nbd_get_errno() : EIO);
+        finish(q, job, q->lib->nbd_get_errno() ? q->lib->nbd_get_errno() : EIO);
 }
 
 /* The connection with the most room; NULL: all are full, or (*alive false) lost. */
@@ -206,12 +206,12 @@ static void report(struct nbd_queue *q)
 /* Lets libnbd do what the socket is ready for. */
 static void serve(struct nbd_queue *q, struct nbd_conn *c, int events)
 {
-    unsigned wants = q->lib.nbd_aio_get_direction(c->h);
+    unsigned wants = q->lib->nbd_aio_get_direction(c->h);
 
     if (events & (POLLIN | POLLHUP | POLLERR) && wants & LIBNBD_AIO_DIRECTION_READ) {
-        q->lib.nbd_aio_notify_read(c->h);
+        q->lib->nbd_aio_notify_read(c->h);
     } else if (events & POLLOUT && wants & LIBNBD_AIO_DIRECTION_WRITE) {
-        q->lib.nbd_aio_notify_write(c->h);
+        q->lib->nbd_aio_notify_write(c->h);
     } else if (events & (POLLHUP | POLLERR | POLLNVAL)) {
         lose(c, ENOTCONN);
     }
@@ -225,7 +225,7 @@ static bool bury(struct nbd_queue *q)
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         struct nbd_conn *c = &q->conn[i];
 
-        if (c->h && (q->lib.nbd_aio_is_dead(c->h) || q->lib.nbd_aio_is_closed(c->h))) {
+        if (c->h && (q->lib->nbd_aio_is_dead(c->h) || q->lib->nbd_aio_is_closed(c->h))) {
             lose(c, ENOTCONN);
             any = true;
         }
@@ -250,9 +250,9 @@ static void watch_all(struct nbd_queue *q, struct nbd_watch *w)
 
         if (!c->h)
             continue;
-        wants = q->lib.nbd_aio_get_direction(c->h);
+        wants = q->lib->nbd_aio_get_direction(c->h);
         w->owner[w->n] = c;
-        w->fd[w->n].fd = q->lib.nbd_aio_get_fd(c->h);
+        w->fd[w->n].fd = q->lib->nbd_aio_get_fd(c->h);
         w->fd[w->n++].events = (short)((wants & LIBNBD_AIO_DIRECTION_READ ? POLLIN : 0) |
                                        (wants & LIBNBD_AIO_DIRECTION_WRITE ? POLLOUT : 0));
         w->in_flight += c->in_flight;
@@ -366,8 +366,8 @@ bool nbd_queue_open(const char *uri, struct nbd_queue **out, struct error *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     q->wake[0] = q->wake[1] = -1;
     pthread_mutex_init(&q->lock, NULL);
-    if (!nbd_lib_load(&q->lib, err) ||
-        !nbd_connect(&q->lib, uri, conn, CONNECTIONS_MAX, &q->server, err))
+    if (!(q->lib = nbd_lib(err)) ||
+        !nbd_connect(q->lib, uri, conn, CONNECTIONS_MAX, &q->server, err))
         goto bad;
     for (size_t i = 0; i < q->server.connections; i++)
         q->conn[i] = (struct nbd_conn){ .queue = q, .h = conn[i] };
@@ -393,8 +393,8 @@ void nbd_queue_close(struct nbd_queue *q)
     }
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         if (q->conn[i].h) {
-            (void)q->lib.nbd_aio_disconnect(q->conn[i].h, 0);
-            q->lib.nbd_close(q->conn[i].h);
+            (void)q->lib->nbd_aio_disconnect(q->conn[i].h, 0);
+            q->lib->nbd_close(q->conn[i].h);
         }
     }
     for (int i = 0; i < 2; i++)

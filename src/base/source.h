@@ -84,6 +84,7 @@ bool source_is_file(const struct source *src);
 /* The bytes that an NBD server exports: nbd://, nbds://, nbd+unix:// and so on. An error
  * where the program was built without libnbd or the library is not there. */
 bool source_open_nbd(const char *uri, struct source **out, struct error *err);
+bool source_nbd_supported(struct error *err);   /* is libnbd there? Loads it. */
 
 /* What a person named: an NBD address, else a file. A file whose name looks like an
  * address is named with its folder ("./nbd://..."). Never used for names found in an

@@ -16,13 +16,18 @@
 #include "base/num.h"
 #include "base/source_backend.h"
 
-/* Does it begin like a pack, or anything else compressed with zstd? */
 static bool seems_pack(struct source *src)
 {
     uint8_t magic[4];
 
     return source_read(src, 0, magic, sizeof magic, NULL)
         && be32(magic) == UINT32_C(0x28b52ffd);
+}
+
+void source_foresee_pack(struct source *src)
+{
+    if (seems_pack(src))
+        (void)pack_supported(NULL);
 }
 
 bool source_look_into_pack(struct source **src, bool *is_pack, struct error *err)
@@ -35,16 +40,14 @@ bool source_look_into_pack(struct source **src, bool *is_pack, struct error *err
 
 #ifdef HAVE_LIBARCHIVE
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "base/pack_lib.h"
 
 #define PAGE        4096u
 #define READ_PIECE  (1u << 18)
 
 bool pack_supported(struct error *err)
 {
-    (void)err;
-    return true;
+    return pack_lib(err) != NULL;
 }
 
 struct pack_extent { uint64_t off, len; size_t at; };
@@ -152,6 +155,7 @@ static const struct source_ops PACKED_OPS = {
 /* --- reading the archive: one stream decompresses, a second one reads tar --- */
 
 struct unpacking {
+    const struct pack_lib *lib;
     struct source *pack;
     uint64_t at;                /* next byte of it */
     uint8_t *piece;             /* READ_PIECE bytes */
@@ -169,7 +173,7 @@ static la_ssize_t read_pack(struct archive *a, void *ctx, const void **bytes)
     size_t len = (size_t)u64_min(left, READ_PIECE);
 
     if (len && !source_read(u->pack, u->at, u->piece, len, u->err)) {
-        archive_set_error(a, u->err->sys, "%s", u->err->text);
+        u->lib->archive_set_error(a, u->err->sys, "%s", u->err->text);
         return -1;
     }
     u->at += len;
@@ -185,17 +189,18 @@ static la_ssize_t read_stream(struct archive *a, void *ctx, const void **bytes)
     int r;
 
     do {
-        r = archive_read_data_block(u->zstd, bytes, &len, &off);
+        r = u->lib->archive_read_data_block(u->zstd, bytes, &len, &off);
         if (r == ARCHIVE_EOF)
             return 0;
         if (r != ARCHIVE_OK) {
-            archive_set_error(a, archive_errno(u->zstd), "%s", archive_error_string(u->zstd));
+            u->lib->archive_set_error(a, u->lib->archive_errno(u->zstd), "%s",
+                                      u->lib->archive_error_string(u->zstd));
             return -1;
         }
     } while (!len);
     u->total += len;
     if (len > u->allowed || u->total > PACK_STREAM_MAX) {
-        archive_set_error(a, 0, "it holds more than a pack of this program can");
+        u->lib->archive_set_error(a, 0, "it holds more than a pack of this program can");
         return -1;
     }
     u->allowed -= len;
@@ -204,7 +209,7 @@ static la_ssize_t read_stream(struct archive *a, void *ctx, const void **bytes)
 
 static bool archive_trouble(const struct unpacking *u, struct archive *a)
 {
-    const char *why = a ? archive_error_string(a) : "out of memory";
+    const char *why = a ? u->lib->archive_error_string(a) : "out of memory";
 
     return err_set(u->err, ERR_FORMAT, "a broken pack: %.300s", why ? why : "no reason given");
 }
@@ -213,18 +218,18 @@ static bool open_streams(struct unpacking *u)
 {
     struct archive_entry *e;
 
-    u->zstd = archive_read_new();
-    u->tar = archive_read_new();
+    u->zstd = u->lib->archive_read_new();
+    u->tar = u->lib->archive_read_new();
     if (!u->zstd || !u->tar)
         return archive_trouble(u, NULL);
-    archive_read_support_filter_zstd(u->zstd);
-    archive_read_support_format_raw(u->zstd);
-    archive_read_support_format_tar(u->tar);
+    u->lib->archive_read_support_filter_zstd(u->zstd);
+    u->lib->archive_read_support_format_raw(u->zstd);
+    u->lib->archive_read_support_format_tar(u->tar);
     u->allowed = PACK_CALL_MAX;
-    if (archive_read_open(u->zstd, u, NULL, read_pack, NULL) != ARCHIVE_OK
-        || archive_read_next_header(u->zstd, &e) != ARCHIVE_OK)
+    if (u->lib->archive_read_open(u->zstd, u, NULL, read_pack, NULL) != ARCHIVE_OK
+        || u->lib->archive_read_next_header(u->zstd, &e) != ARCHIVE_OK)
         return archive_trouble(u, u->zstd);
-    if (archive_read_open(u->tar, u, NULL, read_stream, NULL) != ARCHIVE_OK)
+    if (u->lib->archive_read_open(u->tar, u, NULL, read_stream, NULL) != ARCHIVE_OK)
         return archive_trouble(u, u->tar);
     return true;
 }
@@ -284,7 +289,7 @@ static bool read_image(struct unpacking *u, uint64_t size)
         int r;
 
         u->allowed = PACK_CALL_MAX;
-        r = archive_read_data_block(u->tar, &bytes, &len, &off);
+        r = u->lib->archive_read_data_block(u->tar, &bytes, &len, &off);
         if (r == ARCHIVE_EOF)
             return true;
         if (r != ARCHIVE_OK)
@@ -307,7 +312,7 @@ static bool read_manifest(struct unpacking *u)
     la_int64_t off;
     int r;
 
-    while ((r = archive_read_data_block(u->tar, &bytes, &len, &off)) == ARCHIVE_OK) {
+    while ((r = u->lib->archive_read_data_block(u->tar, &bytes, &len, &off)) == ARCHIVE_OK) {
         if (len > PACK_MANIFEST_MAX - u->p->manifest.len)
             return err_set(u->err, ERR_LIMIT, "a pack that tells too much of the image");
         buf_add(&u->p->manifest, bytes, len);
@@ -333,21 +338,21 @@ static bool find_image(struct unpacking *u, uint64_t *size, bool *is_pack)
         int r;
 
         u->allowed = PACK_CALL_MAX;
-        r = archive_read_next_header(u->tar, &e);
+        r = u->lib->archive_read_next_header(u->tar, &e);
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
             return r == ARCHIVE_EOF ? err_set(u->err, ERR_FORMAT, "a pack without an image")
                                     : archive_trouble(u, u->tar);
-        if (archive_entry_filetype(e) == AE_IFDIR)
+        if (u->lib->archive_entry_filetype(e) == AE_IFDIR)
             continue;
-        name = last_part(archive_entry_pathname(e));
+        name = last_part(u->lib->archive_entry_pathname(e));
         if (!*is_pack && strcmp(name, PACK_MANIFEST) != 0)
             return err_set(u->err, ERR_FORMAT, "an archive, but not one of qcheck pack");
         if (!*is_pack && !read_manifest(u))
             return false;
         *is_pack = true;
-        if (strcmp(name, PACK_IMAGE) == 0 && archive_entry_filetype(e) == AE_IFREG
-            && archive_entry_size(e) >= 0) {
-            *size = (uint64_t)archive_entry_size(e);
+        if (strcmp(name, PACK_IMAGE) == 0 && u->lib->archive_entry_filetype(e) == AE_IFREG
+            && u->lib->archive_entry_size(e) >= 0) {
+            *size = (uint64_t)u->lib->archive_entry_size(e);
             return true;
         }
         u->allowed = PACK_STREAM_MAX;
@@ -365,6 +370,9 @@ bool source_open_pack(struct source *pack, struct source **out, bool *is_pack,
     bool ok = false;
 
     *is_pack = false;
+    u.lib = pack_lib(err);
+    if (!u.lib)
+        goto out;
     if (!u.piece || !u.p) {
         err_set(u.err, ERR_NOMEM, "out of memory");
         goto out;
@@ -378,9 +386,9 @@ bool source_open_pack(struct source *pack, struct source **out, bool *is_pack,
     ok = true;
 out:
     if (u.tar)
-        archive_read_free(u.tar);
+        u.lib->archive_read_free(u.tar);
     if (u.zstd)
-        archive_read_free(u.zstd);
+        u.lib->archive_read_free(u.zstd);
     free(u.piece);
     if (u.p) {
         free(u.p->extent);

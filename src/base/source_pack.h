@@ -13,9 +13,12 @@
 #define PACK_IMAGE      "image.qcow2"
 #define PACK_SUFFIX     ".qpack"
 
-/* Was the program built with libarchive, which writes and reads packs? False: *err says that
- * it was not. */
+/* Is libarchive there, which writes and reads packs? Loads it, once. False: *err says why not. */
 bool pack_supported(struct error *err);
+
+/* Loads libarchive where a file begins like a pack (like anything compressed with zstd). Called
+ * before the sandbox is entered, in which it could not be loaded. */
+void source_foresee_pack(struct source *src);
 
 /* The image in a pack, in memory (at most PACK_BYTES_MAX). Takes `pack` when it succeeds.
  * False when it is no pack, or a broken one; *is_pack tells which. */

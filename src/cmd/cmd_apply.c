@@ -46,6 +46,14 @@ static bool read_plan(struct files *f, struct plan *plan, struct error *err)
     return named("plan", plan_read(f->plan, plan, err), err);
 }
 
+static bool open_it(const char *image, struct source **out, struct error *err)
+{
+    if (!source_open_file(image, out, err))
+        return false;
+    source_foresee_pack(*out);
+    return true;
+}
+
 /* How far the work has come when it ends. */
 enum end { END_DONE, END_BEFORE, END_BETWEEN };
 
@@ -108,7 +116,7 @@ static bool apply_copy(const struct settings *s, const char *plan_name, const ch
         goto out;
     }
     if (!named(plan_name, source_open_file(plan_name, &f.plan, err), err)
-        || !named(image, source_open_file(image, &f.image, err), err)
+        || !named(image, open_it(image, &f.image, err), err)
         || !named(buf_str(&part), sink_open(buf_str(&part), SINK_OVERWRITE, &f.target, err),
                   err))
         goto out;
@@ -134,7 +142,7 @@ static bool open_in_place(const struct settings *s, const char *plan_name,
     return named(plan_name, source_open_file(plan_name, &f->plan, err), err)
         && named(image, sink_open(image, SINK_RESUME, &f->target, err), err)
         && named(image, sink_lock_image(f->target, err), err)
-        && named(image, source_open_file(image, &f->image, err), err)
+        && named(image, open_it(image, &f->image, err), err)
         && named(s->undo_file, sink_open(s->undo_file, f->new_mark ? SINK_NEW : SINK_RESUME,
                                             &f->mark, err), err);
 }
@@ -265,7 +273,7 @@ static bool undo_here(const struct settings *s, const char *undo_name, const cha
     if (named(undo_name, sink_open(undo_name, SINK_RESUME, &f.mark, err), err)
         && named(image, sink_open(image, SINK_RESUME, &f.target, err), err)
         && named(image, sink_lock_image(f.target, err), err)
-        && named(image, source_open_file(image, &f.image, err), err)) {
+        && named(image, open_it(image, &f.image, err), err)) {
         enter_sandbox_writing(s);
         ok = is_no_pack(&f, image, "unpack it first", err)
             && named(undo_name, sink_open_source(f.mark, &f.undo, err)

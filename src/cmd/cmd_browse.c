@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/reopener.h"
+#include "base/source_pack.h"
 #include "cmd/browse.h"
 #include "cmd/cmd_check.h"
 #include "cmd/disk_open.h"
@@ -43,6 +44,7 @@ static bool open_files(const struct settings *s, const char *name, const struct 
 {
     *bad = name;
     (void)file_types_load();
+    (void)pack_supported(NULL);         /* a file that is opened later may be a pack */
     if (s->key_file && (!disk_files_key(s->key_file, f, err) ||
                         (with->other && !disk_files_key(s->key_file, other, err))))
         return false;

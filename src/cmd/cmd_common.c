@@ -156,6 +156,7 @@ static bool open_source(const struct settings *s, const char *name, struct sourc
 
     if (!source_open(name, &whole, err))
         return false;
+    source_foresee_pack(whole);
     *out = whole;
     if (!s->offset || source_open_window(whole, s->offset, out, err))
         return true;

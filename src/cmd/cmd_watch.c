@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/sandbox.h"
+#include "base/source_pack.h"
 #include "base/task.h"
 #include "cmd/cmd_common.h"
 #include "inspect/newer.h"
@@ -178,6 +179,7 @@ static int watch_named(const struct command *cmd, const struct settings *s, cons
         return usage_error(cmd, "only files and block devices are watched");
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
+    (void)pack_supported(NULL);         /* it may turn into a pack */
     if (!s->no_sandbox)
         sandbox_enter_reading(NULL);
     return watch(s, name);

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/sandbox.h"
+#include "base/source.h"
 #include "base/source_pack.h"
 #include "cmd/options.h"
 #include "insight/file_types.h"
+#include "picture/chart_draw.h"
 #include "volumes/volumes.h"
 
 static const struct command commands[] = {
@@ -165,9 +167,18 @@ const struct command *command_default(void)
     return &commands[0];
 }
 
+static void tell_part(struct buf *out, const char *part, const struct error *missing)
+{
+    if (missing)
+        buf_printf(out, "%s: no\n  %s\n", part, missing->text);
+    else
+        buf_printf(out, "%s: yes\n", part);
+}
+
 void version_text(struct buf *out)
 {
     struct sandbox sandbox;
+    struct error err;
 
     buf_puts(out, PACKAGE_STRING "\n");
 #ifdef HAVE_ZSTD
@@ -180,19 +191,12 @@ void version_text(struct buf *out)
 #else
     buf_puts(out, "encryption and sums: no\n");
 #endif
-#ifdef HAVE_LIBNBD
-    buf_puts(out, "nbd:// addresses: yes\n");
-#else
-    buf_puts(out, "nbd:// addresses: no\n");
-#endif
-#ifdef HAVE_PANGOCAIRO
-    buf_puts(out, "PNG pictures: yes\n");
-#else
-    buf_puts(out, "PNG pictures: no\n");
-#endif
-    buf_printf(out, "packs: %s\n", pack_supported(NULL) ? "yes" : "no");
-    buf_printf(out, "more kinds of files (libmagic): %s\n", file_types_supported() ? "yes" : "no");
-    buf_printf(out, "partitions and files: %s\n", volumes_libraries());
+    tell_part(out, "nbd:// addresses", source_nbd_supported(&err) ? NULL : &err);
+    tell_part(out, "PNG pictures", chart_png_supported(&err) ? NULL : &err);
+    tell_part(out, "packs", pack_supported(&err) ? NULL : &err);
+    tell_part(out, "more kinds of files (libmagic)", file_types_supported(&err) ? NULL : &err);
+    buf_puts(out, "partitions and files: ");
+    volumes_tell_libraries(out);
     sandbox_probe(&sandbox);
     buf_puts(out, "sandbox: ");
     sandbox_text(&sandbox, out);

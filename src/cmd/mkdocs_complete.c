@@ -157,27 +157,42 @@ static void quoted(const char *text, const char *special)
     putchar('\'');
 }
 
+static bool takes(const struct opt *o, const char *arg)
+{
+    return o->arg && strcmp(o->arg, arg) == 0;
+}
+
+static void zsh_value(const struct opt *o)
+{
+    printf("%s:value:", o->has_arg == ARG_OPTIONAL ? ":" : "");
+    if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
+        fputs("{_values sample list ${(f)\"$(qcheck --sample=list 2>/dev/null | "
+              "cut -d\" \" -f1)\"}}", stdout);
+    } else if (o->values) {
+        putchar('(');
+        words(o->values, " ");
+        putchar(')');
+    } else if (takes(o, "FILE")) {
+        fputs("_files", stdout);
+    } else if (takes(o, "DIR")) {
+        fputs("_files -/", stdout);
+    }
+}
+
 static void zsh_option(const struct opt *o)
 {
     if (o->id < OPT_LONG_ONLY) {
-        printf("        '(-%c --%s)-%c[", o->id, o->name, o->id);
-        printf("--%s]%s' \\\n", o->name, o->has_arg ? ":argument: " : "");
+        printf("        '(-%c --%s)-%c[--%s]", o->id, o->name, o->id, o->name);
+        if (o->has_arg)
+            zsh_value(o);
+        puts("' \\");
     }
     printf("        '--%s%s[", o->name,
            o->has_arg == ARG_REQUIRED ? "=" : o->has_arg == ARG_OPTIONAL ? "=-" : "");
     within_quotes(o->help, "[]:\\");
     putchar(']');
-    if (o->has_arg) {
-        printf("%s:value:", o->has_arg == ARG_OPTIONAL ? ":" : "");
-        if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
-            fputs("{_values sample list ${(f)\"$(qcheck --sample=list 2>/dev/null | "
-                  "cut -d\" \" -f1)\"}}", stdout);
-        } else if (o->values) {
-            putchar('(');
-            words(o->values, " ");
-            putchar(')');
-        }
-    }
+    if (o->has_arg)
+        zsh_value(o);
     puts("' \\");
 }
 
@@ -235,7 +250,8 @@ static void fish_option(const struct command *c, const struct opt *o)
         printf("-s %c ", o->id);
     printf("-l %s ", o->name);
     if (o->has_arg == ARG_REQUIRED)
-        printf("%s ", o->values ? "-x" : "-r");
+        printf("%s ", o->values ? "-x" : takes(o, "DIR") ? "-x -a '(__fish_complete_directories)'"
+                                       : takes(o, "FILE") ? "-r -F" : "-x");
     if (o->values && strcmp(o->values, VALUES_SAMPLES) == 0) {
         fputs("-a \"list (qcheck --sample=list 2>/dev/null | string split -f1 ' ')\" ",
               stdout);

@@ -14,7 +14,8 @@
 
 enum opt_arg { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL };
 
-/* What completion offers where a word is not one of a fixed list. */
+/* What completion offers where a word is not one of a fixed list; files and problems: among
+ * operands. */
 #define VALUES_FILES    "@files"
 #define VALUES_SAMPLES  "@samples"
 #define VALUES_PROBLEMS "@problems"
@@ -23,8 +24,9 @@ struct opt {
     int id;                     /* the short letter, or a number from OPT_LONG_ONLY on */
     const char *name;           /* long name */
     enum opt_arg has_arg;
-    const char *arg;            /* "FORMAT"; NULL without argument */
-    const char *values;         /* "text|json", one of VALUES_..., or NULL: anything */
+    const char *arg;            /* "FORMAT"; "FILE" and "DIR" are completed as such; NULL without
+                                   argument */
+    const char *values;         /* "text|json", VALUES_SAMPLES, or NULL: anything */
     const char *help;           /* what it does; a phrase, or sentences */
 };
 

@@ -24,7 +24,7 @@ static const struct opt image_rows[] = {
       "take this number of entries of the active L1 table" },
     { OPT_REFCOUNT_TABLE, "refcount-table", ARG_REQUIRED, "OFFSET[,CLUSTERS]", NULL,
       "take this place, and size, of the refcount table" },
-    { OPT_PLAN, "plan", ARG_REQUIRED, "FILE", VALUES_FILES,
+    { OPT_PLAN, "plan", ARG_REQUIRED, "FILE", NULL,
       "look at the image as it would be under this plan (qcheck plan)" },
     { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
       "go on although the file does not begin with the magic of qcow2" },
@@ -110,7 +110,7 @@ static const struct opt browse_rows[] = {
     { OPT_TOUR, "tour", ARG_REQUIRED, "NAME", VALUES_SAMPLES,
       "a guided tour of a sample image: six to ten steps, \".\" goes on" },
     TERMINAL_ROWS,
-    { OPT_PLAN_DIR, "plan-dir", ARG_REQUIRED, "DIR", VALUES_FILES,
+    { OPT_PLAN_DIR, "plan-dir", ARG_REQUIRED, "DIR", NULL,
       "w saves the plan that is made in the inspector to a new file in DIR; with --plan=FILE, "
       "to FILE, with which it begins when it exists" },
     BACKING_ROW,
@@ -162,7 +162,7 @@ static const struct opt map_rows[] = {
 const struct opt_group opts_map = { "Map", ROWS(map_rows) };
 
 #define OUT_FILE_ROW \
-    { 'o', "out-file", ARG_REQUIRED, "FILE", VALUES_FILES, \
+    { 'o', "out-file", ARG_REQUIRED, "FILE", NULL, \
       "write to FILE rather than to standard output" }
 #define OVERWRITE_ROW \
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" }
@@ -178,7 +178,7 @@ static const struct opt picture_rows[] = {
       "colours: light or, where readers of an SVG prefer that, dark (auto, default), light, "
       "dark, or colorblind (safe for colour-blind eyes)" },
     { OPT_CELL, "cell", ARG_REQUIRED, "SIZE", NULL, "bytes that a cell stands for" },
-    { 'o', "out-file", ARG_REQUIRED, "FILE", VALUES_FILES,
+    { 'o', "out-file", ARG_REQUIRED, "FILE", NULL,
       "write to FILE rather than to standard output; of several images, or with --frames, "
       "FILE-001.svg and so on, all to one scale" },
     { OPT_FRAMES, "frames", ARG_REQUIRED, "N", NULL,

@@ -71,7 +71,7 @@ static int make_frame(void *ctx, struct sink *sink)
 {
     struct picture_frame *f = ctx;
     struct buf title = BUF_INIT, text = BUF_INIT;
-    struct png_lib *lib = NULL;
+    const struct png_lib *lib = NULL;
     struct image *img = NULL;
     struct error err = { 0 };
     bool ok;
@@ -92,7 +92,6 @@ static int make_frame(void *ctx, struct sink *sink)
     if (!ok)
         message_error(f->name, &err);
     image_close(img);
-    chart_png_unload(lib);
     buf_free(&title);
     buf_free(&text);
     return ok ? STATUS_CLEAN : STATUS_FAILED;

@@ -10,7 +10,17 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/num.h"
+
+#define MAGIC_CALLS(X) \
+    X(magic_buffer) X(magic_close) X(magic_load) X(magic_open) X(magic_setparam)
+struct magic_lib { MAGIC_CALLS(LIBRARY_CALL) };
+
+static struct magic_lib lib;
+static const char *const names[] = { MAGIC_CALLS(LIBRARY_NAME) };
+static struct library library =
+    LIBRARY(LIBMAGIC, "file-libs", "more kinds of files", names, lib);
 
 /* Rules only: no decompression, no containers, no guesses about text. */
 #define FLAGS (MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR | \
@@ -52,9 +62,9 @@ static const struct { const char *mime, *words; } types[] = {
     { "font/otf", "OpenType font" },
 };
 
-bool file_types_supported(void)
+bool file_types_supported(struct error *err)
 {
-    return true;
+    return library_load(&library, err);
 }
 
 bool file_types_load(void)
@@ -63,17 +73,19 @@ bool file_types_load(void)
 
     if (rules)
         return true;
-    rules = magic_open(FLAGS);
+    if (!file_types_supported(NULL))
+        return false;
+    rules = lib.magic_open(FLAGS);
     if (!rules)
         return false;
-    if (magic_load(rules, NULL) != 0) {
-        magic_close(rules);
+    if (lib.magic_load(rules, NULL) != 0) {
+        lib.magic_close(rules);
         rules = NULL;
         return false;
     }
-    (void)magic_setparam(rules, MAGIC_PARAM_BYTES_MAX, &bytes);
-    (void)magic_setparam(rules, MAGIC_PARAM_REGEX_MAX, &regex);
-    (void)magic_setparam(rules, MAGIC_PARAM_INDIR_MAX, &depth);
+    (void)lib.magic_setparam(rules, MAGIC_PARAM_BYTES_MAX, &bytes);
+    (void)lib.magic_setparam(rules, MAGIC_PARAM_REGEX_MAX, &regex);
+    (void)lib.magic_setparam(rules, MAGIC_PARAM_INDIR_MAX, &depth);
     return true;
 }
 
@@ -85,7 +97,7 @@ const char *file_type_of(const uint8_t *bytes, size_t len)
     if (!rules)
         return NULL;
     pthread_mutex_lock(&lock);
-    mime = magic_buffer(rules, bytes, (size_t)u64_min(len, FILE_TYPE_BYTES_MAX));
+    mime = lib.magic_buffer(rules, bytes, (size_t)u64_min(len, FILE_TYPE_BYTES_MAX));
     for (size_t i = 0; mime && !words && i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].mime, mime) == 0)
             words = types[i].words;
@@ -95,9 +107,9 @@ const char *file_type_of(const uint8_t *bytes, size_t len)
 
 #else
 
-bool file_types_supported(void)
+bool file_types_supported(struct error *err)
 {
-    return false;
+    return err_set(err, ERR_USAGE, "this build lacks libmagic");
 }
 
 bool file_types_load(void)

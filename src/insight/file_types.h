@@ -10,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 #define FILE_TYPE_BYTES_MAX 4096        /* looked at */
 
-bool file_types_supported(void);        /* compiled in */
+bool file_types_supported(struct error *err);   /* is libmagic there? Loads it. */
 
 /* Loads the rules: before the sandbox is entered, since files are opened; none is later. False:
  * nothing will be told. Once. */

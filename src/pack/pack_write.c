@@ -6,8 +6,6 @@
 
 #ifdef HAVE_LIBARCHIVE
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 #include "base/limits.h"
 #include "base/grow.h"
 #include "base/num.h"
+#include "base/pack_lib.h"
 
 #define PAGE        4096u
 #define PIECE       (1u << 20)
@@ -34,6 +33,7 @@ struct pack_layout {
 };
 
 struct packing {
+    const struct pack_lib *lib;
     struct archive *a;
     struct sink *to;
     uint64_t written;           /* bytes */
@@ -103,7 +103,7 @@ static la_ssize_t to_sink(struct archive *a, void *ctx, const void *bytes, size_
 
     if (!sink_write(p->to, p->written, bytes, len, p->err)) {
         p->failed = true;
-        archive_set_error(a, p->err->sys, "cannot write");
+        p->lib->archive_set_error(a, p->err->sys, "cannot write");
         return -1;
     }
     p->written += len;
@@ -112,7 +112,7 @@ static la_ssize_t to_sink(struct archive *a, void *ctx, const void *bytes, size_
 
 static bool trouble(struct packing *p)
 {
-    const char *why = archive_error_string(p->a);
+    const char *why = p->lib->archive_error_string(p->a);
 
     if (p->failed)
         return false;
@@ -123,30 +123,31 @@ static bool trouble(struct packing *p)
 static bool begin_member(struct packing *p, const char *name, uint64_t size,
                          const struct pack_layout *stored)
 {
-    struct archive_entry *e = archive_entry_new();
+    const struct pack_lib *lib = p->lib;
+    struct archive_entry *e = lib->archive_entry_new();
     struct buf path = BUF_INIT;
     bool ok;
 
     buf_printf(&path, "%s/%s", p->folder, name);
     if (!e || path.failed) {
-        archive_entry_free(e);
+        lib->archive_entry_free(e);
         buf_free(&path);
         p->failed = true;
         return err_set(p->err, ERR_NOMEM, "out of memory");
     }
-    archive_entry_set_pathname(e, buf_str(&path));
-    archive_entry_set_filetype(e, AE_IFREG);
-    archive_entry_set_perm(e, 0644);
-    archive_entry_set_mtime(e, p->now, 0);
-    archive_entry_set_size(e, (la_int64_t)size);
+    lib->archive_entry_set_pathname(e, buf_str(&path));
+    lib->archive_entry_set_filetype(e, AE_IFREG);
+    lib->archive_entry_set_perm(e, 0644);
+    lib->archive_entry_set_mtime(e, p->now, 0);
+    lib->archive_entry_set_size(e, (la_int64_t)size);
     for (size_t i = 0; stored && i < stored->n; i++)
-        archive_entry_sparse_add_entry(e, (la_int64_t)stored->list[i].start,
-                                       (la_int64_t)(stored->list[i].end
-                                                    - stored->list[i].start));
+        lib->archive_entry_sparse_add_entry(e, (la_int64_t)stored->list[i].start,
+                                            (la_int64_t)(stored->list[i].end
+                                                         - stored->list[i].start));
     if (stored && !stored->n)
-        archive_entry_sparse_add_entry(e, (la_int64_t)size, 0);
-    ok = archive_write_header(p->a, e) == ARCHIVE_OK || trouble(p);
-    archive_entry_free(e);
+        lib->archive_entry_sparse_add_entry(e, (la_int64_t)size, 0);
+    ok = lib->archive_write_header(p->a, e) == ARCHIVE_OK || trouble(p);
+    lib->archive_entry_free(e);
     buf_free(&path);
     return ok;
 }
@@ -154,7 +155,7 @@ static bool begin_member(struct packing *p, const char *name, uint64_t size,
 static bool put(struct packing *p, const void *bytes, uint64_t len)
 {
     for (const uint8_t *at = bytes; len; ) {
-        la_ssize_t n = archive_write_data(p->a, at, (size_t)u64_min(len, HOLE_PIECE));
+        la_ssize_t n = p->lib->archive_write_data(p->a, at, (size_t)u64_min(len, HOLE_PIECE));
 
         if (n <= 0)
             return trouble(p);
@@ -201,16 +202,18 @@ static bool put_image(struct packing *p, struct source *src, const struct pack_l
 
 static bool open_archive(struct packing *p)
 {
-    p->a = archive_write_new();
+    const struct pack_lib *lib = p->lib;
+
+    p->a = lib->archive_write_new();
     if (!p->a)
         return err_set(p->err, ERR_NOMEM, "out of memory");
-    if (archive_write_set_format_pax_restricted(p->a) != ARCHIVE_OK
-        || archive_write_add_filter_zstd(p->a) != ARCHIVE_OK
-        || archive_write_set_filter_option(p->a, "zstd", "compression-level", LEVEL)
+    if (lib->archive_write_set_format_pax_restricted(p->a) != ARCHIVE_OK
+        || lib->archive_write_add_filter_zstd(p->a) != ARCHIVE_OK
+        || lib->archive_write_set_filter_option(p->a, "zstd", "compression-level", LEVEL)
            != ARCHIVE_OK
-        || archive_write_set_bytes_per_block(p->a, PIECE) != ARCHIVE_OK
-        || archive_write_set_bytes_in_last_block(p->a, 1) != ARCHIVE_OK
-        || archive_write_open2(p->a, p, NULL, to_sink, NULL, NULL) != ARCHIVE_OK)
+        || lib->archive_write_set_bytes_per_block(p->a, PIECE) != ARCHIVE_OK
+        || lib->archive_write_set_bytes_in_last_block(p->a, 1) != ARCHIVE_OK
+        || lib->archive_write_open2(p->a, p, NULL, to_sink, NULL, NULL) != ARCHIVE_OK)
         return trouble(p);
     return true;
 }
@@ -225,6 +228,9 @@ bool pack_write(struct sink *to, const char *folder, const struct pack_member *m
     bool ok = false;
 
     *size = (struct pack_size){ .image = source_size(src) };
+    p.lib = pack_lib(err);
+    if (!p.lib)
+        goto out;
     if (!p.piece) {
         err_set(p.err, ERR_NOMEM, "out of memory");
         goto out;
@@ -242,7 +248,7 @@ bool pack_write(struct sink *to, const char *folder, const struct pack_member *m
             goto out;
     if (!begin_member(&p, PACK_IMAGE, size->image, &stored) || !put_image(&p, src, &stored))
         goto out;
-    if (archive_write_close(p.a) != ARCHIVE_OK) {
+    if (p.lib->archive_write_close(p.a) != ARCHIVE_OK) {
         trouble(&p);
         goto out;
     }
@@ -252,7 +258,7 @@ bool pack_write(struct sink *to, const char *folder, const struct pack_member *m
     ok = true;
 out:
     if (p.a)
-        archive_write_free(p.a);
+        p.lib->archive_write_free(p.a);
     free(stored.list);
     free(p.piece);
     return ok;

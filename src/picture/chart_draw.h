@@ -23,8 +23,8 @@ void chart_svg_swatch(unsigned paint, struct buf *out);
  * opens files. Text in other characters than ASCII and those of `extra` may come out as boxes.
  * False, with a message for people: not available, here or in this build. */
 struct png_lib;
-bool chart_png_load(const char *extra, struct png_lib **out, struct error *err);
-void chart_png_unload(struct png_lib *lib);     /* accepts NULL */
+bool chart_png_supported(struct error *err);    /* only loads the libraries */
+bool chart_png_load(const char *extra, const struct png_lib **out, struct error *err);
 bool chart_png(const struct chart *c, enum chart_theme theme, const struct png_lib *lib,
                struct buf *out, struct error *err);
 

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The canvas of PNG: cairo, and Pango for text. Only their headers are used to build; they are
- * loaded when a picture asks for them, so that nothing else pays for them. */
+/* The canvas of PNG: cairo, and Pango for text. */
 #include "config.h"
 
 #include "picture/chart_draw.h"
 
 #ifdef HAVE_PANGOCAIRO
 
-#include <dlfcn.h>
 #include <pango/pangocairo.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define LIBRARY "libpangocairo-1.0.so.0"    /* brings cairo, Pango and GLib */
+#include "base/library.h"
 
+/* The library brings cairo, Pango and GLib. */
 #define CALLS(X) \
     X(cairo_create) X(cairo_destroy) X(cairo_fill) X(cairo_image_surface_create) \
     X(cairo_line_to) X(cairo_move_to) X(cairo_paint) X(cairo_rectangle) \
@@ -29,11 +26,12 @@
     X(pango_layout_get_pixel_size) X(pango_layout_set_font_description) \
     X(pango_layout_set_text)
 
-struct png_lib {
-#define X(name) __typeof__(&name) name;
-    CALLS(X)
-#undef X
-};
+struct png_lib { CALLS(LIBRARY_CALL) };
+
+static struct png_lib calls;
+static const char *const names[] = { CALLS(LIBRARY_NAME) };
+static struct library png_library =
+    LIBRARY(PANGOCAIRO, "pango", "PNG pictures", names, calls);
 
 struct png {
     const struct png_lib *lib;
@@ -119,28 +117,6 @@ static void put_text(void *ctx, int x, int y, enum chart_text style, bool right,
 
 /* --- the library --- */
 
-static bool load(struct png_lib *lib, struct error *err)
-{
-    void *so = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    void *at;
-
-    if (!so)
-        return err_set(err, ERR_USAGE, "PNG pictures need %s, which cannot be loaded; it is in "
-                       "the package libpangocairo-1.0-0", LIBRARY);
-    /* The standard has no cast from object to function pointer; POSIX says they are alike. */
-#define X(name) \
-    at = dlsym(so, #name); \
-    if (!at) { \
-        dlclose(so); \
-        return err_set(err, ERR_USAGE, "%s is too old: it has no %s", LIBRARY, #name); \
-    } \
-    memcpy(&lib->name, &at, sizeof at);
-    CALLS(X)
-#undef X
-    /* cppcheck-suppress resourceLeak ; stays loaded until the program ends */
-    return true;
-}
-
 /* Where a font cannot be had behind the sandbox, a box says so. */
 static void say_nothing(const gchar *domain, GLogLevelFlags level, const gchar *text,
                         gpointer data)
@@ -180,29 +156,24 @@ static void end(struct png *p, cairo_surface_t *surface)
     p->lib->cairo_surface_destroy(surface);
 }
 
-bool chart_png_load(const char *extra, struct png_lib **out, struct error *err)
+bool chart_png_supported(struct error *err)
 {
-    struct png_lib *lib = calloc(1, sizeof *lib);
-    struct png p = { lib, NULL, PALETTE_LIGHT };
+    return library_load(&png_library, err);
+}
+
+bool chart_png_load(const char *extra, const struct png_lib **out, struct error *err)
+{
+    struct png p = { &calls, NULL, PALETTE_LIGHT };
     cairo_surface_t *surface;
 
-    if (!lib)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (!load(lib, err)) {
-        free(lib);
+    if (!chart_png_supported(err))
         return false;
-    }
-    lib->g_log_set_default_handler(say_nothing, NULL);
+    calls.g_log_set_default_handler(say_nothing, NULL);
     surface = begin(&p, 64, 64);
     warm(&p, extra);
     end(&p, surface);
-    *out = lib;
+    *out = &calls;
     return true;
-}
-
-void chart_png_unload(struct png_lib *lib)
-{
-    free(lib);
 }
 
 static cairo_status_t take(void *ctx, const unsigned char *bytes, unsigned len)
@@ -238,17 +209,17 @@ bool chart_png(const struct chart *c, enum chart_theme theme, const struct png_l
 
 #else
 
-bool chart_png_load(const char *extra, struct png_lib **out, struct error *err)
+bool chart_png_supported(struct error *err)
 {
-    (void)extra;
-    (void)out;
     return err_set(err, ERR_USAGE, "this build has no PNG pictures: it was made without cairo "
                    "and Pango; SVG there is");
 }
 
-void chart_png_unload(struct png_lib *lib)
+bool chart_png_load(const char *extra, const struct png_lib **out, struct error *err)
 {
-    (void)lib;
+    (void)extra;
+    (void)out;
+    return chart_png_supported(err);
 }
 
 bool chart_png(const struct chart *c, enum chart_theme theme, const struct png_lib *lib,

@@ -306,8 +306,8 @@ void disk_teach(const void *state, const struct ui *ui, struct buf *out)
         "A snapshot is a disk of its own, with its own L1 table: L shows the disk as it was "
         "then, in this view and in all others. A file may be whole in one layer and damaged in "
         "another.\n\n");
-    buf_printf(out,
-        "Partition tables and file systems are read by libraries (%s) in a process of their "
-        "own, which has nothing but a pipe: a hostile disk can end that process, and nothing "
-        "else.\n", volumes_libraries());
+    buf_puts(out,
+        "Partition tables and file systems are read by libraries (libblkid, libext2fs, "
+        "libntfs-3g, libtsk) in a process of their own, which has nothing but a pipe: a hostile "
+        "disk can end that process, and nothing else.\n");
 }

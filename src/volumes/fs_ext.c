@@ -19,6 +19,11 @@
 #define SCAN_BYTES      (256u << 10)        /* of inode tables read at once */
 #define PROGRESS_INODES 65536
 
+static struct ext_lib calls;
+static const char *const names[] = { EXT_CALLS(LIBRARY_NAME) };
+static struct library library =
+    LIBRARY(LIBEXT2FS, "e2fsprogs-libs", "files of ext2, ext3 and ext4", names, calls);
+
 /* --- the library's way to read: libext2fs knows one disk at a time --- */
 
 static struct fs *reading;
@@ -132,12 +137,12 @@ static void walk_extents(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode
     struct ext2fs_extent e = { 0, 0, 0, 0 };
     int op = EXT2_EXTENT_ROOT;
 
-    if (ext2fs_extent_open2(x->ext, ino, inode, &h) != 0) {
+    if (x->lib->ext2fs_extent_open2(x->ext, ino, inode, &h) != 0) {
         *flags |= ITEM_MAP_LOST;
         return;
     }
     for (;;) {
-        errcode_t err = ext2fs_extent_get(h, op, &e);
+        errcode_t err = x->lib->ext2fs_extent_get(h, op, &e);
 
         if (err == EXT2_ET_EXTENT_NO_NEXT || err == EXT2_ET_NO_CURRENT_NODE)
             break;
@@ -164,7 +169,7 @@ static void walk_extents(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode
         else
             take_blocks(x, t, e.e_lblk, e.e_pblk, 1, false);
     }
-    ext2fs_extent_free(h);
+    x->lib->ext2fs_extent_free(h);
 }
 
 /* Neighbouring blocks of a file are taken together. */
@@ -210,15 +215,16 @@ static void walk_blocks(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode,
                         struct touch *t, uint8_t *flags)
 {
     struct ext_run r = { .x = x, .t = t };
-    uint64_t all = ext2fs_inode_i_blocks(x->ext, inode) / (x->block / 512);
+    uint64_t all = x->lib->ext2fs_inode_i_blocks(x->ext, inode) / (x->block / 512);
 
-    if (ext2fs_block_iterate3(x->ext, ino, BLOCK_FLAG_READ_ONLY, NULL, take_block, &r) != 0)
+    if (x->lib->ext2fs_block_iterate3(x->ext, ino, BLOCK_FLAG_READ_ONLY, NULL, take_block,
+                                      &r) != 0)
         r.map_lost = true;
     end_run(&r);
     if (!r.map_lost)
         return;
     *flags |= ITEM_MAP_LOST;
-    if (all > r.seen && all <= ext2fs_blocks_count(x->ext->super))
+    if (all > r.seen && all <= x->lib->ext2fs_blocks_count(x->ext->super))
         t->bytes[LACK_LOST] += (all - r.seen) * x->block;
 }
 
@@ -253,7 +259,7 @@ static void take_inode(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode)
     if (!in_use(x, ino, inode))
         return;
     kind = kind_of(x, ino, inode);
-    if (x->lacking && ext2fs_inode_has_valid_blocks2(x->ext, inode)) {
+    if (x->lacking && x->lib->ext2fs_inode_has_valid_blocks2(x->ext, inode)) {
         if (inode->i_flags & EXT4_EXTENTS_FL)
             walk_extents(x, ino, inode, &t, &flags);
         else if (!(inode->i_flags & EXT4_INLINE_DATA_FL))
@@ -286,13 +292,14 @@ static void scan_inodes(struct ext *x)
     ext2_inode_scan scan;
     ext2_ino_t ino, last = 0;
 
-    if (!inode || ext2fs_open_inode_scan(x->ext, (int)(SCAN_BYTES / x->block), &scan) != 0) {
+    if (!inode ||
+        x->lib->ext2fs_open_inode_scan(x->ext, (int)(SCAN_BYTES / x->block), &scan) != 0) {
         free(inode);
         return;
     }
-    ext2fs_inode_scan_flags(scan, EXT2_SF_SKIP_MISSING_ITABLE, 0);
+    x->lib->ext2fs_inode_scan_flags(scan, EXT2_SF_SKIP_MISSING_ITABLE, 0);
     for (;;) {
-        errcode_t err = ext2fs_get_next_inode_full(scan, &ino, inode, size);
+        errcode_t err = x->lib->ext2fs_get_next_inode_full(scan, &ino, inode, size);
 
         if (err == EXT2_ET_INODE_CSUM_INVALID || err == EXT2_ET_BAD_BLOCK_IN_INODE_TABLE)
             err = 0;
@@ -303,7 +310,7 @@ static void scan_inodes(struct ext *x)
         if (ino % PROGRESS_INODES == 0)
             fs_progress(x->fs, ino, x->ext->super->s_inodes_count);
     }
-    ext2fs_close_inode_scan(scan);
+    x->lib->ext2fs_close_inode_scan(scan);
     free(inode);
 }
 
@@ -319,7 +326,7 @@ static bool inode_lost(const struct ext *x, ext2_ino_t ino)
 
     if (!x->lacking || ino == 0 || ino > x->ext->super->s_inodes_count)
         return false;
-    off = (uint64_t)ext2fs_inode_table_loc(x->ext, group) * x->block +
+    off = (uint64_t)x->lib->ext2fs_inode_table_loc(x->ext, group) * x->block +
           (uint64_t)((ino - 1) % per_group) * size;
     return fs_lacking(x->fs, LACK_LOST, off, size) ||
            fs_lacking(x->fs, LACK_UNMAPPED, off, size);
@@ -380,9 +387,10 @@ static void take_inline_dir(struct ext_dir *d)
 {
     size_t size = 0;
 
-    if (ext2fs_inline_data_size(d->x->ext, (ext2_ino_t)d->id, &size) != 0 ||
+    if (d->x->lib->ext2fs_inline_data_size(d->x->ext, (ext2_ino_t)d->id, &size) != 0 ||
         size > d->x->block || size < 4 ||
-        ext2fs_inline_data_get(d->x->ext, (ext2_ino_t)d->id, NULL, d->bytes, &size) != 0)
+        d->x->lib->ext2fs_inline_data_get(d->x->ext, (ext2_ino_t)d->id, NULL, d->bytes,
+                                          &size) != 0)
         return;
     if (size > 60)
         take_entries(d->x, d->id, d->bytes + 60, size - 60);
@@ -400,9 +408,9 @@ static void read_names(struct ext *x)
         if (x->names.node[i].kind != ITEM_DIRECTORY || (!any && !x->inodes_lost))
             continue;
         d.id = x->names.node[i].id;
-        if (ext2fs_block_iterate3(x->ext, (ext2_ino_t)d.id,
-                                  BLOCK_FLAG_READ_ONLY | BLOCK_FLAG_DATA_ONLY, NULL,
-                                  take_dir_block, &d) == EXT2_ET_INLINE_DATA_CANT_ITERATE)
+        if (x->lib->ext2fs_block_iterate3(x->ext, (ext2_ino_t)d.id,
+                                          BLOCK_FLAG_READ_ONLY | BLOCK_FLAG_DATA_ONLY, NULL,
+                                          take_dir_block, &d) == EXT2_ET_INLINE_DATA_CANT_ITERATE)
             take_inline_dir(&d);
     }
     free(d.bytes);
@@ -419,8 +427,8 @@ static errcode_t open_ext(struct ext *x)
     errcode_t first = 0;
 
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        errcode_t err = ext2fs_open2("disk", NULL, flags, place[i][0], (unsigned)place[i][1],
-                                     &manager, &x->ext);
+        errcode_t err = x->lib->ext2fs_open2("disk", NULL, flags, place[i][0],
+                                             (unsigned)place[i][1], &manager, &x->ext);
 
         if (!err)
             return 0;
@@ -432,22 +440,24 @@ static errcode_t open_ext(struct ext *x)
 
 bool fs_ext(struct fs *fs)
 {
-    struct ext x = { .fs = fs, .names = { .root = EXT2_ROOT_INO } };
+    struct ext x = { .lib = &calls, .fs = fs, .names = { .root = EXT2_ROOT_INO } };
     struct volume *v = fs->v;
+    uint64_t blocks, free_blocks;
     errcode_t err;
 
-    initialize_ext2_error_table();
+    calls.initialize_ext2_error_table();
     reading = fs;
     x.lacking = fs_any(fs);
     err = open_ext(&x);
     if (err) {
-        snprintf(v->note, sizeof v->note, "cannot be read: %s", error_message(err));
+        snprintf(v->note, sizeof v->note, "cannot be read: %s", calls.error_message(err));
         return false;
     }
     x.block = x.ext->blocksize;
-    if (ext2fs_free_blocks_count(x.ext->super) <= ext2fs_blocks_count(x.ext->super))
-        v->used = (ext2fs_blocks_count(x.ext->super) -
-                   ext2fs_free_blocks_count(x.ext->super)) * x.block;
+    blocks = calls.ext2fs_blocks_count(x.ext->super);
+    free_blocks = calls.ext2fs_free_blocks_count(x.ext->super);
+    if (free_blocks <= blocks)
+        v->used = (blocks - free_blocks) * x.block;
     if (fs->w->want == VOLUMES_ALL || (fs->w->want != VOLUMES_ONLY && x.lacking)) {
         if (x.lacking)
             ext_groups(&x);
@@ -460,16 +470,26 @@ bool fs_ext(struct fs *fs)
     if (x.names.cut)
         snprintf(v->note, sizeof v->note, "too many files: some are left out");
     names_free(&x.names);
-    ext2fs_close_free(&x.ext);
+    calls.ext2fs_close_free(&x.ext);
     return true;
+}
+
+bool fs_ext_load(struct error *err)
+{
+    return library_load(&library, err);
 }
 
 #else
 
 bool fs_ext(struct fs *fs)
 {
-    snprintf(fs->v->note, sizeof fs->v->note, "files: this build lacks libext2fs");
+    (void)fs;
     return false;
+}
+
+bool fs_ext_load(struct error *err)
+{
+    return err_set(err, ERR_USAGE, "files of ext2, ext3 and ext4: this build lacks libext2fs");
 }
 
 #endif

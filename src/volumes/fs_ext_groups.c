@@ -32,7 +32,7 @@ static bool touch_super(struct ext *x, struct touch *t, dgrp_t g)
     blk64_t super, old_desc, new_desc;
     bool hit = false;
 
-    ext2fs_super_and_bgd_loc2(x->ext, g, &super, &old_desc, &new_desc, NULL);
+    x->lib->ext2fs_super_and_bgd_loc2(x->ext, g, &super, &old_desc, &new_desc, NULL);
     if (super || g == 0)
         hit |= touch_blocks(x, t, super, 1);
     if (old_desc)
@@ -47,8 +47,8 @@ static bool touch_bitmaps(struct ext *x, struct touch *t, dgrp_t g)
 {
     struct touch one = TOUCH_INIT;
 
-    touch_blocks(x, &one, ext2fs_block_bitmap_loc(x->ext, g), 1);
-    touch_blocks(x, &one, ext2fs_inode_bitmap_loc(x->ext, g), 1);
+    touch_blocks(x, &one, x->lib->ext2fs_block_bitmap_loc(x->ext, g), 1);
+    touch_blocks(x, &one, x->lib->ext2fs_inode_bitmap_loc(x->ext, g), 1);
     t->bytes[LACK_LOST] += one.bytes[LACK_LOST];
     t->bytes[LACK_ASKED] += one.bytes[LACK_ASKED];
     if ((one.bytes[LACK_LOST] || one.bytes[LACK_ASKED]) && t->first == NO_ADDRESS)
@@ -62,10 +62,10 @@ static uint64_t used_of_table(struct ext *x, dgrp_t g)
     uint32_t per_group = x->ext->super->s_inodes_per_group, unused = 0;
 
     if (ext2fs_has_group_desc_csum(x->ext)) {
-        if (ext2fs_bg_flags_test(x->ext, g, EXT2_BG_INODE_UNINIT))
+        if (x->lib->ext2fs_bg_flags_test(x->ext, g, EXT2_BG_INODE_UNINIT))
             return 0;
-        unused = (uint32_t)u64_min(ext2fs_bg_itable_unused(x->ext, g), per_group);
-    } else if (ext2fs_bg_free_inodes_count(x->ext, g) >= per_group) {
+        unused = (uint32_t)u64_min(x->lib->ext2fs_bg_itable_unused(x->ext, g), per_group);
+    } else if (x->lib->ext2fs_bg_free_inodes_count(x->ext, g) >= per_group) {
         return 0;
     }
     return (uint64_t)(per_group - unused) * (uint64_t)EXT2_INODE_SIZE(x->ext->super);
@@ -75,7 +75,7 @@ static void send_table(struct ext *x, dgrp_t g)
 {
     const uint64_t inode = (uint64_t)EXT2_INODE_SIZE(x->ext->super);
     uint64_t len = used_of_table(x, g), whole = x->ext->inode_blocks_per_group * x->block;
-    uint64_t off = ext2fs_inode_table_loc(x->ext, g), blocks;
+    uint64_t off = x->lib->ext2fs_inode_table_loc(x->ext, g), blocks;
     struct touch t = TOUCH_INIT, rest = TOUCH_INIT;
 
     if (!u64_mul(off, x->block, &off) || off > UINT64_MAX - whole)
@@ -151,10 +151,10 @@ void ext_free_space(struct ext *x)
     size_t at[N_LACKS] = { 0, 0, 0 };
 
     for (dgrp_t n = 0; bits && n < x->ext->group_desc_count; n++) {
-        struct ext_group g = { n, ext2fs_group_first_block2(x->ext, n),
-                               ext2fs_group_last_block2(x->ext, n), bits, false };
+        struct ext_group g = { n, x->lib->ext2fs_group_first_block2(x->ext, n),
+                               x->lib->ext2fs_group_last_block2(x->ext, n), bits, false };
         uint64_t off = g.first * x->block, len = (g.last - g.first + 1) * x->block;
-        uint64_t bitmap = ext2fs_block_bitmap_loc(x->ext, n);
+        uint64_t bitmap = x->lib->ext2fs_block_bitmap_loc(x->ext, n);
 
         if (g.last < g.first || g.last >= UINT64_MAX / x->block ||
             (!fs_lacking(x->fs, LACK_LOST, off, len) &&
@@ -162,7 +162,7 @@ void ext_free_space(struct ext *x)
              !fs_lacking(x->fs, LACK_ASKED, off, len)))
             continue;
         g.uninit = ext2fs_has_group_desc_csum(x->ext) &&
-                   ext2fs_bg_flags_test(x->ext, n, EXT2_BG_BLOCK_UNINIT);
+                   x->lib->ext2fs_bg_flags_test(x->ext, n, EXT2_BG_BLOCK_UNINIT);
         if (!g.uninit) {
             if (!u64_mul(bitmap, x->block, &bitmap) ||
                 fs_lacking(x->fs, LACK_LOST, bitmap, x->block))

@@ -12,8 +12,33 @@
 #include "volumes/fs_names.h"
 
 #ifdef HAVE_LIBTSK
+#include <tsk/libtsk.h>
+#else
+typedef void TSK_FS_INFO;
+#endif
 
-#include "volumes/fs_tsk_lib.h"
+struct fat_work {
+    struct fs *fs;
+    TSK_FS_INFO *tsk;
+    struct fs_names names;
+    struct fat_shape shape;
+    uint64_t seen;
+};
+
+#ifdef HAVE_LIBTSK
+
+#include "base/library.h"
+
+#define TSK_CALLS(X) \
+    X(tsk_fs_close) X(tsk_fs_dir_walk) X(tsk_fs_file_attr_get_idx) X(tsk_fs_file_attr_getsize) \
+    X(tsk_fs_file_close) X(tsk_fs_file_open_meta) X(tsk_fs_open_img) X(tsk_img_close) \
+    X(tsk_img_open_external)
+struct tsk_lib { TSK_CALLS(LIBRARY_CALL) };
+
+static struct tsk_lib lib;
+static const char *const names[] = { TSK_CALLS(LIBRARY_NAME) };
+static struct library library =
+    LIBRARY(LIBTSK, "sleuthkit-libs", "files of FAT and exFAT", names, lib);
 
 #define PROGRESS_FILES 4096
 #define LABEL_ENTRY    " (Volume Label Entry)"
@@ -23,15 +48,6 @@ struct fat_port {
     TSK_IMG_INFO img;                   /* first, as the library knows no more of it */
     struct fs *fs;
     const struct fat_shape *shape;
-};
-
-struct fat_work {
-    struct fs *fs;
-    const struct tsk_lib *lib;
-    TSK_FS_INFO *tsk;
-    struct fs_names names;
-    struct fat_shape shape;
-    uint64_t seen;
 };
 
 /* Where the first FAT is lost, the second is as good. */
@@ -67,10 +83,10 @@ static void port_stat(TSK_IMG_INFO *img, FILE *file)
 static bool take_runs(struct fat_work *f, TSK_FS_FILE *file, uint64_t size, struct touch *t)
 {
     uint64_t block = f->tsk->block_size, found = 0;
-    int n = f->lib->tsk_fs_file_attr_getsize(file);
+    int n = lib.tsk_fs_file_attr_getsize(file);
 
     for (int i = 0; i < n; i++) {
-        const TSK_FS_ATTR *a = f->lib->tsk_fs_file_attr_get_idx(file, i);
+        const TSK_FS_ATTR *a = lib.tsk_fs_file_attr_get_idx(file, i);
 
         if (!a || !(a->flags & TSK_FS_ATTR_NONRES))
             continue;
@@ -163,16 +179,16 @@ static TSK_WALK_RET_ENUM take_file(TSK_FS_FILE *file, const char *path, void *ar
 
 static void walk(struct fat_work *f)
 {
-    TSK_FS_FILE *root = f->lib->tsk_fs_file_open_meta(f->tsk, NULL, f->tsk->root_inum);
+    TSK_FS_FILE *root = lib.tsk_fs_file_open_meta(f->tsk, NULL, f->tsk->root_inum);
 
     f->names.root = f->tsk->root_inum;
     if (root && root->meta)
         keep(f, root, f->tsk->root_inum, true);
     if (root)
-        f->lib->tsk_fs_file_close(root);
-    if (f->lib->tsk_fs_dir_walk(f->tsk, f->tsk->root_inum,
-                                TSK_FS_DIR_WALK_FLAG_ALLOC | TSK_FS_DIR_WALK_FLAG_RECURSE |
-                                    TSK_FS_DIR_WALK_FLAG_NOORPHAN, take_file, f) != 0)
+        lib.tsk_fs_file_close(root);
+    if (lib.tsk_fs_dir_walk(f->tsk, f->tsk->root_inum,
+                            TSK_FS_DIR_WALK_FLAG_ALLOC | TSK_FS_DIR_WALK_FLAG_RECURSE |
+                                TSK_FS_DIR_WALK_FLAG_NOORPHAN, take_file, f) != 0)
         snprintf(f->fs->v->note, sizeof f->fs->v->note, "not all directories can be read");
     if (f->names.cut)
         snprintf(f->fs->v->note, sizeof f->fs->v->note, "too many files: some are left out");
@@ -187,45 +203,47 @@ static bool list(struct fat_work *f)
     memset(&port, 0, sizeof port);
     port.fs = f->fs;
     port.shape = &f->shape;
-    img = f->lib->tsk_img_open_external(&port, (TSK_OFF_T)f->fs->v->len, 512, port_read,
-                                        port_close, port_stat);
-
-    f->tsk = img ? f->lib->tsk_fs_open_img(img, 0, TSK_FS_TYPE_FAT_DETECT) : NULL;
+    img = lib.tsk_img_open_external(&port, (TSK_OFF_T)f->fs->v->len, 512, port_read, port_close,
+                                    port_stat);
+    f->tsk = img ? lib.tsk_fs_open_img(img, 0, TSK_FS_TYPE_FAT_DETECT) : NULL;
     if (!f->tsk) {
         snprintf(f->fs->v->note, sizeof f->fs->v->note, "cannot be read: damaged");
         return false;
     }
     if (f->fs->w->want == VOLUMES_ALL || (f->fs->w->want != VOLUMES_ONLY && fs_any(f->fs)))
         walk(f);
-    f->lib->tsk_fs_close(f->tsk);
-    f->lib->tsk_img_close(img);
+    lib.tsk_fs_close(f->tsk);
+    lib.tsk_img_close(img);
     names_free(&f->names);
     return true;
 }
 
-bool fs_fat(struct fs *fs)
+bool fs_fat_load(struct error *err)
 {
-    struct fat_work f = { .fs = fs, .lib = tsk_lib() };
-    bool known = fat_shape(fs, &f.shape), listed;
-
-    if (!f.lib)
-        snprintf(fs->v->note, sizeof fs->v->note, "files: libtsk.so.19 cannot be loaded");
-    listed = f.lib && known && list(&f);
-    if (known)
-        fat_count_free(fs, &f.shape);
-    return listed;
+    return library_load(&library, err);
 }
 
 #else
 
-bool fs_fat(struct fs *fs)
+static bool list(struct fat_work *f)
 {
-    struct fat_shape shape;
-
-    snprintf(fs->v->note, sizeof fs->v->note, "files: this build lacks libtsk");
-    if (fat_shape(fs, &shape))
-        fat_count_free(fs, &shape);
+    (void)f;
     return false;
 }
 
+bool fs_fat_load(struct error *err)
+{
+    return err_set(err, ERR_USAGE, "files of FAT and exFAT: this build lacks libtsk");
+}
+
 #endif
+
+bool fs_fat(struct fs *fs, bool files)
+{
+    struct fat_work f = { .fs = fs };
+    bool known = fat_shape(fs, &f.shape), listed = files && known && list(&f);
+
+    if (known)
+        fat_count_free(fs, &f.shape);
+    return listed;
+}

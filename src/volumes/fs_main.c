@@ -317,6 +317,17 @@ static void know_children(struct fs *fs)
                 fs->known[k] += fs->w->vol[i].lack[k];
 }
 
+/* Is the library there? If not, a note says so. */
+static bool have(struct fs *fs, bool (*load)(struct error *err))
+{
+    struct error err;
+    bool ok = load(&err);
+
+    if (!ok)
+        snprintf(fs->v->note, sizeof fs->v->note, "%.*s", (int)sizeof fs->v->note - 1, err.text);
+    return ok;
+}
+
 static void look_into(struct fs_work *w, uint32_t index)
 {
     struct fs fs = { .w = w, .index = index, .v = &w->vol[index], .part = index,
@@ -327,11 +338,11 @@ static void look_into(struct fs_work *w, uint32_t index)
     if (has_children(w, index))
         know_children(&fs);
     else if (is_ext(fs.v->type))
-        fs.v->looked_into = fs_ext(&fs);
+        fs.v->looked_into = have(&fs, fs_ext_load) && fs_ext(&fs);
     else if (strcmp(fs.v->type, "ntfs") == 0)
-        fs.v->looked_into = fs_ntfs(&fs);
+        fs.v->looked_into = have(&fs, fs_ntfs_load) && fs_ntfs(&fs);
     else if (strcmp(fs.v->type, "vfat") == 0 || strcmp(fs.v->type, "exfat") == 0)
-        fs.v->looked_into = fs_fat(&fs);
+        fs.v->looked_into = fs_fat(&fs, have(&fs, fs_fat_load));
     else if (strcmp(fs.v->type, "xfs") == 0 || strcmp(fs.v->type, "btrfs") == 0)
         snprintf(fs.v->note, sizeof fs.v->note, "files of %s are not listed: no library that "
                  "is kept reads them", fs.v->type);
@@ -380,9 +391,18 @@ static void take_job(struct fs_work *w)
     }
 }
 
+void fs_libraries_load(void)
+{
+    (void)fs_probe_load(NULL);
+    (void)fs_ext_load(NULL);
+    (void)fs_ntfs_load(NULL);
+    (void)fs_fat_load(NULL);
+}
+
 _Noreturn void fs_main(int fd)
 {
     static struct fs_work w;
+    struct error err;
 
     w.fd = fd;
     for (size_t i = 0; i < FS_SLOTS; i++)
@@ -392,6 +412,10 @@ _Noreturn void fs_main(int fd)
     w.vol = calloc(VOLUMES_MAX, sizeof *w.vol);
     if (!w.vol)
         _exit(1);
+    if (!fs_probe_load(&err)) {
+        say(&w, WIRE_FAILED, err.text, strlen(err.text), NULL, 0);
+        _exit(1);
+    }
     fs_probe(&w);
     fs_lvm(&w);
     sum_lacks(&w);

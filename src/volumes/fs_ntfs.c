@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/num.h"
 #include "volumes/fs_names.h"
 
@@ -28,6 +29,26 @@
 #undef be16
 #undef be32
 #undef be64
+
+#define NTFS_CALLS(X) \
+    X(ntfs_attr_get_search_ctx) \
+    X(ntfs_attr_lookup) \
+    X(ntfs_attr_pread) \
+    X(ntfs_attr_put_search_ctx) \
+    X(ntfs_device_alloc) \
+    X(ntfs_device_mount) \
+    X(ntfs_inode_close) \
+    X(ntfs_inode_open) \
+    X(ntfs_log_handler_null) \
+    X(ntfs_log_set_handler) \
+    X(ntfs_mapping_pairs_decompress) \
+    X(ntfs_umount)
+struct ntfs_lib { NTFS_CALLS(LIBRARY_CALL) };
+
+static struct ntfs_lib lib;
+static const char *const names[] = { NTFS_CALLS(LIBRARY_NAME) };
+static struct library library =
+    LIBRARY(LIBNTFS, "ntfs-3g-libs", "files of NTFS", names, lib);
 
 #define PROGRESS_RECORDS 16384
 #define BITMAP_BYTES     65536
@@ -205,7 +226,7 @@ static void take_name(struct record *r, const ATTR_RECORD *a)
 static void take_runs(struct ntfs_work *n, struct record *r, const ATTR_RECORD *a)
 {
     const uint64_t cluster = n->vol->cluster_size;
-    runlist_element *runs = ntfs_mapping_pairs_decompress(n->vol, a, NULL);
+    runlist_element *runs = lib.ntfs_mapping_pairs_decompress(n->vol, a, NULL);
 
     if (!runs) {
         r->flags |= ITEM_MAP_LOST;
@@ -274,6 +295,11 @@ static void keep(struct ntfs_work *n, uint64_t number, bool directory, const str
         names_name(&n->names, node, r->parent, r->name, r->name_len);
 }
 
+static bool next_attribute(ntfs_attr_search_ctx *ctx)
+{
+    return lib.ntfs_attr_lookup(AT_UNUSED, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0;
+}
+
 static void take_record(struct ntfs_work *n, uint64_t number)
 {
     struct record r = { .touch = TOUCH_INIT, .size = 0 };
@@ -281,20 +307,20 @@ static void take_record(struct ntfs_work *n, uint64_t number)
     ntfs_attr_search_ctx *ctx;
 
     errno = 0;
-    ni = ntfs_inode_open(n->vol, (MFT_REF)number);
+    ni = lib.ntfs_inode_open(n->vol, (MFT_REF)number);
     if (!ni) {
         n->unreadable += errno != ENOENT;
         return;
     }
-    ctx = ntfs_attr_get_search_ctx(ni, NULL);
-    while (ctx && ntfs_attrs_walk(ctx) == 0)
+    ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
+    while (ctx && next_attribute(ctx))
         take_attribute(n, &r, ctx->attr);
     if (ctx && errno != ENOENT)
         r.flags |= ITEM_MAP_LOST;
     if (ctx)
-        ntfs_attr_put_search_ctx(ctx);
+        lib.ntfs_attr_put_search_ctx(ctx);
     keep(n, number, ni->mrec->flags & MFT_RECORD_IS_DIRECTORY, &r);
-    ntfs_inode_close(ni);
+    lib.ntfs_inode_close(ni);
 }
 
 /* --- free space --- */
@@ -314,7 +340,7 @@ static void count_free(struct ntfs_work *n)
             lacking |= fs_lacking(n->fs, (enum volume_lack)i, first * cluster,
                                   (last - first) * cluster) != 0;
         memset(bits, 0xff, BITMAP_BYTES);
-        if (ntfs_attr_pread(n->vol->lcnbmp_na, (s64)at, BITMAP_BYTES, bits) <= 0)
+        if (lib.ntfs_attr_pread(n->vol->lcnbmp_na, (s64)at, BITMAP_BYTES, bits) <= 0)
             break;
         for (uint64_t c = first; c < last; c++) {
             if (bits[c / 8 - at] & 1u << c % 8)
@@ -349,10 +375,10 @@ bool fs_ntfs(struct fs *fs)
     struct ntfs_device *dev;
     struct ntfs_work n = { .fs = fs, .names = { .root = FILE_root } };
 
-    ntfs_log_set_handler(ntfs_log_handler_null);
-    dev = ntfs_device_alloc("disk", 0, &port, &p);
+    lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
+    dev = lib.ntfs_device_alloc("disk", 0, &port, &p);
     if (dev)
-        n.vol = ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
+        n.vol = lib.ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
                                        NTFS_MNT_IGNORE_HIBERFILE);
     if (!n.vol) {
         snprintf(fs->v->note, sizeof fs->v->note, "cannot be read: %s", strerror(errno));
@@ -368,16 +394,26 @@ bool fs_ntfs(struct fs *fs)
     if (n.names.cut)
         snprintf(fs->v->note, sizeof fs->v->note, "too many files: some are left out");
     names_free(&n.names);
-    ntfs_umount(n.vol, TRUE);
+    lib.ntfs_umount(n.vol, TRUE);
     return true;
+}
+
+bool fs_ntfs_load(struct error *err)
+{
+    return library_load(&library, err);
 }
 
 #else
 
 bool fs_ntfs(struct fs *fs)
 {
-    snprintf(fs->v->note, sizeof fs->v->note, "files: this build lacks libntfs-3g");
+    (void)fs;
     return false;
+}
+
+bool fs_ntfs_load(struct error *err)
+{
+    return err_set(err, ERR_USAGE, "files of NTFS: this build lacks libntfs-3g");
 }
 
 #endif

@@ -9,12 +9,39 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "base/num.h"
 #include "volumes/fs_work.h"
 
 #ifdef HAVE_LIBBLKID
 
 #include <blkid/blkid.h>
+
+#define BLKID_CALLS(X) \
+    X(blkid_do_probe) \
+    X(blkid_do_safeprobe) \
+    X(blkid_free_probe) \
+    X(blkid_new_probe) \
+    X(blkid_partition_get_name) \
+    X(blkid_partition_get_partno) \
+    X(blkid_partition_get_size) \
+    X(blkid_partition_get_start) \
+    X(blkid_partition_get_type) \
+    X(blkid_partlist_get_partition) \
+    X(blkid_partlist_numof_partitions) \
+    X(blkid_probe_enable_partitions) \
+    X(blkid_probe_enable_superblocks) \
+    X(blkid_probe_get_partitions) \
+    X(blkid_probe_lookup_value) \
+    X(blkid_probe_set_device) \
+    X(blkid_probe_set_superblocks_flags) \
+    X(blkid_reset_probe)
+struct blkid_lib { BLKID_CALLS(LIBRARY_CALL) };
+
+static struct blkid_lib lib;
+static const char *const names[] = { BLKID_CALLS(LIBRARY_NAME) };
+static struct library library =
+    LIBRARY(LIBBLKID, "libblkid", "partitions and file systems", names, lib);
 
 #define SECTOR      512
 #define HEAD_BYTES  (UINT64_C(4) << 20)     /* of a volume: tables and super blocks */
@@ -90,7 +117,7 @@ static void copy_value(blkid_probe pr, const char *name, char *dst, size_t size)
     const char *data;
     size_t len;
 
-    if (blkid_probe_lookup_value(pr, name, &data, &len) == 0)
+    if (lib.blkid_probe_lookup_value(pr, name, &data, &len) == 0)
         snprintf(dst, size, "%.*s", (int)u64_min(len, size), data);
 }
 
@@ -119,14 +146,14 @@ static struct volume *add_volume(struct fs_work *w, enum volume_kind kind, uint3
 
 static void add_partitions(struct fs_work *w, blkid_probe pr)
 {
-    blkid_partlist list = blkid_probe_get_partitions(pr);
-    int n = list ? blkid_partlist_numof_partitions(list) : 0;
+    blkid_partlist list = lib.blkid_probe_get_partitions(pr);
+    int n = list ? lib.blkid_partlist_numof_partitions(list) : 0;
 
     for (int i = 0; i < n; i++) {
-        blkid_partition p = blkid_partlist_get_partition(list, i);
-        uint64_t start = p ? (uint64_t)blkid_partition_get_start(p) : UINT64_MAX;
-        uint64_t sectors = p ? (uint64_t)blkid_partition_get_size(p) : 0;
-        int type = p ? blkid_partition_get_type(p) : 0;
+        blkid_partition p = lib.blkid_partlist_get_partition(list, i);
+        uint64_t start = p ? (uint64_t)lib.blkid_partition_get_start(p) : UINT64_MAX;
+        uint64_t sectors = p ? (uint64_t)lib.blkid_partition_get_size(p) : 0;
+        int type = p ? lib.blkid_partition_get_type(p) : 0;
         struct volume *v;
 
         if (type == 5 || type == 0xf || type == 0x85)   /* holds the logical ones */
@@ -136,9 +163,9 @@ static void add_partitions(struct fs_work *w, blkid_probe pr)
         v = add_volume(w, VOLUME_PARTITION, 0, start * SECTOR, sectors * SECTOR);
         if (!v)
             continue;
-        snprintf(v->name, sizeof v->name, "sda%d", blkid_partition_get_partno(p));
-        if (blkid_partition_get_name(p))
-            snprintf(v->label, sizeof v->label, "%s", blkid_partition_get_name(p));
+        snprintf(v->name, sizeof v->name, "sda%d", lib.blkid_partition_get_partno(p));
+        if (lib.blkid_partition_get_name(p))
+            snprintf(v->label, sizeof v->label, "%s", lib.blkid_partition_get_name(p));
     }
 }
 
@@ -189,22 +216,22 @@ static void count_used(struct fs_work *w, struct volume *v)
 /* Tells partition tables apart from file systems: `table` is what libblkid calls PTTYPE. */
 static void probe(struct fs_work *w, struct volume *v, bool partitions)
 {
-    blkid_probe pr = blkid_new_probe();
+    blkid_probe pr = lib.blkid_new_probe();
 
     if (!pr || !lay_out(w, v))
         goto out;
     if (partitions)
         lay_down_chain(w, v);
-    blkid_probe_enable_superblocks(pr, 1);
-    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
+    lib.blkid_probe_enable_superblocks(pr, 1);
+    lib.blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
                                           BLKID_SUBLKS_UUID);
-    blkid_probe_enable_partitions(pr, partitions);
-    if (blkid_probe_set_device(pr, w->memfd, 0, 0) != 0)
+    lib.blkid_probe_enable_partitions(pr, partitions);
+    if (lib.blkid_probe_set_device(pr, w->memfd, 0, 0) != 0)
         goto out;
-    if (blkid_do_safeprobe(pr) == -2) {         /* several at once: the first that is found */
+    if (lib.blkid_do_safeprobe(pr) == -2) {         /* several at once: the first that is found */
         snprintf(v->note, sizeof v->note, "signatures of several file systems");
-        blkid_reset_probe(pr);
-        if (blkid_do_probe(pr) != 0)
+        lib.blkid_reset_probe(pr);
+        if (lib.blkid_do_probe(pr) != 0)
             goto out;
     }
     copy_value(pr, "TYPE", v->type, sizeof v->type);
@@ -218,7 +245,7 @@ static void probe(struct fs_work *w, struct volume *v, bool partitions)
         add_partitions(w, pr);
 out:
     if (pr)
-        blkid_free_probe(pr);
+        lib.blkid_free_probe(pr);
 }
 
 void fs_identify(struct fs_work *w, struct volume *v)
@@ -244,6 +271,11 @@ void fs_probe(struct fs_work *w)
         fs_identify(w, &w->vol[i]);
 }
 
+bool fs_probe_load(struct error *err)
+{
+    return library_load(&library, err);
+}
+
 #else
 
 void fs_identify(struct fs_work *w, struct volume *v)
@@ -254,7 +286,12 @@ void fs_identify(struct fs_work *w, struct volume *v)
 
 void fs_probe(struct fs_work *w)
 {
-    _exit(1);
+    (void)w;
+}
+
+bool fs_probe_load(struct error *err)
+{
+    return err_set(err, ERR_USAGE, "this build cannot look for file systems: no libblkid");
 }
 
 #endif

@@ -90,9 +90,13 @@ void fs_identify(struct fs_work *w, struct volume *v);
 /* Looks into one. False: it could not be read, v->note says why. */
 bool fs_ext(struct fs *fs);
 bool fs_ntfs(struct fs *fs);
-bool fs_fat(struct fs *fs);
+bool fs_fat(struct fs *fs, bool files);     /* !files: only what is free and used */
 
-/* Loads libraries that are loaded at run time. Outside the sandbox, before the work begins. */
-void fs_libraries_load(void);
+/* Is the library there that they read with? Loads it, once; in the sandbox it is too late. */
+bool fs_probe_load(struct error *err);
+bool fs_ext_load(struct error *err);
+bool fs_ntfs_load(struct error *err);
+bool fs_fat_load(struct error *err);
+void fs_libraries_load(void);               /* all of them */
 
 #endif

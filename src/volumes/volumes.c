@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "volumes/fs_work.h"
 #include "volumes/volumes_helper.h"
 #include "volumes/volumes_wire.h"
 
@@ -33,24 +34,24 @@ const char *volume_item_id(enum volume_item_kind kind)
     return ids[kind];
 }
 
-const char *volumes_libraries(void)
+void volumes_tell_libraries(struct buf *out)
 {
-    return ""
-#ifdef HAVE_LIBBLKID
-           "libblkid"
-#ifdef HAVE_LIBEXT2FS
-           ", libext2fs"
-#endif
-#ifdef HAVE_LIBNTFS
-           ", libntfs-3g"
-#endif
-#ifdef HAVE_LIBTSK
-           ", libtsk"
-#endif
-#else
-           "no"
-#endif
-           ;
+    static const struct { const char *name; bool (*load)(struct error *err); } parts[] = {
+        { "libblkid", fs_probe_load }, { "libext2fs", fs_ext_load },
+        { "libntfs-3g", fs_ntfs_load }, { "libtsk", fs_fat_load },
+    };
+    struct buf lacks = BUF_INIT;
+    struct error err;
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].load(&err))
+            buf_printf(out, "%s%s", n++ ? ", " : "", parts[i].name);
+        else
+            buf_printf(&lacks, "  %s\n", err.text);
+    }
+    buf_printf(out, "%s\n%s", n ? "" : "no", buf_str(&lacks));
+    buf_free(&lacks);
 }
 
 void volumes_free(struct volumes *v)
@@ -249,6 +250,9 @@ static bool take_message(struct talk *t, struct error *err)
     case WIRE_END:
         t->ended = true;
         return true;
+    case WIRE_FAILED:
+        return err_set(err, ERR_USAGE, "%.*s", (int)u64_min(h.len, sizeof err->text - 1),
+                       (const char *)t->bytes);
     default:
         return bad_talk(err);
     }
@@ -279,10 +283,6 @@ bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_
     struct talk t = { .disk = d, .q = q, .out = out, .fd = -1 };
     bool ok;
 
-#ifndef HAVE_LIBBLKID
-    *out = (struct volumes){ NULL, 0 };
-    return err_set(err, ERR_USAGE, "this build cannot look for file systems: no libblkid");
-#endif
     *out = (struct volumes){ calloc(VOLUMES_MAX, sizeof *out->list), 0 };
     t.bytes = malloc(WIRE_LEN_MAX + 1);
     ok = (out->list && t.bytes) || err_set(err, ERR_NOMEM, "out of memory");

@@ -131,7 +131,8 @@ struct volumes_query {
 bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_query *q,
                  struct volumes *out, struct error *err);
 
-/* "libblkid, libext2fs" or what of it this build has. */
-const char *volumes_libraries(void);
+/* "libblkid, libext2fs" or what of it there is, and a line for each library that is missing:
+ * loads them all. */
+void volumes_tell_libraries(struct buf *out);
 
 #endif

@@ -8,7 +8,8 @@
 
 #include "volumes/volumes.h"
 
-enum wire_type { WIRE_READ, WIRE_VOLUME, WIRE_PLACES, WIRE_ITEM, WIRE_PROGRESS, WIRE_END };
+enum wire_type { WIRE_READ, WIRE_VOLUME, WIRE_PLACES, WIRE_ITEM, WIRE_PROGRESS, WIRE_END,
+                 WIRE_FAILED /* followed by the reason */ };
 
 struct wire_header { uint32_t type, len; };
 #define WIRE_LEN_MAX (1u << 20)             /* bytes of one message, and of one read */

@@ -42,6 +42,8 @@ outcome overlay backing file=other.qcow2 format=raw || fail "backing: $(cat text
     "other.qcow2 raw" ] || fail "the backing file has another name"
 clean new.qcow2 || fail "backing: not clean"
 outcome overlay backing file= && fail "the backing file was dropped without --accept-loss"
+"$QCHECK" plan backing file= "$samples/healthy.qcow2" | grep -q 'nothing to do' ||
+    fail "a backing file was to be dropped where there is none"
 outcome overlay backing file= --accept-loss || fail "backing dropped: $(cat text)"
 [ "$(info new.qcow2 "d.get('backing-filename')")" = None ] || fail "there is a backing file"
 long=$(printf '%01100d' 0)

@@ -112,7 +112,7 @@ bool planner_backing(struct trial *t, const struct planner_options *opt,
     if ((name && strlen(name) > BACKING_NAME_MAX)
         || (format && strlen(format) > BACKING_FORMAT_MAX))
         return err_set(err, ERR_USAGE, "backing: the name or the format is too long");
-    if (name && !*name && !opt->accept_loss)
+    if (name && !*name && t->img->hdr.backing_file_offset && !opt->accept_loss)
         return err_set(err, ERR_USAGE, "without its backing file all that this image does not "
                        "hold itself reads as zeros; --accept-loss plans it all the same");
     if (name) {

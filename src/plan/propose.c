@@ -42,6 +42,9 @@ const char *propose_for_cause(enum cause_kind kind)
     case CAUSE_OF_TWICE_USED: case CAUSE_OF_TWO_WRITERS: case CAUSE_OF_TABLE_REUSED:
         return "reused";
     case CAUSE_OF_BROKEN_ENTRIES: case CAUSE_OF_CUT_SHORT: return "entries";
+    case CAUSE_OF_MAPPING_VANISHED: case CAUSE_OF_L1_OVERWRITTEN: case CAUSE_OF_L2_OVERWRITTEN:
+    case CAUSE_OF_L2_REFCOUNTS: case CAUSE_OF_L2_WIPED: case CAUSE_OF_L2_PAGES:
+        return "rescue";
     case CAUSE_OF_COPIED_FLAGS: return "copied";
     case CAUSE_OF_LEFT_OVERS: return "leaks";
     case CAUSE_OF_ZEROS_STORED: return "discard";

@@ -39,12 +39,18 @@ static void plan_show(void *state, const struct ui *ui, const struct place *plac
     (void)place;
 }
 
+/* In the head, or where the steps would be. */
+static bool left_in_head(const struct ui *ui, int rows)
+{
+    return *ui->plan_left && draft_n(ui->draft) && rows >= 16;
+}
+
 static void plan_prepare(void *state, const struct ui *ui, int rows, int cols)
 {
     struct plan_view *v = state;
 
     (void)cols;
-    v->head_h = rows < 4 ? 0 : rows < 8 ? 1 : *ui->plan_left && rows >= 16 ? 6 : 4;
+    v->head_h = rows < 4 ? 0 : rows < 8 ? 1 : left_in_head(ui, rows) ? 6 : 4;
     v->detail_h = rows >= 26 ? rows / 2 : rows >= 12 ? 9 : 0;
     list_fit(&v->list, draft_n(ui->draft), rows - v->head_h - v->detail_h);
 }
@@ -102,7 +108,7 @@ static void draw_head(const struct plan_view *v, const struct ui *ui, const stru
         draw_side(a, 1, "After", ui->after, ui->after_causes,
                   ui->plan_work ? ui->plan_work : "the same: no step is chosen");
     }
-    if (v->head_h >= 4 && *ui->plan_left)
+    if (v->head_h > 4)
         draw_wrapped(&(struct area){ a->g, a->y + 2, a->x, v->head_h - 3, a->w }, 0, 1, a->w - 2,
                      ROLE_TEXT, ui->plan_left, 0);
     buf_printf(&text, " %zu step%s, %zu chosen%s%s ", n, n == 1 ? "" : "s", chosen,
@@ -243,7 +249,11 @@ static void plan_draw(const void *state, const struct ui *ui, const struct area 
     if (!v->list.n) {
         struct area all = area_part(a, v->head_h, 1, -1, -2);
 
-        draw_wrapped(&all, all.h > 8, 0, all.w > 100 ? 100 : all.w, ROLE_TEXT, empty, 0);
+        if (*ui->plan_left)
+            buf_printf(&text, "%s\n\n", ui->plan_left);
+        buf_puts(&text, empty);
+        draw_wrapped(&all, all.h > 8, 0, all.w > 100 ? 100 : all.w, ROLE_TEXT, buf_str(&text), 0);
+        buf_free(&text);
         return;
     }
     for (int y = 0; y < rows.h && v->list.top + (uint64_t)y < v->list.n; y++)

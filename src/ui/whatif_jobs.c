@@ -42,9 +42,6 @@ static void keep_left(char *left, size_t size, const struct proposal *p, bool ok
                  "(--accept-loss, --entries=zero).", p->goal);
     else
         left[0] = '\0';
-    for (char *c = left; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
 }
 
 static void end_proposal(struct app *app, struct plan_job *job, bool ok,
@@ -59,8 +56,7 @@ static void end_proposal(struct app *app, struct plan_job *job, bool ok,
     if (!ok) {
         app_say(app, err->code != ERR_CANCELLED, err->text);
     } else if (!n) {
-        snprintf(text, sizeof text, "Nothing to do for \"%s\"; 8 says %s", job->proposal->goal,
-                 plan->left ? "what is left, and why" : "what that means");
+        snprintf(text, sizeof text, "No step for \"%s\"; 8 says why", job->proposal->goal);
         app_say(app, false, text);
     } else if (!draft_add(app->what.draft, plan, &bad)) {
         app_say(app, true, bad.text);

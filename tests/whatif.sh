@@ -78,6 +78,15 @@ keys x
 shows "0 steps, 0 chosen"
 leave
 
+# The table that the edited entry is in stays readable, and the prompt says what may be typed.
+start entry
+keys 4; shows "Mapping"; keys Enter; shows "L2 table of L1[0], 64 entries"
+keys e; shows "+copied +compressed +zero or - 28c; Tab picks a cluster"
+keys C-u; keys -l "+zero"; keys Enter
+shows "0xa00 zero copied"
+shows "L2 table of L1[0], 64 entries"
+leave
+
 start not-saved --plan="$dir/never.plan"
 edit 0
 leave

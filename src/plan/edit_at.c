@@ -151,6 +151,30 @@ static uint64_t flag_named(const struct edit_target *t, const char *name, size_t
 }
 
 /* "+copied -zero" */
+void edit_target_hint(const struct edit_target *t, struct buf *out)
+{
+    size_t start = out->len;
+
+    if (t->kind == EDIT_BYTES) {
+        buf_puts(out, "pairs of hex digits");
+        return;
+    }
+    if (t->kind == EDIT_WORD) {
+        for (size_t i = 0; i < t->table->n; i++)
+            if (t->table->field[i].kind == FIELD_FLAG)
+                buf_printf(out, "+%s ", t->table->field[i].name);
+    } else if (t->kind == EDIT_NUMBER && t->field->kind == FIELD_MASK && t->field->names) {
+        for (const struct field_name *n = t->field->names; n->name; n++)
+            buf_printf(out, "+%s ", n->name);
+    }
+    if (out->len > start)
+        buf_puts(out, "or - ");
+    if (t->pointer)
+        buf_puts(out, "28c; Tab picks a cluster");
+    else if (out->len == start)
+        buf_puts(out, "a number");
+}
+
 static bool flags_typed(const struct edit_target *t, const char *typed, uint64_t *out,
                         struct error *err)
 {

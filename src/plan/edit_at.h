@@ -35,6 +35,9 @@ bool edit_target_at(const struct image *img, const struct scan_result *scan,
 /* The value as it is, as one would type it. */
 void edit_target_value(const struct edit_target *t, struct buf *out);
 
+/* What may be typed, in a few words: "+copied +zero or - 28c; Tab picks a cluster". */
+void edit_target_hint(const struct edit_target *t, struct buf *out);
+
 /* Fills a step with what was typed: a number (with K, M, G), flags by name to set or clear
  * (+copied -zero), a place that a pointer is to lead to (28c, cluster 28), or for bytes pairs
  * of hexadecimal digits. */

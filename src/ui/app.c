@@ -43,6 +43,18 @@ static void look_at_plan(struct app *app)
     ui->progress = whatif_session(app)->progress;
 }
 
+/* Of all images that views read. */
+static void set_nowait(struct app *app, enum nowait_mode mode)
+{
+    const struct compared *c = app->ui.compared;
+
+    nowait_mode(app->ui.img->src, mode);
+    if (c) {
+        nowait_mode(c->a.img->src, mode);
+        nowait_mode(c->b.img->src, mode);
+    }
+}
+
 void app_reloaded(struct app *app)
 {
     const struct session *s = whatif_session(app);
@@ -54,6 +66,8 @@ void app_reloaded(struct app *app)
     look_at_plan(app);
     app_watch_tell(app);
     app_compare_tell(app);
+    set_nowait(app, NOWAIT_ASK);
+    app->given_up = false;
     if (app->ui.layer > app->ui.img->snaps.n)
         app->ui.layer = LAYER_ACTIVE;
     app->ui.problem = NO_PROBLEM;
@@ -256,18 +270,6 @@ static void draw_guide(const struct app *app, const struct area *screen, const s
     struct area box = area_part(&all, body->h, 0, -1, -1);
 
     guide_draw(&app->guide, &box);
-}
-
-/* Of all images that views read. */
-static void set_nowait(struct app *app, enum nowait_mode mode)
-{
-    const struct compared *c = app->ui.compared;
-
-    nowait_mode(app->ui.img->src, mode);
-    if (c) {
-        nowait_mode(c->a.img->src, mode);
-        nowait_mode(c->b.img->src, mode);
-    }
 }
 
 static int missed_fd(const struct source *src)

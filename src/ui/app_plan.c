@@ -31,7 +31,7 @@ static bool settled(struct app *app)
 static void begin_edit(struct app *app)
 {
     struct whatif *x = &app->what;
-    struct buf value = BUF_INIT;
+    struct buf value = BUF_INIT, hint = BUF_INIT;
     struct error err;
 
     if (app->view != VIEW_TABLES && app->view != VIEW_HEADER && app->view != VIEW_HEX) {
@@ -45,11 +45,11 @@ static void begin_edit(struct app *app)
         return;
     }
     edit_target_value(&x->edit, &value);
-    prompt_open(&app->prompt, PROMPT_EDIT, buf_str(&value),
-                x->edit.kind == EDIT_BYTES ? "pairs of hex digits"
-                : x->edit.pointer ? "a number, 28c, +flag -flag; Tab: pick a cluster"
-                : "a number, +flag -flag");
+    edit_target_hint(&x->edit, &hint);
+    snprintf(x->edit_hint, sizeof x->edit_hint, "%s", buf_str(&hint));
+    prompt_open(&app->prompt, PROMPT_EDIT, buf_str(&value), x->edit_hint);
     snprintf(app->prompt.label, sizeof app->prompt.label, "%s", x->edit.name);
+    buf_free(&hint);
     buf_free(&value);
 }
 

@@ -222,5 +222,8 @@ void prompt_draw(const struct prompt *p, const struct area *line)
     draw_text(&field, 0, -shift, ROLE_TEXT, p->text);
     if (p->len == 0)
         draw_cut(&field, 0, 2, field.w - 2, ROLE_DIM, p->hint);
+    else if (p->kind == PROMPT_EDIT && !shift)
+        draw_cut(&field, 0, text_columns(line, p->text) + 2,
+                 field.w - text_columns(line, p->text) - 2, ROLE_DIM, p->hint);
     draw_cursor(&field, 0, cursor - shift);
 }

@@ -56,6 +56,7 @@ struct whatif {
     bool may_save;                  /* the file of the plan is one, or new */
     bool picking;                   /* a cluster is sought for `edit` */
     struct edit_target edit;
+    char edit_hint[160];            /* what may be typed for it */
     uint64_t counted;               /* version of `counts`; UINT64_MAX: none */
     uint64_t counts[N_PROBLEMS];
     char left[1600];                /* what the last proposal left as it is; "": nothing */

@@ -17,7 +17,9 @@
 #include "base/limits.h"
 #include "base/patch.h"
 #include "base/source_pack.h"
+#include "base/text.h"
 #include "disk/disk.h"
+#include "insight/gone.h"
 #include "plan/plan.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
@@ -30,6 +32,7 @@ static struct {
     bool backing, zeros;                /* zeros: where something is lost */
     struct image *img;
     struct chain chain;
+    struct gone gone;
     struct disk *disk;
 } served = { .layer = "active" };
 
@@ -112,6 +115,40 @@ static bool lay_plan(struct source **src, struct error *err)
     return ok;
 }
 
+static void tell(const struct insight *x)
+{
+    char size[TEXT_NUM];
+
+    for (size_t i = 0; i < x->n; i++)
+        if (cause_loses(&x->list[i]))
+            nbdkit_error("%s: %s (%s): %s of the disk", served.image,
+                         cause_info(x->list[i].kind)->title,
+                         confidence_name(x->list[i].confidence),
+                         text_size(size, spans_bytes(&x->list[i].lost)));
+}
+
+/* Finds out where tables of the active layer are lost. Nothing is known of that where the
+ * scan cannot be made; the disk is served all the same. */
+static void look(void)
+{
+    const struct insight_options causes = { .name = served.image,
+                                            .chain = served.backing ? &served.chain : NULL };
+    const struct scan_options opt = { .threads = 0 };
+    struct scan_progress *progress = calloc(1, sizeof *progress);
+    struct scan_result *scan = NULL;
+    struct insight *x = NULL;
+    struct error err = { .code = ERR_NOMEM, .text = "out of memory" };
+
+    if (progress && scan_run(served.img, &opt, progress, &scan, &err) &&
+        insight_find(scan, &causes, &x, &err) && gone_find(x, &served.gone, &err))
+        tell(x);
+    else
+        nbdkit_error("%s: not scanned: %s", served.image, err.text);
+    insight_free(x);
+    scan_free(scan);
+    free(progress);
+}
+
 static bool open_disk(struct error *err)
 {
     static uint8_t key[KEY_FILE_MAX];
@@ -132,9 +169,15 @@ static bool open_disk(struct error *err)
         source_close(src);
         return false;
     }
-    return chain_open(served.image, served.img, served.backing, &served.chain, err) &&
-           disk_layer_parse(served.img, served.layer, &layer, err) &&
-           disk_open(served.img, layer, &opt, &served.disk, err);
+    if (!chain_open(served.image, served.img, served.backing, &served.chain, err) ||
+        !disk_layer_parse(served.img, served.layer, &layer, err))
+        return false;
+    if (layer.layer == LAYER_ACTIVE && !layer.vm_state) {
+        look();
+        opt.gone = served.gone.list;
+        opt.n_gone = served.gone.n;
+    }
+    return disk_open(served.img, layer, &opt, &served.disk, err);
 }
 
 static int plugin_get_ready(void)
@@ -150,6 +193,7 @@ static int plugin_get_ready(void)
 static void plugin_unload(void)
 {
     disk_close(served.disk);
+    gone_free(&served.gone);
     chain_close(&served.chain);
     image_close(served.img);
     free(served.image);

@@ -95,6 +95,42 @@ static void runs_cover_the_disk_without_gaps(void **state)
     close_all(&o);
 }
 
+static void nothing_mapped_is_damage_where_the_table_is_lost(void **state)
+{
+    const struct disk_gone gone[] = { { 2 * CLUSTER, 4 * CLUSTER, "l2-wiped" },
+                                      { 6 * CLUSTER + 512, 6 * CLUSTER + 1024, "l2-zeroed-pages" } };
+    const struct disk_options opt = { .gone = gone, .n_gone = 2 };
+    static const struct { uint64_t off, len; enum disk_state state; const char *why; } want[] = {
+        { 0, 2 * CLUSTER, DISK_HOLE, NULL },
+        { 2 * CLUSTER, CLUSTER, DISK_DAMAGED, "l2-wiped" },
+        { 3 * CLUSTER, CLUSTER, DISK_DATA, NULL },      /* what is mapped is there */
+        { 4 * CLUSTER, 2 * CLUSTER + 512, DISK_HOLE, NULL },
+        { 6 * CLUSTER + 512, 512, DISK_DAMAGED, "l2-zeroed-pages" },
+        { 6 * CLUSTER + 1024, (4 << 20) - 6 * CLUSTER - 1024, DISK_HOLE, NULL },
+    };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct disk_span s;
+    uint64_t at = 0;
+    struct opened o;
+
+    (void)state;
+    builder_map(b, 3);
+    o = open_all(b);
+    disk_close(o.d);
+    assert_true(disk_open(o.img, (struct disk_layer){ LAYER_ACTIVE, false }, &opt, &o.d, NULL));
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        assert_true(disk_next(o.d, at, UINT64_MAX, &s));
+        assert_int_equal(s.off, want[i].off);
+        assert_int_equal(s.len, want[i].len);
+        assert_int_equal(s.state, want[i].state);
+        if (want[i].why)
+            assert_string_equal(s.why, want[i].why);
+        at += s.len;
+    }
+    assert_int_equal(at, disk_size(o.d));
+    close_all(&o);
+}
+
 static void reading_past_the_end_gives_zeros_without_a_span(void **state)
 {
     struct opened o = open_all(builder_new(BUILDER_DEFAULTS));
@@ -115,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mapped_cluster_reads_as_stored_and_the_rest_as_holes),
         cmocka_unit_test(runs_cover_the_disk_without_gaps),
+        cmocka_unit_test(nothing_mapped_is_damage_where_the_table_is_lost),
         cmocka_unit_test(reading_past_the_end_gives_zeros_without_a_span),
     };
 

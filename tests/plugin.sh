@@ -41,6 +41,8 @@ serve top.qcow2 --run 'nbdcopy "$uri" alone.raw' 2>/dev/null &&
     complain "an overlay without its base is read without an error"
 serve $samples/misaligned.qcow2 --run 'nbdcopy "$uri" lost.raw' 2>/dev/null &&
     complain "damage is no error"
+serve $samples/l2-wiped.qcow2 --run 'nbdcopy "$uri" wiped.raw' 2>/dev/null &&
+    complain "what a wiped table mapped is no error"
 qemu-img convert --salvage -O raw $samples/misaligned.qcow2 salvaged.raw 2>/dev/null
 serve $samples/misaligned.qcow2 on-damage=zero --run 'nbdcopy "$uri" zeros.raw' ||
     complain "on-damage=zero fails"

@@ -293,6 +293,9 @@ static int export_image(const struct settings *s, const char *name,
     }
     enter_sandbox_writing(s);
     status = STATUS_CLEAN;
+    if (outlet[0].layer.layer == LAYER_ACTIVE && !outlet[0].layer.vm_state &&
+        !disk_files_look(s, name, &files, NULL, &err))
+        message_error(name, &err);      /* what the tables say can be had all the same */
     for (size_t i = 0; i < n && !watch_stopped(); i++)
         status = status_worst(status, export_layer(s, name, &files, &outlet[i], helper, &out));
     if (watch_stopped())

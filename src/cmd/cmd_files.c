@@ -16,12 +16,12 @@
 
 struct files_work {
     const struct settings *s;
-    const struct image *img;
+    const char *name;
+    struct disk_files *files;
     struct disk_layer layer;
     struct disk *disk;
     struct volumes_helper *helper;
     struct guest_ranges range[N_LACKS];
-    struct scan_progress *scanning;
     struct volumes volumes;
     struct volume_items list;
     struct out *out;
@@ -37,7 +37,7 @@ static void add_problem(void *ctx, const struct problem *p)
 {
     struct files_work *w = ctx;
     struct damage_range found[3];
-    unsigned n = damage_of_problem(p, &w->img->geo, found);
+    unsigned n = damage_of_problem(p, &w->files->img->geo, found);
 
     for (unsigned i = 0; i < n; i++)
         if (found[i].layer == w->layer.layer &&
@@ -46,38 +46,23 @@ static void add_problem(void *ctx, const struct problem *p)
             w->no_memory = true;
 }
 
-/* The sink does not know yet who shares a cluster; the records at the end do. */
-static bool scan_work(void *arg, struct task_run *task, struct error *err)
-{
-    struct files_work *w = arg;
-    struct problem_sink sink = { add_problem, w };
-    struct scan_options opt = { .threads = w->s->threads, .sink = &sink };
-    struct scan_result *r;
-
-    (void)task;
-    if (!scan_run(w->img, &opt, w->scanning, &r, err))
-        return false;
-    for (size_t i = 0; i < r->problems.n; i++)
-        add_problem(w, &r->problems.list[i]);
-    scan_free(r);
-    return !w->no_memory || err_set(err, ERR_NOMEM, "out of memory");
-}
-
 static bool find_lost(struct files_work *w, struct error *err)
 {
-    struct watch watch = { .phase = "scanning", .total = 1000, .cancel = &w->cancel };
-    bool ok;
+    struct problem_sink sink = { add_problem, w };
 
-    w->scanning = calloc(1, sizeof *w->scanning);
-    if (!w->scanning)
+    if (!w->layer.vm_state && !disk_files_look(w->s, w->name, w->files, &sink, err))
+        return false;
+    if (w->no_memory)
         return err_set(err, ERR_NOMEM, "out of memory");
-    watch.done = &w->scanning->overall;
-    watch.cancel = &w->scanning->cancel;
-    ok = w->layer.vm_state || watch_run(w->s, &watch, scan_work, w, err);
-    free(w->scanning);
-    return ok && volumes_lacking(w->disk, &w->range[LACK_LOST],
-                                 w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel,
-                                 err);
+    for (size_t i = 0; w->layer.layer == LAYER_ACTIVE && i < w->files->lost.n; i++) {
+        const struct guest_span *r = &w->files->lost.list[i];
+
+        if (!guest_ranges_add(&w->range[LACK_LOST], r->start, r->end - r->start, err))
+            return false;
+    }
+    return disk_files_disk(w->files, w->layer, &w->disk, err) &&
+           volumes_lacking(w->disk, &w->range[LACK_LOST],
+                           w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel, err);
 }
 
 /* --- asking --- */
@@ -186,8 +171,9 @@ static int files_image(const struct settings *s, const char *name,
                        struct volumes_helper *helper)
 {
     struct out out = { stdout, 0 };
-    struct files_work w = { .s = s, .helper = helper, .out = &out };
     struct disk_files files = DISK_FILES_INIT;
+    struct files_work w = { .s = s, .name = name, .files = &files, .helper = helper,
+                            .out = &out };
     struct jw json = JW_INIT(&out);
     struct error err = { .code = ERR_NONE };
     int status = STATUS_FAILED;
@@ -198,10 +184,10 @@ static int files_image(const struct settings *s, const char *name,
         message_error(name, &err);
         return finish(&out, status);
     }
-    w.img = files.img;
     ok = disk_files_layer(s, &files, &w.layer, &err) &&
-         disk_files_disk(&files, w.layer, &w.disk, &err) &&
-         (s->at ? at_of(&w, &at, &err) : s->list || find_lost(&w, &err));
+         (s->at || s->list ? disk_files_disk(&files, w.layer, &w.disk, &err) &&
+                             (s->list || at_of(&w, &at, &err))
+                           : find_lost(&w, &err));
     if (ok && s->output == OUTPUT_JSON)
         begin_json(&w, &json, name);
     if (ok) {

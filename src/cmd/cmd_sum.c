@@ -91,7 +91,11 @@ static int sum_image(const struct settings *s, const char *name, struct out *out
         message_error(name, &err);
         goto out;
     }
-    status = sum_layer(s, &files, &line);
+    if (line.layer.layer == LAYER_ACTIVE && !line.layer.vm_state &&
+        !disk_files_look(s, name, &files, NULL, &err))
+        message_error(name, &err);      /* the sum is that of the bytes all the same */
+    if (!watch_stopped())
+        status = sum_layer(s, &files, &line);
     while (line.all && line.layer.layer < files.img->snaps.n && !watch_stopped()) {
         line.layer.layer++;
         status = status_worst(status, sum_layer(s, &files, &line));

@@ -57,15 +57,16 @@ static const struct command commands[] = {
     { "export", "[OPTION]... IMAGE OUT", "get the guest disk out of an image",
       "Writes the disk as the guest sees it to OUT, whatever the state of the image. What is "
       "not stored becomes a hole. With --layer=all, OUT.active is the disk as it is now and "
-      "OUT.snapshot-1 and so on those of the snapshots. Exit status: 0 when all was had, 1 for "
-      "a failure or a stop, 2 when something is lost.",
+      "OUT.snapshot-1 and so on those of the snapshots. The image is scanned first: what a "
+      "wiped or overwritten table mapped is lost as well, although it reads as zeros. Exit "
+      "status: 0 when all was had, 1 for a failure or a stop, 2 when something is lost.",
       VALUES_FILES,
       { &opts_export, &opts_disk, &opts_image, &opts_general }, cmd_export },
     { "sum", "[OPTION]... IMAGE...", "print the SHA-256 of the guest disk",
       "Sums up the disk as the guest sees it: the sum is that of the raw file which export, or "
-      "qemu-img convert, makes of it. What is lost counts as zeros. With --layer=all, a line for "
-      "the disk as it is now and each snapshot. Exit status: 0, 1 for a failure, 2 when "
-      "something is lost.",
+      "qemu-img convert, makes of it. What is lost counts as zeros; the image is scanned for it, "
+      "as by export. With --layer=all, a line for the disk as it is now and each snapshot. Exit "
+      "status: 0, 1 for a failure, 2 when something is lost.",
       VALUES_FILES, { &opts_sum, &opts_disk, &opts_image, &opts_general }, cmd_sum },
     { "files", "[OPTION]... IMAGE", "partitions, file systems, and files hit by damage",
       "Shows what is on the guest's disk: partitions, LVM volumes and file systems, with what "

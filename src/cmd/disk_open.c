@@ -66,6 +66,8 @@ void disk_files_close(struct disk_files *f)
     chain_close(&f->chain);
     image_close(f->img);
     free(f->key);
+    gone_free(&f->gone);
+    spans_free(&f->lost);
     *f = (struct disk_files)DISK_FILES_INIT;
 }
 
@@ -78,9 +80,12 @@ bool disk_files_layer(const struct settings *s, const struct disk_files *f,
 bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct disk **out,
                      struct error *err)
 {
-    const struct disk_options opt = { .chain = &f->chain, .key = f->key,
-                                      .key_len = f->key_len };
+    struct disk_options opt = { .chain = &f->chain, .key = f->key, .key_len = f->key_len };
 
+    if (layer.layer == LAYER_ACTIVE && !layer.vm_state) {
+        opt.gone = f->gone.list;
+        opt.n_gone = f->gone.n;
+    }
     return disk_open(f->img, layer, &opt, out, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cmd/cmd_common.h"
 #include "disk/disk.h"
+#include "insight/gone.h"
 
 /* An image with what lies below it, and the key. */
 struct disk_files {
@@ -13,8 +14,10 @@ struct disk_files {
     struct chain chain;
     void *key;                  /* owned; contents of --key-file, NULL: none */
     size_t key_len;
+    struct gone gone;           /* what disk_files_look() found: mapping that is lost */
+    struct guest_spans lost;    /* ... and all that is lost of the active disk */
 };
-#define DISK_FILES_INIT { NULL, CHAIN_INIT, NULL, 0 }
+#define DISK_FILES_INIT { NULL, CHAIN_INIT, NULL, 0, GONE_INIT, { NULL, 0, 0, false } }
 
 /* Reads the key file, opens the image and, with --backing, the files it names; says what of
  * them is missing. Enters the sandbox before a byte of the image is parsed, unless
@@ -28,6 +31,12 @@ void disk_files_close(struct disk_files *f);
 /* The layer that --layer names (not "all"); the active one without. */
 bool disk_files_layer(const struct settings *s, const struct disk_files *f,
                       struct disk_layer *out, struct error *err);
+
+/* Scans the image, with progress, and says which causes have lost parts of the active disk:
+ * disks opened from then on know where a table is lost. The sink (may be NULL) gets every
+ * problem, those that are kept once more at the end, when it is known who shares a cluster. */
+bool disk_files_look(const struct settings *s, const char *name, struct disk_files *f,
+                     const struct problem_sink *sink, struct error *err);
 
 /* The disk of that layer; the caller closes it first. */
 bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct disk **out,

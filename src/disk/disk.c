@@ -136,6 +136,10 @@ bool disk_open(const struct image *img, struct disk_layer layer,
     d->n = 1;
     if (chain)
         add_chain(d, chain);
+    if (opt) {
+        d->gone = opt->gone;
+        d->n_gone = opt->n_gone;
+    }
     last = d->level[d->n - 1].img;
     d->absent = last && last->backing_file;
     if (!meta_new(&d->meta, err) || !packed_new(&d->packed, err) ||

@@ -48,8 +48,9 @@ struct disk_span {
     enum disk_state state;
     unsigned depth;         /* the file that decided: 0 the image, k its k-th backing file */
     const char *why;        /* DISK_DAMAGED: id of the kind of problem (problem_info), or
-                               "compressed-stream-damaged"; static. Other states: a kind
-                               that makes it doubtful although it can be read, or NULL */
+                               "compressed-stream-damaged", or of what disk_gone says;
+                               static. Other states: a kind that makes it doubtful although
+                               it can be read, or NULL */
     bool compressed;
     bool sparse;            /* only of disk_next: DISK_DATA that lies in a hole of its file,
                                so that it reads as zeros */
@@ -76,6 +77,13 @@ struct disk_layer {
 bool disk_layer_parse(const struct image *img, const char *text, struct disk_layer *out,
                       struct error *err);
 
+/* A range [off, end) of the disk whose table is known to be lost: what the tables that are
+ * there do not map in the image itself is not empty, but DISK_DAMAGED. */
+struct disk_gone {
+    uint64_t off, end;          /* guest bytes */
+    const char *why;            /* static id */
+};
+
 struct disk_options {
     const struct chain *chain;  /* of the image, with what of it is open; NULL: nothing */
     const void *key;            /* pass phrase for encrypted files of the chain; NULL: none */
@@ -83,6 +91,8 @@ struct disk_options {
     const struct disk *keys;    /* a disk of the same chain that is open with a key: its keys
                                    are taken, without the seconds that it takes to make one
                                    of a pass phrase; NULL: none */
+    const struct disk_gone *gone;   /* rising, without overlaps; must outlive the disk */
+    size_t n_gone;
 };
 
 struct disk;

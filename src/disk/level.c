@@ -289,6 +289,32 @@ static void raw_piece(const struct level *lv, uint64_t off, struct piece *p)
     }
 }
 
+/* Where the table is lost, that nothing is mapped says nothing. */
+static void take_gone(const struct disk *d, uint64_t off, struct piece *p)
+{
+    size_t low = 0, high = d->n_gone;
+
+    if (p->state >= DISK_ABSENT || (p->state == DISK_DATA && !p->depth))
+        return;
+    while (low < high) {                /* the first range that ends behind off */
+        size_t mid = low + (high - low) / 2;
+
+        if (d->gone[mid].end > off)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    if (low == d->n_gone)
+        return;
+    if (d->gone[low].off > off) {
+        p->len = u64_min(p->len, d->gone[low].off - off);
+        return;
+    }
+    p->len = u64_min(p->len, d->gone[low].end - off);
+    p->state = DISK_DAMAGED;
+    p->why = d->gone[low].why;
+}
+
 void level_find(struct disk *d, uint64_t off, uint64_t end, struct piece *out)
 {
     const char *missing = NULL;         /* a table that should have said something */
@@ -320,5 +346,7 @@ void level_find(struct disk *d, uint64_t off, uint64_t end, struct piece *out)
         p.state = DISK_DAMAGED;
         p.why = missing;
     }
+    if (d->n_gone)
+        take_gone(d, off, &p);
     *out = p;
 }

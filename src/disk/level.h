@@ -28,6 +28,8 @@ struct disk {
     bool absent;                /* the last one has a backing file that is not open */
     struct meta *meta;
     struct packed *packed;
+    const struct disk_gone *gone;   /* borrowed; as in disk_options */
+    size_t n_gone;
 };
 
 /* What has to be done for the bytes of a piece. */

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "insight/cause_work.h"
+#include "insight/gone.h"
 #include "scan/missing.h"
 
 const char *answer_name(enum verdict_answer a)
@@ -131,12 +132,9 @@ static void answer(struct work *w, struct verdict *v)
 
     for (size_t i = 0; i < w->out->n; i++) {
         const struct cause *c = &w->out->list[i];
-        bool sure = c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;
 
-        if (c->weight == CAUSE_LOSES) {
-            loses |= sure;
-            perhaps |= !sure;
-        }
+        loses |= cause_loses(c);
+        perhaps |= c->weight == CAUSE_LOSES && !cause_loses(c);
         danger |= c->weight == CAUSE_DANGER || corrupt(c);
         v->incomplete |= c->weight == CAUSE_LOSES;
     }

@@ -107,8 +107,8 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         if (app->ui.compared)
             app_show(app, VIEW_CHANGES);
         else
-            app_say(app, false, "Nothing to compare: plan something, show a snapshot (L), or "
-                    "begin with qcheck diff --interactive");
+            app_say(app, false, "Nothing to compare: plan a step, show a snapshot (L), or use "
+                    "qcheck diff");
         break;
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
     case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7: case ACT_VIEW_8:

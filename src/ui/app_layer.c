@@ -69,7 +69,8 @@ void app_next_layer(struct app *app)
 
 void app_poll_tenants(struct app *app)
 {
-    struct tenants_wish wish = { .img = app->ui.img, .scan = app->ui.scan, .opt = app->ui.disk,
+    struct tenants_wish wish = { .img = app->ui.img, .scan = app->ui.scan,
+                                 .insight = app->ui.insight, .opt = app->ui.disk,
                                  .losses = app->view == VIEW_DISK };
 
     wish.guest_off = where_guest_byte(&app->ui);

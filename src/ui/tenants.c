@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "insight/gone.h"
 #include "scan/damage.h"
 
 #define SECTOR      512u        /* the unit in which owners are asked for */
@@ -70,6 +71,8 @@ int tenants_fd(const struct tenants *t)
 static bool find_lost(struct tenants_job *job, struct disk *d, struct error *err)
 {
     const struct problems *p = &job->scan->problems;
+    const struct guest_spans *told = job->insight && job->layer == LAYER_ACTIVE
+                                   ? &job->insight->verdict.lost : NULL;
 
     for (size_t i = 0; i < p->n; i++) {
         struct damage_range found[3];
@@ -81,6 +84,10 @@ static bool find_lost(struct tenants_job *job, struct disk *d, struct error *err
                                   err))
                 return false;
     }
+    for (size_t i = 0; told && i < told->n; i++)
+        if (!guest_ranges_add(&job->lost, told->list[i].start,
+                              told->list[i].end - told->list[i].start, err))
+            return false;
     if (!volumes_lacking(d, &job->lost, NULL, job->cancel, err))
         return false;
     guest_ranges_sort(&job->lost);
@@ -119,6 +126,7 @@ static bool work(void *arg, struct task_run *run, struct error *err)
 {
     struct tenants_job *job = arg;
     const struct timespec nap = { 0, NAP_MS * 1000000 };
+    struct gone gone = GONE_INIT;
     struct disk *d;
     bool ok;
 
@@ -127,10 +135,17 @@ static bool work(void *arg, struct task_run *run, struct error *err)
         nanosleep(&nap, NULL);
     if (run->cancel)
         return err_set(err, ERR_CANCELLED, "stopped");
-    if (!disk_open(job->img, (struct disk_layer){ job->layer, false }, &job->opt, &d, err))
+    if (job->asks == ASKS_LOSSES && job->layer == LAYER_ACTIVE && job->insight &&
+        !gone_find(job->insight, &gone, err))
         return false;
-    ok = (job->asks != ASKS_LOSSES || find_lost(job, d, err)) && ask(job, d, err);
-    disk_close(d);
+    job->opt.gone = gone.list;
+    job->opt.n_gone = gone.n;
+    ok = disk_open(job->img, (struct disk_layer){ job->layer, false }, &job->opt, &d, err);
+    if (ok) {
+        ok = (job->asks != ASKS_LOSSES || find_lost(job, d, err)) && ask(job, d, err);
+        disk_close(d);
+    }
+    gone_free(&gone);
     return ok;
 }
 
@@ -211,7 +226,7 @@ static void begin(struct tenants *t, const struct tenants_wish *wish, enum tenan
 {
     t->job = (struct tenants_job){
         .asks = asks, .helper = t->helper, .img = wish->img, .scan = wish->scan,
-        .opt = wish->opt, .layer = t->layer, .at = t->wish,
+        .insight = wish->insight, .opt = wish->opt, .layer = t->layer, .at = t->wish,
         .rest_ms = asks != ASKS_OWNER ? 0
                  : t->took_ms < REST_MS ? REST_MS
                  : t->took_ms > REST_MS_MAX ? REST_MS_MAX : t->took_ms,

@@ -13,6 +13,7 @@
 
 #include "base/task.h"
 #include "disk/disk.h"
+#include "insight/cause.h"
 #include "volumes/volume_items.h"
 
 enum tenants_state { TENANTS_UNKNOWN, TENANTS_LOOKING, TENANTS_KNOWN, TENANTS_FAILED };
@@ -23,6 +24,7 @@ struct tenants_job {
     struct volumes_helper *helper;
     const struct image *img;
     const struct scan_result *scan;
+    const struct insight *insight;      /* or NULL */
     struct disk_options opt;
     uint32_t layer;
     uint64_t at;                        /* ASKS_OWNER: guest byte */
@@ -65,6 +67,7 @@ void tenants_forget(struct tenants *t, uint32_t layer);
 struct tenants_wish {
     const struct image *img;
     const struct scan_result *scan;     /* NULL: nothing is begun */
+    const struct insight *insight;      /* of it, or NULL */
     struct disk_options opt;
     bool losses;                        /* somebody wants to see them */
     uint64_t guest_off;                 /* whose byte is that? NO_ADDRESS: no matter */

@@ -472,6 +472,37 @@ def test_exfat():
     expect("used of exFAT", report["volumes"][0]["used"] - empty, (49 + 74) * 4096)
 
 
+def json_of(*argv):
+    done = subprocess.run([program, *argv], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return json.loads(done.stdout)
+
+
+def test_verdicts():
+    """files says lost what check calls lost, or in danger; export has no more than the rest."""
+    samples = os.path.join(tree, "data", "samples")
+    for name in sorted(os.listdir(samples)):
+        if not name.endswith(".qcow2"):
+            continue
+        image = os.path.join(samples, name)
+        verdict = json_of("check", "--output=json", image)["qcheck"]["verdict"]
+        volumes = json_of("files", "--output=json", image)["volumes"]
+        lost = volumes[0]["lost"] if volumes else 0
+        least = verdict["lost"]["bytes"]
+        if not least <= lost <= least + verdict["in-danger"]["bytes"]:
+            expect(f"{name}: bytes lost", lost, verdict["lost"])
+    for name, table in (("l1-wiped", "mapping-vanished"), ("l2-wiped", "l2-wiped")):
+        image = os.path.join(samples, name + ".qcow2")
+        lost = json_of("check", "--output=json", image)["qcheck"]["verdict"]["lost"]["bytes"]
+        out = json_of("export", "--output=json", "--overwrite", image, "wiped.raw")
+        expect(f"{name}: export", out["bytes"]["damaged"], lost)
+        expect(f"{name}: why", {r["problem"] for r in out["lost"]}, {table})
+        for command in ("sum",), ("export", "--overwrite"), ("files",):
+            argv = [program, *command, image]
+            done = subprocess.run(argv + ["wiped.raw"] * (command[0] == "export"),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            expect(f"{name}: status of {command[0]}", done.returncode, 2)
+
+
 def test_mutants(starts):
     """Status and time are all that is asked for. Bytes are changed where tables are."""
     raw = bytearray(open("disk.raw", "rb").read())
@@ -534,6 +565,7 @@ def main():
     test_fat(16, 16)
     test_fat(32, 64)
     test_exfat()
+    test_verdicts()
     test_mutants(starts)
 
 

@@ -30,7 +30,11 @@ SIZE_MAX = 32 << 20     # bytes of disk that are compared
 
 # Kinds of damage of which QEMU reads zeros, or something that nobody wrote there.
 ODD = {"data-past-end", "tail-truncated", "l2-table-past-end", "l1-table-past-end",
-       "l1-too-small", "compressed-past-end"}
+       "l1-too-small", "compressed-past-end",
+       # ... and causes: what the table mapped that is gone reads as if it had never been
+       "mapping-vanished", "l1-pointer", "l1-overwritten", "live-resize", "l2-refcounts",
+       "l2-overwritten", "l2-wiped", "l2-zeroed-pages", "table-reused", "broken-entries",
+       "copied-while-running", "cut-short"}
 
 
 def node(path, mode, data_file):

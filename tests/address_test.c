@@ -205,6 +205,8 @@ static void people_type_it_in_many_ways(void **state)
         { "snapshot two", { .kind = PLACE_SNAPSHOT, .i = 2 } },
         { "snap two words L1[0]", { .kind = PLACE_L1, .layer = 2 } },
         { "snap before guest 0x1000", { .kind = PLACE_GUEST, .layer = 1, .guest_off = 4096 } },
+        { "snapshot 1 (before)", { .kind = PLACE_SNAPSHOT, .i = 0 } },
+        { "snapshot 2 (two words) L1[0]", { .kind = PLACE_L1, .layer = 2 } },
         { "bitmap 1", { .kind = PLACE_BITMAP, .i = 0 } },
         { "bitmap daily", { .kind = PLACE_BITMAP, .i = 0 } },
         { "bitmap one table", { .kind = PLACE_BITMAP, .i = 2 } },
@@ -255,6 +257,7 @@ static void other_text_is_not_an_address(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         expect_error(wrong[i], ERR_FORMAT, "not an address");
+    expect_error("snapshot 1 (two words)", ERR_FORMAT, "'snapshot 1 (two words)' is not");
 }
 
 static void from(const char *here_text, const char *step, struct place want)

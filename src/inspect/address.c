@@ -254,6 +254,23 @@ static bool take_number(struct typed *t, uint64_t n, uint64_t *out)
     return true;
 }
 
+/* Passes over the name behind a number, as places are printed: "snapshot 1 (monday)". */
+static void pass_name(struct typed *t, const struct numbered *what, uint64_t i)
+{
+    struct typed u = *t;
+    const char *name;
+
+    typed_skip_blanks(&u);
+    for (unsigned k = 0; *u.at == '(' && (name = what->name(t->img, i, k)) != NULL; k++) {
+        size_t n = strlen(name);
+
+        if (strncmp(u.at + 1, name, n) == 0 && u.at[n + 1] == ')') {
+            t->at = u.at + n + 2;
+            return;
+        }
+    }
+}
+
 /* Takes the longest name that stands here; of equally long ones the first. */
 static bool take_name(struct typed *t, const struct numbered *what, uint64_t n, uint64_t *out)
 {
@@ -273,8 +290,9 @@ static bool take_name(struct typed *t, const struct numbered *what, uint64_t n, 
     return longest > 0;
 }
 
-static bool parse_named(const struct typed *t, const struct numbered *what, struct place *out,
-                        struct error *err)
+/* `all` is what was typed from its first character on. */
+static bool parse_named(const struct typed *t, const struct numbered *what, const char *all,
+                        struct place *out, struct error *err)
 {
     uint64_t n = what->count(t->img);
     bool known = false;
@@ -286,11 +304,13 @@ static bool parse_named(const struct typed *t, const struct numbered *what, stru
         if (by_name ? !take_name(&u, what, n, &out->i) : !take_number(&u, n, &out->i))
             continue;
         known = true;
+        if (!by_name)
+            pass_name(&u, what, out->i);
         if (what->rest(&u, out))
             return true;
     }
     if (known)
-        return not_an_address(t->at, err);
+        return not_an_address(all, err);
     return err_set(err, ERR_USAGE, "there is no such %s (there are %llu)", what->noun, (ull)n);
 }
 
@@ -349,9 +369,9 @@ static bool parse_one(struct typed t, const struct place *here, struct place *ou
     if (*t.at == '+' || *t.at == '-')
         ok = parse_relative(&t, here, &p, err);
     else if (typed_either(&t, "snap", "snapshot"))
-        ok = parse_named(&t, &snapshots, &p, err);
+        ok = parse_named(&t, &snapshots, text, &p, err);
     else if (typed_word(&t, "bitmap"))
-        ok = parse_named(&t, &bitmaps, &p, err);
+        ok = parse_named(&t, &bitmaps, text, &p, err);
     else
         ok = parse_in_layer(&t, LAYER_ACTIVE, &p) || not_an_address(text, err);
     if (!ok || !finish(t.img, &p, err))

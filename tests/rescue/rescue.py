@@ -11,6 +11,7 @@ whole. A cell counts as recovered at 99 % of equal sectors.
 
 import argparse
 import fnmatch
+import json
 import os
 import random
 import shutil
@@ -126,14 +127,17 @@ class Cell:
 
 
 def compare(ref, got):
-    """Shares of equal sectors in per cent: (of all, of those that are not zero)."""
+    """Shares of equal sectors in per cent: (of all, of those that are not zero), and the offsets
+    of clusters that differ."""
     zero = bytes(512)
-    n = same = nz = nzsame = 0
+    n = same = nz = nzsame = at = 0
+    differ = set()
     with open(ref, "rb") as a, open(got, "rb") as b:
         while True:
             x = a.read(CLUSTER)
             if not x:
                 break
+            at += CLUSTER
             y = b.read(len(x))
             k = (len(x) + 511) // 512
             n += k
@@ -144,10 +148,25 @@ def compare(ref, got):
                 same += k
                 nzsame += len(used)
                 continue
+            differ.add(at - CLUSTER)
             for i in range(k):
                 same += x[512 * i:512 * i + 512] == y[512 * i:512 * i + 512]
             nzsame += sum(x[512 * i:512 * i + 512] == y[512 * i:512 * i + 512] for i in used)
-    return 100.0 * same / max(n, 1), 100.0 * nzsame / max(nz, 1)
+    return 100.0 * same / max(n, 1), 100.0 * nzsame / max(nz, 1), differ
+
+
+def wrong_certain(plan, differ):
+    """Clusters that a plan puts somewhere with confidence "certain", and that differ there."""
+    wrong = 0
+    with open(plan, encoding="utf-8") as f:
+        steps = json.load(f)["steps"]
+    for step in steps:
+        if step["title"].endswith("(certain)."):
+            for r in step.get("loses", []):
+                end = r["offset"] + r["length"]
+                wrong += sum(x in differ
+                             for x in range(r["offset"] // CLUSTER * CLUSTER, end, CLUSTER))
+    return wrong
 
 
 def qcheck(*args, timeout=600):
@@ -186,13 +205,17 @@ def play(disk, damage, opt):
             cell.why = cell.why or done.stdout.decode(errors="replace").strip()[-100:]
             return cell
         cell.length = os.path.getsize(out) == os.path.getsize(stem + ".raw")
-        cell.equal, cell.nonzero = compare(stem + ".raw", out)
+        cell.equal, cell.nonzero, differ = compare(stem + ".raw", out)
+        if plan_args:
+            cell.wrong = wrong_certain(plan, differ)
         if opt.files:
             cell.files = disks.whole_files(disk, out, sums, work)
         if opt.keep:
             os.rename(work, os.path.join(opt.folder, "%s-%s" % (disk.name, damage)))
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if opt.verbose:
+        print(disk.name, damage, show_cell(cell, opt), file=sys.stderr, flush=True)
     return cell
 
 
@@ -201,7 +224,7 @@ def play(disk, damage, opt):
 def show_cell(cell, opt):
     if not cell.length:
         return "-"
-    text = "%.1f/%.1f" % (cell.equal, cell.nonzero)
+    text = "%.1f/%.1f%s" % (cell.equal, cell.nonzero, "!" if cell.wrong else "")
     if cell.files is not None:
         text += " %d/%d" % (cell.files, cell.n_files)
     return text
@@ -225,6 +248,9 @@ def show(cells, picked, damages, opt):
         print("%-12s %10s %8.1f%% %8.1f%% %12s %8.1f" % (
             d, "%d/%d" % (good, n), sum(c.equal for c in column) / n,
             sum(c.nonzero for c in column) / n, files, sum(c.seconds for c in column) / n))
+    wrong = sum(c.wrong for c in cells)
+    print("\n%d clusters are at a wrong place and called certain%s" % (
+        wrong, " (cells marked !)" if wrong else ""))
     for c in cells:
         if c.why:
             print("%s, %s: %s" % (c.disk.name, c.damage, c.why.replace("\n", " ")))
@@ -242,6 +268,7 @@ def main():
                    help="apply the plan to a copy and convert it with qemu-img")
     p.add_argument("--deep", dest="flags", action="store_const", const=["--deep"], default=[])
     p.add_argument("--keep", action="store_true", help="keep image, plan and result of each cell")
+    p.add_argument("--verbose", action="store_true", help="say how each cell came out")
     p.add_argument("--list", action="store_true", help="names of disks and damages")
     opt = p.parse_args()
     if opt.list:

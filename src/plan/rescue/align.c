@@ -6,9 +6,14 @@
  * found by dynamic programming, between pins where the image is too large for it at once. */
 #include "config.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/grow.h"
+#include "base/thread.h"
 #include "plan/rescue/align_inside.h"
 
 /* --- where nothing is left to choose --- */
@@ -68,6 +73,9 @@ static bool settle_exact(struct order_walk *w)
     }
     return news;
 }
+
+#define THREADS_MAX 8
+#define LARGE_CELLS ((size_t)8 << 20)
 
 /* --- all the others --- */
 
@@ -135,9 +143,59 @@ static size_t accept_runs(struct order_walk *w, const size_t *path, struct item_
     return placed;
 }
 
+/* Stretches of one walk; threads take them by turns. */
+struct walk_work {
+    struct order_walk *w;
+    size_t *path;
+    struct stretch *list;               /* owned */
+    size_t n;
+    atomic_size_t next;
+    atomic_bool failed;
+    pthread_mutex_t large;              /* held by who has a table that is large */
+};
+
+static void *walk_stretches(void *arg)
+{
+    struct walk_work *k = arg;
+    size_t i;
+
+    while ((i = atomic_fetch_add(&k->next, 1)) < k->n && !k->failed) {
+        const struct stretch *s = &k->list[i];
+        bool large = s->n >= LARGE_CELLS / (s->end - s->first);
+
+        if (large)
+            pthread_mutex_lock(&k->large);
+        if (!order_walk_stretch(k->w, s, k->path + s->first))
+            k->failed = true;
+        if (large)
+            pthread_mutex_unlock(&k->large);
+        for (size_t item = s->first; item < s->end; item++)
+            if (k->path[item])
+                k->path[item] += s->from;
+    }
+    return NULL;
+}
+
+static bool walk_list(struct walk_work *k)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_t thread[THREADS_MAX];
+    size_t n = 0, want = cpus > THREADS_MAX ? THREADS_MAX : cpus > 1 ? (size_t)cpus - 1 : 0;
+
+    pthread_mutex_init(&k->large, NULL);
+    while (n < want && n + 1 < k->n && thread_start(&thread[n], walk_stretches, k) == 0)
+        n++;
+    walk_stretches(k);                  /* this thread as well, and alone where there is no other */
+    while (n)
+        pthread_join(thread[--n], NULL);
+    pthread_mutex_destroy(&k->large);
+    return !k->failed;
+}
+
 /* One walk over everything, or between pins where that is too much at once. */
 static bool walk_all(struct order_walk *w, size_t *path)
 {
+    struct walk_work k = { .w = w, .path = path };
     struct stretch s = { 0, 0, 0, 0 };
     bool split = w->jump == JUMP_NEVER, ok = true;
 
@@ -149,16 +207,18 @@ static bool walk_all(struct order_walk *w, size_t *path)
             continue;
         s.end = i;
         s.n = (pinned ? w->at[i] - 1 : w->n_places) - s.from;
-        if (s.end > s.first && s.n)
-            ok = order_walk_stretch(w, &s, path + s.first);
-        for (size_t k = s.first; k < s.end; k++)
-            if (path[k])
-                path[k] += s.from;
+        if (s.end > s.first && s.n) {
+            ok = list_double(&k.list, k.n, sizeof *k.list);
+            if (ok)
+                k.list[k.n++] = s;
+        }
         if (!pinned)
             break;
         s.first = i + 1;
         s.from = w->at[i];
     }
+    ok = ok && walk_list(&k);
+    free(k.list);
     return ok;
 }
 

@@ -27,15 +27,15 @@ static int tails_cost(const struct print *c, const struct place_print *p)
 int place_cost(const struct print *c, const struct place_print *p)
 {
     int nz_free = ones_and(c->nonzero, p->free);
-    int z_content = ones(p->content) - ones_and(c->nonzero, p->content);
-    int z_data = ones(p->data) - ones_and(c->nonzero, p->data);
+    int z_content = p->n_content - ones_and(c->nonzero, p->content);
+    int z_data = p->n_data - ones_and(c->nonzero, p->data);
 
     int nz_zero = ones_and(c->nonzero, p->zero);
 
     int kinds = ones_of(c->dense_edge & p->goes_on) * OTHER_DENSE
         + ones_of(c->text_edge & p->goes_on) * OTHER_TEXT / 2;
     int files = ones_and(c->magic, p->inside) * NO_START
-        + (ones(p->typed) - ones_and(c->magic, p->typed)) * NO_MAGIC + tails_cost(c, p);
+        + (p->n_typed - ones_and(c->magic, p->typed)) * NO_MAGIC + tails_cost(c, p);
 
     return least(kinds, OTHER_KIND_MAX) + least(files, FILES_MAX) + p->unknown * NOTHING_SAID
         + least(nz_zero * NOT_ZERO, NOT_ZERO_MAX) + least(nz_free * OLD_DATA, OLD_DATA_MAX)

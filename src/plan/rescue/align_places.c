@@ -133,9 +133,12 @@ void order_note_extents(struct order_walk *w)
     for (size_t i = 0; i < w->n_places; i++) {
         struct place_print *p = &w->place[i];
 
+        p->n_content = (uint8_t)ones(p->content);
+        p->n_data = (uint8_t)ones(p->data);
+        p->n_typed = (uint8_t)ones(p->typed);
         p->empty = rescue_is_below(w->o->g, p->cl) ? 0
-            : least(ones(p->content) * NO_CONTENT, NO_CONTENT_MAX)
-            + least(ones(p->data) * NO_DATA, EMPTY_MAX) + p->unknown;
+            : least(p->n_content * NO_CONTENT, NO_CONTENT_MAX)
+            + least(p->n_data * NO_DATA, EMPTY_MAX) + p->unknown;
         p->skip = p->empty;
     }
 }

@@ -243,45 +243,47 @@ static void doubt_tables(struct l2_work *w)
     free(seen);
 }
 
-/* Places that are lost, and of which something is in use. */
+/* Does the guest use anything of that cluster? */
+static bool in_use(const struct l2_work *w, uint64_t cl)
+{
+    uint64_t cluster = rescue_cluster(w->g), grain = rescue_grain(w->g), at = 0;
+
+    while (at < cluster && rescue_use_at(w->g, cl * cluster + at) < USE_DATA)
+        at += grain;
+    return at < cluster;
+}
+
 static uint64_t count_in_use(const struct l2_work *w)
 {
-    uint64_t cl = 0, len, n = 0, cluster = rescue_cluster(w->g), grain = rescue_grain(w->g);
+    uint64_t cl = 0, len, n = 0;
 
     for (; rescue_next_lost(w->g, &cl, &len); cl += len)
-        for (uint64_t i = 0; i < len; i++) {
-            uint64_t at = 0;
-
-            while (at < cluster && rescue_use_at(w->g, (cl + i) * cluster + at) < USE_DATA)
-                at += grain;
-            n += at < cluster;
-        }
+        for (uint64_t i = 0; i < len; i++)
+            n += in_use(w, cl + i);
     return n;
 }
 
-#define PROOFS_MIN 8
+#define PROOFS_MIN 2
+#define COUNTED_MIN 8
 
 /* Zeros in a table that looks sound may have been entries. They were, where structures of the
- * guest's own say of enough clusters that they belong there, or that about as many places are
- * in use as there are clusters that nobody owns. */
+ * guest's own say of clusters that they belong there, and use them, or where about as many
+ * places are in use as there are clusters that nobody owns. */
 static bool damage_shows(const struct l2_work *w)
 {
-    size_t pinned = 0, counted = 0;
+    size_t proofs = 0, counted = 0;
     struct rescue_pin pin;
-    uint64_t in_use;
+    uint64_t n;
 
     for (size_t i = 0; i < w->cands.n; i++) {
-        bool sure = rescue_pinned(w->g, i, &pin) && pin.sure >= SURE_LIKELY;
-
-        pinned += sure;
-        counted += !sure && w->counted[i];
+        proofs += rescue_pinned(w->g, i, &pin) && pin.sure >= SURE_LIKELY
+            && in_use(w, pin.guest_cl);
+        counted += w->counted[i];
     }
-    if (pinned >= 2 && pinned >= w->cands.n / 64)
-        return true;
-    if (pinned + counted < PROOFS_MIN)
-        return false;
-    in_use = count_in_use(w);
-    return in_use >= pinned + counted && in_use / 2 <= pinned + counted;
+    if (proofs >= PROOFS_MIN || counted < COUNTED_MIN)
+        return proofs >= PROOFS_MIN;
+    n = count_in_use(w);
+    return n >= counted && n / 2 <= counted;
 }
 
 #define TURNS_MAX 8

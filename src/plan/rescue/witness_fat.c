@@ -18,8 +18,12 @@
 static bool like_table(const uint8_t *p, size_t width)
 {
     for (size_t at = 0; at + 4 * width <= 512; at += 4 * width) {
-        uint64_t a = le_load(p + at, width);
+        uint64_t a;
 
+        /* most data is told by this alone */
+        if ((uint8_t)(p[at + width] - p[at]) != 1 || (uint8_t)(p[at + 2 * width] - p[at]) != 2)
+            continue;
+        a = le_load(p + at, width);
         if (a && le_load(p + at + width, width) == a + 1 &&
             le_load(p + at + 2 * width, width) == a + 2 &&
             le_load(p + at + 3 * width, width) == a + 3)

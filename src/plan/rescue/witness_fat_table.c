@@ -19,12 +19,13 @@ bool fat_boot_parse(const uint8_t *p, uint64_t size_max, struct fat_fs *fs)
     uint64_t table = le_load(p + 22, 2) ? le_load(p + 22, 2) : le_load(p + 36, 4);
     uint64_t units;
 
+    if (p[510] != 0x55 || p[511] != 0xaa || (p[0] != 0xeb && p[0] != 0xe9))
+        return false;
     memset(fs, 0, sizeof *fs);
     fs->chunk_at = UINT64_MAX;
     fs->sector = (uint32_t)le_load(p + 11, 2);
     fs->n_tables = p[16];
-    if (p[510] != 0x55 || p[511] != 0xaa || (p[0] != 0xeb && p[0] != 0xe9) ||
-        !is_power_of_two(fs->sector) || fs->sector < 512 || fs->sector > 4096 ||
+    if (!is_power_of_two(fs->sector) || fs->sector < 512 || fs->sector > 4096 ||
         !is_power_of_two(per_unit) || !reserved || !fs->n_tables || fs->n_tables > 4 ||
         p[21] < 0xf0 || !table || !sectors)
         return false;

@@ -51,6 +51,8 @@ outcome overlay backing "file=$long" && fail "a name of 1100 bytes was taken"
 long=$(printf '%0900d' 0)
 outcome overlay backing "file=$long" && fail "a name past the header cluster was taken"
 
+QCHECK_SAMPLES=$samples "$QCHECK" plan flags dirty=off --sample dirty | grep -q 'dirty' ||
+    fail "no plan for a sample"
 outcome healthy set 'L2[0][3]=0' || fail "set: $(cat text)"
 grep -q 'data at 0x' text && grep -q unallocated text || fail "set does not say what it means"
 "$QCHECK" check --output=json new.qcow2 | grep -q '"leaks": 1' || fail "set: no leak"

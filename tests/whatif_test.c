@@ -202,6 +202,40 @@ static void views_go_on_while_the_outcome_is_opened(void **state)
     buf_free(&got);
 }
 
+static void lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired(void **state)
+{
+    char *got = screens("l2-wiped", "wait 1 p wait 8 shot:rescued");
+
+    (void)state;
+    screen_shows(got, "Put 10 clusters back under L2 tables");
+    free(got);
+    got = screens("many", "wait 3 j j Enter p wait 8 shot:repaired");
+    screen_shows(got, "Clear the dirty bit");
+    free(got);
+}
+
+static void what_no_plan_mends_is_told(void **state)
+{
+    char *got = screens("broken-stream", "wait 1 p wait shot:said 8 shot:why");
+
+    (void)state;
+    screen_shows(got, "8 says why");
+    screen_shows(got, "1 of 12 compressed clusters does not decode");
+    screen_shows(got, "To do: Fetch these ranges");
+    screen_shows(got, "There are no steps yet");
+    free(got);
+}
+
+static void an_edit_that_changes_nothing_is_no_step(void **state)
+{
+    char *got = screens("healthy", "wait 4 e Enter wait shot:same");
+
+    (void)state;
+    screen_shows(got, "L1[0] has this value already");
+    screen_shows(got, "READ-ONLY");
+    free(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +249,9 @@ int main(void)
         cmocka_unit_test(every_proposal_of_a_sample_ends_with_less_to_mend),
         cmocka_unit_test(before_and_after_are_both_shown),
         cmocka_unit_test(w_says_why_it_saves_nothing),
+        cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired),
+        cmocka_unit_test(what_no_plan_mends_is_told),
+        cmocka_unit_test(an_edit_that_changes_nothing_is_no_step),
         cmocka_unit_test(views_go_on_while_the_outcome_is_opened),
     };
 

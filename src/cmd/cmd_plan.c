@@ -16,11 +16,17 @@
 #include "plan/rescue/unplaced.h"
 #include "report/plan_report.h"
 
-/* The words of the command line: goals, each with the NAME=VALUE that follow it, and the image
- * last. Finds a goal and its arguments; false when it was not asked for. */
+/* The words of the command line that are no image: goals, each with the NAME=VALUE that follow
+ * it. */
+static int goal_words(const struct settings *s)
+{
+    return s->sample ? s->n_operands : s->n_operands - 1;
+}
+
+/* Finds a goal and its arguments; false when it was not asked for. */
 static bool asked_for(const struct settings *s, const char *goal, struct planner_options *opt)
 {
-    int i = 0, last = s->n_operands - 1;
+    int i = 0, last = goal_words(s);
 
     while (i < last && strcmp(s->operand[i], goal) != 0)
         i++;
@@ -48,7 +54,7 @@ static bool open_files(const struct settings *s, struct donors *f)
     struct error err;
 
     *f = (struct donors){ .n = 0 };
-    for (int i = 0; i + 1 < s->n_operands; i++) {
+    for (int i = 0; i < goal_words(s); i++) {
         const char *name = planner_set_file(s->operand[i]);
 
         if (!name)
@@ -250,25 +256,29 @@ out:
 int cmd_plan(const struct command *cmd, int argc, char **argv)
 {
     struct out out = { stdout, 0 };
+    struct buf name = BUF_INIT;
     struct planning planning;
     struct settings s;
     int status;
 
     if (!settings_parse(&s, cmd, argc, argv, &status))
         return status;
-    if (s.n_operands < 2)
+    if (goal_words(&s) < 1)
         return usage_error(cmd, "which goal, and which image?");
-    for (int i = 0; i + 1 < s.n_operands; i++)
+    for (int i = 0; i < goal_words(&s); i++)
         if (!plan_goal_named(s.operand[i]) && (i == 0 || !strchr(s.operand[i], '=')))
             return usage_error(cmd, "there is no such goal");
     if (s.plan_file)
         return usage_error(cmd, "a plan is made for an image as it is, not for one under "
                                 "--plan");
-    planning = (struct planning){ .s = &s, .name = s.operand[s.n_operands - 1], .out = &out };
+    if (!image_named(&s, s.n_operands - 1, &name, &status))
+        return status;
+    planning = (struct planning){ .s = &s, .name = buf_str(&name), .out = &out };
     /* Without it losses have ranges, and no names. */
     if (s.accept_loss || s.entries_zero)
         (void)volumes_helper_start(&planning.helper, NULL);
     status = finish(&out, with_out_file(&s, make_and_tell, &planning, planning.name, &out));
     volumes_helper_end(planning.helper);
+    buf_free(&name);
     return status;
 }

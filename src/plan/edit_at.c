@@ -243,6 +243,8 @@ static bool store(const struct image *img, const struct edit_target *t, uint64_t
 
     if (bits < 64 && value >> bits)
         return err_set(err, ERR_USAGE, "%s has %u bits, too few for that", t->name, bits);
+    if (value == t->value)
+        return err_set(err, ERR_USAGE, "%s has this value already", t->name);
     if (t->kind == EDIT_REFCOUNT && t->bits < 8) {
         uint64_t mask = ((UINT64_C(1) << t->bits) - 1) << t->shift;
 

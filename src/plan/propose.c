@@ -5,6 +5,7 @@
 #include "plan/propose.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *propose_for_problem(enum problem_kind kind)
 {
@@ -62,20 +63,43 @@ static void look_beside(void *ctx, struct image *img)
     img->data_there = p->img->data_there;
 }
 
-bool propose_work(void *arg, struct task_run *run, struct error *err)
+static bool regains(const struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->step[i].n_losses; k++)
+            if (p->step[i].loss[k].regained)
+                return true;
+    return false;
+}
+
+static bool plan_goal(struct proposal *p, struct error *err)
 {
     const struct planner_options opt = { .entries = ENTRIES_PROVE };
-    struct proposal *p = arg;
     struct trial *t;
+    bool ok;
+
+    if (!trial_open(p->img->src, &p->how, &p->start, &t, err))
+        return false;
+    ok = planner_run(&p->plan, t, p->goal, &opt, err);
+    trial_close(t);
+    return ok;
+}
+
+bool propose_work(void *arg, struct task_run *run, struct error *err)
+{
+    struct proposal *p = arg;
     bool ok;
 
     p->how.progress = &p->progress;
     p->how.look_beside = look_beside;
     p->how.beside_ctx = p;
-    if (!trial_open(p->img->src, &p->how, &p->start, &t, err))
-        return false;
-    ok = planner_run(&p->plan, t, p->goal, &opt, err);
-    trial_close(t);
+    ok = plan_goal(p, err);
+    /* Where nothing can be put back, other damage can still be mended. */
+    if (ok && !run->cancel && strcmp(p->goal, "rescue") == 0 && !regains(&p->plan)) {
+        plan_free(&p->plan);
+        p->goal = "repair";
+        ok = plan_goal(p, err);
+    }
     if (run->cancel || p->progress.cancel)
         return err_set(err, ERR_CANCELLED, "Planning was stopped");
     return ok;

@@ -22,13 +22,13 @@ struct flag { const char *name, *field; uint64_t bit; const char *set, *clear; }
 
 static const struct flag flags[] = {
     { "dirty", "incompatible_features", INCOMPAT_DIRTY,
-      "QEMU counts the refcounts anew when it opens the image for writing",
-      "refcounts are believed from then on; plan refcounts first when they are behind" },
+      "QEMU rebuilds the refcounts when it opens the image for writing",
+      "refcounts are trusted from then on; plan refcounts first when they are behind" },
     { "corrupt", "incompatible_features", INCOMPAT_CORRUPT,
       "QEMU opens the image only for reading",
       "QEMU may write to the image again, whatever is still broken in it" },
     { "lazy_refcounts", "compatible_features", COMPAT_LAZY_REFCOUNTS,
-      "refcounts are written late, and counted anew after a crash",
+      "refcounts are written late, and rebuilt after a crash",
       "refcounts are written with each change" },
 };
 
@@ -88,7 +88,8 @@ bool planner_flags(struct trial *t, const struct planner_options *opt,
             continue;
         *word ^= f->bit;
         edit_header(&round, f->field, *word);
-        buf_printf(&title, "%s%s %s", title.len ? ", " : "", on ? "Set" : "Clear", f->name);
+        buf_printf(&title, "%s%s the %s flag", title.len ? ", " : "", on ? title.len ? "set" : "Set"
+                   : title.len ? "clear" : "Clear", f->name);
         buf_printf(&cost, "%s%s: %s", cost.len ? "; " : "", f->name, on ? f->set : f->clear);
     }
     if (title.len)
@@ -128,7 +129,7 @@ bool planner_backing(struct trial *t, const struct planner_options *opt,
     if (!header_area_change(t->img, &change, &round, err))
         return false;
     buf_puts(&title, change.name == AREA_DROP ? "Drop the backing file."
-             : change.name == AREA_SET ? "Name the backing file " : "Note the format of the "
+             : change.name == AREA_SET ? "Set the backing file to " : "Record the format of the "
                "backing file: ");
     if (change.name == AREA_SET)
         text_visible(&title, name, strlen(name));
@@ -343,6 +344,6 @@ bool planner_set(struct trial *t, const struct planner_options *opt, struct plan
         buf_free(&title);
         return false;
     }
-    buf_puts(&cost, "By hand: nothing says that it is right but the scan afterwards.");
+    buf_puts(&cost, "Set by hand: only the scan afterwards tells whether it is right.");
     return describe(step, &title, &cost, err) && take(t, step, &round, err);
 }

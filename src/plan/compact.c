@@ -207,8 +207,8 @@ static bool say(struct compaction *c, const char *order, uint64_t before, struct
                    text_group(n, c->packed.moved), c->packed.moved == 1 ? "" : "s",
                    order ? "in that order" : "closer together");
     if (geo->file_size != before)
-        buf_printf(&title, "%s the file: %s instead of %s", title.len ? " and cut" : "Cut",
-                   text_size(a, geo->file_size), text_size(b, before));
+        buf_printf(&title, "%s the file from %s to %s", title.len ? " and shorten" : "Shorten",
+                   text_size(b, before), text_size(a, geo->file_size));
     buf_putc(&title, '.');
     if (c->packed.kept)
         buf_puts(&note, c->packed.kept);

@@ -436,18 +436,18 @@ static bool describe(const struct entries *e, struct plan_step *step, struct err
     for (size_t i = 0; i < e->n; i++)
         n[e->list[i].fix]++;
     changed = e->n - n[ENTRY_LEFT];
-    buf_printf(&title, "Mend %s broken entr%s of the tables.", text_group(text, changed),
+    buf_printf(&title, "Mend %s broken table entr%s.", text_group(text, changed),
                changed == 1 ? "y" : "ies");
     if (n[ENTRY_SAME])
-        count_text(&why, n[ENTRY_SAME], "is valid without bits that must be zero, and reads "
-                   "as before", "are valid without bits that must be zero, and read as before");
+        count_text(&why, n[ENTRY_SAME], "loses bits that must be zero, and reads as before",
+                   "lose bits that must be zero, and read as before");
     if (n[ENTRY_PROVEN])
-        count_text(&why, n[ENTRY_PROVEN], "gets the only value that its neighbours and the "
-                   "clusters nobody refers to leave", "get the only value that their neighbours "
-                   "and the clusters nobody refers to leave");
+        count_text(&why, n[ENTRY_PROVEN], "gets the one value that fits its neighbours and a "
+                   "cluster that nobody refers to", "get the one value that fits their "
+                   "neighbours and a cluster that nobody refers to");
     if (n[ENTRY_ALL_SET])
-        count_text(&why, n[ENTRY_ALL_SET], "of a bitmap calls its range changed",
-                   "of bitmaps call their range changed");
+        count_text(&why, n[ENTRY_ALL_SET], "of a bitmap marks its range as changed",
+                   "of bitmaps mark their ranges as changed");
     if (n[ENTRY_ZEROED]) {
         count_text(&cost, n[ENTRY_ZEROED], "entry gives up its range, which reads ",
                    "entries give up their ranges, which read ");
@@ -458,7 +458,8 @@ static bool describe(const struct entries *e, struct plan_step *step, struct err
     for (int k = 0; k < N_PROBLEMS; k++)
         left += wanted[k] ? e->t->scan->problems.count[k] : 0;
     if (left)
-        count_text(&cost, left, "problem of entries is left", "problems of entries are left");
+        count_text(&cost, left, "problem of table entries is left",
+                   "problems of table entries are left");
     step->title = buf_take(&title);
     step->why = why.len ? buf_take(&why) : NULL;
     step->cost = cost.len ? buf_take(&cost) : NULL;

@@ -83,8 +83,8 @@ static bool mend_compression(struct trial *t, const struct planner_options *opt,
         return true;                /* neither, or nothing tells */
     type = zlib ? COMPRESSION_ZLIB : COMPRESSION_ZSTD;
     edit_compression(img, type, &round);
-    buf_printf(&title, "Say that clusters are compressed with %s, in the field and in the "
-               "feature bit.", type ? "zstd" : "zlib");
+    buf_printf(&title, "Record %s as the compression type, in the field and in the feature "
+               "bit.", type ? "zstd" : "zlib");
     if (!planner_say(&step->why, streams ? "The streams looked at are of this kind."
              : "No cluster is compressed.", err))
         return false;
@@ -186,7 +186,7 @@ static bool mend_crypt_method(struct trial *t, const struct planner_options *opt
     if (!luks_there && (img->ext.has_crypto || !data_is_plain(img)))
         return true;
     edit_header(&round, "crypt_method", luks_there ? CRYPT_LUKS : CRYPT_NONE);
-    buf_printf(&title, "Say that the disk is %s.", luks_there ? "encrypted with LUKS"
+    buf_printf(&title, "Record that the disk is %s.", luks_there ? "encrypted with LUKS"
                : "not encrypted");
     if (!planner_say(&step->why, luks_there ? "The LUKS header is where a header extension says."
              : "What the disk holds does not look encrypted.", err))
@@ -210,7 +210,7 @@ static bool mend_luks(struct trial *t, const struct planner_options *opt,
         || !luks_read(img->src, there.i << img->geo.cluster_bits, &luks))
         return true;
     edit_entry(&round, img->ext.crypto_at->data_off, there.i << img->geo.cluster_bits);
-    buf_printf(&title, "Look for the LUKS header at 0x%" PRIx64 " instead of 0x%" PRIx64 ".",
+    buf_printf(&title, "Point to the LUKS header at 0x%" PRIx64 " instead of 0x%" PRIx64 ".",
                there.i << img->geo.cluster_bits, img->ext.crypto.offset);
     if (!planner_say(&step->why, "A LUKS header is there, and none where the image looks for it.", err))
         return false;
@@ -302,7 +302,7 @@ static bool mend_backing_name(struct trial *t, const struct planner_options *opt
     edit_header(&round, "backing_file_offset", len ? off : 0);
     edit_header(&round, "backing_file_size", len);
     if (len) {
-        buf_puts(&title, "Name the backing file ");
+        buf_puts(&title, "Set the backing file to ");
         text_visible(&title, (const char *)img->head + off, (size_t)len);
         buf_putc(&title, '.');
     } else {
@@ -327,9 +327,9 @@ static bool mend_size(struct trial *t, const struct planner_options *opt,
         || !u64_mul(t->img->hdr.l1_size, t->img->geo.l2_span, &most) || !most)
         return true;
     edit_header(&round, "size", most);
-    buf_printf(&title, "Make the disk %s, the most that its L1 table can map.",
+    buf_printf(&title, "Set the size of the disk to %s, the most that its L1 table can map.",
                text_size(size, most));
-    if (!planner_say(&step->cost, "The disk had another size; make it as large as it was.", err))
+    if (!planner_say(&step->cost, "The disk had another size; set it to what it was.", err))
         return false;
     return planner_take(t, step, &round, &title, err);
 }

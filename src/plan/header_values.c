@@ -143,7 +143,7 @@ bool planner_header_proposed(struct trial *t, const struct planner_options *opt,
         patches_free(&round);
         return true;
     }
-    if (!planner_say(&step->cost, "QEMU opens the image as it is, and then shows another disk.", err))
+    if (!planner_say(&step->cost, "QEMU opens the image as it is now, and shows a different disk.", err))
         return false;
     return planner_take(t, step, &round, &title, err);
 }

@@ -117,7 +117,7 @@ bool planner_refcounts(struct trial *t, const struct planner_options *opt,
         return false;
     if (o.too_wide) {
         buf_printf(&text, "%s clusters have more references than refcounts of this width can "
-                   "tell; they keep the largest.", text_group(n, o.too_wide));
+                   "count; they get the largest value.", text_group(n, o.too_wide));
         return set_text(&step->cost, &text, err);
     }
     return true;
@@ -136,9 +136,9 @@ bool planner_leaks(struct trial *t, const struct planner_options *opt,
                        "copy of guest data (--accept-loss frees it all the same). %s", doubt);
     if (!refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step->patches, &o, err))
         return false;
-    buf_printf(&text, "Free what nobody uses: %s refcount%s the number of references found",
+    buf_printf(&text, "Free what nobody uses: set %s refcount%s to the number of references found",
                text_group(n, o.lowered + o.raised),
-               o.lowered + o.raised == 1 ? " becomes" : "s become");
+               o.lowered + o.raised == 1 ? "" : "s");
     describe_table(&o, &text);
     buf_puts(&text, ".");
     if (!set_text(&step->title, &text, err))

@@ -111,7 +111,7 @@ static bool settle_bits(struct plan *plan, struct trial *t, struct error *err)
     buf_printf(&text, "Clear the %s.", !((features ^ now) & INCOMPAT_CORRUPT) ? "dirty bit"
                : !((features ^ now) & INCOMPAT_DIRTY) ? "corrupt bit" : "dirty and corrupt bits");
     step->title = buf_take(&text);
-    step->why = strdup("What they warned of is no more.");
+    step->why = strdup("What it warned of has been mended.");
     ok = step->title && step->why ? trial_take(t, &step->patches, err)
         : err_set(err, ERR_NOMEM, "out of memory");
     memcpy(step->after, t->scan->problems.count, sizeof step->after);

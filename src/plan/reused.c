@@ -342,7 +342,8 @@ static bool describe(const struct reused *u, struct plan_step *step, struct erro
     add_count(&cost, u->zeroed, "range whose cluster is a table reads as zeros",
               "ranges whose clusters are tables read as zeros");
     if (u->copies)
-        buf_printf(&cost, "%sof what was copied, one owner's data may be that of another",
+        buf_printf(&cost, "%sa shared cluster holds the data of one owner, which the others now "
+                   "have a copy of",
                    cost.len ? "; " : "");
     step->title = buf_take(&title);
     step->why = why.len ? buf_take(&why) : NULL;

@@ -184,7 +184,7 @@ static bool no_snapshots(struct trial *t, struct plan_step *step, struct error *
     struct buf title = BUF_INIT;
 
     edit_header(&round, "nb_snapshots", 0);
-    buf_puts(&title, "Say that there are no snapshots: there is a number of them, and no table.");
+    buf_puts(&title, "Set the number of snapshots to 0: there is no snapshot table.");
     return planner_say(&step->why, "No cluster is left over that could be theirs.", err)
         && planner_take(t, step, &round, &title, err);
 }
@@ -212,7 +212,7 @@ static bool drop_lost(struct trial *t, struct plan_step *step, struct error *err
     buf_printf(&title, "Drop %llu of %llu snapshots, whose entries are lost.",
                (unsigned long long)(announced - kept), (unsigned long long)announced);
     step->title = buf_take(&title);
-    step->cost = strdup("What only these snapshots held has no owner from then on.");
+    step->cost = strdup("What only these snapshots held is free space from then on.");
     ok = ok && (step->title || err_set(err, ERR_NOMEM, "out of memory"))
         && planner_take_all(t, step, &round, err);
     patches_free(&round);
@@ -244,8 +244,8 @@ bool planner_snapshot_table(struct trial *t, const struct planner_options *opt,
             patches_free(&round);
             return false;
         }
-        step->title = strdup("Write the snapshot table anew, with what QEMU wants in each entry.");
-        step->why = strdup("The entries can be read, but not by QEMU.");
+        step->title = strdup("Rewrite the snapshot table with the fields that QEMU wants in each entry.");
+        step->why = strdup("The entries can be read here, but not by QEMU.");
     }
     ok = step->title ? planner_take_all(t, step, &round, err)
         : err_set(err, ERR_NOMEM, "out of memory");

@@ -123,7 +123,7 @@ static bool delete_some(struct trial *t, const bool *drop, struct plan_step *ste
         buf_printf(&title, " and %zu more", n - 8);
     buf_printf(&title, "%s: %zu of %zu snapshots.", n ? "" : "Delete nothing", n, s->n);
     step->title = buf_take(&title);
-    step->cost = strdup("What only these snapshots hold is free space from then on.");
+    step->cost = strdup("Data that only these snapshots hold is lost.");
     if (!n)
         return true;
     if (!write_table(t->img, drop, &round, &kept, err)) {
@@ -166,11 +166,11 @@ static bool go_back(struct trial *t, size_t i, struct plan_step *step, struct er
     edit_header(&round, "l1_size", n);
     edit_header(&round, "size", s->disk_size);
     room_set_length(&room, &round);
-    buf_puts(&title, "Go back to snapshot ");
+    buf_puts(&title, "Revert to snapshot ");
     name_of(s, &title);
     buf_puts(&title, ".");
     step->title = buf_take(&title);
-    step->cost = strdup("What was written since the snapshot is given up.");
+    step->cost = strdup("What was written since that snapshot is lost.");
     ok = plan_step_add_loss(step, LAYER_ACTIVE, 0, geo->size)
         && planner_take_all(t, step, &round, err);
 out:

@@ -33,7 +33,7 @@ COPIED = {"l2-table-copied-flag", "data-copied-flag"}
 SHARED = COPIED | {"overlap", "double-allocation"}
 LEFT_KIND = re.compile(r"(?:^|, )([0-9][0-9,]*) ([a-z0-9]+(?:-[a-z0-9]+)*)(?=[,.])",
                        re.MULTILINE)
-NO_SNAPSHOTS = "Say that there are no snapshots"
+NO_SNAPSHOTS = "Set the number of snapshots to 0"
 PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end)")
 UNDO_EACH = 4           # in place and back again, each so many images
 SNAPSHOTS = 3           # whose bytes are compared

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "insight/cause_work.h"
+#include "insight/figures.h"
 
-#define FAR_TIMES 64        /* an offset so many times past the end is no lost tail */
 
 static void in_use(struct work *w)
 {
@@ -46,9 +46,9 @@ static void unreadable(struct work *w)
 
 /* --- the end is missing --- */
 
-static bool near_end(const struct work *w, uint64_t off)
+static bool was_inside(const struct work *w, uint64_t off)
 {
-    return off != NO_ADDRESS && off / FAR_TIMES <= w->geo->file_size;
+    return off != NO_ADDRESS && near_end(w->geo, off);
 }
 
 static bool points_near(const struct work *w, const struct problem *p, const void *ctx)
@@ -59,9 +59,9 @@ static bool points_near(const struct work *w, const struct problem *p, const voi
     case PROBLEM_BITMAP_PAST_END: case PROBLEM_CRYPTO_PAST_END:
         return true;
     case PROBLEM_L1_PAST_END: case PROBLEM_REFTABLE_PAST_END:
-        return near_end(w, p->found);
+        return was_inside(w, p->found);
     default:
-        return near_end(w, p->host_off);
+        return was_inside(w, p->host_off);
     }
 }
 
@@ -83,7 +83,7 @@ static struct tail tail_of(const struct work *w)
         default:
             continue;
         }
-        if (w->out->claim[i] || !near_end(w, p->host_off))
+        if (w->out->claim[i] || !was_inside(w, p->host_off))
             continue;
         t.n += p->count;
         t.first = u64_min(t.first, p->host_off);
@@ -157,7 +157,7 @@ static void cut_short(struct work *w)
               PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
     end = t.end;
     if (used < UINT64_MAX >> w->geo->cluster_bits &&
-        near_end(w, used << w->geo->cluster_bits))
+        was_inside(w, used << w->geo->cluster_bits))
         end = u64_max(end, (used + 1) << w->geo->cluster_bits);
     missing = end > w->geo->file_size ? end - w->geo->file_size : 0;
     if (older)

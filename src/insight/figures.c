@@ -10,7 +10,6 @@
 
 #define GUEST_BYTES_MAX     UINT64_C(0x7fffffffc0000000)    /* QEMU's largest disk */
 #define HOST_BYTES_MAX      (UINT64_C(1) << 56)             /* what an entry can point to */
-#define FAR_TIMES           64      /* an offset so many times past the end is nonsense */
 
 /* --- of the header --- */
 
@@ -89,7 +88,7 @@ static uint64_t missing_end(const struct scan_result *scan)
         default:
             continue;
         }
-        if (p->host_off == NO_ADDRESS || p->host_off / FAR_TIMES > geo->file_size)
+        if (p->host_off == NO_ADDRESS || !near_end(geo, p->host_off))
             continue;
         if (u64_add(p->host_off & ~(geo->cluster_size - 1),
                     u64_min(p->count, UINT32_MAX) * geo->cluster_size, &stop))

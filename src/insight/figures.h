@@ -13,6 +13,13 @@
 #include "disk/chain.h"
 #include "scan/scan.h"
 
+/* Can it have been a place in the file before its end was lost? What lies much farther is
+ * nonsense. */
+static inline bool near_end(const struct geometry *geo, uint64_t off)
+{
+    return off / 64 <= geo->file_size;
+}
+
 struct snapshot_figures {
     uint64_t frees;             /* bytes of clusters that deleting it alone frees */
     uint64_t alone;             /* of them, guest data and VM state that no other layer has */

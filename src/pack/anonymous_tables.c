@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "insight/content.h"
+#include "insight/figures.h"
 #include "pack/anonymous.h"
 #include "scan/judge.h"
 
@@ -19,7 +20,13 @@ struct cleaner {
     struct error *err;
     uint8_t *bytes;             /* PIECE of them */
     uint64_t past;              /* a place that lies after the end of the file for certain */
+    uint64_t far;               /* ... so far that no end that was lost could explain it */
 };
+
+static uint64_t plain_past(const struct cleaner *c, uint64_t off)
+{
+    return near_end(c->geo, off) ? c->past : c->far;
+}
 
 /* The simplest offset with the faults of this one. */
 static uint64_t plain_off(const struct cleaner *c, uint64_t off)
@@ -29,7 +36,7 @@ static uint64_t plain_off(const struct cleaner *c, uint64_t off)
     if (!off)
         return 0;
     if (region_past_end(c->geo, off, c->geo->cluster_size) || off >= c->past)
-        return c->past + odd;
+        return plain_past(c, off) + odd;
     return (off & ~(c->geo->cluster_size - 1)) + odd;
 }
 
@@ -62,7 +69,7 @@ static void judge(const struct cleaner *c, uint64_t e, uint64_t bitmap, struct j
 }
 
 /* As of a file that was cut: still a place, and nothing else. */
-static bool near_end(const struct cleaner *c, uint64_t off)
+static bool in_lost_end(const struct cleaner *c, uint64_t off)
 {
     return off / 4 < c->geo->file_len;
 }
@@ -75,14 +82,15 @@ static void plain_l2(const struct cleaner *c, uint64_t *e, uint64_t *bitmap, boo
     uint64_t plain, word = plain_bitmap(*bitmap);
 
     judge(c, *e, *bitmap, &was);
-    if (!foreign && (!was.faults || (was.faults == FAULT_PAST_END && near_end(c, was.off))))
+    if (!foreign && (!was.faults || (was.faults == FAULT_PAST_END && in_lost_end(c, was.off))))
         return;
     if (was.type != L2_COMPRESSED)
         plain = plain_entry(c, *e, ENTRY_OFFSET_MASK, L2_RESERVED_MASK,
                             OFLAG_COPIED | OFLAG_ZERO);
     else if (was.faults & (FAULT_COMPRESSED_PAST_END | FAULT_COMPRESSED_DATA_FILE
                            | FAULT_COMPRESSED_SUBCLUSTER))
-        plain = (*e & (OFLAG_COPIED | OFLAG_COMPRESSED)) | c->past;
+        plain = (*e & (OFLAG_COPIED | OFLAG_COMPRESSED))
+              | u64_min(plain_past(c, was.off), compressed_off(c->geo, UINT64_MAX) + 1 - 512);
     else
         plain = *e;
     judge(c, plain, word, &is);
@@ -242,12 +250,14 @@ bool anonymous_tables(const struct scan_result *scan, const struct keep *k,
                       struct patches *out, struct anonymous *told, struct error *err)
 {
     const struct geometry *geo = &scan->img->geo;
-    struct cleaner c = { scan, geo, out, told, err, malloc(PIECE), 0 };
+    struct cleaner c = { scan, geo, out, told, err, malloc(PIECE), 0, 0 };
     bool ok = true;
 
     if (!c.bytes)
         return err_set(err, ERR_NOMEM, "out of memory");
     c.past = round_up(geo->file_len, geo->cluster_size) + 2 * geo->cluster_size;
+    for (c.far = c.past; near_end(geo, c.far) && c.far <= ENTRY_OFFSET_MASK / 2;)
+        c.far *= 2;
     for (size_t i = 0; i < k->n && ok; i++)
         switch (k->list[i].kind) {
         case KEEP_L1: case KEEP_L2: case KEEP_REFTABLE: case KEEP_BITMAP_TABLE:

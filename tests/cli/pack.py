@@ -241,6 +241,10 @@ def secrets():
     info = qcheck("dump", "snapshots", out).stdout.decode()
     if "snapshot-" not in info:
         complain("the stand-in of the snapshot's name is not there:", info)
+    causes = [[c["id"] for c in json.loads(qcheck("check", "--output=json", i).stdout)["qcheck"]["causes"]]
+              for i in ("planted.qcow2", "secret.qpack")]
+    if causes[0] != causes[1]:
+        complain("the anonymous image has other causes", *causes)
     want, got = report("planted.qcow2"), report(out)
     if kinds(want) != kinds(got):
         complain("the anonymous image has other problems", kinds(want), kinds(got))

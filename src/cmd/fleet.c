@@ -127,6 +127,7 @@ static void end(struct fleet_run *f, size_t i)
         continue;
     if (j.got == sizeof *r) {
         r->error[sizeof r->error - 1] = '\0';
+        r->refused[sizeof r->refused - 1] = '\0';
         r->data_lost = r->data_lost > ANSWER_YES ? ANSWER_PERHAPS : r->data_lost;
         f->done[j.image] = true;
     } else {
@@ -194,6 +195,38 @@ static bool gather_names(struct fleet_run *f)
     return true;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    char *const *x = *(char *const *const *)a, *const *y = *(char *const *const *)b;
+    int order = strcmp(*x, *y);
+
+    return order ? order : x < y ? -1 : 1;
+}
+
+/* Metrics must not have an image twice. */
+static bool drop_repeated(struct fleet_run *f)
+{
+    char ***sorted = calloc(f->n + 1, sizeof *sorted);
+    size_t n = 0;
+
+    if (!sorted)
+        return false;
+    for (size_t i = 0; i < f->n; i++)
+        sorted[i] = &f->name[i];
+    qsort(sorted, f->n, sizeof *sorted, by_name);
+    for (size_t i = f->n; i-- > 1;)
+        if (strcmp(*sorted[i], *sorted[i - 1]) == 0) {
+            free(*sorted[i]);
+            *sorted[i] = NULL;
+        }
+    for (size_t i = 0; i < f->n; i++)
+        if (f->name[i])
+            f->name[n++] = f->name[i];
+    f->n = n;
+    free(sorted);
+    return true;
+}
+
 static unsigned cores(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -214,7 +247,8 @@ int fleet_check(const struct settings *s)
     f.name = calloc(f.n + 1, sizeof *f.name);
     f.list = calloc(f.n + 1, sizeof *f.list);
     f.done = calloc(f.n + 1, sizeof *f.done);
-    if (!f.name || !f.list || !f.done || !gather_names(&f)) {
+    if (!f.name || !f.list || !f.done || !gather_names(&f) ||
+        (s->output == OUTPUT_METRICS && !drop_repeated(&f))) {
         status = STATUS_FAILED;
         goto out;
     }

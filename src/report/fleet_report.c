@@ -5,6 +5,7 @@
 #include "report/fleet_report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -17,6 +18,8 @@ void fleet_fill(const struct scan_result *scan, const struct insight *insight,
     const struct image *img = scan->img;
 
     out->scanned = true;
+    if (img->refused.id)
+        snprintf(out->refused, sizeof out->refused, "%s", img->refused.id);
     out->corruptions = scan->qemu.corruptions;
     out->leaks = scan->qemu.leaks;
     out->check_errors = scan->qemu.check_errors;
@@ -84,6 +87,8 @@ void fleet_line(const char *name, const struct fleet_result *r, struct out *out)
     jw_u64(&j, "schema-version", JSON_SCHEMA_VERSION);
     jw_text(&j, "status", status_word(r));
     jw_u64(&j, "exit-status", (uint64_t)r->status);
+    if (r->refused[0])
+        jw_text(&j, "refused", r->refused);
     if (r->scanned)
         figures_line(r, &j);
     else
@@ -192,7 +197,7 @@ static void statuses(const struct fleet *f)
     uint64_t count[4] = { 0 };
 
     family(f, "qcheck_image_status", NULL,
-           "Exit status of qcheck check: 0 clean, 1 failed, 2 corrupt, 3 leaks.");
+           "Exit status of qcheck check: 0 clean, 1 failed or refused, 2 corrupt, 3 leaks.");
     for (size_t i = 0; i < f->n; i++) {
         int status = f->list[i].status >= 0 && f->list[i].status < 4 ? f->list[i].status : 1;
 

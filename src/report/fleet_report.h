@@ -12,6 +12,7 @@ struct fleet_result {
     int status;                 /* as of qcheck check of this image alone */
     bool scanned;               /* the figures below are there; else `error` says why not */
     char error[400];
+    char refused[64];           /* rule of QEMU that the image breaks; "": none */
     uint64_t corruptions, leaks, check_errors;
     uint64_t file_bytes, allocated_bytes, disk_bytes, leaked_bytes, damaged_bytes;
     uint64_t allocated_clusters, fragmented_clusters;

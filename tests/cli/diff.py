@@ -271,7 +271,8 @@ def fleet():
     with open("garbage.qcow2", "wb") as f:
         f.write(b"no image " * 1000)
     images = [os.path.join(samples, "healthy.qcow2"), "none.qcow2",
-              os.path.join(samples, "many.qcow2"), "garbage.qcow2", odd]
+              os.path.join(samples, "many.qcow2"), os.path.join(samples, "header.qcow2"),
+              "garbage.qcow2", odd]
     single = [run(program, "check", "--silent", i, check=False).returncode for i in images]
     for jobs in ("1", "3"):
         done = run(program, "check", "--output=json-lines", "--jobs", jobs, *images, check=False)
@@ -285,11 +286,13 @@ def fleet():
             if "error" in line:
                 continue
             whole = json.loads(run(program, "check", "--output=json", image, check=False).stdout)
+            equal("refused", line.get("refused"), whole["qcheck"].get("refused", {}).get("rule"))
             equal("problems", line["problems"], {k["id"]: k["count"]
                                                  for k in whole["qcheck"]["kinds"]})
             equal("corruptions", line["corruptions"], whole.get("corruptions", 0))
             equal("damage", line["guest-bytes-damaged"], whole["qcheck"]["guest-bytes-damaged"])
-    done = run(program, "check", "--output=openmetrics", "--jobs=2", *images, check=False)
+    done = run(program, "check", "--output=openmetrics", "--jobs=2", *images, images[0], odd,
+               check=False)
     values = open_metrics(done.stdout.decode())
     equal("metrics: images", [values['qcheck_images{state="%s"}' % s]
                               for s in ("clean", "failed", "corrupt", "leaks")],

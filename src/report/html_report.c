@@ -154,8 +154,25 @@ static bool maps(const struct html_report *r, struct buf *out, struct error *err
 
 /* --- figures --- */
 
+/* Labels have 16 columns; a longer one is followed by a single space. Those of fields are an
+ * offset and a name. */
+static size_t label_len(const char *line)
+{
+    size_t n = strspn(line, " ");
+
+    if (!n)
+        return strlen(line) > 16 && line[16] == ' ' ? 16 : strcspn(line, " ");
+    if (n > 2)
+        return n;
+    n += strcspn(line + n, " ");
+    n += strspn(line + n, " ");
+    return n + strcspn(line + n, " ");
+}
+
 static void rows(const char *lines, struct buf *out)
 {
+    bool head = false;
+
     buf_puts(out, "<table>\n");
     for (const char *end; *lines; lines = *end ? end + 1 : end) {
         size_t len, label;
@@ -165,10 +182,16 @@ static void rows(const char *lines, struct buf *out)
         len = (size_t)(end - lines) < sizeof line ? (size_t)(end - lines) : sizeof line - 1;
         memcpy(line, lines, len);
         line[len] = '\0';
-        if (!len)
+        if (!len || head) {         /* an empty line comes before a heading */
+            if (len) {
+                buf_puts(out, "<tr><th colspan=\"2\">");
+                html_printf(out, "%s", line);
+                buf_puts(out, "</th></tr>\n");
+            }
+            head = !len;
             continue;
-        /* Labels have 16 columns; a longer one is followed by a single space. */
-        label = len > 16 && line[16] == ' ' ? 16 : strcspn(line, " ");
+        }
+        label = label_len(line);
         buf_puts(out, "<tr><th scope=\"row\">");
         html_printf(out, "%.*s", (int)label, line);
         buf_puts(out, "</th><td>");

@@ -34,7 +34,7 @@ static const char STYLE[] =
     "table{border-collapse:collapse;width:100%}"
     "th,td{padding:.2rem .5rem .2rem 0;text-align:left;vertical-align:top;"
     "border-bottom:1px solid var(--line)}th{font-weight:normal;color:var(--faint);"
-    "width:10rem}\n"
+    "width:10rem}th[colspan]{font-weight:bold;color:inherit}\n"
     "svg.map{display:block;width:100%;height:auto}\n"
     ".legend{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));"
     "gap:.1rem 1rem;padding:0;list-style:none;font-size:.9rem}"

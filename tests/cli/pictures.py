@@ -312,6 +312,12 @@ def words(e):
     return " ".join("".join(e.itertext()).split())
 
 
+def qcow2_version(image):
+    with open(image, "rb") as f:
+        magic, version = struct.unpack(">4sI", f.read(8))
+    return version if magic == b"QFI\xfb" else None
+
+
 def reports(work):
     for image in sorted(glob.glob(SAMPLES + "/*.qcow2")):
         tree = page(image, work)
@@ -333,6 +339,10 @@ def reports(work):
                 complain(f"{image}: the page lacks the problem {kind}")
         if f"status {done.returncode} " not in text:
             complain(f"{image}: the page has another status than check")
+        version = qcow2_version(image)
+        rows = {words(r[0]): words(r[1]) for r in tree.iter(HTML + "tr") if len(r) == 2}
+        if version and rows.get("0x0004 version") != str(version):
+            complain(f"{image}: the page has no version {version} among the fields")
 
 
 def hostile_reports(work):

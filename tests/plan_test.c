@@ -145,9 +145,9 @@ static void a_step_cannot_be_taken_without_those_before_it(void **state)
     plan_free(&p);
 }
 
-static bool reads(const char *text, char *message)
+static bool reads_bytes(const char *text, size_t len, char *message)
 {
-    struct source *file = memory(text, strlen(text));
+    struct source *file = memory(text, len);
     struct error err = { 0 };
     struct plan p;
     bool ok = plan_read(file, &p, &err);
@@ -158,6 +158,11 @@ static bool reads(const char *text, char *message)
     else
         snprintf(message, 200, "%.199s", err.text);
     return ok;
+}
+
+static bool reads(const char *text, char *message)
+{
+    return reads_bytes(text, strlen(text), message);
 }
 
 #define SUM "\"sha256\": \"00000000000000000000000000000000" \
@@ -194,9 +199,12 @@ static void hostile_plans_are_refused_with_a_reason(void **state)
         "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"rm\", \"patches\": []}]}",
         "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"leaks\"}]}",
     };
+    static char zero[] = STEP("{\"offset\": 0, \"length\": 2@, \"bytes\": \"00ff\"}");
     char message[200];
 
     (void)state;
+    *strchr(zero, '@') = '\0';
+    assert_false(reads_bytes(zero, sizeof zero - 1, message));
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         if (!reads(good[i], message))
             fail_msg("%s: %s", good[i], message);

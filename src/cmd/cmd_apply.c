@@ -41,9 +41,10 @@ static bool named(const char *name, bool ok, struct error *err)
     return err_set(err, err->code, "%.150s: %.240s", name, text);
 }
 
-static bool read_plan(struct files *f, struct plan *plan, struct error *err)
+static bool read_plan(const struct settings *s, struct files *f, struct plan *plan,
+                      struct error *err)
 {
-    return named("plan", plan_read(f->plan, plan, err), err);
+    return named(s->operand[0], plan_read(f->plan, plan, err), err);
 }
 
 static bool open_it(const char *image, struct source **out, struct error *err)
@@ -95,10 +96,9 @@ static enum end write_copy(const struct settings *s, struct files *f, struct err
 {
     struct plan plan = { 0 };
     bool is_pack;
-    bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(f, &plan, err)
+    bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(s, f, &plan, err)
         && apply_to_copy(&plan, f->image, f->target, NULL, err);
 
-    (void)s;
     plan_free(&plan);
     return ok ? END_DONE : END_BEFORE;
 }
@@ -187,7 +187,7 @@ static enum end write_in_place(const struct settings *s, struct files *f, struct
     struct plan plan = { 0 };
     struct undo saved = { 0 };
     bool ok = is_no_pack(f, s->operand[1], "--output=NEW writes what the plan makes of it", err)
-        && read_plan(f, &plan, err) && get_undo(s, &plan, f, &saved, err)
+        && read_plan(s, f, &plan, err) && get_undo(s, &plan, f, &saved, err)
         && apply_in_place(&plan, f->image, f->target, &saved, f->mark, &progress, err);
 
     undo_free(&saved);

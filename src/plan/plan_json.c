@@ -449,7 +449,8 @@ static size_t load_some(void *buffer, size_t len, void *data)
     struct plan_input *from = data;
 
     len = (size_t)u64_min(len, source_size(from->src) - from->at);
-    if (!source_read(from->src, from->at, buffer, len, NULL))
+    /* jansson would skip a byte 0 after a number. */
+    if (!source_read(from->src, from->at, buffer, len, NULL) || memchr(buffer, 0, len))
         return (size_t)-1;
     from->at += len;
     return len;

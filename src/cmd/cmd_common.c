@@ -182,6 +182,17 @@ static bool open_files(const struct settings *s, const char *name, struct opened
     return false;
 }
 
+/* Messages are said of the image; this one is about the plan. */
+static bool named_plan(struct source *plan, bool ok, struct error *err)
+{
+    char text[sizeof err->text];
+
+    if (ok)
+        return true;
+    memcpy(text, err->text, sizeof text);
+    return err_set(err, err->code, "%.150s: %.240s", source_get_info(plan).name, text);
+}
+
 /* Lays the plan, if there is one, over the image. Ends the plan's source. */
 static bool lay_plan(struct opened *o, struct error *err)
 {
@@ -191,7 +202,7 @@ static bool lay_plan(struct opened *o, struct error *err)
 
     if (!o->plan)
         return true;
-    ok = plan_read(o->plan, &plan, err) && plan_matches(&plan, o->src, err)
+    ok = named_plan(o->plan, plan_read(o->plan, &plan, err), err) && plan_matches(&plan, o->src, err)
         && plan_patches(&plan, &patches, err)
         && source_wrap_patched(o->src, &patches, &o->src, err);
     patches_free(&patches);

@@ -58,10 +58,12 @@ int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *
     enum sink_mode mode = s->overwrite ? SINK_OVERWRITE : SINK_NEW;
     struct sink_work w = { work, ctx, NULL };
     struct error err;
+    bool made_here;
     int status;
 
     if (!s->out_file)
         return work(ctx, NULL);
+    made_here = access(s->out_file, F_OK) != 0;
     if (!sink_open(s->out_file, mode, &w.sink, &err)) {
         message_error(s->out_file, &err);
         return STATUS_FAILED;
@@ -72,7 +74,7 @@ int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *
         return STATUS_FAILED;
     }
     status = run_apart(do_sink_work, &w, name, out);
-    if (status == STATUS_FAILED && mode == SINK_NEW)
+    if (status == STATUS_FAILED && made_here)
         unlink(s->out_file);
     sink_close(w.sink);
     return status;

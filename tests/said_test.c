@@ -113,7 +113,7 @@ static struct volume volume(enum volume_kind kind, uint32_t parent, const char *
                             const char *type)
 {
     struct volume v = { .kind = kind, .parent = parent, .len = 64 << 20, .used = 12345678,
-                        .lack = { 65536, 131072 } };
+                        .lack = { [LACK_LOST] = 65536, [LACK_UNMAPPED] = 131072 } };
 
     snprintf(v.name, sizeof v.name, "%s", name);
     snprintf(v.type, sizeof v.type, "%s", type);
@@ -130,8 +130,9 @@ static void put_items(const struct volumes *v, struct said *s)
     for (unsigned k = 0; k < N_ITEM_KINDS; k++) {
         struct volume_item item = {
             .volume = k % 5, .kind = (enum volume_item_kind)k, .flags = k % 8, .id = 3 + k,
-            .size = k == 1 ? NO_ADDRESS : 1000 * k, .lack = { k % 3 * 4096, k % 2 * 512 },
-            .count = 42113, .first = 4096 * k, .file_off = k ? 512 * k : NO_ADDRESS,
+            .size = k == 1 ? NO_ADDRESS : 1000 * k, .count = 42113, .first = 4096 * k, .file_off = k ? 512 * k : NO_ADDRESS,
+            .lack = { [LACK_LOST] = k % 3 * 4096, [LACK_DOUBTFUL] = k % 4 * 1024,
+                      [LACK_UNMAPPED] = k % 2 * 512 },
             .path = k == 2 ? "/bad\x1b[31m name" : "/var/lib/x" };
 
         assert_true(volume_items_add(&list, &item));
@@ -181,6 +182,9 @@ static void files_and_volumes_are_told(void **state)
     said_begin(&s);
     files_volumes(&list, false, &s.out);
     files_volumes(&list, true, &s.out);
+    put_items(&list, &s);
+    v[0].lack[LACK_DOUBTFUL] = v[1].lack[LACK_DOUBTFUL] = 20480;
+    files_volumes(&list, false, &s.out);
     put_items(&list, &s);
     said_end(&s, "files.said");
 }

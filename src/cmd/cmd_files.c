@@ -3,6 +3,7 @@
 /* qcheck files: partitions, file systems, and whom lost bytes belong to. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 #include "cmd/disk_open.h"
 #include "cmd/watch.h"
 #include "report/files_report.h"
-#include "scan/damage.h"
 
 struct files_work {
     const struct settings *s;
@@ -36,14 +36,9 @@ struct files_work {
 static void add_problem(void *ctx, const struct problem *p)
 {
     struct files_work *w = ctx;
-    struct damage_range found[3];
-    unsigned n = damage_of_problem(p, &w->files->img->geo, found);
 
-    for (unsigned i = 0; i < n; i++)
-        if (found[i].layer == w->layer.layer &&
-            !guest_ranges_add(&w->range[LACK_LOST], found[i].start,
-                              found[i].end - found[i].start, NULL))
-            w->no_memory = true;
+    if (!volumes_add_problem(&w->range[LACK_DOUBTFUL], p, &w->files->img->geo, w->layer.layer, NULL))
+        w->no_memory = true;
 }
 
 static bool find_lost(struct files_work *w, struct error *err)
@@ -62,7 +57,8 @@ static bool find_lost(struct files_work *w, struct error *err)
     }
     return disk_files_disk(w->files, w->layer, &w->disk, err) &&
            volumes_lacking(w->disk, &w->range[LACK_LOST],
-                           w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel, err);
+                           w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel, err) &&
+           guest_ranges_subtract(&w->range[LACK_DOUBTFUL], &w->range[LACK_LOST], err);
 }
 
 /* --- asking --- */
@@ -159,12 +155,45 @@ static void tell(struct files_work *w, uint64_t at)
         files_lacking(&w->volumes, &w->list, w->s->unmapped, w->out);
 }
 
+static bool is_damaged(const struct files_work *w)
+{
+    return w->range[LACK_LOST].bytes || w->range[LACK_DOUBTFUL].bytes;
+}
+
+/* What is wrong with file systems, where standard output has nothing but files. */
+static void tell_notes(const struct files_work *w, const char *name)
+{
+    struct buf text = BUF_INIT;
+    struct error err = { .code = ERR_FORMAT };
+
+    for (size_t i = 0; i < w->volumes.n; i++) {
+        const struct volume *v = &w->volumes.list[i];
+
+        if (!v->note[0])
+            continue;
+        buf_reset(&text);
+        files_note(v, &text);
+        snprintf(err.text, sizeof err.text, "%s", buf_str(&text));
+        message_error(name, &err);
+    }
+    if (is_damaged(w)) {
+        err_set(&err, ERR_FORMAT, "%" PRIu64 " bytes of the disk are lost, %" PRIu64 " doubtful: "
+                "files may be missing", w->range[LACK_LOST].bytes, w->range[LACK_DOUBTFUL].bytes);
+        message_error(name, &err);
+    }
+    buf_free(&text);
+}
+
 static void tell_cut(struct files_work *w, const char *name)
 {
     struct error err = { .code = ERR_LIMIT, .text = "too many ranges: some are left out" };
 
-    if (w->range[LACK_LOST].cut || w->range[LACK_UNMAPPED].cut)
-        message_error(name, &err);
+    for (int i = 0; i < N_LACKS; i++) {
+        if (w->range[i].cut) {
+            message_error(name, &err);
+            break;
+        }
+    }
 }
 
 static int files_image(const struct settings *s, const char *name,
@@ -185,9 +214,8 @@ static int files_image(const struct settings *s, const char *name,
         return finish(&out, status);
     }
     ok = disk_files_layer(s, &files, &w.layer, &err) &&
-         (s->at || s->list ? disk_files_disk(&files, w.layer, &w.disk, &err) &&
-                             (s->list || at_of(&w, &at, &err))
-                           : find_lost(&w, &err));
+         (s->at ? disk_files_disk(&files, w.layer, &w.disk, &err) && at_of(&w, &at, &err)
+                : find_lost(&w, &err));
     if (ok && s->output == OUTPUT_JSON)
         begin_json(&w, &json, name);
     if (ok) {
@@ -195,11 +223,13 @@ static int files_image(const struct settings *s, const char *name,
         volume_items_sort(&w.list);
         tell(&w, at);
         tell_cut(&w, name);
+        if (s->list && !w.json)
+            tell_notes(&w, name);
     }
     if (!ok)
         message_error(name, &err);
     else
-        status = !s->at && w.range[LACK_LOST].bytes ? STATUS_CORRUPT : STATUS_CLEAN;
+        status = !s->at && is_damaged(&w) ? STATUS_CORRUPT : STATUS_CLEAN;
     volume_items_free(&w.list);
     volumes_free(&w.volumes);
     for (int i = 0; i < N_LACKS; i++)

@@ -72,7 +72,7 @@ static const struct command commands[] = {
       "Shows what is on the guest's disk: partitions, LVM volumes and file systems, with what "
       "they lost to damage; and on ext2, ext3, ext4, NTFS, FAT and exFAT which files that was. "
       "The libraries that read file systems run in a process of their own. The exit status "
-      "is 2 when bytes are lost.",
+      "is 2 when bytes are lost or doubtful, but with --at 0.",
       VALUES_FILES, { &opts_files, &opts_disk, &opts_image, &opts_general }, cmd_files },
     { "at", "[OPTION]... ADDRESS... IMAGE", "explain an address, both ways",
       "Tells for each address what is there: file offset, cluster, guest offset, "

@@ -246,12 +246,14 @@ const struct opt_group opts_sum = { "Sum", ROWS(sum_rows) };
 
 static const struct opt files_rows[] = {
     { OPT_DAMAGED, "damaged", ARG_NONE, NULL, NULL,
-      "files, directories and tables of file systems that lost bytes to damage, worst first" },
+      "files, directories and tables of file systems that lost bytes to damage, worst first; "
+      "doubtful bytes can be read, but their cluster has another user too" },
     { OPT_UNMAPPED, "unmapped", ARG_NONE, NULL, NULL,
       "also those that use bytes for which the image has nothing, as after the loss of a "
       "table; sparse files that are sound are among them" },
     { OPT_AT, "at", ARG_REQUIRED, "OFFSET", NULL, "whom this byte of the disk belongs to" },
-    { OPT_LIST, "list", ARG_NONE, NULL, NULL, "all files" },
+    { OPT_LIST, "list", ARG_NONE, NULL, NULL,
+      "all files; what is wrong with their file systems is said on standard error" },
     OUTPUT_ROW,
     PROGRESS_ROW,
 };

@@ -9,6 +9,7 @@
 static void json_lacks(struct jw *j, const uint64_t lack[N_LACKS])
 {
     jw_u64(j, "lost", lack[LACK_LOST]);
+    jw_u64(j, "doubtful", lack[LACK_DOUBTFUL]);
     jw_u64(j, "unmapped", lack[LACK_UNMAPPED]);
 }
 

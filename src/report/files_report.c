@@ -31,8 +31,32 @@ static void put_padded(struct out *out, const char *text, int width)
     buf_free(&shown);
 }
 
+void files_note(const struct volume *v, struct buf *out)
+{
+    text_visible(out, v->name, strlen(v->name));
+    buf_puts(out, ": ");
+    text_visible(out, v->note, strlen(v->note));
+}
+
+/* The columns of what is lacking; that of doubtful bytes where there are any. */
+struct lack_column { enum volume_lack lack; const char *head; };
+
+static size_t lack_columns(const struct volumes *v, bool unmapped, struct lack_column out[3])
+{
+    size_t n = 0;
+
+    out[n++] = (struct lack_column){ LACK_LOST, "LOST" };
+    if (v->n && v->list[0].lack[LACK_DOUBTFUL])
+        out[n++] = (struct lack_column){ LACK_DOUBTFUL, "DOUBTFUL" };
+    if (unmapped)
+        out[n++] = (struct lack_column){ LACK_UNMAPPED, "UNMAPPED" };
+    return n;
+}
+
 void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
 {
+    struct lack_column column[3];
+    const size_t n = lack_columns(v, unmapped, column);
     int name = 10;
 
     for (size_t i = 0; i < v->n; i++) {
@@ -40,9 +64,9 @@ void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
 
         name = len > name ? len : name;
     }
-    out_printf(out, "%-*s  %-12s %11s %11s %11s", name, "NAME", "TYPE", "SIZE", "USED", "LOST");
-    if (unmapped)
-        out_printf(out, " %11s", "UNMAPPED");
+    out_printf(out, "%-*s  %-12s %11s %11s", name, "NAME", "TYPE", "SIZE", "USED");
+    for (size_t k = 0; k < n; k++)
+        out_printf(out, " %11s", column[k].head);
     out_puts(out, "  LABEL\n");
     for (size_t i = 0; i < v->n; i++) {
         const struct volume *vol = &v->list[i];
@@ -56,11 +80,9 @@ void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
         put_size(out, vol->len, 11);
         out_puts(out, " ");
         put_size(out, vol->used, 11);
-        out_puts(out, " ");
-        put_size(out, vol->lack[LACK_LOST], 11);
-        if (unmapped) {
+        for (size_t k = 0; k < n; k++) {
             out_puts(out, " ");
-            put_size(out, vol->lack[LACK_UNMAPPED], 11);
+            put_size(out, vol->lack[column[k].lack], 11);
         }
         if (vol->label[0]) {
             out_puts(out, "  ");
@@ -69,26 +91,25 @@ void files_volumes(const struct volumes *v, bool unmapped, struct out *out)
         out_puts(out, "\n");
     }
     for (size_t i = 0; i < v->n; i++) {
-        if (!v->list[i].note[0])
-            continue;
-        out_visible(out, v->list[i].name, strlen(v->list[i].name));
-        out_puts(out, ": ");
-        out_visible(out, v->list[i].note, strlen(v->list[i].note));
-        out_puts(out, "\n");
+        struct buf text = BUF_INIT;
+
+        if (v->list[i].note[0]) {
+            files_note(&v->list[i], &text);
+            out_printf(out, "%s\n", buf_str(&text));
+        }
+        buf_free(&text);
     }
 }
 
-static void lacking_line(const struct volumes *v, const struct volume_item *item, bool unmapped,
-                         struct out *out)
+static void lacking_line(const struct volumes *v, const struct volume_item *item,
+                         const struct lack_column *column, size_t n, struct out *out)
 {
     struct buf text = BUF_INIT;
 
-    put_size(out, item->lack[LACK_LOST], 11);
-    if (unmapped) {
+    for (size_t k = 0; k < n; k++) {
+        put_size(out, item->lack[column[k].lack], 11);
         out_puts(out, " ");
-        put_size(out, item->lack[LACK_UNMAPPED], 11);
     }
-    out_puts(out, " ");
     put_size(out, item->size, 11);
     volume_item_text(v, item, &text);
     out_printf(out, "  %s\n", buf_str(&text));
@@ -98,20 +119,22 @@ static void lacking_line(const struct volumes *v, const struct volume_item *item
 void files_lacking(const struct volumes *v, const struct volume_items *l, bool unmapped,
                    struct out *out)
 {
-    char n[TEXT_NUM];
+    struct lack_column column[3];
+    const size_t n = lack_columns(v, unmapped, column);
+    char number[TEXT_NUM];
 
     if (!l->n) {
         out_puts(out, unmapped ? "\nNothing is lost or unmapped.\n" : "\nNothing is lost.\n");
         return;
     }
-    out_printf(out, "\n%11s", "LOST");
-    if (unmapped)
-        out_printf(out, " %11s", "UNMAPPED");
-    out_printf(out, " %11s  %s\n", "OF", "WHAT");
+    out_puts(out, "\n");
+    for (size_t k = 0; k < n; k++)
+        out_printf(out, "%11s ", column[k].head);
+    out_printf(out, "%11s  %s\n", "OF", "WHAT");
     for (size_t i = 0; i < l->n && out_ok(out); i++)
-        lacking_line(v, &l->item[i], unmapped, out);
+        lacking_line(v, &l->item[i], column, n, out);
     if (l->left_out)
-        out_printf(out, "%s more are not listed\n", text_group(n, l->left_out));
+        out_printf(out, "%s more are not listed\n", text_group(number, l->left_out));
 }
 
 void files_line(const struct volumes *v, const struct volume_item *item, struct out *out)

@@ -8,6 +8,9 @@
 #include "report/out.h"
 #include "volumes/volume_items.h"
 
+/* "sda1: what is wrong with it" */
+void files_note(const struct volume *v, struct buf *out);
+
 /* The volumes as a tree with sizes. */
 void files_volumes(const struct volumes *v, bool unmapped, struct out *out);
 

@@ -24,6 +24,12 @@ static void put_size(const struct area *a, int y, int end, uint64_t bytes, unsig
         draw_right(a, y, end, role, text_size(n, bytes));
 }
 
+/* Bytes that are lost, or cannot be trusted. */
+static uint64_t damaged(const uint64_t lack[N_LACKS])
+{
+    return lack[LACK_LOST] + lack[LACK_DOUBTFUL];
+}
+
 /* The line under the cursor of its list. */
 static void mark(const struct disk_view *v, const struct area *a, enum disk_pane pane, int y,
                  uint64_t row)
@@ -123,7 +129,7 @@ static void draw_volume(const struct ui *ui, const struct area *a, int y, size_t
     if (c.used)
         put_size(a, y, c.used, vol->used, ROLE_NUMBER);
     if (c.damaged && ui->tenants->losses_state == TENANTS_KNOWN)
-        put_size(a, y, c.damaged, vol->lack[LACK_LOST], ROLE_SEV + SEV_CORRUPTION);
+        put_size(a, y, c.damaged, damaged(vol->lack), ROLE_SEV + SEV_CORRUPTION);
     else if (c.damaged)
         draw_right(a, y, c.damaged, ROLE_DIM, "?");
     if (c.label)
@@ -210,7 +216,7 @@ static void draw_item(const struct ui *ui, const struct area *a, int y, size_t i
     int x = a->w >= 40 ? 2 * SIZE_W + 2 : SIZE_W + 1;
 
     volume_item_text(disk_volumes(ui), item, &text);
-    put_size(a, y, SIZE_W, item->lack[LACK_LOST], ROLE_SEV + SEV_CORRUPTION);
+    put_size(a, y, SIZE_W, damaged(item->lack), ROLE_SEV + SEV_CORRUPTION);
     if (a->w >= 40)
         put_size(a, y, 2 * SIZE_W, item->size, ROLE_NUMBER);
     draw_cut(a, y, x, a->w - x, ROLE_TEXT, buf_str(&text));

@@ -11,7 +11,7 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "insight/gone.h"
-#include "scan/damage.h"
+#include "scan/scan.h"
 
 #define SECTOR      512u        /* the unit in which owners are asked for */
 #define REST_MS     200u        /* the cursor rests so long before that, or as long ... */
@@ -27,7 +27,8 @@ static void job_free(struct tenants_job *job)
 {
     volumes_free(&job->volumes);
     volume_items_free(&job->items);
-    guest_ranges_free(&job->lost);
+    for (int i = 0; i < N_LACKS; i++)
+        guest_ranges_free(&job->lack[i]);
 }
 
 static void drop_known(struct tenants *t)
@@ -36,7 +37,6 @@ static void drop_known(struct tenants *t)
     volume_items_free(&t->items);
     t->volumes_state = t->losses_state = TENANTS_UNKNOWN;
     t->owner_at = NO_ADDRESS;
-    t->lost = 0;
     t->age++;
 }
 
@@ -74,24 +74,16 @@ static bool find_lost(struct tenants_job *job, struct disk *d, struct error *err
     const struct guest_spans *told = job->insight && job->layer == LAYER_ACTIVE
                                    ? &job->insight->verdict.lost : NULL;
 
-    for (size_t i = 0; i < p->n; i++) {
-        struct damage_range found[3];
-        unsigned n = damage_of_problem(&p->list[i], &job->img->geo, found);
-
-        for (unsigned k = 0; k < n; k++)
-            if (found[k].layer == job->layer &&
-                !guest_ranges_add(&job->lost, found[k].start, found[k].end - found[k].start,
-                                  err))
-                return false;
-    }
+    for (size_t i = 0; i < p->n; i++)
+        if (!volumes_add_problem(&job->lack[LACK_DOUBTFUL], &p->list[i], &job->img->geo,
+                                 job->layer, err))
+            return false;
     for (size_t i = 0; told && i < told->n; i++)
-        if (!guest_ranges_add(&job->lost, told->list[i].start,
+        if (!guest_ranges_add(&job->lack[LACK_LOST], told->list[i].start,
                               told->list[i].end - told->list[i].start, err))
             return false;
-    if (!volumes_lacking(d, &job->lost, NULL, job->cancel, err))
-        return false;
-    guest_ranges_sort(&job->lost);
-    return true;
+    return volumes_lacking(d, &job->lack[LACK_LOST], NULL, job->cancel, err) &&
+           guest_ranges_subtract(&job->lack[LACK_DOUBTFUL], &job->lack[LACK_LOST], err);
 }
 
 static bool keep(void *ctx, const struct volume_item *item)
@@ -108,15 +100,14 @@ static bool ask(struct tenants_job *job, struct disk *d, struct error *err)
         [ASKS_VOLUMES] = VOLUMES_ONLY, [ASKS_LOSSES] = VOLUMES_LACKING,
         [ASKS_OWNER] = VOLUMES_ASKED,
     };
-    struct guest_ranges asked = GUEST_RANGES_INIT;
     struct volumes_query q = { .want = want[job->asks], .item = keep, .ctx = job,
-                               .cancel = job->cancel, .permille = &job->permille,
-                               .lack = { [LACK_LOST] = &job->lost, [LACK_ASKED] = &asked } };
-    bool ok = job->asks != ASKS_OWNER || guest_ranges_add(&asked, job->at, 1, err);
+                               .cancel = job->cancel, .permille = &job->permille };
+    bool ok = job->asks != ASKS_OWNER ||
+              guest_ranges_add(&job->lack[LACK_ASKED], job->at, 1, err);
 
-    guest_ranges_sort(&asked);
+    for (int i = 0; i < N_LACKS; i++)
+        q.lack[i] = &job->lack[i];
     ok = ok && volumes_run(job->helper, d, &q, &job->volumes, err);
-    guest_ranges_free(&asked);
     if (ok && job->no_memory)
         return err_set(err, ERR_NOMEM, "out of memory");
     return ok;
@@ -174,8 +165,6 @@ static void take_losses(struct tenants *t)
     t->items = t->job.items;
     t->job.items = (struct volume_items)VOLUME_ITEMS_INIT;
     volume_items_sort(&t->items);
-    t->lost = t->job.lost.bytes;
-    t->lost_cut = t->job.lost.cut;
     t->losses_state = TENANTS_KNOWN;
 }
 
@@ -248,7 +237,7 @@ static void begin(struct tenants *t, const struct tenants_wish *wish, enum tenan
 /* Can somebody be named who has this byte? */
 static bool has_files(const struct tenants *t, uint64_t guest_off)
 {
-    static const char *const known[] = { "ext2", "ext3", "ext4", "ntfs" };
+    static const char *const known[] = { "ext2", "ext3", "ext4", "ntfs", "vfat", "exfat" };
     uint64_t off;
     const struct volume *v;
 

@@ -33,7 +33,7 @@ struct tenants_job {
     const _Atomic bool *cancel;
     struct volumes volumes;             /* owned, as all that follows */
     struct volume_items items;
-    struct guest_ranges lost;
+    struct guest_ranges lack[N_LACKS];
     bool no_memory;
 };
 
@@ -44,11 +44,8 @@ struct tenants {
     enum tenants_state volumes_state, losses_state;
     struct volumes volumes;             /* KNOWN; with losses, `lack` counts */
     struct volume_items items;          /* losses KNOWN: worst first */
-    uint64_t lost;                      /* ... bytes of the disk */
-    bool lost_cut;                      /* ... are more than that */
     struct error error;                 /* FAILED */
     uint64_t owner_at;                  /* guest byte that `owner` is about; NO_ADDRESS: none */
-    bool owner_known;
     char owner[256];                    /* "/var/lib/x"; "": nobody is known */
     uint64_t wish;                      /* whose byte that is to be; NO_ADDRESS: none */
     unsigned asked_ms, took_ms;         /* the last such question: when, how long */

@@ -109,23 +109,12 @@ static errcode_t io_open(const char *name, int flags, io_channel *out)
 static void take_blocks(struct ext *x, struct touch *t, uint64_t logical, uint64_t at,
                         uint64_t n, bool set_aside)
 {
-    struct touch unwritten = TOUCH_INIT;
     uint64_t off, len, file_off;
 
     if (!u64_mul(at, x->block, &off) || !u64_mul(n, x->block, &len) ||
         !u64_mul(logical, x->block, &file_off))
         return;
-    touch_add(x->fs, set_aside ? &unwritten : t, off, len, file_off);
-    if (set_aside) {
-        unwritten.bytes[LACK_UNMAPPED] = 0;
-        t->bytes[LACK_LOST] += unwritten.bytes[LACK_LOST];
-        t->bytes[LACK_ASKED] += unwritten.bytes[LACK_ASKED];
-        if (unwritten.bytes[LACK_ASKED] ||
-            (unwritten.bytes[LACK_LOST] && t->first == NO_ADDRESS)) {
-            t->first = unwritten.first;
-            t->file_off = unwritten.file_off;
-        }
-    }
+    (set_aside ? touch_add_spare : touch_add)(x->fs, t, off, len, file_off);
 }
 
 /* Goes through an extent tree; a node that cannot be read loses what it spans. */
@@ -343,7 +332,7 @@ static void take_name(struct ext *x, uint64_t dir, ext2_ino_t ino, unsigned type
     if (!node && inode_lost(x, ino) && (node = names_add(&x->names, ino))) {
         node->kind = type == EXT2_FT_DIR ? ITEM_DIRECTORY : ITEM_FILE;
         node->flags = ITEM_INODE_LOST;
-        node->wanted = x->fs->w->want == VOLUMES_LACKING;
+        node->wanted = x->fs->w->want != VOLUMES_ASKED;
     }
     if (node)
         names_name(&x->names, node, dir, name, len);
@@ -418,24 +407,66 @@ static void read_names(struct ext *x)
 
 /* --- all of it --- */
 
-static errcode_t open_ext(struct ext *x)
+/* Is any of the group descriptors lost that belong to the super block in block `super`? */
+static bool descriptors_lost(const struct ext *x, ext2_filsys ext, blk64_t super)
 {
-    static const int place[][2] = { { 0, 0 }, { 32768, 4096 }, { 8193, 1024 }, { 16384, 2048 } };
+    const uint64_t block = ext->blocksize;
+
+    for (dgrp_t i = 0; i < ext->desc_blocks; i++) {
+        uint64_t off;
+
+        if (!u64_mul(x->lib->ext2fs_descriptor_block_loc2(ext, super, i), block, &off) ||
+            fs_lacking(x->fs, LACK_LOST, off, block))
+            return true;
+    }
+    return false;
+}
+
+static ext2_filsys open_at(const struct ext *x, uint32_t block, uint32_t block_size, errcode_t *err)
+{
     const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES |
                       EXT2_FLAG_JOURNAL_DEV_OK | EXT2_FLAG_SKIP_MMP |
                       EXT2_FLAG_IGNORE_CSUM_ERRORS | EXT2_FLAG_IGNORE_SB_ERRORS;
-    errcode_t first = 0;
+    ext2_filsys ext;
 
-    for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        errcode_t err = x->lib->ext2fs_open2("disk", NULL, flags, place[i][0],
-                                             (unsigned)place[i][1], &manager, &x->ext);
+    *err = x->lib->ext2fs_open2("disk", NULL, flags, (int)block, block_size, &manager, &ext);
+    return *err ? NULL : ext;
+}
 
-        if (!err)
+/* Opens by the first super block, or by a copy where that or its descriptors are lost. */
+static errcode_t open_ext(struct ext *x)
+{
+    errcode_t err, ignored;
+    ext2_filsys copy;
+    uint32_t block, size;
+    bool first;
+
+    x->ext = open_at(x, 0, 0, &err);
+    first = x->ext;
+    if (first && !descriptors_lost(x, x->ext, x->ext->super->s_first_data_block))
+        return 0;
+    for (unsigned i = 0; fs_ext_copy(i, &block, &size); i++) {
+        if ((uint64_t)block * size >= x->fs->v->len || (first && size != x->ext->blocksize))
+            continue;
+        copy = open_at(x, block, size, &ignored);
+        if (!copy)
+            continue;
+        if (!descriptors_lost(x, copy, block)) {
+            if (x->ext)
+                x->lib->ext2fs_close_free(&x->ext);
+            x->ext = copy;
+            fs_note(x->fs->v, "%s lost: a copy is read",
+                    first ? "group descriptors are" : "its super block is");
             return 0;
-        if (!first)
-            first = err;
+        }
+        if (x->ext)
+            x->lib->ext2fs_close_free(&copy);
+        else
+            x->ext = copy;
     }
-    return first;
+    if (x->ext)
+        fs_note(x->fs->v, "group descriptors are lost");
+    return x->ext ? 0 : err;
 }
 
 bool fs_ext(struct fs *fs)
@@ -450,7 +481,7 @@ bool fs_ext(struct fs *fs)
     x.lacking = fs_any(fs);
     err = open_ext(&x);
     if (err) {
-        snprintf(v->note, sizeof v->note, "cannot be read: %s", calls.error_message(err));
+        fs_note(v, "cannot be read: %s", calls.error_message(err));
         return false;
     }
     x.block = x.ext->blocksize;
@@ -468,7 +499,7 @@ bool fs_ext(struct fs *fs)
             ext_free_space(&x);
     }
     if (x.names.cut)
-        snprintf(v->note, sizeof v->note, "too many files: some are left out");
+        fs_note(v, "too many files: some are left out");
     names_free(&x.names);
     calls.ext2fs_close_free(&x.ext);
     return true;

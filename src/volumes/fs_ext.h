@@ -13,7 +13,8 @@
     X(error_message) X(initialize_ext2_error_table) X(ext2fs_bg_flags_test) \
     X(ext2fs_bg_free_inodes_count) X(ext2fs_bg_itable_unused) \
     X(ext2fs_block_bitmap_loc) X(ext2fs_block_iterate3) X(ext2fs_blocks_count) \
-    X(ext2fs_close_free) X(ext2fs_close_inode_scan) X(ext2fs_extent_free) \
+    X(ext2fs_close_free) X(ext2fs_close_inode_scan) \
+    X(ext2fs_descriptor_block_loc2) X(ext2fs_extent_free) \
     X(ext2fs_extent_get) X(ext2fs_extent_open2) X(ext2fs_free_blocks_count) \
     X(ext2fs_get_next_inode_full) X(ext2fs_group_first_block2) \
     X(ext2fs_group_last_block2) X(ext2fs_inline_data_get) X(ext2fs_inline_data_size) \

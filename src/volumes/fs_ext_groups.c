@@ -6,24 +6,25 @@
 #ifdef HAVE_LIBEXT2FS
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/num.h"
 #include "volumes/fs_ext.h"
 
+static bool is_hit(const struct touch *now, const struct touch *before)
+{
+    return memcmp(now->bytes, before->bytes, sizeof now->bytes) != 0;
+}
+
 /* Adds blocks [at, at + n). */
 static bool touch_blocks(struct ext *x, struct touch *t, uint64_t at, uint64_t n)
 {
-    struct touch one = TOUCH_INIT;
+    const struct touch before = *t;
     uint64_t off, len;
 
-    if (!u64_mul(at, x->block, &off) || !u64_mul(n, x->block, &len))
-        return false;
-    touch_add(x->fs, &one, off, len, NO_ADDRESS);
-    for (int i = 0; i < N_LACKS; i++)
-        t->bytes[i] += one.bytes[i];
-    if (t->first == NO_ADDRESS || one.bytes[LACK_ASKED])
-        t->first = one.first;
-    return one.bytes[LACK_LOST] || one.bytes[LACK_UNMAPPED];
+    if (u64_mul(at, x->block, &off) && u64_mul(n, x->block, &len))
+        touch_add(x->fs, t, off, len, NO_ADDRESS);
+    return is_hit(t, &before);
 }
 
 /* Super block and group descriptors, or their copies. */
@@ -45,15 +46,17 @@ static bool touch_super(struct ext *x, struct touch *t, dgrp_t g)
 /* Bitmaps that say "all free" are zeros, which may be holes. */
 static bool touch_bitmaps(struct ext *x, struct touch *t, dgrp_t g)
 {
-    struct touch one = TOUCH_INIT;
+    const struct touch before = *t;
+    const blk64_t map[] = { x->lib->ext2fs_block_bitmap_loc(x->ext, g),
+                            x->lib->ext2fs_inode_bitmap_loc(x->ext, g) };
 
-    touch_blocks(x, &one, x->lib->ext2fs_block_bitmap_loc(x->ext, g), 1);
-    touch_blocks(x, &one, x->lib->ext2fs_inode_bitmap_loc(x->ext, g), 1);
-    t->bytes[LACK_LOST] += one.bytes[LACK_LOST];
-    t->bytes[LACK_ASKED] += one.bytes[LACK_ASKED];
-    if ((one.bytes[LACK_LOST] || one.bytes[LACK_ASKED]) && t->first == NO_ADDRESS)
-        t->first = one.first;
-    return one.bytes[LACK_LOST];
+    for (int i = 0; i < 2; i++) {
+        uint64_t off;
+
+        if (u64_mul(map[i], x->block, &off))
+            touch_add_spare(x->fs, t, off, x->block, NO_ADDRESS);
+    }
+    return is_hit(t, &before);
 }
 
 /* Returns how many bytes of the table are of inodes that were ever used. */
@@ -76,17 +79,13 @@ static void send_table(struct ext *x, dgrp_t g)
     const uint64_t inode = (uint64_t)EXT2_INODE_SIZE(x->ext->super);
     uint64_t len = used_of_table(x, g), whole = x->ext->inode_blocks_per_group * x->block;
     uint64_t off = x->lib->ext2fs_inode_table_loc(x->ext, g), blocks;
-    struct touch t = TOUCH_INIT, rest = TOUCH_INIT;
+    struct touch t = TOUCH_INIT;
 
     if (!u64_mul(off, x->block, &off) || off > UINT64_MAX - whole)
         return;
     len = u64_min(len, whole);
     touch_add(x->fs, &t, off, len, NO_ADDRESS);
-    touch_add(x->fs, &rest, off + len, whole - len, NO_ADDRESS);
-    t.bytes[LACK_LOST] += rest.bytes[LACK_LOST];
-    t.bytes[LACK_ASKED] += rest.bytes[LACK_ASKED];
-    if (t.first == NO_ADDRESS && (rest.bytes[LACK_LOST] || rest.bytes[LACK_ASKED]))
-        t.first = rest.first;
+    touch_add_spare(x->fs, &t, off + len, whole - len, NO_ADDRESS);
     blocks = t.bytes[LACK_LOST] + t.bytes[LACK_UNMAPPED];
     x->inodes_lost |= blocks != 0;
     fs_send_part(x->fs, ITEM_INODES, &t, g, blocks / inode);
@@ -148,7 +147,7 @@ void ext_free_space(struct ext *x)
 {
     struct touch t = TOUCH_INIT;
     uint8_t *bits = malloc(x->block);
-    size_t at[N_LACKS] = { 0, 0, 0 };
+    size_t at[N_LACKS] = { 0 };
 
     for (dgrp_t n = 0; bits && n < x->ext->group_desc_count; n++) {
         struct ext_group g = { n, x->lib->ext2fs_group_first_block2(x->ext, n),
@@ -157,9 +156,7 @@ void ext_free_space(struct ext *x)
         uint64_t bitmap = x->lib->ext2fs_block_bitmap_loc(x->ext, n);
 
         if (g.last < g.first || g.last >= UINT64_MAX / x->block ||
-            (!fs_lacking(x->fs, LACK_LOST, off, len) &&
-             !fs_lacking(x->fs, LACK_UNMAPPED, off, len) &&
-             !fs_lacking(x->fs, LACK_ASKED, off, len)))
+            !fs_lacks_any(x->fs, off, len))
             continue;
         g.uninit = ext2fs_has_group_desc_csum(x->ext) &&
                    x->lib->ext2fs_bg_flags_test(x->ext, n, EXT2_BG_BLOCK_UNINIT);

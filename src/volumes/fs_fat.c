@@ -115,7 +115,10 @@ static void take_part(struct fat_work *f, TSK_FS_FILE *file)
     const char *name = file->name->name;
     struct touch t = TOUCH_INIT;
 
-    take_runs(f, file, 0, &t);
+    if (is(name, "$MBR"))               /* with all that is reserved after it */
+        touch_add(f->fs, &t, 0, f->shape.table_off, NO_ADDRESS);
+    else
+        take_runs(f, file, 0, &t);
     fs_send_part(f->fs, is(name, "$MBR") ? ITEM_SUPER : ITEM_BITMAP, &t, file->meta->addr, 1);
 }
 
@@ -189,9 +192,9 @@ static void walk(struct fat_work *f)
     if (lib.tsk_fs_dir_walk(f->tsk, f->tsk->root_inum,
                             TSK_FS_DIR_WALK_FLAG_ALLOC | TSK_FS_DIR_WALK_FLAG_RECURSE |
                                 TSK_FS_DIR_WALK_FLAG_NOORPHAN, take_file, f) != 0)
-        snprintf(f->fs->v->note, sizeof f->fs->v->note, "not all directories can be read");
+        fs_note(f->fs->v, "not all directories can be read");
     if (f->names.cut)
-        snprintf(f->fs->v->note, sizeof f->fs->v->note, "too many files: some are left out");
+        fs_note(f->fs->v, "too many files: some are left out");
     names_send(f->fs, &f->names);
 }
 
@@ -207,7 +210,7 @@ static bool list(struct fat_work *f)
                                     port_stat);
     f->tsk = img ? lib.tsk_fs_open_img(img, 0, TSK_FS_TYPE_FAT_DETECT) : NULL;
     if (!f->tsk) {
-        snprintf(f->fs->v->note, sizeof f->fs->v->note, "cannot be read: damaged");
+        fs_note(f->fs->v, "cannot be read: damaged");
         return false;
     }
     if (f->fs->w->want == VOLUMES_ALL || (f->fs->w->want != VOLUMES_ONLY && fs_any(f->fs)))

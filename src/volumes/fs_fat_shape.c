@@ -128,14 +128,6 @@ static uint64_t part_off(const struct fs *fs, const struct fat_shape *s, uint64_
     return off + s->table_len;
 }
 
-static bool any_lacking(const struct fs *fs, uint64_t off, uint64_t len)
-{
-    for (int i = 0; i < N_LACKS; i++)
-        if (fs_lacking(fs, (enum volume_lack)i, off, len))
-            return true;
-    return false;
-}
-
 void fat_count_free(struct fs *fs, const struct fat_shape *s)
 {
     const uint64_t per_chunk = CHUNK_BYTES * 8 / s->bits, skip = s->bits == 1 ? 0 : 2;
@@ -146,7 +138,7 @@ void fat_count_free(struct fs *fs, const struct fat_shape *s)
 
     for (uint64_t at = 0; s->map_off != NO_ADDRESS && at < s->clusters + skip; at += per_chunk) {
         uint64_t end = u64_min(s->clusters + skip, at + per_chunk), off;
-        bool lacking = any_lacking(fs, s->heap_off + (u64_max(at, skip) - skip) * s->cluster,
+        bool lacking = fs_lacks_any(fs, s->heap_off + (u64_max(at, skip) - skip) * s->cluster,
                                    (end - at) * s->cluster);
 
         off = part_off(fs, s, s->map_off + at / per_chunk * CHUNK_BYTES,

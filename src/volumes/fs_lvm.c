@@ -30,7 +30,7 @@ static struct volume *volume_of(struct fs_work *w, const struct lvm_pv *pv)
 static void note(struct volume *v, const char *text)
 {
     if (!v->note[0])
-        snprintf(v->note, sizeof v->note, "%.159s", text);
+        fs_note(v, "%.159s", text);
 }
 
 /* One piece of a logical volume, as far as its numbers make sense. */

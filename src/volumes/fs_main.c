@@ -3,6 +3,7 @@
 /* The process that reads file systems: one job, from the first byte to the last. */
 #include "config.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,8 @@ void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len)
     }
 }
 
-void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
-                    size_t len)
+static void read_extents(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
+                         size_t len)
 {
     uint8_t *p = dst;
 
@@ -90,6 +91,44 @@ void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, voi
             fs_disk_read(w, e->guest_off + (start - e->off), p + (start - off),
                          (size_t)(end - start));
     }
+}
+
+void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
+                    size_t len)
+{
+    uint8_t *p = dst;
+
+    read_extents(w, v, off, dst, len);
+    for (uint32_t i = 0; i < w->n_stand_ins; i++) {
+        const struct fs_stand_in *s = &w->stand_in[i];
+        uint64_t start = u64_max(off, s->off);
+        uint64_t end = u64_min(off + len < off ? UINT64_MAX : off + len, s->off + s->len);
+
+        if (v == &w->vol[s->volume] && start < end)
+            read_extents(w, v, s->from + (start - s->off), p + (start - off),
+                         (size_t)(end - start));
+    }
+}
+
+void fs_use_stand_in(struct fs_work *w, const struct volume *v, uint64_t off, uint64_t len,
+                     uint64_t from)
+{
+    if (w->n_stand_ins < FS_STAND_INS_MAX)
+        w->stand_in[w->n_stand_ins++] = (struct fs_stand_in){ (uint32_t)(v - w->vol), off, len,
+                                                              from };
+}
+
+void fs_note(struct volume *v, const char *format, ...)
+{
+    size_t len = strlen(v->note);
+    va_list args;
+
+    if (len + 2 < sizeof v->note && len)
+        len += (size_t)snprintf(v->note + len, sizeof v->note - len, "; ");
+    va_start(args, format);
+    if (len < sizeof v->note)
+        vsnprintf(v->note + len, sizeof v->note - len, format, args);
+    va_end(args);
 }
 
 void fs_send_volume(struct fs_work *w, uint32_t index)
@@ -179,6 +218,14 @@ uint64_t fs_lacking(const struct fs *fs, enum volume_lack lack, uint64_t off, ui
     return overlap(&fs->lack[lack], off, len, &first);
 }
 
+bool fs_lacks_any(const struct fs *fs, uint64_t off, uint64_t len)
+{
+    for (int i = 0; i < N_LACKS; i++)
+        if (fs_lacking(fs, (enum volume_lack)i, off, len))
+            return true;
+    return false;
+}
+
 static uint64_t guest_of(const struct volume *v, uint64_t off)
 {
     for (uint32_t i = 0; i < v->n_extents; i++)
@@ -240,6 +287,20 @@ void touch_add(struct fs *fs, struct touch *t, uint64_t off, uint64_t len, uint6
             t->first = guest_of(fs->v, first);
             t->file_off = file_off == NO_ADDRESS ? NO_ADDRESS : file_off + (first - off);
         }
+    }
+}
+
+void touch_add_spare(struct fs *fs, struct touch *t, uint64_t off, uint64_t len,
+                     uint64_t file_off)
+{
+    const uint64_t unmapped = t->bytes[LACK_UNMAPPED];
+    struct touch before = *t;
+
+    touch_add(fs, t, off, len, file_off);
+    t->bytes[LACK_UNMAPPED] = unmapped;
+    if (memcmp(t->bytes, before.bytes, sizeof t->bytes) == 0) {
+        t->first = before.first;
+        t->file_off = before.file_off;
     }
 }
 
@@ -324,7 +385,7 @@ static bool have(struct fs *fs, bool (*load)(struct error *err))
     bool ok = load(&err);
 
     if (!ok)
-        snprintf(fs->v->note, sizeof fs->v->note, "%.*s", (int)sizeof fs->v->note - 1, err.text);
+        fs_note(fs->v, "%s", err.text);
     return ok;
 }
 
@@ -344,8 +405,8 @@ static void look_into(struct fs_work *w, uint32_t index)
     else if (strcmp(fs.v->type, "vfat") == 0 || strcmp(fs.v->type, "exfat") == 0)
         fs.v->looked_into = fs_fat(&fs, have(&fs, fs_fat_load));
     else if (strcmp(fs.v->type, "xfs") == 0 || strcmp(fs.v->type, "btrfs") == 0)
-        snprintf(fs.v->note, sizeof fs.v->note, "files of %s are not listed: no library that "
-                 "is kept reads them", fs.v->type);
+        fs_note(fs.v, "files of %s are not listed: no library that is kept reads them",
+                fs.v->type);
     send_rest(&fs);
     fs_send_volume(w, index);
     for (int k = 0; k < N_LACKS; k++)

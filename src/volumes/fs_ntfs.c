@@ -42,7 +42,8 @@
     X(ntfs_log_handler_null) \
     X(ntfs_log_set_handler) \
     X(ntfs_mapping_pairs_decompress) \
-    X(ntfs_umount)
+    X(ntfs_umount) \
+    X(ntfs_volume_startup)
 struct ntfs_lib { NTFS_CALLS(LIBRARY_CALL) };
 
 static struct ntfs_lib lib;
@@ -330,15 +331,12 @@ static void count_free(struct ntfs_work *n)
     const uint64_t cluster = n->vol->cluster_size;
     struct touch t = TOUCH_INIT;
     uint8_t *bits = malloc(BITMAP_BYTES);
-    uint64_t clusters = (uint64_t)n->vol->nr_clusters, free_clusters = 0;
+    uint64_t clusters = (uint64_t)n->vol->nr_clusters, free_clusters = 0, at = 0;
 
-    for (uint64_t at = 0; bits && at < div_up(clusters, 8); at += BITMAP_BYTES) {
+    for (; bits && n->vol->lcnbmp_na && at < div_up(clusters, 8); at += BITMAP_BYTES) {
         uint64_t first = at * 8, last = u64_min(clusters, first + 8 * BITMAP_BYTES);
-        bool lacking = false;
+        bool lacking = fs_lacks_any(n->fs, first * cluster, (last - first) * cluster);
 
-        for (int i = 0; i < N_LACKS; i++)
-            lacking |= fs_lacking(n->fs, (enum volume_lack)i, first * cluster,
-                                  (last - first) * cluster) != 0;
         memset(bits, 0xff, BITMAP_BYTES);
         if (lib.ntfs_attr_pread(n->vol->lcnbmp_na, (s64)at, BITMAP_BYTES, bits) <= 0)
             break;
@@ -350,7 +348,7 @@ static void count_free(struct ntfs_work *n)
                 touch_add(n->fs, &t, c * cluster, cluster, NO_ADDRESS);
         }
     }
-    if (bits && free_clusters <= clusters)
+    if (at >= div_up(clusters, 8) && free_clusters <= clusters)
         n->fs->v->used = (clusters - free_clusters) * cluster;
     free(bits);
     t.bytes[LACK_UNMAPPED] = 0;             /* as it should be */
@@ -369,6 +367,26 @@ static void scan(struct ntfs_work *n)
     names_send(n->fs, &n->names);
 }
 
+/* Where tables are lost without which nothing can be mounted, the file table alone will do. */
+static ntfs_volume *open_volume(struct ntfs_work *n, struct ntfs_device *dev)
+{
+    const ntfs_mount_flags flags = NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
+                                   NTFS_MNT_IGNORE_HIBERFILE;
+    ntfs_volume *vol;
+    int why;
+
+    fs_ntfs_use_mirror(n->fs);
+    vol = lib.ntfs_device_mount(dev, flags);
+    if (vol)
+        return vol;
+    why = errno;
+    vol = lib.ntfs_volume_startup(dev, flags);
+    if (vol)
+        fs_note(n->fs->v, "its own tables are damaged (%s): file records are read one by one",
+                strerror(why));
+    return vol;
+}
+
 bool fs_ntfs(struct fs *fs)
 {
     struct ntfs_port p = { fs, 0 };
@@ -378,10 +396,9 @@ bool fs_ntfs(struct fs *fs)
     lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
     dev = lib.ntfs_device_alloc("disk", 0, &port, &p);
     if (dev)
-        n.vol = lib.ntfs_device_mount(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
-                                       NTFS_MNT_IGNORE_HIBERFILE);
+        n.vol = open_volume(&n, dev);
     if (!n.vol) {
-        snprintf(fs->v->note, sizeof fs->v->note, "cannot be read: %s", strerror(errno));
+        fs_note(fs->v, "cannot be read: %s", strerror(errno));
         return false;
     }
     if (fs->w->want == VOLUMES_ALL ||
@@ -389,10 +406,10 @@ bool fs_ntfs(struct fs *fs)
         scan(&n);
     count_free(&n);
     if (n.unreadable)
-        snprintf(fs->v->note, sizeof fs->v->note, "%llu file records cannot be read",
+        fs_note(fs->v, "%llu file records cannot be read",
                  (unsigned long long)n.unreadable);
     if (n.names.cut)
-        snprintf(fs->v->note, sizeof fs->v->note, "too many files: some are left out");
+        fs_note(fs->v, "too many files: some are left out");
     names_free(&n.names);
     lib.ntfs_umount(n.vol, TRUE);
     return true;

@@ -34,6 +34,7 @@
     X(blkid_probe_get_partitions) \
     X(blkid_probe_lookup_value) \
     X(blkid_probe_set_device) \
+    X(blkid_probe_set_partitions_flags) \
     X(blkid_probe_set_superblocks_flags) \
     X(blkid_reset_probe)
 struct blkid_lib { BLKID_CALLS(LIBRARY_CALL) };
@@ -140,7 +141,7 @@ static struct volume *add_volume(struct fs_work *w, enum volume_kind kind, uint3
     v->n_extents = 1;
     v->extents[0] = (struct volume_extent){ 0, off, u64_min(len, w->size - off) };
     if (v->extents[0].len < len)
-        snprintf(v->note, sizeof v->note, "reaches past the end of the disk");
+        fs_note(v, "reaches past the end of the disk");
     return v;
 }
 
@@ -169,29 +170,6 @@ static void add_partitions(struct fs_work *w, blkid_probe pr)
     }
 }
 
-/* Copies of the super block that ext keeps in fixed places tell it where the first is lost. */
-static void identify_ext_copy(struct fs_work *w, struct volume *v)
-{
-    static const uint32_t place[][2] = { { 32768, 4096 }, { 8193, 1024 }, { 16384, 2048 } };
-    uint8_t sb[SECTOR];
-
-    for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
-        uint64_t off = (uint64_t)place[i][0] * place[i][1];
-
-        if (off + sizeof sb > v->len)
-            continue;
-        fs_volume_read(w, v, off, sb, sizeof sb);
-        if (sb[0x38] != 0x53 || sb[0x39] != 0xef || le32(sb + 0x18) > 6 ||
-            1024u << le32(sb + 0x18) != place[i][1])
-            continue;
-        snprintf(v->type, sizeof v->type, "%s", le32(sb + 0x60) & 0x40 ? "ext4"
-                 : le32(sb + 0x5c) & 4 ? "ext3" : "ext2");
-        snprintf(v->label, sizeof v->label, "%.16s", (const char *)sb + 0x78);
-        snprintf(v->note, sizeof v->note, "its super block is lost; read by a copy");
-        return;
-    }
-}
-
 /* Where no library tells what is used, the super block does. */
 static void count_used(struct fs_work *w, struct volume *v)
 {
@@ -213,6 +191,25 @@ static void count_used(struct fs_work *w, struct volume *v)
     }
 }
 
+static bool has_boot_sector(struct fs_work *w, const struct volume *v)
+{
+    uint8_t s[SECTOR];
+
+    fs_volume_read(w, v, 0, s, sizeof s);
+    return s[510] == 0x55 && s[511] == 0xaa;
+}
+
+static void note_gpt(struct fs_work *w, struct volume *v)
+{
+    uint8_t s[SECTOR];
+
+    if (strcmp(v->type, "gpt") != 0)
+        return;
+    fs_volume_read(w, v, SECTOR, s, sizeof s);
+    if (memcmp(s, "EFI PART", 8) != 0)
+        fs_note(v, "its partition table is lost: the copy at its end is read");
+}
+
 /* Tells partition tables apart from file systems: `table` is what libblkid calls PTTYPE. */
 static void probe(struct fs_work *w, struct volume *v, bool partitions)
 {
@@ -226,10 +223,13 @@ static void probe(struct fs_work *w, struct volume *v, bool partitions)
     lib.blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
                                           BLKID_SUBLKS_UUID);
     lib.blkid_probe_enable_partitions(pr, partitions);
+    /* The second GPT is as good, also where the sector with the word that there is one is lost. */
+    if (partitions && !has_boot_sector(w, v))
+        lib.blkid_probe_set_partitions_flags(pr, BLKID_PARTS_FORCE_GPT);
     if (lib.blkid_probe_set_device(pr, w->memfd, 0, 0) != 0)
         goto out;
     if (lib.blkid_do_safeprobe(pr) == -2) {         /* several at once: the first that is found */
-        snprintf(v->note, sizeof v->note, "signatures of several file systems");
+        fs_note(v, "signatures of several file systems");
         lib.blkid_reset_probe(pr);
         if (lib.blkid_do_probe(pr) != 0)
             goto out;
@@ -248,11 +248,16 @@ out:
         lib.blkid_free_probe(pr);
 }
 
-void fs_identify(struct fs_work *w, struct volume *v)
+void fs_probe_volume(struct fs_work *w, struct volume *v)
 {
     probe(w, v, false);
+}
+
+void fs_identify(struct fs_work *w, struct volume *v)
+{
+    fs_probe_volume(w, v);
     if (!v->type[0])
-        identify_ext_copy(w, v);
+        fs_identify_by_copy(w, v);
     count_used(w, v);
 }
 
@@ -264,8 +269,9 @@ void fs_probe(struct fs_work *w)
         _exit(1);
     snprintf(disk->name, sizeof disk->name, "sda");
     probe(w, disk, true);
-    if (!disk->type[0])
-        identify_ext_copy(w, disk);
+    note_gpt(w, disk);
+    if (!disk->type[0] || (w->n_vol == 1 && strcmp(disk->type, "dos") == 0))
+        fs_identify_by_copy(w, disk);
     count_used(w, disk);
     for (uint32_t i = 1, n = w->n_vol; i < n; i++)
         fs_identify(w, &w->vol[i]);
@@ -277,6 +283,12 @@ bool fs_probe_load(struct error *err)
 }
 
 #else
+
+void fs_probe_volume(struct fs_work *w, struct volume *v)
+{
+    (void)w;
+    (void)v;
+}
 
 void fs_identify(struct fs_work *w, struct volume *v)
 {

@@ -103,7 +103,8 @@ static void part_text(const struct volumes *v, const struct volume_item *item, s
         buf_puts(out, "free space");
         break;
     case ITEM_UNKNOWN:
-        buf_puts(out, item->lack[LACK_LOST] ? words->unknown : "no file");
+        buf_puts(out, item->lack[LACK_LOST] || item->lack[LACK_DOUBTFUL] ? words->unknown
+                                                                         : "no file");
         break;
     case ITEM_OUTSIDE:
         buf_puts(out, v->n > 1 ? "outside all partitions" : "no file system");

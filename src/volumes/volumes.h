@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "disk/disk.h"
+#include "scan/problem.h"
 
 #define VOLUMES_MAX         512     /* partitions and logical volumes of one disk */
 #define VOLUME_EXTENTS_MAX  4096    /* pieces of one logical volume */
@@ -27,6 +28,7 @@ enum volume_kind { VOLUME_DISK, VOLUME_PARTITION, VOLUME_LOGICAL, N_VOLUME_KINDS
 /* What bytes of a disk can lack. */
 enum volume_lack {
     LACK_LOST,              /* damaged or unreadable */
+    LACK_DOUBTFUL,          /* can be read, but not trusted: not among those lost */
     LACK_UNMAPPED,          /* nothing in the image, though it may be in use */
     LACK_ASKED,             /* nothing: somebody asks whose they are */
     N_LACKS
@@ -45,7 +47,7 @@ struct volume {
     char name[80];              /* "sda" (the disk), "sda2", "vg/root" */
     char type[32];              /* "gpt", "ext4", "LVM2_member", ...; "": not recognised */
     char label[80], uuid[48];   /* as the file system says; untrusted bytes */
-    char note[160];             /* what is wrong, for people; "": nothing */
+    char note[240];             /* what is wrong, for people; "": nothing */
     struct volume_extent *extents;  /* rising by off, not overlapping in it */
     uint32_t n_extents;
 };
@@ -95,7 +97,14 @@ struct guest_ranges { struct guest_range *list; size_t n, cap; uint64_t bytes; b
 #define GUEST_RANGES_MAX ((size_t)4 << 20)      /* kept; then `cut` is set */
 bool guest_ranges_add(struct guest_ranges *r, uint64_t off, uint64_t len, struct error *err);
 void guest_ranges_sort(struct guest_ranges *r);     /* ... and joins what touches */
+/* Takes away what is in `other` as well, and sorts both. */
+bool guest_ranges_subtract(struct guest_ranges *r, struct guest_ranges *other,
+                           struct error *err);
 void guest_ranges_free(struct guest_ranges *r);
+
+/* Adds what a problem makes doubtful of a layer. */
+bool volumes_add_problem(struct guest_ranges *doubtful, const struct problem *p,
+                         const struct geometry *geo, uint32_t layer, struct error *err);
 
 /* Adds what the tables of the disk say is lost, or is unmapped (neither list is needed). */
 bool volumes_lacking(struct disk *d, struct guest_ranges *lost, struct guest_ranges *unmapped,

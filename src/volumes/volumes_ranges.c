@@ -7,6 +7,7 @@
 
 #include "base/grow.h"
 #include "base/num.h"
+#include "scan/damage.h"
 #include "volumes/volumes.h"
 
 bool guest_ranges_add(struct guest_ranges *r, uint64_t off, uint64_t len, struct error *err)
@@ -56,10 +57,54 @@ void guest_ranges_sort(struct guest_ranges *r)
         r->bytes += r->list[i].end - r->list[i].off;
 }
 
+bool guest_ranges_subtract(struct guest_ranges *r, struct guest_ranges *other,
+                           struct error *err)
+{
+    struct guest_ranges left = GUEST_RANGES_INIT;
+    size_t k = 0;
+
+    guest_ranges_sort(r);
+    guest_ranges_sort(other);
+    for (size_t i = 0; i < r->n; i++) {
+        uint64_t at = r->list[i].off, end = r->list[i].end;
+
+        while (k < other->n && other->list[k].end <= at)
+            k++;
+        for (size_t j = k; at < end; j++) {
+            bool more = j < other->n && other->list[j].off < end;
+            uint64_t stop = more ? u64_max(other->list[j].off, at) : end;
+
+            if (!guest_ranges_add(&left, at, stop - at, err)) {
+                guest_ranges_free(&left);
+                return false;
+            }
+            at = more ? other->list[j].end : end;
+        }
+    }
+    left.cut = left.cut || r->cut;
+    guest_ranges_free(r);
+    *r = left;
+    guest_ranges_sort(r);
+    return true;
+}
+
 void guest_ranges_free(struct guest_ranges *r)
 {
     free(r->list);
     *r = (struct guest_ranges)GUEST_RANGES_INIT;
+}
+
+bool volumes_add_problem(struct guest_ranges *doubtful, const struct problem *p,
+                         const struct geometry *geo, uint32_t layer, struct error *err)
+{
+    struct damage_range found[3];
+    unsigned n = damage_of_problem(p, geo, found);
+
+    for (unsigned i = 0; i < n; i++)
+        if (found[i].layer == layer &&
+            !guest_ranges_add(doubtful, found[i].start, found[i].end - found[i].start, err))
+            return false;
+    return true;
 }
 
 bool volumes_lacking(struct disk *d, struct guest_ranges *lost, struct guest_ranges *unmapped,

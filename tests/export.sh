@@ -110,7 +110,10 @@ qemu-img create -q -f qcow2 -b gone.qcow2 -F qcow2 orphan.qcow2
 rm gone.qcow2
 status 2 export --backing orphan.qcow2 orphan.raw
 err_has 'could not be opened' "a missing backing file"
-status 2 export --overwrite orphan.qcow2 orphan.raw
+status 1 export --overwrite orphan.qcow2 orphan.raw
+err_has "remove it first" "a file that might be far down the chain"
+rm orphan.raw
+status 2 export orphan.qcow2 orphan.raw
 err_has '--backing opens it' "a backing file that is not looked into"
 
 # VM state lies behind the end of the disk; what a snapshot says it has and its L1 table does

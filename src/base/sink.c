@@ -178,7 +178,7 @@ bool sink_replace(struct sink *s, const void *bytes, size_t len, struct error *e
     return true;
 }
 
-bool sink_read_back(struct sink *s, void *bytes, size_t len, size_t *got, struct error *err)
+bool sink_read_back(const struct sink *s, void *bytes, size_t len, size_t *got, struct error *err)
 {
     size_t done = 0;
 

@@ -103,6 +103,23 @@ static enum end write_copy(const struct settings *s, struct files *f, struct err
     return ok ? END_DONE : END_BEFORE;
 }
 
+/* May a file of this name be replaced by the copy? Not one that could hold data of the image, in
+ * whatever way the image comes by it. */
+static bool may_replace(const struct settings *s, const char *path, const char *plan_name,
+                        const char *image, const struct files *f, struct error *err)
+{
+    if (access(path, F_OK) != 0)
+        return true;
+    if (!s->overwrite)
+        return err_set(err, ERR_USAGE, "%.200s exists; --overwrite replaces it", path);
+    if (out_file_same(path, image) || out_file_same(path, plan_name))
+        return err_set(err, ERR_USAGE, "%.200s is the image or the plan itself", path);
+    if (out_file_has_others(f->image))
+        return err_set(err, ERR_USAGE, "%.200s exists, and might be a file that the image needs: "
+                       "remove it first if it is not", path);
+    return true;
+}
+
 static bool apply_copy(const struct settings *s, const char *plan_name, const char *image,
                        struct error *err)
 {
@@ -111,14 +128,13 @@ static bool apply_copy(const struct settings *s, const char *plan_name, const ch
     bool ok = false;
 
     buf_printf(&part, "%s.part", s->apply_output);
-    if (!s->overwrite && access(s->apply_output, F_OK) == 0) {
-        err_set(err, ERR_USAGE, "%.200s exists; --overwrite replaces it", s->apply_output);
-        goto out;
-    }
     if (!named(plan_name, source_open_file(plan_name, &f.plan, err), err)
         || !named(image, open_it(image, &f.image, err), err)
-        || !named(buf_str(&part), sink_open(buf_str(&part), SINK_OVERWRITE, &f.target, err),
-                  err))
+        || !may_replace(s, s->apply_output, plan_name, image, &f, err)
+        || !may_replace(s, buf_str(&part), plan_name, image, &f, err))
+        goto out;
+    unlink(buf_str(&part));         /* of a run that was stopped */
+    if (!named(buf_str(&part), sink_open(buf_str(&part), SINK_NEW, &f.target, err), err))
         goto out;
     ok = in_sandbox(s, &f, write_copy) == END_DONE
         || err_set(err, ERR_IO, "%.200s was not written", s->apply_output);

@@ -51,6 +51,20 @@ static bool not_an_input(const struct sink *sink, const char *name,
     return !is || err_set(err, ERR_USAGE, "is the image itself, or in its chain");
 }
 
+/* Of files below those that the image names itself nothing is known without --backing. */
+static bool chain_is_known(const struct settings *s, const struct disk_files *f)
+{
+    return s->backing || !f->chain.n;
+}
+
+static bool is_empty(const struct sink *sink)
+{
+    uint8_t byte;
+    size_t got;
+
+    return sink_read_back(sink, &byte, 1, &got, NULL) && !got;
+}
+
 static bool open_sink(const struct settings *s, const char *path, const char *name,
                       const struct disk_files *f, struct sink **out, struct error *err)
 {
@@ -58,7 +72,12 @@ static bool open_sink(const struct settings *s, const char *path, const char *na
 
     if (!sink_open(path, mode, out, err))
         return false;
-    return not_an_input(*out, name, f, err);
+    if (mode == SINK_OVERWRITE && !chain_is_known(s, f) && !is_empty(*out))
+        return err_set(err, ERR_USAGE, "exists, and might be a file that the image needs: with "
+                       "--backing that is known, else remove it first");
+    return not_an_input(*out, name, f, err) &&
+           (!s->key_file || !sink_is(*out, s->key_file) ||
+            err_set(err, ERR_USAGE, "is the key file"));
 }
 
 /* "OUT", or with --layer=all "OUT.active", "OUT.snapshot-3". */

@@ -206,7 +206,7 @@ int cmd_pack(const struct command *cmd, int argc, char **argv)
         return usage_error(cmd, err.text);
     if (one_image(cmd, &s, &name, &status)) {
         p = (struct packing_of){ &s, buf_str(&name), &out };
-        status = finish(&out, with_out_file(&s, pack_one, &p, p.name, &out));
+        status = finish(&out, with_out_file(&s, OUT_DOCUMENT, pack_one, &p, p.name, &out));
     }
     buf_free(&name);
     return status;
@@ -281,5 +281,5 @@ int cmd_unpack(const struct command *cmd, int argc, char **argv)
     if (!pack_supported(&err))
         return usage_error(cmd, err.text);
     p = (struct packing_of){ &s, s.operand[0], &out };
-    return finish(&out, with_out_file(&s, unpack_one, &p, p.name, &out));
+    return finish(&out, with_out_file(&s, OUT_IMAGE, unpack_one, &p, p.name, &out));
 }

@@ -178,14 +178,9 @@ static bool open_unplaced(const struct settings *s, const char *image, struct si
     *out = NULL;
     if (!s->unplaced_file)
         return true;
-    if (!sink_open(s->unplaced_file, s->overwrite ? SINK_OVERWRITE : SINK_NEW, out, &err)) {
-        message_error(s->unplaced_file, &err);
-        return false;
-    }
-    if (!sink_is(*out, image))
+    if (out_file_open(s, OUT_DOCUMENT, s->unplaced_file, image, out, &err))
         return true;
-    message("this is the image itself: ", s->unplaced_file);
-    sink_close(*out);
+    message_error(s->unplaced_file, &err);
     return false;
 }
 
@@ -277,7 +272,7 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     /* Without it losses have ranges, and no names. */
     if (s.accept_loss || s.entries_zero)
         (void)volumes_helper_start(&planning.helper, NULL);
-    status = finish(&out, with_out_file(&s, make_and_tell, &planning, planning.name, &out));
+    status = finish(&out, with_out_file(&s, OUT_DOCUMENT, make_and_tell, &planning, planning.name, &out));
     volumes_helper_end(planning.helper);
     buf_free(&name);
     return status;

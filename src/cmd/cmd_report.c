@@ -80,7 +80,7 @@ int cmd_report(const struct command *cmd, int argc, char **argv)
     if (one_image(cmd, &s, &name, &status)) {
         struct reporting r = { &s, buf_str(&name), &out };
 
-        status = with_out_file(&s, make_report, &r, r.name, &out);
+        status = with_out_file(&s, OUT_DOCUMENT, make_report, &r, r.name, &out);
     }
     buf_free(&name);
     return finish(&out, status);

@@ -52,10 +52,10 @@ static int do_sink_work(void *ctx)
     return w->work(w->ctx, w->sink);
 }
 
-int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *sink),
-                  void *ctx, const char *name, struct out *out)
+int with_out_file(const struct settings *s, enum out_kind kind,
+                  int (*work)(void *ctx, struct sink *sink), void *ctx, const char *name,
+                  struct out *out)
 {
-    enum sink_mode mode = s->overwrite ? SINK_OVERWRITE : SINK_NEW;
     struct sink_work w = { work, ctx, NULL };
     struct error err;
     bool made_here;
@@ -64,13 +64,8 @@ int with_out_file(const struct settings *s, int (*work)(void *ctx, struct sink *
     if (!s->out_file)
         return work(ctx, NULL);
     made_here = access(s->out_file, F_OK) != 0;
-    if (!sink_open(s->out_file, mode, &w.sink, &err)) {
+    if (!out_file_open(s, kind, s->out_file, name, &w.sink, &err)) {
         message_error(s->out_file, &err);
-        return STATUS_FAILED;
-    }
-    if (sink_is(w.sink, name)) {
-        message("this is the image itself: ", s->out_file);
-        sink_close(w.sink);
         return STATUS_FAILED;
     }
     status = run_apart(do_sink_work, &w, name, out);

@@ -228,7 +228,8 @@ static const struct opt export_rows[] = {
       "go on with an export to raw that was stopped, by its map; lost ranges are tried "
       "again" },
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL,
-      "replace files that exist, or write to a block device" },
+      "replace files that exist, or write to a block device; of an image with backing "
+      "files only with --backing, as files that hold its data are never replaced" },
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
       "text (default) or json: a summary that names each lost range, with its files" },
     PROGRESS_ROW,

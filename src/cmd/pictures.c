@@ -201,7 +201,7 @@ static int make_frames(const struct settings *s, int n, const struct chart_optio
         frame_file(s->out_file, f.number, &file);
         one.out_file = buf_str(&file);
         f.name = buf_str(&name);
-        status = status_worst(status, with_out_file(&one, make_frame, &f, f.name, &out));
+        status = status_worst(status, with_out_file(&one, OUT_DOCUMENT, make_frame, &f, f.name, &out));
     }
     buf_free(&name);
     buf_free(&file);
@@ -236,7 +236,7 @@ int map_pictures(const struct command *cmd, const struct settings *s)
     if (image_named(s, 0, &name, &status)) {
         struct picture_frame f = { s, buf_str(&name), chart, 1, 1, &out };
 
-        status = with_out_file(s, make_frame, &f, f.name, &out);
+        status = with_out_file(s, OUT_DOCUMENT, make_frame, &f, f.name, &out);
     }
     buf_free(&name);
     return finish(&out, status);

@@ -407,68 +407,6 @@ static void read_names(struct ext *x)
 
 /* --- all of it --- */
 
-/* Is any of the group descriptors lost that belong to the super block in block `super`? */
-static bool descriptors_lost(const struct ext *x, ext2_filsys ext, blk64_t super)
-{
-    const uint64_t block = ext->blocksize;
-
-    for (dgrp_t i = 0; i < ext->desc_blocks; i++) {
-        uint64_t off;
-
-        if (!u64_mul(x->lib->ext2fs_descriptor_block_loc2(ext, super, i), block, &off) ||
-            fs_lacking(x->fs, LACK_LOST, off, block))
-            return true;
-    }
-    return false;
-}
-
-static ext2_filsys open_at(const struct ext *x, uint32_t block, uint32_t block_size, errcode_t *err)
-{
-    const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES |
-                      EXT2_FLAG_JOURNAL_DEV_OK | EXT2_FLAG_SKIP_MMP |
-                      EXT2_FLAG_IGNORE_CSUM_ERRORS | EXT2_FLAG_IGNORE_SB_ERRORS;
-    ext2_filsys ext;
-
-    *err = x->lib->ext2fs_open2("disk", NULL, flags, (int)block, block_size, &manager, &ext);
-    return *err ? NULL : ext;
-}
-
-/* Opens by the first super block, or by a copy where that or its descriptors are lost. */
-static errcode_t open_ext(struct ext *x)
-{
-    errcode_t err, ignored;
-    ext2_filsys copy;
-    uint32_t block, size;
-    bool first;
-
-    x->ext = open_at(x, 0, 0, &err);
-    first = x->ext;
-    if (first && !descriptors_lost(x, x->ext, x->ext->super->s_first_data_block))
-        return 0;
-    for (unsigned i = 0; fs_ext_copy(i, &block, &size); i++) {
-        if ((uint64_t)block * size >= x->fs->v->len || (first && size != x->ext->blocksize))
-            continue;
-        copy = open_at(x, block, size, &ignored);
-        if (!copy)
-            continue;
-        if (!descriptors_lost(x, copy, block)) {
-            if (x->ext)
-                x->lib->ext2fs_close_free(&x->ext);
-            x->ext = copy;
-            fs_note(x->fs->v, "%s lost: a copy is read",
-                    first ? "group descriptors are" : "its super block is");
-            return 0;
-        }
-        if (x->ext)
-            x->lib->ext2fs_close_free(&copy);
-        else
-            x->ext = copy;
-    }
-    if (x->ext)
-        fs_note(x->fs->v, "group descriptors are lost");
-    return x->ext ? 0 : err;
-}
-
 bool fs_ext(struct fs *fs)
 {
     struct ext x = { .lib = &calls, .fs = fs, .names = { .root = EXT2_ROOT_INO } };
@@ -479,7 +417,7 @@ bool fs_ext(struct fs *fs)
     calls.initialize_ext2_error_table();
     reading = fs;
     x.lacking = fs_any(fs);
-    err = open_ext(&x);
+    err = ext_open(&x, &manager);
     if (err) {
         fs_note(v, "cannot be read: %s", calls.error_message(err));
         return false;

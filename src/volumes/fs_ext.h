@@ -33,6 +33,9 @@ struct ext {
     struct fs_names names;
 };
 
+/* Opens by the first super block, or by a copy where that or its descriptors are lost. */
+errcode_t ext_open(struct ext *x, struct struct_io_manager *manager);
+
 /* Sends what super blocks, bitmaps and inode tables lack. */
 void ext_groups(struct ext *x);
 

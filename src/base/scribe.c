@@ -54,10 +54,10 @@ bool scribe_write(const struct scribe *s, const void *bytes, size_t len, struct 
     struct scribe_answer a;
 
     if (len > SCRIBE_LEN_MAX)
-        return err_set(err, ERR_LIMIT, "the plan is too long to be written");
+        return err_set(err, ERR_LIMIT, "too long to be written");
     if (s->fd < 0 || !scribe_put(s->fd, &n, sizeof n) || !scribe_put(s->fd, bytes, len)
         || !scribe_get(s->fd, &a, sizeof a))
-        return err_set(err, ERR_IO, "the process that writes plans is gone");
+        return err_set(err, ERR_IO, "the process that writes files is gone");
     a.text[sizeof a.text - 1] = '\0';
     if (!a.ok)
         return err_set(err, ERR_IO, "%.380s", a.text);

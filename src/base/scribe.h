@@ -23,8 +23,9 @@ bool scribe_start(const char *path, bool folder, const char *image, struct scrib
                   struct error *err);
 void scribe_end(struct scribe *s);
 
-/* Writes the whole file, replacing what it held, and syncs. `name` gets the name of what was
- * written. Waits; from any thread, one at a time. */
+/* Writes the whole file and syncs. What it held is replaced at once: at any moment the old or
+ * the new file is there, unless the folder takes no new file. `name` gets the name of what
+ * was written. Waits; from any thread, one at a time. */
 bool scribe_write(const struct scribe *s, const void *bytes, size_t len, struct buf *name,
                   struct error *err);
 

@@ -4,11 +4,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,21 +57,71 @@ static bool open_file(const struct job *job, struct sink **out, char name[SCRIBE
     if (!sink_is(*out, job->image) && !sink_is_block(*out))
         return true;
     sink_close(*out);
-    return err_set(err, ERR_USAGE, "that is no file for plans");
+    return err_set(err, ERR_USAGE, "is the image, or a device");
+}
+
+static bool write_all(struct sink *sink, const void *bytes, size_t len, struct error *err)
+{
+    return sink_replace(sink, bytes, len, err) && sink_sync(sink, err);
+}
+
+static void sync_folder(const char *path)
+{
+    char folder[PATH_MAX + 1];
+    const char *slash = strrchr(path, '/');
+    int fd;
+
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash + 1 - path) : 1,
+             slash ? path : ".");
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+/* Puts a new file in place of one that there is: whatever happens, either is there, and whole.
+ * False where the folder does not let it. */
+static bool replace_at_once(const char *name, const void *bytes, size_t len, bool *ok,
+                            struct error *err)
+{
+    char path[PATH_MAX], beside[PATH_MAX + 32];     /* not in place of a link */
+    struct stat st;
+    struct sink *sink;
+
+    if (!realpath(name, path) || stat(path, &st) != 0)
+        return false;
+    snprintf(beside, sizeof beside, "%s.%ld.new", path, (long)getpid());
+    if (!sink_open(beside, SINK_NEW, &sink, NULL))
+        return false;
+    (void)!chmod(beside, st.st_mode & 0777);
+    *ok = write_all(sink, bytes, len, err);
+    sink_close(sink);
+    if (*ok && rename(beside, path) != 0)
+        *ok = err_set_sys(err, errno, "cannot be replaced");
+    if (*ok)
+        sync_folder(path);
+    else
+        unlink(beside);
+    return true;
 }
 
 static void carry_out(const struct job *job, const void *bytes, size_t len, struct scribe_answer *a)
 {
+    const bool there = !job->folder && access(job->path, F_OK) == 0;
     struct sink *sink;
     struct error err;
+    bool ok;
 
     if (!open_file(job, &sink, a->text, &err)) {
         snprintf(a->text, sizeof a->text, "%s", err.text);
         return;
     }
-    a->ok = sink_replace(sink, bytes, len, &err) && sink_sync(sink, &err);
-    if (!a->ok)
+    if (!there || !replace_at_once(job->path, bytes, len, &ok, &err))
+        ok = write_all(sink, bytes, len, &err);
+    if (!ok)
         snprintf(a->text, sizeof a->text, "%s", err.text);
+    a->ok = ok;
     sink_close(sink);
 }
 

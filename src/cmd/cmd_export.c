@@ -19,6 +19,7 @@
 struct outlet {
     struct disk_layer layer;
     struct sink *sink, *map;
+    struct scribe scribe;           /* writes the map */
     struct rangemap have;
     char label[160];
     struct disk *disk;
@@ -105,7 +106,8 @@ static bool open_outlet(const struct settings *s, const char *name, const struct
         out_name(s, s->map_file, o->layer, all, &path);
         ok = open_sink(s, buf_str(&path), name, f, &o->map, err) &&
             (!sink_is(o->map, sink_name(o->sink)) ||
-             err_set(err, ERR_USAGE, "is what the disk is written to as well"));
+             err_set(err, ERR_USAGE, "is what the disk is written to as well")) &&
+             scribe_start(buf_str(&path), false, name, &o->scribe, err);
     }
     if (!ok && err->code != ERR_NONE) {
         char text[sizeof err->text];
@@ -123,6 +125,7 @@ static void close_outlets(struct outlet *o, size_t n)
         disk_close(o[i].disk);
         sink_close(o[i].sink);
         sink_close(o[i].map);
+        scribe_end(&o[i].scribe);
         rangemap_free(&o[i].have);
     }
     free(o);
@@ -140,6 +143,8 @@ static bool open_outlets(const struct settings *s, const char *name, const struc
     *n = count;
     if (!*out)
         return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        (*out)[i].scribe = (struct scribe)SCRIBE_NONE;
     for (size_t i = 0; i < count; i++) {
         struct outlet *o = &(*out)[i];
 
@@ -242,7 +247,7 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
 {
     struct export_work w = { .o = o, .helper = helper, .opt = { .threads = s->threads, .qcow2 = s->qcow2,
                                        .on_damage = s->on_damage, .mark = s->mark,
-                                       .map = o->map, .label = o->label } };
+                                       .map = s->map_file ? &o->scribe : NULL, .label = o->label } };
     struct watch watch = { .phase = "exporting", .done = &w.progress.done,
                            .cancel = &w.progress.cancel };
     struct error err = { .code = ERR_NONE };

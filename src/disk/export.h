@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/scribe.h"
 #include "base/sink.h"
 #include "disk/disk.h"
 #include "disk/rangemap.h"
@@ -20,7 +21,7 @@ struct export_options {
     enum damage_action on_damage;   /* what is written where something is lost */
     uint8_t mark;                   /* ... DAMAGE_MARK: bytes of this value, except for what
                                        lies in a file that is not open, which is zeros */
-    struct sink *map;               /* borrowed; kept up to date for a resume; NULL: none */
+    const struct scribe *map;       /* borrowed; kept up to date for a resume; NULL: none */
     const char *label;              /* of the map */
     const struct rangemap *have;    /* what a run before has done, raw only; NULL: nothing */
 };

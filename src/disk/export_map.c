@@ -114,7 +114,7 @@ static bool make_map(struct exporter *x, struct rangemap *m, struct error *err)
 bool export_save_map(struct exporter *x, bool complete, struct error *err)
 {
     struct rangemap m = RANGEMAP_INIT;
-    struct buf text = BUF_INIT;
+    struct buf text = BUF_INIT, name = BUF_INIT;
     bool ok;
 
     if (!x->opt->map)
@@ -122,11 +122,11 @@ bool export_save_map(struct exporter *x, bool complete, struct error *err)
     ok = make_map(x, &m, err);
     if (ok) {
         rangemap_text(&m, x->opt->label, complete, &text);
-        ok = !text.failed ? sink_replace(x->opt->map, buf_str(&text), text.len, err) &&
-                                sink_sync(x->opt->map, err)
+        ok = !text.failed ? scribe_write(x->opt->map, buf_str(&text), text.len, &name, err)
                           : err_set(err, ERR_NOMEM, "out of memory");
     }
     rangemap_free(&m);
+    buf_free(&name);
     buf_free(&text);
     return ok;
 }

@@ -37,7 +37,8 @@ static void add_problem(void *ctx, const struct problem *p)
 {
     struct files_work *w = ctx;
 
-    if (!volumes_add_problem(&w->range[LACK_DOUBTFUL], p, &w->files->img->geo, w->layer.layer, NULL))
+    if (!volumes_add_problem(&w->range[LACK_DOUBTFUL], p, &w->files->img->geo, w->layer.layer,
+                             NULL))
         w->no_memory = true;
 }
 

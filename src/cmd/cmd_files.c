@@ -50,14 +50,16 @@ static bool find_lost(struct files_work *w, struct error *err)
         return false;
     if (w->no_memory)
         return err_set(err, ERR_NOMEM, "out of memory");
+    if (!disk_files_disk(w->files, w->layer, &w->disk, err))
+        return false;
     for (size_t i = 0; w->layer.layer == LAYER_ACTIVE && i < w->files->lost.n; i++) {
         const struct guest_span *r = &w->files->lost.list[i];
 
-        if (!guest_ranges_add(&w->range[LACK_LOST], r->start, r->end - r->start, err))
+        if (!volumes_add_told(w->disk, r->start, r->end, &w->range[LACK_LOST],
+                              &w->range[LACK_DOUBTFUL], err))
             return false;
     }
-    return disk_files_disk(w->files, w->layer, &w->disk, err) &&
-           volumes_lacking(w->disk, &w->range[LACK_LOST],
+    return volumes_lacking(w->disk, &w->range[LACK_LOST],
                            w->s->unmapped ? &w->range[LACK_UNMAPPED] : NULL, &w->cancel, err) &&
            guest_ranges_subtract(&w->range[LACK_DOUBTFUL], &w->range[LACK_LOST], err);
 }

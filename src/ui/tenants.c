@@ -79,8 +79,8 @@ static bool find_lost(struct tenants_job *job, struct disk *d, struct error *err
                                  job->layer, err))
             return false;
     for (size_t i = 0; told && i < told->n; i++)
-        if (!guest_ranges_add(&job->lack[LACK_LOST], told->list[i].start,
-                              told->list[i].end - told->list[i].start, err))
+        if (!volumes_add_told(d, told->list[i].start, told->list[i].end, &job->lack[LACK_LOST],
+                              &job->lack[LACK_DOUBTFUL], err))
             return false;
     return volumes_lacking(d, &job->lack[LACK_LOST], NULL, job->cancel, err) &&
            guest_ranges_subtract(&job->lack[LACK_DOUBTFUL], &job->lack[LACK_LOST], err);

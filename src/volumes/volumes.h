@@ -106,6 +106,11 @@ void guest_ranges_free(struct guest_ranges *r);
 bool volumes_add_problem(struct guest_ranges *doubtful, const struct problem *p,
                          const struct geometry *geo, uint32_t layer, struct error *err);
 
+/* Adds a range of which it is known that its bytes are not what they were: what can be read of it
+ * is doubtful, the rest lost. */
+bool volumes_add_told(struct disk *d, uint64_t off, uint64_t end, struct guest_ranges *lost,
+                      struct guest_ranges *doubtful, struct error *err);
+
 /* Adds what the tables of the disk say is lost, or is unmapped (neither list is needed). */
 bool volumes_lacking(struct disk *d, struct guest_ranges *lost, struct guest_ranges *unmapped,
                      const _Atomic bool *cancel, struct error *err);

@@ -107,6 +107,17 @@ bool volumes_add_problem(struct guest_ranges *doubtful, const struct problem *p,
     return true;
 }
 
+bool volumes_add_told(struct disk *d, uint64_t off, uint64_t end, struct guest_ranges *lost,
+                      struct guest_ranges *doubtful, struct error *err)
+{
+    struct disk_span span;
+
+    for (; off < end && disk_next(d, off, end, &span); off += span.len)
+        if (!guest_ranges_add(span.state == DISK_DATA ? doubtful : lost, span.off, span.len, err))
+            return false;
+    return true;
+}
+
 bool volumes_lacking(struct disk *d, struct guest_ranges *lost, struct guest_ranges *unmapped,
                      const _Atomic bool *cancel, struct error *err)
 {

@@ -304,4 +304,5 @@ static struct nbdkit_plugin plugin = {
     .extents = plugin_extents,
 };
 
+struct nbdkit_plugin *plugin_init(void);    /* the header has no prototype of it */
 NBDKIT_REGISTER_PLUGIN(plugin)

@@ -240,8 +240,8 @@ static void a_scan_ends_wherever_it_is_cancelled(void **state)
 static void an_image_is_browsed_while_its_scan_runs(void **state)
 {
     static const char *const script[] = {
-        "1 2 + + Enter 3 Enter 4 Enter Enter Tab 5 j j Enter 6 j r Backspace n n 2 - 1 "
-        "wait 2 3 4 5 6 q",
+        ("1 2 + + Enter 3 Enter 4 Enter Enter Tab 5 j j Enter 6 j r Backspace n n 2 - 1 "
+         "wait 2 3 4 5 6 q"),
         "4 Enter 2 Esc 3 wait 2 n q",
         "6 g type:guest_0 Enter 7 Esc Esc q",
     };

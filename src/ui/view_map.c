@@ -150,12 +150,13 @@ static enum lit map_lit(const void *state, const struct ui *ui, struct place *ou
 {
     const struct map_view *v = state;
     const struct map_pane *p = &v->pane[v->focus];
-    uint64_t per = u64_max(p->per, 1), cluster, start, len;
+    uint64_t per = u64_max(p->per, 1), cluster = 0, start, len;
     bool known;
 
     if (v->focus == SPACE_GUEST) {
         known = ui->here.layer == ui->layer && where_guest(ui, &ui->here, &start, &len);
-        cluster = start >> ui->img->geo.cluster_bits;
+        if (known)
+            cluster = start >> ui->img->geo.cluster_bits;
     } else {
         known = where_cluster(ui, &ui->here, &cluster);
     }

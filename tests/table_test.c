@@ -145,6 +145,50 @@ static void rows_are_sorted_by_what_entries_point_to_or_by_problems(void **state
     builder_free(b);
 }
 
+static void rows_are_sorted_by_raw_value_refcount_and_fullness(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct table l2 = { .kind = TABLE_L2 }, l1 = { .kind = TABLE_L1 };
+    struct table_wish wish = { .used_only = true };
+    struct table_listing l;
+    struct image *img;
+    uint64_t data;
+
+    (void)state;
+    builder_map(b, 2);
+    data = builder_map(b, 1);
+    builder_map_zero(b, 0, false);
+    for (uint64_t i = 600; i < 1000; i++)
+        builder_map(b, i);
+    builder_set_refcount(b, data >> 12, 3);
+    img = builder_open(b);
+    table_resolve(img, &l2);
+    table_resolve(img, &l1);
+    wish.order = TABLE_BY_RAW;          /* 0 has no COPIED flag; 2 lies before 1 */
+    assert_true(table_list_rows(img, &l2, &wish, NULL, &l, NULL));
+    assert_int_equal(l.n, 3);
+    assert_int_equal(l.row[0], 0);
+    assert_int_equal(l.row[1], 2);
+    assert_int_equal(l.row[2], 1);
+    table_listing_free(&l);
+    wish.order = TABLE_BY_REFCOUNT;
+    assert_true(table_list_rows(img, &l2, &wish, NULL, &l, NULL));
+    assert_int_equal(l.row[0], 1);
+    assert_int_equal(l.row[1], 2);
+    assert_int_equal(l.row[2], 0);
+    table_listing_free(&l);
+    wish.order = TABLE_BY_FULLNESS;     /* the second L2 table has 400 entries, the first 3 */
+    assert_true(table_list_rows(img, &l1, &wish, NULL, &l, NULL));
+    assert_int_equal(l.n, 2);
+    assert_int_equal(l.row[0], 1);
+    assert_int_equal(l.row[1], 0);
+    table_listing_free(&l);
+    assert_false(table_has_order(img, TABLE_L2, TABLE_BY_FULLNESS));
+    assert_false(table_has_order(img, TABLE_REFBLOCK, TABLE_BY_REFCOUNT));
+    image_close(img);
+    builder_free(b);
+}
+
 static void hit(const struct image *img, struct table_quest *s, int dir, uint64_t table,
                 uint64_t index, bool wrapped)
 {
@@ -434,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_guest_offset_without_table_leads_to_the_l1_row),
         cmocka_unit_test(used_entries_are_found_and_no_others),
         cmocka_unit_test(rows_are_sorted_by_what_entries_point_to_or_by_problems),
+        cmocka_unit_test(rows_are_sorted_by_raw_value_refcount_and_fullness),
         cmocka_unit_test(search_finds_what_points_to_an_offset_in_all_tables_and_wraps),
         cmocka_unit_test(a_row_shows_stored_and_counted_refcounts),
         cmocka_unit_test(a_strip_shows_where_an_l2_table_is_full),

@@ -457,7 +457,8 @@ static void a_stopped_scan_says_nothing_about_shrinking(void **state)
 static void heads_of_columns_sort_at_a_click(void **state)
 {
     char *got = screens("many", "wait 4 Enter shot:entries s wait shot:target click:3,3 wait "
-                                "shot:index click:3,44 wait shot:again s wait shot:problems");
+                                "shot:index click:3,44 wait shot:again s wait shot:problems "
+                                "s wait shot:raw s wait shot:refs s wait shot:full s wait shot:round");
 
     (void)state;
     assert_shows(shot(got, "entries"), "index\u25b2");
@@ -466,6 +467,10 @@ static void heads_of_columns_sort_at_a_click(void **state)
     assert_shows(shot(got, "index"), "index\u25b2");
     assert_shows(shot(got, "again"), "points to\u25b2");
     assert_shows(shot(got, "problems"), "problem\u25b2");
+    assert_shows(shot(got, "raw"), "raw\u25b2");
+    assert_shows(shot(got, "refs"), "refs\u25b2");
+    assert_shows(shot(got, "full"), "index\u25b2");         /* no such column in an L2 table */
+    assert_shows(shot(got, "round"), "points to\u25b2");
     free(got);
 }
 

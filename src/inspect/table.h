@@ -84,9 +84,19 @@ enum table_order {
     TABLE_BY_VALUE,             /* what entries point to, low first, those that point nowhere
                                    last; of refcount blocks: refcounts, high first */
     TABLE_BY_PROBLEMS,          /* entries that most problems concern first */
+    TABLE_BY_RAW,               /* as numbers, low first: flags are the highest bits */
+    TABLE_BY_REFCOUNT,          /* stored ones of what entries point to, high first */
+    TABLE_BY_FULLNESS,          /* of the tables that entries point to, or subclusters that are
+                                   allocated, high first */
     N_TABLE_ORDERS
 };
 const char *table_order_name(enum table_order o);
+/* Have tables of this kind such a column? Nobody sorts by others. */
+bool table_has_order(const struct image *img, enum table_kind kind, enum table_order o);
+/* How much of a table at host byte `off`, to which an entry of a table of this kind (L1, refcount
+ * table) points, is in use, by samples: 0 to TABLE_FULL. */
+#define TABLE_FULL (8 * STRIP)
+unsigned table_fullness(const struct image *img, const struct table *t, uint64_t off);
 struct table_span { uint64_t first, last; };    /* entries, as of table_problem_rows */
 struct table_wish {
     bool used_only;

@@ -3,6 +3,7 @@
 /* The order of a table's rows. */
 #include "config.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -15,29 +16,90 @@ const char *table_order_name(enum table_order o)
         [TABLE_BY_INDEX] = "entry",
         [TABLE_BY_VALUE] = "what entries point to, or refcount",
         [TABLE_BY_PROBLEMS] = "problems",
+        [TABLE_BY_RAW] = "raw value",
+        [TABLE_BY_REFCOUNT] = "refcount of what entries point to",
+        [TABLE_BY_FULLNESS] = "how full it is",
     };
 
     return names[o];
 }
 
-struct keyed { uint64_t key; uint32_t index; bool used; };
-
-static void key_by_value(void *arg, const struct image *img, const struct table *t,
-                         uint64_t index, const uint8_t *bytes, uint64_t in_chunk)
+bool table_has_order(const struct image *img, enum table_kind kind, enum table_order o)
 {
-    struct keyed *k = &((struct keyed *)arg)[index];
+    switch (o) {
+    case TABLE_BY_RAW: case TABLE_BY_REFCOUNT:
+        return kind != TABLE_REFBLOCK;
+    case TABLE_BY_FULLNESS:
+        return kind == TABLE_L1 || kind == TABLE_REFTABLE ||
+               (kind == TABLE_L2 && img->geo.extended_l2);
+    default:
+        return true;
+    }
+}
+
+struct keyed { uint64_t key; uint32_t index; bool used; };
+struct keying { struct keyed *k; enum table_order order; };
+
+/* 0: nowhere. */
+static uint64_t target_of(const struct image *img, const struct table *t, const uint8_t *bytes)
+{
     struct l2_entry e;
+
+    if (t->kind != TABLE_L2)
+        return be64(bytes) & (t->kind == TABLE_REFTABLE ? REFTABLE_OFFSET_MASK
+                                                        : ENTRY_OFFSET_MASK);
+    l2_decode(&img->geo, bytes, &e);
+    return e.host_off;
+}
+
+static uint64_t refcount_of(const struct image *img, uint64_t off)
+{
+    uint64_t n = 0;
+
+    if (!off || off >= img->geo.file_len ||
+        image_stored_refcount(img, geo_cluster_of(&img->geo, off), &n) != STORED_OK)
+        return 0;
+    return n;
+}
+
+static uint64_t fullness_of(const struct image *img, const struct table *t, const uint8_t *bytes)
+{
+    uint64_t n = 0, to;
+
+    if (t->kind == TABLE_L2) {
+        for (uint64_t bits = be64(bytes + 8) & UINT32_MAX; bits; bits &= bits - 1)
+            n++;
+        return n;
+    }
+    to = target_of(img, t, bytes);
+    return to && to < img->geo.file_len ? table_fullness(img, t, to) : 0;
+}
+
+static void key_entry(void *arg, const struct image *img, const struct table *t, uint64_t index,
+                      const uint8_t *bytes, uint64_t in_chunk)
+{
+    const struct keying *w = arg;
+    struct keyed *k = &w->k[index];
     uint64_t to;
 
     k->used = table_entry_used(img, t, bytes, in_chunk);
-    if (t->kind == TABLE_REFBLOCK) {
-        k->key = UINT64_MAX - refblock_get(bytes, img->geo.refcount_order, in_chunk);
-    } else if (t->kind == TABLE_L2) {
-        l2_decode(&img->geo, bytes, &e);
-        k->key = e.host_off ? e.host_off : UINT64_MAX;
-    } else {
-        to = be64(bytes) & (t->kind == TABLE_REFTABLE ? REFTABLE_OFFSET_MASK : ENTRY_OFFSET_MASK);
-        k->key = to ? to : UINT64_MAX;
+    switch (w->order) {
+    case TABLE_BY_RAW:
+        k->key = be64(bytes);
+        break;
+    case TABLE_BY_REFCOUNT:
+        k->key = UINT64_MAX - refcount_of(img, target_of(img, t, bytes));
+        break;
+    case TABLE_BY_FULLNESS:
+        k->key = UINT64_MAX - fullness_of(img, t, bytes);
+        break;
+    default:
+        if (t->kind == TABLE_REFBLOCK) {
+            k->key = UINT64_MAX - refblock_get(bytes, img->geo.refcount_order, in_chunk);
+        } else {
+            to = target_of(img, t, bytes);
+            k->key = to ? to : UINT64_MAX;
+        }
     }
 }
 
@@ -93,9 +155,11 @@ static bool put_in_order(struct keyed *k, size_t n, const struct table_wish *w,
 static bool sorted(const struct image *img, const struct table *t, const struct table_wish *w,
                    struct task_run *run, struct table_listing *out, struct error *err)
 {
+    struct keying work = { NULL, w->order };
     struct keyed *k;
     bool ok;
 
+    assert(table_has_order(img, t->kind, w->order));
     if (t->n > TABLE_SORT_MAX)
         return err_set(err, ERR_LIMIT,
                        "a table of %" PRIu64 " entries is too large for that", t->n);
@@ -104,7 +168,8 @@ static bool sorted(const struct image *img, const struct table *t, const struct 
         return err_set(err, ERR_NOMEM, "out of memory");
     for (uint64_t i = 0; i < t->n; i++)
         k[i] = (struct keyed){ UINT64_MAX, (uint32_t)i, false };
-    ok = table_each_entry(img, t, key_by_value, k, run, err);
+    work.k = k;
+    ok = table_each_entry(img, t, key_entry, &work, run, err);
     if (ok && run && run->cancel)
         ok = err_set(err, ERR_CANCELLED, "stopped");
     if (ok && ((w->order == TABLE_BY_PROBLEMS && !key_by_problems(k, t->n, w)) ||

@@ -178,6 +178,25 @@ static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
     source_read_many(img->src, req, STRIP);
 }
 
+unsigned table_fullness(const struct image *img, const struct table *t, uint64_t off)
+{
+    uint64_t part = img->geo.cluster_size / STRIP;
+    uint64_t len = u64_min(part, PIECE);
+    uint8_t *bytes = calloc(STRIP, (size_t)len);
+    unsigned full = 0;
+
+    if (!bytes)
+        return 0;
+    read_pieces(img, off, bytes, part, len);
+    for (size_t i = 0; i < STRIP; i++) {
+        uint64_t all, used = used_in(img, t, bytes + i * len, len, &all);
+
+        full += share(used, all);
+    }
+    free(bytes);
+    return full;
+}
+
 static void fill_strip(const struct known *k, const struct table *t, struct table_row *r,
                        uint8_t *bytes)
 {

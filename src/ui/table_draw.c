@@ -363,9 +363,16 @@ void table_draw_row(const struct table_look *look, const struct area *line,
 
 static enum column column_of(const struct table_look *look, enum table_order order)
 {
-    return order == TABLE_BY_INDEX ? COL_INDEX
-         : order == TABLE_BY_PROBLEMS ? COL_PROBLEM
-         : look->table->kind == TABLE_REFBLOCK ? COL_COUNTS : COL_TARGET;
+    static const enum column columns[N_TABLE_ORDERS] = {
+        [TABLE_BY_INDEX] = COL_INDEX, [TABLE_BY_VALUE] = COL_TARGET,
+        [TABLE_BY_PROBLEMS] = COL_PROBLEM, [TABLE_BY_RAW] = COL_RAW,
+        [TABLE_BY_REFCOUNT] = COL_COUNTS, [TABLE_BY_FULLNESS] = COL_STRIP,
+    };
+
+    if (!table_has_order(look->ui->img, look->table->kind, order))
+        return N_COLUMNS;
+    return order == TABLE_BY_VALUE && look->table->kind == TABLE_REFBLOCK ? COL_COUNTS
+                                                                          : columns[order];
 }
 
 /* The column that rows are sorted by has a mark, and is not dim. */

@@ -91,6 +91,8 @@ void tables_arrange(struct tables_view *v, const struct ui *ui, uint64_t index)
 {
     tables_sift_drop(v);
     table_listing_free(&v->shown);
+    if (!table_has_order(ui->img, v->table.kind, v->order))
+        v->order = TABLE_BY_INDEX;
     v->fault[0] = '\0';
     v->bar_stale = true;
     v->list.n = v->table.n;

@@ -200,6 +200,8 @@ static const struct table_row *row_at(const struct tables_view *v)
 static void sort_by(struct tables_view *v, const struct ui *ui, enum table_order order,
                     struct request *req)
 {
+    while (!table_has_order(ui->img, v->table.kind, order))
+        order = (enum table_order)((order + 1) % N_TABLE_ORDERS);
     v->order = order;
     tables_arrange(v, ui, tables_index_of_row(v, v->list.at));
     request_message(req, "%s%s", *v->fault ? v->fault : "Sorted by ",

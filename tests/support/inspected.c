@@ -128,7 +128,8 @@ static void put_orders(const struct known *k, const struct table *t, struct out 
 
         w.order = (enum table_order)(o / 2);
         w.used_only = o % 2;
-        if (t->n > 100000 || !table_list_rows(k->img, t, &w, &run, &l, NULL))
+        if (t->n > 100000 || !table_has_order(k->img, t->kind, w.order) ||
+            !table_list_rows(k->img, t, &w, &run, &l, NULL))
             continue;
         out_printf(out, "%s %d: %zu", table_order_name(w.order), w.used_only, l.n);
         for (size_t i = 0; i < l.n && i < 40; i++)

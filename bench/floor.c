@@ -49,6 +49,7 @@ struct table {
 static int fd;
 static uint64_t cluster, n_clusters;
 static unsigned cluster_bits, refcount_bits;
+static bool extended;              /* L2 entries of 16 bytes */
 static uint8_t *count;             /* shared without locks; see above */
 static struct table *l2;
 static size_t n_l2, n_blocks;
@@ -115,25 +116,34 @@ static void count_compressed(uint64_t entry, unsigned times)
         bump(at, times);
 }
 
-static void count_l2(const struct table *table, const uint8_t *bytes)
+/* size: of an entry; a constant where it is called. */
+static inline void count_entries(const struct table *table, const uint8_t *bytes, size_t size)
 {
-    for (size_t i = 0; i < cluster; i += 8) {
+    for (size_t i = 0; i < cluster; i += size) {
         uint64_t entry = be64(bytes + i);
 
         /* Past the end of the table it is any byte near by. */
-        __builtin_prefetch(count + ((be64(bytes + i + PREFETCH * 8) & OFFSET) >> cluster_bits),
-                           1);
+        __builtin_prefetch(count + ((be64(bytes + i + PREFETCH * size) & OFFSET)
+                                    >> cluster_bits), 1);
         if (entry & COMPRESSED)
             count_compressed(entry, table->times);
         else if (entry & OFFSET)
             bump((entry & OFFSET) >> cluster_bits, table->times);
     }
+}
+
+static void count_l2(const struct table *table, const uint8_t *bytes)
+{
+    if (extended)
+        count_entries(table, bytes, 16);
+    else
+        count_entries(table, bytes, 8);
     bump(table->off >> cluster_bits, table->times);
 }
 
 static uint8_t *buffer(void)
 {
-    uint8_t *bytes = calloc(1, (cluster > READ_BYTES ? cluster : READ_BYTES) + PREFETCH * 8);
+    uint8_t *bytes = calloc(1, (cluster > READ_BYTES ? cluster : READ_BYTES) + PREFETCH * 16);
 
     if (!bytes)
         die("memory");
@@ -341,6 +351,7 @@ int main(int argc, char **argv)
     if (be(h, 4) != 0x514649fb || cluster_bits < 9 || cluster_bits > 21)
         return fputs("floor: not a qcow2 image\n", stderr), 1;
     refcount_bits = be(h + 4, 4) < 3 ? 16 : 1u << (be(h + 96, 4) & 7);
+    extended = be(h + 4, 4) >= 3 && h[79] & 1 << 4;
     cluster = UINT64_C(1) << cluster_bits;
     n_clusters = ((uint64_t)st.st_size + cluster - 1) >> cluster_bits;
     count = mmap(NULL, n_clusters + 1, PROT_READ | PROT_WRITE,

@@ -68,6 +68,7 @@ static void write_header(const struct plan *p)
     put(h + 56, p->reftable_clusters, 4);
     put(h + 60, p->snapshots, 4);
     put(h + 64, p->snapshots ? p->snap_at << p->cluster_bits : 0, 8);
+    put(h + 72, p->extended ? 1 << 4 : 0, 8);
     put(h + 96, order, 4);
     put(h + 100, 104, 4);
     write_at(h, sizeof h, 0);
@@ -154,6 +155,7 @@ static void usage(void)
          "  --size N           virtual size (K M G T P E)\n"
          "  --cluster N        cluster size, 512 to 2M (64K)\n"
          "  --refcount-bits N  1 to 64 (16)\n"
+         "  --extended         extended L2 entries\n"
          "  --order WHICH      sequential, random, or runs of 1 to 64 clusters\n"
          "  --tables WHERE     spread among the data, or front: in one piece before it\n"
          "  --fill R           share of the guest disk that is allocated (1)\n"
@@ -172,7 +174,7 @@ static char *parse_options(struct plan *p, int argc, char **argv)
     static const struct option known[] = {
         { "size", 1, NULL, 's' }, { "cluster", 1, NULL, 'c' },
         { "refcount-bits", 1, NULL, 'r' }, { "order", 1, NULL, 'o' },
-        { "tables", 1, NULL, 't' }, { "fill", 1, NULL, 'f' },
+        { "extended", 0, NULL, 'X' }, { "tables", 1, NULL, 't' }, { "fill", 1, NULL, 'f' },
         { "snapshots", 1, NULL, 'n' }, { "compressed", 1, NULL, 'z' },
         { "damage", 1, NULL, 'd' }, { "scatter", 1, NULL, 'x' },
         { "entries", 1, NULL, 'e' }, { "claim", 1, NULL, 'l' },
@@ -185,6 +187,7 @@ static char *parse_options(struct plan *p, int argc, char **argv)
         case 'c': p->cluster = parse_size(optarg); break;
         case 'r': p->refcount_bits = (unsigned)parse_size(optarg); break;
         case 'o': p->order = parse_order(optarg); break;
+        case 'X': p->extended = true; break;
         case 't': p->front = !strcmp(optarg, "front"); break;
         case 'f': p->fill = strtod(optarg, NULL); break;
         case 'n': p->snapshots = (unsigned)parse_size(optarg); break;

@@ -254,7 +254,7 @@ static void walk_guest(struct plan *p, plan_writer write)
         uint64_t index = p->scatter ? p->scattered[i] : i;
         uint64_t guest = index * p->l2_entries;
         uint64_t n = p->n_guest - guest < p->l2_entries ? p->n_guest - guest : p->l2_entries;
-        uint64_t from = 0, at;
+        uint64_t from = 0, size = p->entry_size, at;
 
         at = slot_cluster(p, table_slot(p, &w, i)) << p->cluster_bits;
         if (p->scatter && p->entries < n) {
@@ -267,15 +267,17 @@ static void walk_guest(struct plan *p, plan_writer write)
             if (chance(p, SALT_DAMAGE, guest + j, p->damage))
                 entry = rnd(p, SALT_WORD, guest + j);
             if (writing)
-                put(table + j * 8, entry, 8);
+                put(table + j * size, entry, 8);
+            if (writing && p->extended && entry && !(entry & COMPRESSED))
+                put(table + j * size + 12, UINT32_MAX, 4);
         }
         piece_end(&w);
         if (writing) {
-            uint64_t lo = from * 8 / BLOCK * BLOCK, hi = (from + n) * 8;
+            uint64_t lo = from * size / BLOCK * BLOCK, hi = (from + n) * size;
 
             put(l1 + index * 8, at | (p->snapshots ? 0 : COPIED), 8);
             write(table + lo, hi - lo, at + lo);
-            memset(table + from * 8, 0, n * 8);
+            memset(table + from * size, 0, n * size);
         }
     }
     for (uint64_t s = 0; write && s <= p->snapshots; s++)
@@ -323,8 +325,11 @@ static void judge(struct plan *p)
         most *= PER_CLUSTER;
     if (p->refcount_bits < 64 && most >> p->refcount_bits)
         die("the refcounts do not fit into --refcount-bits");
+    if (p->extended && p->cluster_bits < 14)
+        die("--extended needs clusters of 16K at least");
     p->n_guest = div_up(p->size, p->cluster);
-    p->l2_entries = p->cluster / 8;
+    p->entry_size = p->extended ? 16 : 8;
+    p->l2_entries = p->cluster / p->entry_size;
     p->block_entries = p->cluster * 8 / p->refcount_bits;
     p->n_l1 = div_up(p->n_guest, p->l2_entries);
     if (p->n_l1 > 4194304)

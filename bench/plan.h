@@ -27,11 +27,12 @@ struct plan {
     unsigned cluster_bits, refcount_bits, snapshots;
     enum order order;
     bool front;                     /* tables in one piece before the data */
+    bool extended;                  /* L2 entries of 16 bytes, all subclusters allocated */
     double fill, compressed, damage;
     uint64_t scatter, entries;      /* tables and entries per table; 0 tables: all of them */
 
     /* follows */
-    uint64_t cluster, n_guest, l2_entries, n_l1, block_entries;
+    uint64_t cluster, n_guest, entry_size, l2_entries, n_l1, block_entries;
     uint64_t *scattered;            /* L1 indexes, sorted */
     uint64_t n_tables, n_normal, n_compressed, n_packed;    /* packed: host clusters */
     uint64_t slots;                 /* of tables and normal clusters */

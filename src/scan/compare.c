@@ -56,6 +56,10 @@ static void cluster_problem(struct comparer *c, enum problem_kind kind, uint64_t
         .guest_off = NO_ADDRESS, .found = stored, .expected = s.count,
     };
 
+    if (!problems_wanted(c->out, kind) && !problems_go_on(c->out, kind, cl)) {
+        problems_count(c->out, kind, n, qemu);
+        return;
+    }
     if (kind == PROBLEM_OVERLAP || kind == PROBLEM_DOUBLE_ALLOCATION)
         p.owners = s.owners;
     problems_add(c->out, &p);

@@ -65,6 +65,7 @@ struct engine {
 
     uint8_t *block;                 /* enum block_state, one per refcount table entry */
     uint64_t n_blocks;              /* entries that matter: cover clusters of the file */
+    bool flags_known;               /* all blocks could be read: flags of cells tell the truth */
 
     struct refcache *refcache;
     uint64_t recount_bytes;         /* memory for the states of lost clusters */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Judges and counts L2 entries without a branch: of damaged entries none is like the one
- * before, and a branch that cannot be foreseen costs more than all the rest. */
+/* Counts what is wrong with the L2 entries of a table.
+ *
+ * Of damaged entries none is like the one before, and branches that cannot be predicted cost
+ * more than all the rest. Most of them lead far past the end of the file. Those are sorted into
+ * a few classes, without a branch, and one of each class is judged for all. */
 #ifndef QCHECK_SCAN_FAULTS_H
 #define QCHECK_SCAN_FAULTS_H
 
@@ -22,74 +25,67 @@ struct fault_counts {
     uint64_t copied;                /* COPIED is wrong, of entries that are counted nowhere */
 };
 
-/* What l2_judge() says of a standard entry, of an image without a data file; but for
- * FAULT_STREAM_PAST_END, which only what `refers` can have (stream_is_cut()). Faults and facts
- * are bytes of 0 or 1, so that those of 255 entries can be summed: faults in the order of
- * STANDARD_FAULTS, facts in theirs. */
-struct judged_standard {
-    uint64_t faults, facts;
-    bool refers, copied_rule;       /* as in struct judged */
-    uint64_t off, len;              /* host bytes it claims; len is cluster_size where it
-                                       claims none */
+/* Standard entries that lead far past the end, of an image without a data file: of those in one
+ * class the judge says the same. */
+#define FAR_CLASSES 32
+
+struct far_class {
+    uint64_t n;                     /* entries */
+    uint64_t entry;                 /* the last of them */
 };
 
-/* X(number of the bit in enum judge_fault) */
-#define STANDARD_FAULTS(X) X(0) X(1) X(4) X(7) X(8) X(9) X(11)
-
-static inline struct judged_standard judge_standard(const struct geometry *geo, uint64_t e)
+/* Does an entry that leads to this byte lead far past the end, so that it cannot refer to any
+ * cluster, nor to one that has a refcount? counted_cl: clusters that refcounts can describe. */
+static inline uint64_t far_begins(const struct geometry *geo, uint64_t counted_cl)
 {
-    const uint64_t cs = geo->cluster_size;
-    uint64_t packed = e >> 62 & 1, bare = packed ^ 1, zero = e & bare;
-    uint64_t at = e & ENTRY_OFFSET_MASK, plain = (at != 0) & bare, mapped = plain | packed;
-    uint64_t mask = 0 - packed;             /* of which half is packed, a branch is a loss */
-    uint64_t off = (at & ~mask) | (compressed_off(geo, e) & mask);
-    uint64_t len = (cs & ~mask) | (compressed_len(geo, e) & mask);
-    uint64_t past = region_past_end(geo, off, len) & mapped;
-    uint64_t askew = ((at & (cs - 1)) != 0) & plain;
-    uint64_t faults = (((e & L2_RESERVED_MASK) != 0) & bare)    /* RESERVED */
-        | (packed & e >> 63) << 8                               /* COMPRESSED_COPIED */
-        | (packed & past) << 16                                 /* COMPRESSED_PAST_END */
-        | (askew & (zero ^ 1)) << 24                            /* DATA_MISALIGNED */
-        | (askew & zero) << 32                                  /* ZERO_MISALIGNED */
-        | (plain & past) << 40                                  /* PAST_END */
-        | (zero & (geo->version == 2)) << 48;                   /* V2_ZERO */
+    uint64_t past = geo->file_len + geo->cluster_size;
 
-    return (struct judged_standard){
-        .faults = faults,
-        .facts = (plain & (zero ^ 1)) | (plain & zero) << 8 | packed << 16
-            | (zero & (plain ^ 1)) << 24 | (uint64_t)(faults != 0) << 32,
-        .refers = mapped & (past ^ 1), .copied_rule = plain, .off = off, .len = len,
-    };
+    if (counted_cl > UINT64_MAX >> geo->cluster_bits)
+        return UINT64_MAX;
+    return u64_max(past, counted_cl << geo->cluster_bits);
 }
 
-/* FAULT_STREAM_PAST_END */
-static inline bool stream_is_cut(const struct geometry *geo, uint64_t off, uint64_t len)
+/* The host byte that a standard entry leads to, if it leads anywhere. */
+static inline uint64_t entry_off(const struct geometry *geo, uint64_t e)
 {
-    return off >= geo->file_len || len > geo->file_len - off;
+    uint64_t packed = 0 - (e >> 62 & 1);        /* half of them are: a branch is a loss */
+
+    return e & ((geo->coffset_mask & packed) | (ENTRY_OFFSET_MASK & ~packed));
 }
 
-/* Adds sums of faults and of facts. */
-static inline void faults_add_sums(struct fault_counts *c, uint64_t faults, uint64_t facts)
+static inline unsigned far_class_of(const struct geometry *geo, uint64_t e)
 {
-    unsigned k = 0;
-
-#define X(f) c->n[f] += faults >> k++ * 8 & 255;
-    STANDARD_FAULTS(X)
-#undef X
-    for (k = 0; k < N_FACTS; k++)
-        c->fact[k] += facts >> k * 8 & 255;
+    return (unsigned)(e >> 62 | (e & OFLAG_ZERO) << 2
+                      | (uint64_t)((e & L2_RESERVED_MASK) != 0) << 3
+                      | (uint64_t)((e & ENTRY_OFFSET_MASK & (geo->cluster_size - 1)) != 0) << 4);
 }
 
-/* Adds what the judge said of any entry. */
-static inline void faults_add(struct fault_counts *c, const struct judged *jd)
+/* Adds what the judge said of each of n entries. */
+static inline void faults_add(struct fault_counts *c, const struct judged *jd, uint64_t n)
 {
     for (uint32_t f = jd->faults; f; f &= f - 1)
-        c->n[__builtin_ctz(f)]++;
-    c->fact[FACT_INVALID] += jd->faults != 0;
-    c->fact[FACT_ZERO_PLAIN] += jd->type == L2_ZERO_PLAIN;
-    c->fact[FACT_NORMAL] += jd->mapped && jd->type == L2_NORMAL;
-    c->fact[FACT_ZERO_ALLOC] += jd->mapped && jd->type == L2_ZERO_ALLOC;
-    c->fact[FACT_COMPRESSED] += jd->mapped && jd->type == L2_COMPRESSED;
+        c->n[__builtin_ctz(f)] += n;
+    if (jd->faults)
+        c->fact[FACT_INVALID] += n;
+    if (jd->type == L2_ZERO_PLAIN)
+        c->fact[FACT_ZERO_PLAIN] += n;
+    if (jd->mapped)
+        c->fact[jd->type == L2_NORMAL ? FACT_NORMAL : jd->type == L2_ZERO_ALLOC
+                ? FACT_ZERO_ALLOC : FACT_COMPRESSED] += n;
+}
+
+/* Adds all entries of a class. */
+static inline void faults_add_class(struct fault_counts *c, const struct geometry *geo,
+                                    const struct far_class *far)
+{
+    struct judged jd;
+
+    if (!far->n)
+        return;
+    l2_judge(geo, far->entry, 0, 0, &jd);
+    faults_add(c, &jd, far->n);
+    if (jd.copied_rule && far->entry & OFLAG_COPIED)
+        c->copied += far->n;            /* there is no refcount */
 }
 
 /* Of many tables: distinct places, and as QEMU counts them (once per walk). */

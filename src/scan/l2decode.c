@@ -12,7 +12,13 @@
 
 #include "scan/faults.h"
 
-#define PREFETCH 24         /* entries between asking for a cell and counting in it */
+#define PREFETCH    24      /* entries between asking for a cell and counting in it */
+#define RUNS_AHEAD  8       /* runs between that (a power of two) */
+#define CACHE_LINE  64
+#define LINES_ASKED 4       /* of a run; the rest comes by itself */
+
+/* Neighbouring entries that lead to neighbouring clusters [cl, cl+len). */
+struct run { uint64_t cl, len, copied; };
 
 struct decode {
     struct engine *e;
@@ -22,10 +28,14 @@ struct decode {
     struct step *step;                  /* per kind of item */
     uint64_t odd_mask;                  /* bits that send an entry to the judge */
     struct fault_counts faults;         /* of entries that the judge saw */
-    uint64_t wrong;                     /* COPIED and a stored refcount of 1 disagree */
-    uint64_t counted_cl;                /* clusters from here on no refcount can describe */
+    uint64_t wrong;                     /* entries whose COPIED disagrees with the cell's flag */
+    uint64_t far_off;                   /* from here on an entry leads far past the end */
+    struct far_class far[FAR_CLASSES];
+    bool has_far;
     uint32_t copied_walks;              /* how often QEMU's check looks at COPIED */
     bool must_explain, preview;
+    struct run run[RUNS_AHEAD];         /* a ring: cells asked for, but not counted in */
+    unsigned n_runs;                    /* ever put there */
 };
 
 static struct step *steps_for(const struct engine *e, struct l2_worker *w,
@@ -58,9 +68,11 @@ static struct step *steps_for(const struct engine *e, struct l2_worker *w,
 static void add_judged(struct decode *d)
 {
     struct layer_stats *st = &d->w->active;
-    const struct fault_counts *c = &d->faults;
+    struct fault_counts *c = &d->faults;
     uint64_t walks = d->table->n_active;
 
+    for (unsigned i = 0; d->has_far && i < FAR_CLASSES; i++)
+        faults_add_class(c, d->e->geo, &d->far[i]);
     st->invalid += c->fact[FACT_INVALID] * walks;
     st->unaligned += (c->n[7] + c->n[8]) * walks;       /* DATA_MISALIGNED, ZERO_MISALIGNED */
     st->zero_plain += c->fact[FACT_ZERO_PLAIN] * walks;
@@ -78,12 +90,22 @@ static void preview_run(struct engine *e, uint64_t cl, uint64_t len)
         engine_preview(e, cl, CLASS_DATA);
 }
 
-/* Counts references to clusters [cl, cl+len). */
-static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind,
+/* Clusters [cl, cl+n), in one chunk, whose stored refcount disagrees with COPIED. */
+static uint64_t count_wrong(const struct decode *d, uint64_t cl, uint64_t n, uint64_t copied)
+{
+    const uint8_t *cell = cells_chunk(d->e->cells, cl >> CHUNK_BITS);
+    uint64_t wrong = 0;
+
+    for (uint64_t k = cl & (CHUNK_CELLS - 1), end = k + n; cell && k < end; k++)
+        wrong += cell_load(cell + k) >> 7 != copied;
+    return wrong;
+}
+
+/* Counts references to clusters [cl, cl+len). rule: COPIED, which all the entries have or none,
+ * must tell what is stored. */
+static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind, bool rule,
                   uint64_t copied)
 {
-    uint64_t rule = kind != ITEM_COMPRESSED;
-
     d->w->entered += len * d->weight;
     if (d->preview)
         preview_run(d->e, cl, len);
@@ -91,22 +113,27 @@ static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind ki
         uint64_t n = u64_min(len, CHUNK_CELLS - (cl & (CHUNK_CELLS - 1)));
         unsigned seen = cells_bump_run(d->e->cells, cl, (unsigned)n, &d->step[kind]);
 
-        d->wrong |= rule & (copied ? seen >> 6 & 1 : seen >> 7);
+        if (rule && (copied ? seen >> 6 & 1 : seen >> 7))
+            d->wrong += count_wrong(d, cl, n, copied);
         cl += n;
         len -= n;
     }
 }
 
 /* Counts the references of an entry that the judge saw. */
-static void refer_judged(struct decode *d, uint64_t off, uint64_t len, enum item_kind kind,
-                         uint64_t copied)
+static void refer_judged(struct decode *d, uint64_t raw, const struct judged *jd)
 {
     const struct geometry *geo = d->e->geo;
-    uint64_t first = geo_cluster_of(geo, off), last = geo_cluster_of(geo, off + len - 1);
+    uint64_t first = geo_cluster_of(geo, jd->off);
+    uint64_t last = geo_cluster_of(geo, jd->off + jd->len - 1);
+    enum item_kind kind = jd->type == L2_COMPRESSED ? ITEM_COMPRESSED
+        : jd->type == L2_ZERO_ALLOC ? ITEM_ZERO : ITEM_DATA;
 
     if (last >= geo->n_clusters)
         d->w->grown = d->must_explain = true;
-    refer(d, first, last - first + 1, kind, copied);
+    refer(d, first, last - first + 1, kind, jd->copied_rule && first == last, raw >> 63);
+    if (jd->copied_rule && first != last)
+        d->faults.copied += engine_copied_wrong(d->e, raw, jd->off);
 }
 
 /* An entry that is not plainly normal or empty, of any image. Returns the host offset QEMU's
@@ -118,12 +145,11 @@ static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint
     struct judged jd;
 
     l2_judge(geo, raw, bitmap, guest, &jd);
-    faults_add(&d->faults, &jd);
+    faults_add(&d->faults, &jd, 1);
     if (geo->data_file && jd.copied_rule && !(raw & OFLAG_COPIED))
         d->must_explain = true;             /* refcount counts as 1 there */
     if (jd.refers)
-        refer_judged(d, jd.off, jd.len, jd.type == L2_COMPRESSED ? ITEM_COMPRESSED
-                     : jd.type == L2_ZERO_ALLOC ? ITEM_ZERO : ITEM_DATA, raw >> 63);
+        refer_judged(d, raw, &jd);
     else if (!geo->data_file && jd.copied_rule)
         d->faults.copied += engine_copied_wrong(d->e, raw, jd.off);
     return jd.mapped && jd.type != L2_COMPRESSED ? jd.off : 0;
@@ -158,7 +184,40 @@ static inline bool follows(uint64_t entry, uint64_t other, uint64_t cs)
     return (entry - other) << 1 == cs << 1;     /* whatever COPIED says */
 }
 
-/* Of the entry at p, whatever it is. */
+/* Asks for the cells of a run and counts in those of an earlier one meanwhile. The book must
+ * be flat. */
+static void refer_soon(struct decode *d, uint64_t cl, uint64_t len, uint64_t copied)
+{
+    const uint8_t *flat = d->e->cells->flat;
+    struct run *r = &d->run[d->n_runs % RUNS_AHEAD];
+    uint64_t asked = u64_min(len, LINES_ASKED * CACHE_LINE);
+
+    for (uint64_t at = 0; at < asked; at += CACHE_LINE)
+        __builtin_prefetch(flat + cl + at, 1);
+    __builtin_prefetch(flat + cl + asked - 1, 1);
+    if (d->n_runs++ >= RUNS_AHEAD)
+        refer(d, r->cl, r->len, ITEM_DATA, true, r->copied);
+    *r = (struct run){ cl, len, copied };
+}
+
+/* Counts in the cells of the runs that are left. */
+static void refer_rest(struct decode *d)
+{
+    for (unsigned i = 0; i < RUNS_AHEAD && i < d->n_runs; i++)
+        refer(d, d->run[i].cl, d->run[i].len, ITEM_DATA, true, d->run[i].copied);
+    d->n_runs = 0;
+}
+
+/* The cluster that an entry leads to, if it does so plainly, whatever COPIED says. Any other
+ * bit makes it a number that no cluster of a flat book has. shift: cluster_bits + 1. */
+static inline uint64_t plain_cluster(uint64_t entry, unsigned shift)
+{
+    uint64_t off = entry << 1;
+
+    return off >> shift | off << (-shift & 63);             /* a rotation */
+}
+
+/* Asks for the cell that the entry at p leads to, or for any other. The book must be flat. */
 static inline void prefetch_cell(const struct decode *d, const uint8_t *p)
 {
     const struct cells *c = d->e->cells;
@@ -177,27 +236,29 @@ uint64_t count_singles(struct decode *d, const uint8_t *p, uint64_t j, uint64_t 
     struct cells *const cells = d->e->cells;
     uint8_t *const flat = cells->flat;
     struct step *const step = &d->step[ITEM_DATA];
-    const uint64_t cs = geo->cluster_size, odd = d->odd_mask, last_cl = geo->n_clusters - 1;
-    const uint64_t prefetched = cells->prefetch_mask, from = j;
-    const unsigned cb = geo->cluster_bits;
-    uint64_t entry = be64(p + j * 8), next = be64(p + j * 8 + 8), wrong = 0;
-    uint64_t cl = (entry & ~OFLAG_COPIED) >> cb;
+    const uint64_t last_cl = geo->n_clusters - 1, asked = cells->prefetch_mask;
+    const unsigned shift = geo->cluster_bits + 1;
+    const uint8_t *at = p + j * 8, *const end = p + n * 8;
+    uint64_t cl = plain_cluster(be64(at), shift), next = plain_cluster(be64(at + 8), shift);
+    uint64_t wrong = 0;
 
     for (;;) {
-        __builtin_prefetch(flat + (be64(p + (j + PREFETCH) * 8) >> cb & prefetched), 1);
-        wrong |= cells_bump_flat(cells, flat, cl, step) ^ entry >> 56;
-        *last = entry;
-        if (++j == n)
+        __builtin_prefetch(flat + (plain_cluster(be64(at + PREFETCH * 8), shift) & asked), 1);
+        /* Both have in bit 7 what should be equal. */
+        wrong += (cells_bump_flat(cells, flat, cl, step) ^ at[0]) >> 7;
+        at += 8;
+        if (at == end)
             break;
-        entry = next;
-        next = be64(p + j * 8 + 8);
-        cl = (entry & ~OFLAG_COPIED) >> cb;
-        if (entry & odd || cl - 1 >= last_cl || follows(next, entry, cs))
+        cl = next;
+        next = plain_cluster(be64(at + 8), shift);
+        if (cl - 1 >= last_cl || next == cl + 1)
             break;
     }
-    d->wrong |= wrong >> 7 & 1;
-    d->w->entered += (j - from) * d->weight;
-    return j - from;
+    n = (uint64_t)(at - p) / 8 - j;
+    d->wrong += wrong;
+    d->w->entered += n * d->weight;
+    *last = be64(at - 8);
+    return n;
 }
 
 /* Is it an entry that leads plainly into the file? */
@@ -208,23 +269,6 @@ static inline bool is_plain(const struct decode *d, uint64_t entry)
     return !(entry & d->odd_mask) && cl - 1 < d->e->geo->n_clusters - 1;
 }
 
-/* What is rare among damaged entries: a reference that counts, or one to a cluster after the
- * end that has a refcount all the same. */
-static __attribute__((noinline))
-void refer_standard(struct decode *d, uint64_t raw, const struct judged_standard *jd)
-{
-    if (!jd->refers) {
-        d->faults.copied += engine_copied_wrong(d->e, raw, jd->off);
-        return;
-    }
-    if (raw & OFLAG_COMPRESSED && stream_is_cut(d->e->geo, jd->off, jd->len)) {
-        d->faults.n[10]++;                      /* STREAM_PAST_END */
-        d->faults.fact[FACT_INVALID] += !jd->faults;
-    }
-    refer_judged(d, jd->off, jd->len, raw & OFLAG_COMPRESSED ? ITEM_COMPRESSED
-                 : raw & OFLAG_ZERO ? ITEM_ZERO : ITEM_DATA, raw >> 63);
-}
-
 /* Entries from j on that are neither plain nor empty: the loop of damaged tables. Returns how
  * many; entry j is one. */
 static __attribute__((noinline))
@@ -232,38 +276,36 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
                    bool *after_mapped)
 {
     const struct geometry *geo = d->e->geo;
-    const uint64_t cs = geo->cluster_size, from = j, counted_cl = d->counted_cl;
-    uint64_t entry = be64(p + j * 8), expect = c->expect, after = *after_mapped;
-    uint64_t faults = 0, facts = 0, copied = 0, frag = 0, steps = 0, breaks = 0;
-    unsigned room = 255;                        /* entries that the sums can take */
+    const uint64_t cs = geo->cluster_size, far_off = d->far_off, from = j;
+    const struct cells *cells = d->e->cells;
+    uint64_t expect = c->expect, after = *after_mapped;
+    uint64_t frag = 0, steps = 0, breaks = 0;
 
-    do {
-        struct judged_standard jd = judge_standard(geo, entry);
-        uint64_t is = jd.copied_rule, other = jd.off != expect;
-        bool past = jd.copied_rule & !jd.refers;
+    for (; j < n; j++) {
+        uint64_t entry = be64(p + j * 8), off = entry_off(geo, entry);
+        uint64_t is = ~entry >> 62 & 1, other;      /* what the fragmentation rule looks at */
 
-        faults += jd.faults;
-        facts += jd.facts;
-        if (jd.refers | (past & (geo_cluster_of(geo, jd.off) < counted_cl)))
-            refer_standard(d, entry, &jd);
-        else
-            copied += past & entry >> 63;       /* no refcount: it is 0 */
+        if (cells->flat)
+            prefetch_cell(d, p + (j + PREFETCH) * 8);
+        if (__builtin_expect(off >= far_off, 1)) {
+            struct far_class *far = &d->far[far_class_of(geo, entry)];
+
+            far->n++;
+            far->entry = entry;
+            d->has_far = true;
+        } else if (!entry || is_plain(d, entry)) {
+            break;
+        } else {
+            off = decode_odd(d, entry, 0, j);
+            is = off != 0;
+        }
+        other = off != expect;
         frag += is & (expect != 0) & other;
         steps += is & after;
         breaks += is & after & other;
-        expect = is ? jd.off + cs : expect;
+        expect = is ? off + cs : expect;
         after = is;
-        if (--room == 0) {
-            faults_add_sums(&d->faults, faults, facts);
-            faults = facts = 0;
-            room = 255;
-        }
-        if (++j == n)
-            break;
-        entry = be64(p + j * 8);
-    } while (entry && !is_plain(d, entry));
-    faults_add_sums(&d->faults, faults, facts);
-    d->faults.copied += copied;
+    }
     c->frag += frag;
     c->steps += steps;
     c->breaks += breaks;
@@ -309,11 +351,10 @@ static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint
             c->largest = u64_max(c->largest, 1);
         } else {
             len += run_length(p, j + 1, u64_min(n - j - 1, last_cl - cl), entry, cs);
-            if (flat) {
-                prefetch_cell(d, p + (j + len + PREFETCH) * 8);
-                prefetch_cell(d, p + (j + len + 2 * PREFETCH) * 8);
-            }
-            refer(d, cl, len, ITEM_DATA, entry >> 63);
+            if (flat)
+                refer_soon(d, cl, len, entry >> 63);
+            else
+                refer(d, cl, len, ITEM_DATA, true, entry >> 63);
             c->steps += len - 1;
             c->expect = off + len * cs;
             c->largest = u64_max(c->largest, len);
@@ -353,6 +394,27 @@ static void decode_judged(struct decode *d, const uint8_t *p, uint64_t j, uint64
     }
 }
 
+/* Is anything in table k of the batch for guest bytes behind the end of the disk? */
+static bool used_behind_disk(const struct decode *d, size_t k)
+{
+    const struct geometry *geo = d->e->geo;
+    const struct reader *rd = &d->w->reader;
+    const struct reader_extent *x = reader_extents(rd, k);
+    uint64_t begin = geo_guest_off(geo, d->table->l1_index, 0), inside;
+
+    if (d->table->l1_index + UINT64_C(1) < geo->vm_state_l1)
+        return false;
+    inside = begin < geo->size ? u64_min(geo->size - begin, geo->l2_span) : 0;
+    inside = div_up(inside, geo->cluster_size) * geo->l2_entry_size;
+    for (unsigned i = 0; i < rd->n_extents[k]; i++) {
+        uint64_t from = u64_max(x[i].start, inside);
+
+        if (from < x[i].end && !bytes_all_zero(reader_table(rd, k) + from, x[i].end - from))
+            return true;
+    }
+    return false;
+}
+
 /* Decodes what there is of table k of the batch. */
 static void decode_extents(struct decode *d, size_t k)
 {
@@ -369,6 +431,7 @@ static void decode_extents(struct decode *d, size_t k)
         else
             decode_standard(d, reader_table(rd, k), j, end, &c);
     }
+    refer_rest(d);
     if (d->table->n_active) {
         struct l2_worker *w = d->w;
 
@@ -381,7 +444,7 @@ static void decode_extents(struct decode *d, size_t k)
 }
 
 /* What the judge found adds up where it says all; where not, the table is explained. */
-static void mark_suspect(struct decode *d, size_t index)
+static void mark_suspect(struct decode *d, size_t index, size_t k)
 {
     const struct l2_table *t = d->table;
     struct fault_counts *c = &d->faults;
@@ -390,8 +453,9 @@ static void mark_suspect(struct decode *d, size_t index)
 
     /* COPIED says nothing of snapshots. Entries behind the end of the guest disk are worth a
      * note. */
-    if (t->n_active && (d->wrong || t->l1_index + UINT64_C(1) >= d->e->geo->vm_state_l1))
+    if (t->n_active && ((d->wrong && !d->e->flags_known) || used_behind_disk(d, k)))
         d->must_explain = true;
+    c->copied += d->wrong;
     for (unsigned f = 0; f < N_FAULTS; f++)
         odd |= (uint16_t)((c->n[f] != 0) << f);
     if (!d->copied_walks)
@@ -419,7 +483,7 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
     struct decode d = {
         .e = e, .w = w, .table = t, .weight = (uint64_t)t->n_active + t->n_snapshot,
         .step = steps_for(e, w, t),
-        .counted_cl = e->img->reftable_n << geo->refblock_bits,
+        .far_off = far_begins(geo, e->img->reftable_n << geo->refblock_bits),
         .must_explain = w->reader.bad[k].len != 0, .copied_walks = engine_copied_walks(e, t),
         .preview = e->progress && e->progress->want_preview,
     };
@@ -437,6 +501,6 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
         w->active.unallocated += geo->l2_entries * t->n_active - used;
         w->active.l2_tables++;
     }
-    mark_suspect(&d, index);
+    mark_suspect(&d, index, k);
     w->entries += geo->l2_entries;
 }

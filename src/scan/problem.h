@@ -143,6 +143,15 @@ static inline bool problems_wanted(const struct problems *list, enum problem_kin
     return list->sink || problems_room(list, kind);
 }
 
+/* Does the last record of this kind, of clusters, end before cluster cl? Then it may grow. */
+static inline bool problems_go_on(const struct problems *list, enum problem_kind kind,
+                                  uint64_t cl)
+{
+    size_t last = list->last[kind];
+
+    return last != SIZE_MAX && list->list[last].place.i + list->list[last].count == cl;
+}
+
 /* How many there are of all kinds but notes. */
 uint64_t problems_serious(const struct problems *list);
 

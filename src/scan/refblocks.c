@@ -12,8 +12,6 @@
 
 #include "base/limits.h"
 
-/* Refcount table entries handed to a worker at a time. */
-#define BLOCKS_PER_GRAB 16
 #define ONES_AT_ONCE    32
 
 static uint64_t block_off(const struct engine *e, uint64_t i)
@@ -180,7 +178,7 @@ static void first_worker(void *ctx, unsigned worker)
         fp->failed = true;
         goto out;
     }
-    grab = round_up(u64_max(rd.max, BLOCKS_PER_GRAB), per_chunk);
+    grab = round_up(rd.max, per_chunk);
     while (!fp->failed && !engine_cancelled(e)) {
         uint64_t i = atomic_fetch_add(&fp->next, grab), end = u64_min(i + grab, e->n_blocks);
         size_t n = 0;
@@ -256,6 +254,9 @@ bool pass_refblocks(struct engine *e, struct error *err)
     if (fp.failed || e->cells->failed)
         return err_set(err, ERR_NOMEM, "out of memory");
     e->res->stats.refblocks = fp.read;
+    e->flags_known = true;
+    for (uint64_t i = 0; i < e->n_blocks; i++)
+        e->flags_known &= e->block[i] != BLOCK_BAD && e->block[i] != BLOCK_UNREADABLE;
     if (!tell_unreadable(e))
         return err_set(err, ERR_NOMEM, "out of memory");
     if (fp.past_end) {
@@ -272,54 +273,52 @@ bool pass_refblocks(struct engine *e, struct error *err)
 
 /* --- blocks as references (QEMU does this after everything else) --- */
 
-void count_refblocks(struct engine *e)
+/* Refcount table entry i, which is `raw` and not 0. */
+static void count_refblock(struct engine *e, uint64_t i, uint64_t raw)
 {
     const struct geometry *geo = e->geo;
-    uint64_t cs = geo->cluster_size;
-    uint64_t n_now = geo->n_clusters + e->grown;
+    uint64_t off = raw & REFTABLE_OFFSET_MASK, cl = geo_cluster_of(geo, off);
+    struct problem p = {
+        .place = { PLACE_REFTABLE, 0, i, 0, e->img->hdr.refcount_table_offset + i * 8,
+                   NO_ADDRESS },
+        .count = 1, .qemu_count = 1, .host_off = off, .guest_off = NO_ADDRESS,
+        .found = raw,
+    };
+    struct state state;
 
+    if (raw & REFTABLE_RESERVED_MASK) {
+        p.kind = PROBLEM_REFTABLE_RESERVED;
+        problems_add(&e->res->problems, &p);
+        return;
+    }
+    if (off & (geo->cluster_size - 1)) {
+        p.kind = PROBLEM_REFBLOCK_MISALIGNED;
+        problems_add(&e->res->problems, &p);
+        return;
+    }
+    if (cl >= geo->n_clusters + e->grown
+        || !engine_count(e, off, geo->cluster_size, OWNER_REFBLOCK, 1)) {
+        p.kind = PROBLEM_REFBLOCK_PAST_END;
+        p.expected = geo->file_size;
+        problems_add(&e->res->problems, &p);
+        return;
+    }
+    state = cells_get(e->cells, cl, NULL);
+    if (cells_is_lost(e->cells, cl))
+        state.count = COUNTED_UNKNOWN;      /* two at least */
+    if (u64_min(state.count, geo->refcount_max) != 1) {
+        p.kind = PROBLEM_REFBLOCK_SHARED;
+        p.found = state.count;
+        p.expected = 1;
+        p.owners = state.owners;
+        problems_add(&e->res->problems, &p);
+    }
+}
+
+void count_refblocks(struct engine *e)
+{
     for (uint64_t i = 0; i < e->img->reftable_n; i++) {
-        uint64_t raw = e->img->reftable[i], off = raw & REFTABLE_OFFSET_MASK;
-        struct problem p = {
-            .place = { PLACE_REFTABLE, 0, i, 0, e->img->hdr.refcount_table_offset + i * 8,
-                       NO_ADDRESS },
-            .count = 1, .qemu_count = 1, .host_off = off, .guest_off = NO_ADDRESS,
-            .found = raw,
-        };
-        struct state state;
-
-        if (!raw)
-            continue;
-        if (raw & REFTABLE_RESERVED_MASK) {
-            p.kind = PROBLEM_REFTABLE_RESERVED;
-            problems_add(&e->res->problems, &p);
-            continue;
-        }
-        if (off & (cs - 1)) {
-            p.kind = PROBLEM_REFBLOCK_MISALIGNED;
-            problems_add(&e->res->problems, &p);
-            continue;
-        }
-        if (geo_cluster_of(geo, off) >= n_now) {
-            p.kind = PROBLEM_REFBLOCK_PAST_END;
-            p.expected = geo->file_size;
-            problems_add(&e->res->problems, &p);
-            continue;
-        }
-        if (!engine_count(e, off, cs, OWNER_REFBLOCK, 1)) {
-            p.kind = PROBLEM_REFBLOCK_PAST_END;
-            p.expected = geo->file_size;
-            problems_add(&e->res->problems, &p);
-        }
-        state = cells_get(e->cells, geo_cluster_of(geo, off), NULL);
-        if (cells_is_lost(e->cells, geo_cluster_of(geo, off)))
-            state.count = COUNTED_UNKNOWN;      /* two at least */
-        if (u64_min(state.count, geo->refcount_max) != 1) {
-            p.kind = PROBLEM_REFBLOCK_SHARED;
-            p.found = state.count;
-            p.expected = 1;
-            p.owners = state.owners;
-            problems_add(&e->res->problems, &p);
-        }
+        if (e->img->reftable[i])
+            count_refblock(e, i, e->img->reftable[i]);
     }
 }

@@ -5,38 +5,10 @@
  * entry. */
 #include "config.h"
 
-#include "scan/l2pass.h"
+#include "scan/l2decode.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "scan/faults.h"
-
-#define PREFETCH    24      /* entries between asking for a cell and counting in it */
-#define RUNS_AHEAD  8       /* runs between that (a power of two) */
-#define CACHE_LINE  64
-#define LINES_ASKED 4       /* of a run; the rest comes by itself */
-
-/* Neighbouring entries that lead to neighbouring clusters [cl, cl+len). */
-struct run { uint64_t cl, len, copied; };
-
-struct decode {
-    struct engine *e;
-    struct l2_worker *w;
-    const struct l2_table *table;
-    uint64_t weight;                    /* references that one entry makes */
-    struct step *step;                  /* per kind of item */
-    uint64_t odd_mask;                  /* bits that send an entry to the judge */
-    struct fault_counts faults;         /* of entries that the judge saw */
-    uint64_t wrong;                     /* entries whose COPIED disagrees with the cell's flag */
-    uint64_t far_off;                   /* from here on an entry leads far past the end */
-    struct far_class far[FAR_CLASSES];
-    bool has_far;
-    uint32_t copied_walks;              /* how often QEMU's check looks at COPIED */
-    bool must_explain, preview;
-    struct run run[RUNS_AHEAD];         /* a ring: cells asked for, but not counted in */
-    unsigned n_runs;                    /* ever put there */
-};
 
 static struct step *steps_for(const struct engine *e, struct l2_worker *w,
                               const struct l2_table *t)
@@ -82,44 +54,6 @@ static void add_judged(struct decode *d)
     d->w->beyond += (c->n[4] + c->n[9]) * d->weight;    /* (COMPRESSED_)PAST_END */
 }
 
-static void preview_run(struct engine *e, uint64_t cl, uint64_t len)
-{
-    uint64_t step = UINT64_C(1) << u64_min(e->preview_shift, CHUNK_BITS);
-
-    for (uint64_t end = cl + len; cl < end; cl += step)
-        engine_preview(e, cl, CLASS_DATA);
-}
-
-/* Clusters [cl, cl+n), in one chunk, whose stored refcount disagrees with COPIED. */
-static uint64_t count_wrong(const struct decode *d, uint64_t cl, uint64_t n, uint64_t copied)
-{
-    const uint8_t *cell = cells_chunk(d->e->cells, cl >> CHUNK_BITS);
-    uint64_t wrong = 0;
-
-    for (uint64_t k = cl & (CHUNK_CELLS - 1), end = k + n; cell && k < end; k++)
-        wrong += cell_load(cell + k) >> 7 != copied;
-    return wrong;
-}
-
-/* Counts references to clusters [cl, cl+len). rule: COPIED, which all the entries have or none,
- * must tell what is stored. */
-static void refer(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind, bool rule,
-                  uint64_t copied)
-{
-    d->w->entered += len * d->weight;
-    if (d->preview)
-        preview_run(d->e, cl, len);
-    while (len) {
-        uint64_t n = u64_min(len, CHUNK_CELLS - (cl & (CHUNK_CELLS - 1)));
-        unsigned seen = cells_bump_run(d->e->cells, cl, (unsigned)n, &d->step[kind]);
-
-        if (rule && (copied ? seen >> 6 & 1 : seen >> 7))
-            d->wrong += count_wrong(d, cl, n, copied);
-        cl += n;
-        len -= n;
-    }
-}
-
 /* Counts the references of an entry that the judge saw. */
 static void refer_judged(struct decode *d, uint64_t raw, const struct judged *jd)
 {
@@ -131,7 +65,7 @@ static void refer_judged(struct decode *d, uint64_t raw, const struct judged *jd
 
     if (last >= geo->n_clusters)
         d->w->grown = d->must_explain = true;
-    refer(d, first, last - first + 1, kind, jd->copied_rule && first == last, raw >> 63);
+    count_run(d, first, last - first + 1, kind, jd->copied_rule && first == last, raw >> 63);
     if (jd->copied_rule && first != last)
         d->faults.copied += engine_copied_wrong(d->e, raw, jd->off);
 }
@@ -159,6 +93,7 @@ static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint
 struct course {
     uint64_t expect;                    /* host offset QEMU's fragmentation rule expects */
     uint64_t plain, frag, breaks, steps, largest;
+    uint64_t run;                       /* of extended entries: clusters in a row so far */
 };
 
 /* Entries from j on, `max` at most, that go on where the one before them, which was `entry`,
@@ -184,89 +119,17 @@ static inline bool follows(uint64_t entry, uint64_t other, uint64_t cs)
     return (entry - other) << 1 == cs << 1;     /* whatever COPIED says */
 }
 
-/* Asks for the cells of a run and counts in those of an earlier one meanwhile. The book must
- * be flat. */
-static void refer_soon(struct decode *d, uint64_t cl, uint64_t len, uint64_t copied)
+/* What the fragmentation rule makes of entries that lead to `off` and, after it, to n - 1 more
+ * clusters of which none follows another; the last one ends at `end`. */
+static inline void walk_on(struct course *c, bool after_mapped, uint64_t off, uint64_t n,
+                           uint64_t end)
 {
-    const uint8_t *flat = d->e->cells->flat;
-    struct run *r = &d->run[d->n_runs % RUNS_AHEAD];
-    uint64_t asked = u64_min(len, LINES_ASKED * CACHE_LINE);
+    bool other = off != c->expect;
 
-    for (uint64_t at = 0; at < asked; at += CACHE_LINE)
-        __builtin_prefetch(flat + cl + at, 1);
-    __builtin_prefetch(flat + cl + asked - 1, 1);
-    if (d->n_runs++ >= RUNS_AHEAD)
-        refer(d, r->cl, r->len, ITEM_DATA, true, r->copied);
-    *r = (struct run){ cl, len, copied };
-}
-
-/* Counts in the cells of the runs that are left. */
-static void refer_rest(struct decode *d)
-{
-    for (unsigned i = 0; i < RUNS_AHEAD && i < d->n_runs; i++)
-        refer(d, d->run[i].cl, d->run[i].len, ITEM_DATA, true, d->run[i].copied);
-    d->n_runs = 0;
-}
-
-/* The cluster that an entry leads to, if it does so plainly, whatever COPIED says. Any other
- * bit makes it a number that no cluster of a flat book has. shift: cluster_bits + 1. */
-static inline uint64_t plain_cluster(uint64_t entry, unsigned shift)
-{
-    uint64_t off = entry << 1;
-
-    return off >> shift | off << (-shift & 63);             /* a rotation */
-}
-
-/* Asks for the cell that the entry at p leads to, or for any other. The book must be flat. */
-static inline void prefetch_cell(const struct decode *d, const uint8_t *p)
-{
-    const struct cells *c = d->e->cells;
-
-    __builtin_prefetch(c->flat + (be64(p) >> d->e->geo->cluster_bits & c->prefetch_mask), 1);
-}
-
-/* The loop that most of 16 million entries in random order go through. Counts the entries from
- * j on that lead somewhere plainly and not to neighbours of each other; of entry j that is
- * known. Returns how many; the last of them in *last. The book must be flat. */
-static __attribute__((noinline))    /* else it lacks registers */
-uint64_t count_singles(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
-                       uint64_t *last)
-{
-    const struct geometry *geo = d->e->geo;
-    struct cells *const cells = d->e->cells;
-    uint8_t *const flat = cells->flat;
-    struct step *const step = &d->step[ITEM_DATA];
-    const uint64_t last_cl = geo->n_clusters - 1, asked = cells->prefetch_mask;
-    const unsigned shift = geo->cluster_bits + 1;
-    const uint8_t *at = p + j * 8, *const end = p + n * 8;
-    uint64_t cl = plain_cluster(be64(at), shift), next = plain_cluster(be64(at + 8), shift);
-    uint64_t wrong = 0;
-
-    for (;;) {
-        __builtin_prefetch(flat + (plain_cluster(be64(at + PREFETCH * 8), shift) & asked), 1);
-        /* Both have in bit 7 what should be equal. */
-        wrong += (cells_bump_flat(cells, flat, cl, step) ^ at[0]) >> 7;
-        at += 8;
-        if (at == end)
-            break;
-        cl = next;
-        next = plain_cluster(be64(at + 8), shift);
-        if (cl - 1 >= last_cl || next == cl + 1)
-            break;
-    }
-    n = (uint64_t)(at - p) / 8 - j;
-    d->wrong += wrong;
-    d->w->entered += n * d->weight;
-    *last = be64(at - 8);
-    return n;
-}
-
-/* Is it an entry that leads plainly into the file? */
-static inline bool is_plain(const struct decode *d, uint64_t entry)
-{
-    uint64_t cl = (entry & ~OFLAG_COPIED) >> d->e->geo->cluster_bits;
-
-    return !(entry & d->odd_mask) && cl - 1 < d->e->geo->n_clusters - 1;
+    c->frag += (c->expect && other) + n - 1;
+    c->steps += after_mapped + n - 1;
+    c->breaks += (after_mapped && other) + n - 1;
+    c->expect = end;
 }
 
 /* Entries from j on that are neither plain nor empty: the loop of damaged tables. Returns how
@@ -337,60 +200,101 @@ static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint
             len = judge_run(d, p, j, n, c, &after_mapped);
             continue;
         }
-        c->frag += c->expect && off != c->expect;
-        c->steps += after_mapped;
-        c->breaks += after_mapped && off != c->expect;
-        c->expect = off + cs;
-        after_mapped = true;
         if (flat && !follows(be64(p + j * 8 + 8), entry, cs)) {
             len = count_singles(d, p, j, n, &entry);
-            c->frag += len - 1;
-            c->steps += len - 1;
-            c->breaks += len - 1;
-            c->expect = (entry & ~OFLAG_COPIED) + cs;
+            walk_on(c, after_mapped, off, len, (entry & ~OFLAG_COPIED) + cs);
             c->largest = u64_max(c->largest, 1);
         } else {
             len += run_length(p, j + 1, u64_min(n - j - 1, last_cl - cl), entry, cs);
             if (flat)
-                refer_soon(d, cl, len, entry >> 63);
+                count_run_soon(d, cl, len, entry >> 63);
             else
-                refer(d, cl, len, ITEM_DATA, true, entry >> 63);
+                count_run(d, cl, len, ITEM_DATA, true, entry >> 63);
+            walk_on(c, after_mapped, off, 1, off + len * cs);
             c->steps += len - 1;
-            c->expect = off + len * cs;
             c->largest = u64_max(c->largest, len);
         }
+        after_mapped = true;
         c->plain += len;
     }
 }
 
-/* Extended entries, and images with a data file: every used entry goes to the judge. */
+/* As run_length(), of extended entries whose subclusters do not contradict. */
+static uint64_t run_length_extended(const uint8_t *p, uint64_t j, uint64_t max, uint64_t entry,
+                                    uint64_t cs)
+{
+    uint64_t len = 0, want = entry + cs;
+
+    for (p += j * 16; len < max && be64(p) == want; len++, p += 16, want += cs) {
+        if (subclusters_conflict(be64(p + 8)))
+            break;
+    }
+    return len;
+}
+
+/* Counts plain extended entries from j on, neighbours or such as are none. Returns how many. */
+static uint64_t decode_extended(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
+                                struct course *c, bool after_mapped)
+{
+    const struct geometry *geo = d->e->geo;
+    const uint64_t cs = geo->cluster_size;
+    uint64_t entry = be64(p + j * 16), off = entry & ~OFLAG_COPIED, len;
+    uint64_t cl = off >> geo->cluster_bits;
+
+    c->run = after_mapped && off == c->expect ? c->run + 1 : 1;
+    if (follows(be64(p + j * 16 + 16), entry, cs)) {
+        uint64_t max = u64_min(n - j - 1, geo->n_clusters - 1 - cl);
+
+        len = 1 + run_length_extended(p, j + 1, max, entry, cs);
+        count_run_soon(d, cl, len, entry >> 63);
+        walk_on(c, after_mapped, off, 1, off + len * cs);
+        c->steps += len - 1;
+        c->run += len - 1;
+        c->largest = u64_max(c->largest, c->run);
+    } else {
+        len = count_singles_extended(d, p, j, n, &entry);
+        walk_on(c, after_mapped, off, len, (entry & ~OFLAG_COPIED) + cs);
+        c->largest = u64_max(c->largest, c->run);
+        c->run = len > 1 ? 1 : c->run;
+    }
+    c->plain += len;
+    return len;
+}
+
+/* Extended entries, and images with a data file: what is not plain goes to the judge. */
 static void decode_judged(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n,
                           struct course *c)
 {
     const struct geometry *geo = d->e->geo;
-    uint64_t run = 0;
+    bool flat = d->e->cells->flat && !d->preview && !geo->data_file;
     bool after_mapped = false;
+    uint64_t len;
 
-    p += j * geo->l2_entry_size;
-    for (; j < n; j++, p += geo->l2_entry_size) {
-        uint64_t entry = be64(p), bitmap = geo->extended_l2 ? be64(p + 8) : 0, seen;
+    for (; j < n; j += len) {
+        const uint8_t *at = p + j * geo->l2_entry_size;
+        uint64_t entry = be64(at), bitmap = geo->extended_l2 ? be64(at + 8) : 0, seen;
 
+        len = 1;
         if (!entry && !bitmap) {
             after_mapped = false;
             continue;
         }
-        seen = decode_odd(d, entry, bitmap, j);
-        if (seen || (geo->data_file && l2_type_of(geo, entry) == L2_NORMAL)) {
-            c->frag += c->expect && seen != c->expect;
-            c->steps += after_mapped;
-            c->breaks += after_mapped && seen != c->expect;
-            run = after_mapped && seen == c->expect ? run + 1 : 1;
-            c->largest = u64_max(c->largest, run);
-            c->expect = seen + geo->cluster_size;
+        if (flat && is_plain(d, entry) && !subclusters_conflict(bitmap)) {
+            len = decode_extended(d, p, j, n, c, after_mapped);
             after_mapped = true;
-        } else {
-            after_mapped = false;
+            continue;
         }
+        if (flat)
+            prefetch_cell(d, at + PREFETCH * geo->l2_entry_size);
+        seen = decode_odd(d, entry, bitmap, j);
+        if (!seen && !(geo->data_file && l2_type_of(geo, entry) == L2_NORMAL)) {
+            after_mapped = false;
+            continue;
+        }
+        c->run = after_mapped && seen == c->expect ? c->run + 1 : 1;
+        c->largest = u64_max(c->largest, c->run);
+        walk_on(c, after_mapped, seen, 1, seen + geo->cluster_size);
+        after_mapped = true;
     }
 }
 
@@ -431,7 +335,7 @@ static void decode_extents(struct decode *d, size_t k)
         else
             decode_standard(d, reader_table(rd, k), j, end, &c);
     }
-    refer_rest(d);
+    count_rest(d);
     if (d->table->n_active) {
         struct l2_worker *w = d->w;
 

@@ -115,6 +115,25 @@ void claims_free(struct claims *c)
 
 /* --- where a file system begins --- */
 
+bool volume_find(struct rescue_guest *g, uint64_t at, size_t len, volume_match *match, void *ctx,
+                 uint64_t *start)
+{
+    const struct rescue_volume_found *v;
+    uint8_t bytes[4096];
+    size_t n;
+
+    v = rescue_volumes(g, &n);
+    for (size_t i = 0; i <= n; i++) {
+        uint64_t off = i < n ? v[i].guest_off : 0;
+
+        if (!rescue_read(g, off + at, bytes, len, SURE_CERTAIN) || !match(ctx, bytes))
+            continue;
+        *start = off;
+        return true;
+    }
+    return false;
+}
+
 #define USUAL_STARTS 3
 #define SLACK (UINT64_C(1) << 20)       /* partitions are cut to this */
 

@@ -90,28 +90,41 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
     w->n_windows = n;
 }
 
-static bool lose_entries(struct l2_work *w, const struct l2_window *win, uint8_t *bytes)
+/* Calls for each run of entries of a window that are lost. False: out of memory. */
+typedef bool lost_fn(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n);
+
+static bool each_lost(struct l2_work *w, const struct l2_window *win, uint8_t *bytes,
+                      lost_fn *fn)
 {
     const struct geometry *geo = &w->s->t->img->geo;
-    uint64_t first = win->l1_index * geo->l2_entries;
+    uint64_t n = 0;
     struct table_fit fit;
     bool all, empty_too;
 
     if (!win->l2_off || !source_read(w->s->t->img->src, win->l2_off, bytes,
                                      (size_t)geo->cluster_size, NULL)
         || !table_fit_at(w->s->t->img, win->l2_off, bytes, &fit))
-        return rescue_lose(w->g, first, geo->l2_entries);
+        return fn(w, win, 0, geo->l2_entries);
     all = fit.fit * 10 < fit.used;
     empty_too = win->state != WINDOW_DAMAGED || !table_fits(&fit);
-    for (uint64_t i = 0; i < geo->l2_entries; i++) {
+    for (uint64_t i = 0; i <= geo->l2_entries; i++) {
         struct l2_entry e;
+        bool lost = false;
 
-        l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
-        if ((all || !l2_entry_possible(geo, &e) || (!e.raw && empty_too))
-            && !rescue_lose(w->g, first + i, 1))
+        if (i < geo->l2_entries) {
+            l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
+            lost = all || !l2_entry_possible(geo, &e) || (!e.raw && empty_too);
+        }
+        if (!lost && n && !fn(w, win, i - n, n))
             return false;
+        n = lost ? n + 1 : 0;
     }
     return true;
+}
+
+static bool lose_entries(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n)
+{
+    return rescue_lose(w->g, win->l1_index * w->s->t->img->geo.l2_entries + i, n);
 }
 
 static bool lose_windows(struct l2_work *w, struct error *err)
@@ -120,7 +133,7 @@ static bool lose_windows(struct l2_work *w, struct error *err)
     bool ok = bytes != NULL;
 
     for (size_t i = 0; ok && i < w->n_windows; i++)
-        ok = lose_entries(w, &w->window[i], bytes);
+        ok = each_lost(w, &w->window[i], bytes, lose_entries);
     free(bytes);
     return ok || err_set(err, ERR_NOMEM, "out of memory");
 }
@@ -139,14 +152,50 @@ static void drop_tables(struct orphans *o)
     o->n = n;
 }
 
-static bool collect(struct l2_work *w, struct error *err)
+static bool clear_entries(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n)
+{
+    uint64_t size = w->s->t->img->geo.l2_entry_size;
+
+    if (win->l2_off)
+        patches_zero(&w->cleared, win->l2_off + i * size, n * size);
+    return !w->cleared.failed;
+}
+
+/* The image without what tables say that are damaged: some of that may look like entries, and
+ * own clusters which nobody does. *out: NULL where none is damaged. */
+static bool open_cleared(struct l2_work *w, struct trial **out, struct error *err)
 {
     const struct trial *t = w->s->t;
+    uint8_t *bytes = malloc((size_t)t->img->geo.cluster_size);
+    bool any = false, ok = bytes != NULL;
 
-    if (!orphans_collect(t, w->s->opt->deep, &w->cands, err))
-        return false;
-    drop_tables(&w->cands);
-    return t->img->hdr.crypt_method || orphans_find_streams(t, &w->cands, err);
+    for (size_t i = 0; ok && i < w->n_windows; i++) {
+        if (w->window[i].state != WINDOW_DAMAGED)
+            continue;
+        if (!any)
+            patches_append(&w->cleared, t->all);
+        any = true;
+        ok = each_lost(w, &w->window[i], bytes, clear_entries);
+    }
+    free(bytes);
+    if (!ok)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return !any || trial_open(t->below, &t->opt, &w->cleared, out, err);
+}
+
+static bool collect(struct l2_work *w, struct error *err)
+{
+    struct trial *cleared = NULL;
+    const struct trial *t;
+    bool ok = open_cleared(w, &cleared, err);
+
+    t = cleared ? cleared : w->s->t;
+    ok = ok && orphans_collect(t, w->s->opt->deep, &w->cands, err);
+    if (ok)
+        drop_tables(&w->cands);
+    ok = ok && (t->img->hdr.crypt_method || orphans_find_streams(t, &w->cands, err));
+    trial_close(cleared);
+    return ok;
 }
 
 static bool read_candidate(void *ctx, size_t cand, uint8_t *dst, struct error *err)
@@ -348,6 +397,7 @@ bool salvage_l2(struct salvage *s, struct error *err)
     guest_reader_close(w.known);
     orphan_reader_free(&w.reader);
     orphans_free(&w.cands);
+    patches_free(&w.cleared);
     free(w.window);
     free(w.print);
     free(w.counted);

@@ -26,6 +26,7 @@ struct l2_work {
     size_t n_windows;
     bool no_damage;                 /* none of them is known to be damaged: then nothing is
                                        placed by its order alone, unless others prove it */
+    struct patches cleared;         /* owned: those taken, and no entries that are lost */
     struct orphans cands;
     struct print *print;            /* owned: of each candidate */
     bool *counted;                  /* owned: of each candidate */

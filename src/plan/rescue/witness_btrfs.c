@@ -115,52 +115,48 @@ static int by_address(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+#define SUPER_LEN 4096              /* bytes read where one may be */
+
+static bool keep_super(void *ctx, const uint8_t *bytes)
+{
+    struct btrfs_witness *w = ctx;
+    struct btrfs_super_seen *s = &w->super[w->n_supers];
+    bool known = w->n_supers == SUPERS_MAX;
+
+    if (known || !btrfs_super_read(bytes, SUPER_LEN, &s->super, &s->bytenr))
+        return known;
+    for (size_t k = 0; k < w->n_supers; k++)
+        known |= !memcmp(w->super[k].super.fsid, s->super.fsid, 16)
+            && w->super[k].super.generation >= s->super.generation;
+    s->cand = SIZE_MAX;
+    w->n_supers += !known;
+    return false;
+}
+
 /* Super blocks on volumes that are known already. */
 static void find_supers(struct btrfs_witness *w, struct rescue_guest *g)
 {
-    const struct rescue_volume_found *v;
-    uint8_t bytes[4096];
-    size_t n;
+    uint64_t start;
 
-    v = rescue_volumes(g, &n);
-    for (size_t i = 0; i <= n && w->n_supers < SUPERS_MAX; i++) {
-        uint64_t off = (i < n ? v[i].guest_off : 0) + SUPER_OFF;
-        bool known = false;
+    volume_find(g, SUPER_OFF, SUPER_LEN, keep_super, w, &start);
+}
 
-        if (!rescue_read(g, off, bytes, sizeof bytes, SURE_CERTAIN) ||
-            !btrfs_super_read(bytes, sizeof bytes, &w->super[w->n_supers].super,
-                              &w->super[w->n_supers].bytenr))
-            continue;
-        for (size_t k = 0; k < w->n_supers; k++)
-            known |= !memcmp(w->super[k].super.fsid, w->super[w->n_supers].super.fsid, 16) &&
-                     w->super[k].super.generation >= w->super[w->n_supers].super.generation;
-        w->super[w->n_supers].cand = SIZE_MAX;
-        w->n_supers += !known;
-    }
+static bool is_its_super(void *ctx, const uint8_t *bytes)
+{
+    const struct btrfs *fs = ctx;
+    struct btrfs_super super;
+    uint64_t bytenr;
+
+    return btrfs_super_read(bytes, SUPER_LEN, &super, &bytenr) && bytenr == SUPER_OFF
+        && !memcmp(super.fsid, fs->super.fsid, 16);
 }
 
 /* Where the device begins: at a super block that is known, or where its length fits. */
 static bool find_home(struct btrfs *fs)
 {
-    const struct rescue_volume_found *v;
-    struct btrfs_super super;
-    uint8_t bytes[4096];
-    uint64_t bytenr;
-    size_t n;
-
-    v = rescue_volumes(fs->g, &n);
-    for (size_t i = 0; i <= n; i++) {
-        uint64_t start = i < n ? v[i].guest_off : 0;
-
-        if (rescue_read(fs->g, start + SUPER_OFF, bytes, sizeof bytes, SURE_CERTAIN) &&
-            btrfs_super_read(bytes, sizeof bytes, &super, &bytenr) && bytenr == SUPER_OFF &&
-            !memcmp(super.fsid, fs->super.fsid, 16)) {
-            fs->start = start;
-            fs->sure = SURE_CERTAIN;
-            return true;
-        }
-    }
-    return volume_home(fs->g, fs->super.total_len, &fs->start, &fs->sure);
+    fs->sure = SURE_CERTAIN;
+    return volume_find(fs->g, SUPER_OFF, SUPER_LEN, is_its_super, fs, &fs->start)
+        || volume_home(fs->g, fs->super.total_len, &fs->start, &fs->sure);
 }
 
 static bool claim_supers(struct btrfs *fs, bool *news)

@@ -76,7 +76,7 @@ struct btrfs_witness {
     bool sorted;
     uint8_t fsid[FSIDS_MAX][16];
     size_t n_fsids;
-    struct {
+    struct btrfs_super_seen {
         struct btrfs_super super;
         size_t cand;                /* SIZE_MAX: it is at its place */
         uint32_t at;

@@ -30,50 +30,47 @@ static void end(void *self)
 
 /* --- where it begins --- */
 
-/* Boot sectors of volumes that are known already. */
-static void find_boots(struct ntfs_witness *w, struct rescue_guest *g)
+#define BOOT_LEN 512
+
+static bool keep_boot(void *ctx, const uint8_t *bytes)
 {
-    const struct rescue_volume_found *v;
+    struct ntfs_witness *w = ctx;
     struct ntfs_boot boot;
-    uint8_t bytes[512];
-    size_t n;
+    bool known = !ntfs_boot_read(bytes, &boot);
 
-    v = rescue_volumes(g, &n);
-    for (size_t i = 0; i <= n && w->n_boots < NTFS_BOOTS_MAX; i++) {
-        uint64_t off = i < n ? v[i].guest_off : 0;
-        bool known = rescue_lost(g, off / rescue_cluster(g)) ||
-                     !rescue_read(g, off, bytes, sizeof bytes, SURE_CERTAIN) ||
-                     !ntfs_boot_read(bytes, &boot);
-
-        for (size_t k = 0; k < w->n_boots; k++)
-            known |= w->boot[k].boot.serial == boot.serial;
-        if (known)
-            continue;
+    for (size_t k = 0; !known && k < w->n_boots; k++)
+        known = w->boot[k].boot.serial == boot.serial;
+    if (!known && w->n_boots < NTFS_BOOTS_MAX) {
         w->boot[w->n_boots].boot = boot;
         w->boot[w->n_boots++].placed = true;
     }
+    return false;
+}
+
+static bool is_its_boot(void *ctx, const uint8_t *bytes)
+{
+    const struct ntfs *fs = ctx;
+    struct ntfs_boot boot;
+
+    return ntfs_boot_read(bytes, &boot) && boot.serial == fs->boot.serial;
+}
+
+/* Boot sectors of volumes that are known already. */
+static void find_boots(struct ntfs_witness *w, struct rescue_guest *g)
+{
+    uint64_t start;
+
+    volume_find(g, 0, BOOT_LEN, keep_boot, w, &start);
 }
 
 /* At a boot sector that is known, where the length fits, or where it says itself. */
 static bool find_home(struct ntfs *fs)
 {
     uint64_t len = (fs->boot.sectors + 1) * fs->boot.sector;
-    const struct rescue_volume_found *v;
-    struct ntfs_boot boot;
-    uint8_t bytes[512];
-    size_t n;
 
-    v = rescue_volumes(fs->g, &n);
-    for (size_t i = 0; i <= n; i++) {
-        uint64_t start = i < n ? v[i].guest_off : 0;
-
-        if (!rescue_lost(fs->g, start / rescue_cluster(fs->g)) &&
-            rescue_read(fs->g, start, bytes, sizeof bytes, SURE_CERTAIN) &&
-            ntfs_boot_read(bytes, &boot) && boot.serial == fs->boot.serial) {
-            fs->start = start;
-            return true;
-        }
-    }
+    fs->sure = SURE_CERTAIN;
+    if (volume_find(fs->g, 0, BOOT_LEN, is_its_boot, fs, &fs->start))
+        return true;
     if (volume_home(fs->g, len, &fs->start, &fs->sure) && fs->sure == SURE_CERTAIN)
         return true;
     if (fs->boot.hidden && range_inside(fs->boot.hidden * fs->boot.sector, len, rescue_size(fs->g))) {

@@ -31,44 +31,40 @@ static void end(void *self)
     free(w);
 }
 
+#define SUPER_LEN 4096              /* bytes read where one may be */
+
+static bool keep_super(void *ctx, const uint8_t *bytes)
+{
+    struct xfs_super super;
+
+    if (xfs_super_read(bytes, SUPER_LEN, &super))
+        xfs_super_keep(ctx, &super);
+    return false;
+}
+
 /* Super blocks on volumes that are known already. */
 static void find_supers(struct xfs_witness *w, struct rescue_guest *g)
 {
-    const struct rescue_volume_found *v;
-    struct xfs_super super;
-    uint8_t bytes[4096];
-    size_t n;
+    uint64_t start;
 
-    v = rescue_volumes(g, &n);
-    for (size_t i = 0; i <= n; i++)
-        if (rescue_read(g, i < n ? v[i].guest_off : 0, bytes, sizeof bytes, SURE_CERTAIN) &&
-            xfs_super_read(bytes, sizeof bytes, &super))
-            xfs_super_keep(w, &super);
+    volume_find(g, 0, SUPER_LEN, keep_super, w, &start);
+}
+
+static bool is_its_super(void *ctx, const uint8_t *bytes)
+{
+    const struct xfs *fs = ctx;
+    struct xfs_super super;
+
+    return xfs_super_read(bytes, SUPER_LEN, &super)
+        && !memcmp(super.uuid, fs->super.uuid, 16);
 }
 
 /* Where the volume begins: at a super block that is known, or where its length fits. */
 static bool find_home(struct xfs *fs)
 {
-    uint64_t len = fs->super.blocks * fs->super.block;
-    const struct rescue_volume_found *v;
-    struct xfs_super super;
-    uint8_t bytes[4096];
-    size_t n;
-
-    v = rescue_volumes(fs->g, &n);
-    for (size_t i = 0; i <= n; i++) {
-        uint64_t start = i < n ? v[i].guest_off : 0;
-
-        if (!rescue_lost(fs->g, start / rescue_cluster(fs->g)) &&
-            rescue_read(fs->g, start, bytes, sizeof bytes, SURE_CERTAIN) &&
-            xfs_super_read(bytes, sizeof bytes, &super) &&
-            !memcmp(super.uuid, fs->super.uuid, 16)) {
-            fs->start = start;
-            fs->sure = SURE_CERTAIN;
-            return true;
-        }
-    }
-    return volume_home(fs->g, len, &fs->start, &fs->sure);
+    fs->sure = SURE_CERTAIN;
+    return volume_find(fs->g, 0, SUPER_LEN, is_its_super, fs, &fs->start)
+        || volume_home(fs->g, fs->super.blocks * fs->super.block, &fs->start, &fs->sure);
 }
 
 /* The byte of the volume where that was written. */

@@ -35,6 +35,11 @@ with open(path, "r+b") as f:
         garbage(tables[0], cluster // 8)
     if what == "half":
         garbage(tables[0], cluster // 16)
+    if what == "data":                  # the guest's, that reads like entries here and there
+        garbage(tables[0], cluster // 8)
+        for i in range(0, cluster // 8, 13):
+            f.seek(tables[0] + 8 * i)
+            f.write(struct.pack(">Q", 1 << 63 | (8 + i % 40) * cluster))
     if what == "halfzero":              # the second half of what is in use
         f.seek(tables[0])
         words = struct.unpack(">%dQ" % (cluster // 8), f.read(cluster))
@@ -115,7 +120,7 @@ END
     dd if=part of=disk.raw bs=1M seek=1 conv=notrunc status=none
     for bits in 12 16; do
         qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
-        for damage in l2 half halfzero l1+l2; do
+        for damage in l2 half halfzero data l1+l2 header+l2; do
             rescued "e$bits.qcow2" $damage
         done
     done

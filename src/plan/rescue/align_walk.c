@@ -160,9 +160,10 @@ static void trace(struct order_walk *w, const struct stretch *s, const struct wa
     size_t row = s->end - s->first, p = t->row_lo[row];
     int least_cost = INFINITE, rest = 0;
 
-    /* what follows the last item stays empty */
+    /* What follows the last item stays empty. Of equals the first is right: disks are filled from
+     * their start. */
     for (size_t q = s->n + 1; q-- > t->row_lo[row];) {
-        if (q < t->row_lo[row] + t->width && t->here[q] + rest < least_cost) {
+        if (q < t->row_lo[row] + t->width && t->here[q] + rest <= least_cost) {
             least_cost = t->here[q] + rest;
             p = q;
         }

@@ -77,6 +77,9 @@ const struct rescue_volume_found *rescue_holders(const struct rescue_guest *g, s
 /* Out of memory while something was said; then some of it is missing. */
 bool rescue_starved(const struct rescue_guest *g);
 
+/* Are these 512 bytes the MBR of a disk of that many sectors? (witness_disk.c) */
+bool partition_table_fits(const uint8_t *p, uint64_t sectors);
+
 /* --- asking the witnesses --- */
 
 extern const struct rescue_witness *const RESCUE_WITNESSES[];   /* NULL ends it */

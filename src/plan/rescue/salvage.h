@@ -82,6 +82,7 @@ struct salvage {
     bool tables_lost;                       /* L2 tables are, and no entry says which */
     bool header_lost;                       /* its values were found, not read */
     bool size_unknown;                      /* the header does not say how large the disk is */
+    bool l1_made;                           /* no L1 table was found: an empty one was made */
     bool stopped;                           /* it was told to stop before all was looked at */
 };
 
@@ -97,9 +98,13 @@ void salvage_pause(struct salvage *s);
 /* The parts, in the order in which they are taken; each adds its steps. */
 bool salvage_header(struct salvage *s, struct error *err);      /* salvage_header.c */
 bool salvage_snapshots(struct salvage *s, struct error *err);   /* salvage_snapshots.c */
+bool salvage_lost_l1(struct salvage *s, struct error *err);     /* salvage_header.c */
 bool salvage_l1(struct salvage *s, struct error *err);          /* salvage_l1.c */
 bool salvage_size(struct salvage *s, struct error *err);        /* salvage_header.c */
 bool salvage_l2(struct salvage *s, struct error *err);          /* salvage_l2.c */
+
+/* Finds room for an L1 table of n entries, all zeros, and has the header say where it is. */
+bool salvage_new_l1(struct salvage *s, uint64_t n, struct patches *out, struct error *err);
 
 /* Begins a step of the goal. */
 struct plan_step *salvage_step(struct salvage *s, struct error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The header as it was guessed is written down (header_values.c), and the size of the disk is taken from what
- * the disk says of itself where the header no longer does. */
+/* The header as it was guessed is written down (header_values.c), and the size of the disk is
+ * taken from what the disk says of itself where the header no longer does. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -35,26 +35,48 @@ bool salvage_header(struct salvage *s, struct error *err)
 
 /* --- how large the disk is --- */
 
+#define HEAD_LEN 1024               /* MBR and GPT, with sectors of 512 bytes */
+
 /* Where the disk ends by its GPT, or where its last partition of an MBR does; 0: neither. */
-static uint64_t end_by_partitions(struct guest_reader *r, const char **why)
+static uint64_t end_by_partitions(const uint8_t *head, const char **why)
 {
-    uint8_t sector[512];
     uint64_t end = 0, lba;
 
-    if (guest_reader_read(r, 512, sector, sizeof sector)
-        && memcmp(sector, "EFI PART", 8) == 0) {
-        lba = u64_max(le_load(sector + 24, 8), le_load(sector + 32, 8));
+    if (memcmp(head + 512, "EFI PART", 8) == 0) {
+        lba = u64_max(le_load(head + 512 + 24, 8), le_load(head + 512 + 32, 8));
         *why = "its GPT";
         return lba && lba < INT64_MAX / 512 ? (lba + 1) * 512 : 0;
     }
-    if (!guest_reader_read(r, 0, sector, sizeof sector) || sector[510] != 0x55
-        || sector[511] != 0xaa)
+    if (head[510] != 0x55 || head[511] != 0xaa)
         return 0;
-    for (const uint8_t *p = sector + 446; p < sector + 510; p += 16)
+    for (const uint8_t *p = head + 446; p < head + 510; p += 16)
         if (p[4] && p[4] != 0xee && !(p[0] & 0x7f))
             end = u64_max(end, (le_load(p + 8, 4) + le_load(p + 12, 4)) * 512);
     *why = "its partition table";
     return end;
+}
+
+/* The same by the first cluster that nobody owns and that may be the first of the disk. */
+static bool end_by_orphans(struct salvage *s, uint64_t *end, const char **why, struct error *err)
+{
+    size_t len = (size_t)s->t->img->geo.cluster_size;
+    uint8_t *bytes = malloc(len);
+    struct orphan_reader reader = { 0 };
+    struct orphans o = { 0 };
+    bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
+
+    ok = ok && orphans_collect(s->t, false, &o, err)
+        && (s->t->img->hdr.crypt_method || orphans_find_streams(s->t, &o, err))
+        && orphan_reader_init(&reader, s->t->img, o.list, err);
+    *end = 0;
+    for (size_t i = 0; ok && i < o.n && !*end && !salvage_stopped(s->t); i++)
+        if (orphan_read(&reader, i, bytes, NULL) && len >= HEAD_LEN
+            && partition_table_fits(bytes, INT64_MAX / 512))
+            *end = end_by_partitions(bytes, why);
+    orphan_reader_free(&reader);
+    orphans_free(&o);
+    free(bytes);
+    return ok;
 }
 
 static bool take_size(struct salvage *s, uint64_t size, const char *source, struct error *err)
@@ -72,19 +94,40 @@ static bool take_size(struct salvage *s, uint64_t size, const char *source, stru
     if (!step)
         return false;
     edit_header(&step->patches, "size", size);
-    if (needed > geo->l1_entries) {
+    if (!s->t->img->hdr.l1_table_offset) {
+        if (!salvage_new_l1(s, needed, &step->patches, err))
+            return false;
+    } else if (needed > geo->l1_entries) {
         patches_zero(&step->patches, s->t->img->hdr.l1_table_offset + geo->l1_entries * 8,
                      (needed - geo->l1_entries) * 8);
         edit_header(&step->patches, "l1_size", needed);
     }
-    buf_printf(&title, "Make the disk as large as %s says: %s.", source,
-               text_size(text, size));
-    buf_puts(&why, "The header does not say it any more.");
+    buf_printf(&title, "Make the disk as large as %s says: %s%s.", source,
+               text_size(text, size), s->l1_made ? ", with an empty L1 table" : "");
+    buf_puts(&why, "The header does not say it any more");
+    buf_puts(&why, s->l1_made ? ", and no L1 table was found." : ".");
     return salvage_take(s, step, &title, &why, err);
+}
+
+bool salvage_lost_l1(struct salvage *s, struct error *err)
+{
+    const char *why = "";
+    uint64_t end;
+
+    if (!s->size_unknown || s->t->img->hdr.l1_table_offset)
+        return true;
+    if (!end_by_orphans(s, &end, &why, err))
+        return false;
+    if (!end)
+        return true;
+    s->size_unknown = false;
+    s->tables_lost = s->l1_made = true;
+    return take_size(s, end, why, err);
 }
 
 bool salvage_size(struct salvage *s, struct error *err)
 {
+    uint8_t head[HEAD_LEN];
     struct guest_reader *r;
     const char *why = "";
     uint64_t end, mapped;
@@ -93,7 +136,8 @@ bool salvage_size(struct salvage *s, struct error *err)
         return true;
     if (!guest_reader_open(s->t, s->below, &r, err))
         return false;
-    end = end_by_partitions(r, &why);
+    end = guest_reader_read(r, 0, head, 512) && guest_reader_read(r, 512, head + 512, 512)
+        ? end_by_partitions(head, &why) : 0;
     mapped = guest_reader_end(r);
     guest_reader_close(r);
     if (end < mapped) {

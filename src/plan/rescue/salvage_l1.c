@@ -259,7 +259,7 @@ static void place_by_order(struct l1_work *w)
         l->index = (int64_t)next;
         take_entry(w, l);
     }
-    w->s->tables_lost = w->n_lone && lost_before(w, &w->lone[w->n_lone - 1]);
+    w->s->tables_lost |= w->n_lone && lost_before(w, &w->lone[w->n_lone - 1]);
 }
 
 static bool place_all(struct l1_work *w, struct error *err)
@@ -302,18 +302,15 @@ static bool in_a_place_of_its_own(const struct l1_work *w)
     return true;
 }
 
-static bool table_place(struct l1_work *w, struct patches *out, uint64_t *off,
-                        struct error *err)
+static bool take_place(struct salvage *s, uint64_t n, struct patches *out, uint64_t *off,
+                       struct error *err)
 {
-    const struct geometry *geo = &w->s->t->img->geo;
-    uint64_t clusters = div_up(u64_max(w->n, 1) * 8, geo->cluster_size), first;
+    const struct geometry *geo = &s->t->img->geo;
+    uint64_t clusters = div_up(u64_max(n, 1) * 8, geo->cluster_size), first;
     struct room room;
     bool ok;
 
-    *off = w->l1.off;
-    if (in_a_place_of_its_own(w))
-        return true;
-    room_init(&room, w->s->t);
+    room_init(&room, s->t);
     room.only_empty = true;
     ok = room_take(&room, clusters, &first, err);
     if (ok) {
@@ -326,12 +323,21 @@ static bool table_place(struct l1_work *w, struct patches *out, uint64_t *off,
     return ok;
 }
 
+bool salvage_new_l1(struct salvage *s, uint64_t n, struct patches *out, struct error *err)
+{
+    uint64_t off;
+
+    edit_header(out, "l1_size", n);
+    return take_place(s, n, out, &off, err);
+}
+
 static bool write_table(struct l1_work *w, struct patches *out, struct error *err)
 {
     const struct image *img = w->s->t->img;
     uint64_t off, size;
 
-    if (!table_place(w, out, &off, err))
+    off = w->l1.off;
+    if (!in_a_place_of_its_own(w) && !take_place(w->s, w->n, out, &off, err))
         return false;
     if (w->n != img->hdr.l1_size)
         edit_header(out, "l1_size", w->n);
@@ -418,11 +424,25 @@ static bool any_placed(const struct l1_work *w)
     return false;
 }
 
+/* Where the L1 table is lost and tables map next to nothing of what nobody owns, they are data
+ * that reads like a table. */
+static void drop_chance_tables(struct l1_work *w)
+{
+    size_t normal = 0;
+
+    for (size_t k = 0; k < w->n_lone; k++)
+        normal += w->lone[k].normal;
+    if (w->s->l1_made && normal < w->others.n / 16)
+        w->n_lone = 0;
+}
+
 bool salvage_l1(struct salvage *s, struct error *err)
 {
     struct l1_work w = { .s = s };
     bool ok = l1_read_entries(&w, err) && l1_find_lone(&w, err) && l1_find_shared(&w, err);
 
+    if (ok)
+        drop_chance_tables(&w);
     if (ok && w.n_lone)
         ok = place_all(&w, err) && (!any_placed(&w) || put_back(&w, err));
     free_work(&w);

@@ -69,8 +69,7 @@ static bool is_extended(uint8_t type)
     return type == 0x05 || type == 0x0f || type == 0x85;
 }
 
-/* Are the rows a partition table of a disk of that many sectors? */
-static bool rows_fit(const uint8_t *p, uint64_t sectors)
+bool partition_table_fits(const uint8_t *p, uint64_t sectors)
 {
     unsigned used = 0;
 
@@ -167,7 +166,7 @@ static void look_sector(struct disk_witness *w, const struct rescue_guest *g, si
     enum rescue_sure sure;
     uint64_t place;
 
-    if (at == 0 && rows_fit(p, rescue_size(g) / SECTOR))
+    if (at == 0 && partition_table_fits(p, rescue_size(g) / SECTOR))
         remember(w, SEEN_MBR, cand, at, SURE_LIKELY, 0);
     if (link_fits(p))
         remember(w, SEEN_LOGICAL, cand, at, SURE_LIKELY, 0);
@@ -268,7 +267,7 @@ static bool read_mbr(struct disk_witness *w, struct rescue_guest *g, bool *news)
     uint8_t p[SECTOR];
 
     if (!rescue_read(g, 0, p, SECTOR, SURE_LIKELY) ||
-        !rows_fit(p, rescue_size(g) / SECTOR))
+        !partition_table_fits(p, rescue_size(g) / SECTOR))
         return false;
     *news |= rescue_mark(g, 0, SECTOR, USE_CONTENT);
     for (size_t i = 0; i < 4; i++) {
@@ -375,7 +374,7 @@ static void pin_logical(const struct disk_witness *w, struct rescue_guest *g, bo
     uint8_t p[SECTOR];
 
     if (!rescue_read(g, 0, p, SECTOR, SURE_LIKELY) ||
-        !rows_fit(p, rescue_size(g) / SECTOR))
+        !partition_table_fits(p, rescue_size(g) / SECTOR))
         return;
     for (size_t i = 0; i < 4; i++) {
         struct mbr_row r = mbr_row(p, i);

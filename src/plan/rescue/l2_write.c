@@ -19,6 +19,7 @@ struct l2_writing {
     struct room room;
     uint8_t *old, *now;             /* owned: a table as it is and as it is to be */
     enum rescue_sure sure;
+    bool all_done;                  /* all confidences are written */
     struct plan_step *step;
     size_t placed;
 };
@@ -66,7 +67,16 @@ static size_t fill_table(struct l2_writing *x, const struct l2_window *win)
     return n;
 }
 
-/* Entries that are lost and not yet put back, or past the end of the disk, become zeros. */
+/* Was something put there already, that is surer than what is written now? */
+static bool is_done(const struct l2_writing *x, uint64_t cl)
+{
+    enum rescue_sure sure;
+
+    return rescue_placed(x->w->g, cl, NULL, &sure) && (x->all_done || sure > x->sure);
+}
+
+/* Entries that are lost and not yet put back become zeros, and so do those past the end of the
+ * disk that lead nowhere, or are of a table that is lost altogether. */
 static void clear_lost(struct l2_writing *x, const struct l2_window *win)
 {
     const struct geometry *geo = &x->w->s->t->img->geo;
@@ -77,8 +87,8 @@ static void clear_lost(struct l2_writing *x, const struct l2_window *win)
         struct l2_entry e;
 
         l2_decode(geo, p, &e);
-        if ((cl >= rescue_clusters(x->w->g) || rescue_lost(x->w->g, cl))
-            && !l2_entry_possible(geo, &e))
+        if (cl >= rescue_clusters(x->w->g) ? win->all_lost || !l2_entry_possible(geo, &e)
+                                           : rescue_lost(x->w->g, cl) && !is_done(x, cl))
             memset(p, 0, geo->l2_entry_size);
     }
 }
@@ -302,6 +312,7 @@ bool l2_write(struct l2_work *w, struct error *err)
         x.sure = (enum rescue_sure)sure;
         ok = write_all(&x, err);
     }
+    x.all_done = true;
     ok = ok && (!w->s->below || clear_rest(&x, err));
     free(x.old);
     free(x.now);

@@ -56,27 +56,63 @@ static uint64_t end_by_partitions(const uint8_t *head, const char **why)
     return end;
 }
 
-/* The same by the first cluster that nobody owns and that may be the first of the disk. */
-static bool end_by_orphans(struct salvage *s, uint64_t *end, const char **why, struct error *err)
+/* What clusters that nobody owns tell. */
+struct orphans_told {
+    uint64_t end;               /* of the disk, by the first that may be the first of the disk */
+    const char *why;
+    uint64_t l1_off, l1_n;      /* what reads like the L1 table, most entries in use; 0: none */
+};
+
+static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct error *err)
 {
-    size_t len = (size_t)s->t->img->geo.cluster_size;
+    size_t len = (size_t)s->t->img->geo.cluster_size, most = 1;
     uint8_t *bytes = malloc(len);
     struct orphan_reader reader = { 0 };
     struct orphans o = { 0 };
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
 
-    ok = ok && orphans_collect(s->t, false, &o, err)
-        && (s->t->img->hdr.crypt_method || orphans_find_streams(s->t, &o, err))
+    *out = (struct orphans_told){ .end = 0 };
+    ok = ok && orphans_collect(s->t, false, &o, err);
+    for (size_t i = 0; ok && i < o.n && !salvage_stopped(s->t); i++) {
+        struct l1_fit fit;
+
+        if (orphan_reads_like_l1(s->t, &o, &o.list[i], bytes, &fit) && fit.used > most) {
+            most = fit.used;
+            out->l1_off = o.list[i].off;
+            out->l1_n = fit.end;
+        }
+    }
+    ok = ok && (s->t->img->hdr.crypt_method || orphans_find_streams(s->t, &o, err))
         && orphan_reader_init(&reader, s->t->img, o.list, err);
-    *end = 0;
-    for (size_t i = 0; ok && i < o.n && !*end && !salvage_stopped(s->t); i++)
+    for (size_t i = 0; ok && i < o.n && !out->end && !salvage_stopped(s->t); i++)
         if (orphan_read(&reader, i, bytes, NULL) && len >= HEAD_LEN
             && partition_table_fits(bytes, INT64_MAX / 512))
-            *end = end_by_partitions(bytes, why);
+            out->end = end_by_partitions(bytes, &out->why);
     orphan_reader_free(&reader);
     orphans_free(&o);
     free(bytes);
     return ok;
+}
+
+/* The L1 table that was found, for a disk that is as large as is told, or as the table maps. */
+static bool take_l1(struct salvage *s, const struct orphans_told *told, struct error *err)
+{
+    const struct geometry *geo = &s->t->img->geo;
+    uint64_t n = u64_max(told->l1_n, div_up(told->end, geo->l2_span));
+    struct buf title = BUF_INIT, why = BUF_INIT;
+    struct plan_step *step = salvage_step(s, err);
+    char text[TEXT_NUM];
+
+    if (!step)
+        return false;
+    n = u64_min(n, geo->cluster_size / 8);
+    edit_header(&step->patches, "l1_table_offset", told->l1_off);
+    edit_header(&step->patches, "l1_size", n);
+    edit_header(&step->patches, "size", told->end ? told->end : n * geo->l2_span);
+    buf_printf(&title, "Take the L1 table at 0x%llx, with %s entries up to the last in use.",
+               (unsigned long long)told->l1_off, text_group(text, told->l1_n));
+    buf_puts(&why, "The header does not say it any more; most entries lead to L2 tables.");
+    return salvage_take(s, step, &title, &why, err);
 }
 
 static bool take_size(struct salvage *s, uint64_t size, const char *source, struct error *err)
@@ -111,18 +147,17 @@ static bool take_size(struct salvage *s, uint64_t size, const char *source, stru
 
 bool salvage_lost_l1(struct salvage *s, struct error *err)
 {
-    const char *why = "";
-    uint64_t end;
+    struct orphans_told told;
 
     if (!s->size_unknown || s->t->img->hdr.l1_table_offset)
         return true;
-    if (!end_by_orphans(s, &end, &why, err))
+    if (!ask_orphans(s, &told, err))
         return false;
-    if (!end)
-        return true;
-    s->size_unknown = false;
-    s->tables_lost = s->l1_made = true;
-    return take_size(s, end, why, err);
+    s->size_unknown = !told.end;
+    if (told.l1_off)
+        return take_l1(s, &told, err);
+    s->l1_made = told.end != 0;
+    return !told.end || take_size(s, told.end, told.why, err);
 }
 
 bool salvage_size(struct salvage *s, struct error *err)

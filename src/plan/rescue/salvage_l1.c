@@ -432,8 +432,10 @@ static void drop_chance_tables(struct l1_work *w)
 
     for (size_t k = 0; k < w->n_lone; k++)
         normal += w->lone[k].normal;
-    if (w->s->l1_made && normal < w->others.n / 16)
-        w->n_lone = 0;
+    if (!w->s->l1_made || normal >= w->others.n / 16)
+        return;
+    w->n_lone = 0;
+    w->s->tables_lost = true;
 }
 
 bool salvage_l1(struct salvage *s, struct error *err)

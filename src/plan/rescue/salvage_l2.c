@@ -19,7 +19,7 @@ static bool add_window(struct l2_work *w, uint64_t i, uint64_t l2_off,
 {
     if (!list_double(&w->window, w->n_windows, sizeof *w->window))
         return err_set(err, ERR_NOMEM, "out of memory");
-    w->window[w->n_windows++] = (struct l2_window){ i, l2_off, state };
+    w->window[w->n_windows++] = (struct l2_window){ i, l2_off, state, false };
     return true;
 }
 
@@ -93,19 +93,19 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
 /* Calls for each run of entries of a window that are lost. False: out of memory. */
 typedef bool lost_fn(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n);
 
-static bool each_lost(struct l2_work *w, const struct l2_window *win, uint8_t *bytes,
+static bool each_lost(struct l2_work *w, struct l2_window *win, uint8_t *bytes,
                       lost_fn *fn)
 {
     const struct geometry *geo = &w->s->t->img->geo;
     uint64_t n = 0;
     struct table_fit fit;
-    bool all, empty_too;
+    bool empty_too;
 
     if (!win->l2_off || !source_read(w->s->t->img->src, win->l2_off, bytes,
                                      (size_t)geo->cluster_size, NULL)
         || !table_fit_at(w->s->t->img, win->l2_off, bytes, &fit))
         return fn(w, win, 0, geo->l2_entries);
-    all = fit.fit * 10 < fit.used;
+    win->all_lost = fit.fit * 10 < fit.used;
     empty_too = win->state != WINDOW_DAMAGED || !table_fits(&fit);
     for (uint64_t i = 0; i <= geo->l2_entries; i++) {
         struct l2_entry e;
@@ -113,7 +113,7 @@ static bool each_lost(struct l2_work *w, const struct l2_window *win, uint8_t *b
 
         if (i < geo->l2_entries) {
             l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
-            lost = all || !l2_entry_possible(geo, &e) || (!e.raw && empty_too);
+            lost = win->all_lost || !l2_entry_possible(geo, &e) || (!e.raw && empty_too);
         }
         if (!lost && n && !fn(w, win, i - n, n))
             return false;

@@ -18,6 +18,7 @@ enum window_state {
 struct l2_window {
     uint64_t l1_index, l2_off;      /* l2_off 0: there is no table */
     enum window_state state;
+    bool all_lost;                  /* no entry of the table is believed */
 };
 
 struct l2_work {

@@ -80,6 +80,7 @@ bool orphan_reads_like_l1(const struct trial *t, const struct orphans *o,
 {
     const struct geometry *geo = &t->img->geo;
     size_t n = (size_t)u64_min(geo->cluster_size / 8, L1_LOOKED_MAX), led = 0;
+    uint64_t most = u64_max(geo->l1_needed, t->img->hdr.l1_size);       /* 0: not known */
 
     *out = (struct l1_fit){ 0 };
     if ((it->kind != ORPHAN_L2 && !geo->extended_l2)
@@ -107,8 +108,9 @@ bool orphan_reads_like_l1(const struct trial *t, const struct orphans *o,
         if (out->used >= 16 && led * 2 < out->used)
             return false;
     }
-    return led && led * 10 >= out->used * 9
-        && out->used <= u64_max(geo->l1_needed, t->img->hdr.l1_size);
+    /* One of the tables may be damaged. */
+    return led && (led * 10 >= out->used * 9 || (led > 1 && led + 1 == out->used))
+        && (!most || out->used <= most);
 }
 
 /* A table that is out of use does not count: by the refcounts somebody else refers to what it

@@ -389,7 +389,7 @@ static struct image *data_file_is_there(void)
     make(opt);
     builder_map(built, 3);
     img = open_built();
-    img->data_there = (struct side_file){ SIDE_THERE, false, opt.size };
+    img->data_there = (struct side_file){ SIDE_THERE, false, opt.size, 0 };
     return img;
 }
 

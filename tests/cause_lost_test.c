@@ -149,16 +149,6 @@ static void tables_that_a_snapshot_lost_are_not_harmless(void **state)
     expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
 }
 
-static void snapshots_that_the_header_lost_are_not_harmless(void **state)
-{
-    struct builder *b = with_snapshot();
-
-    (void)state;
-    builder_poke_field(b, "header", 0, "nb_snapshots", 0);
-    builder_poke_field(b, "header", 0, "snapshots_offset", 0);
-    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
-}
-
 /* The last copy of a table that was written before a crash maps what the old one maps. */
 static void a_copy_of_a_table_that_is_in_use_is_a_left_over(void **state)
 {
@@ -379,7 +369,6 @@ int main(void)
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_wiped_table_of_a_snapshot_is_not_harmless),
         cmocka_unit_test(tables_that_a_snapshot_lost_are_not_harmless),
-        cmocka_unit_test(snapshots_that_the_header_lost_are_not_harmless),
         cmocka_unit_test(a_copy_of_a_table_that_is_in_use_is_a_left_over),
         cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
         cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),

@@ -216,7 +216,7 @@ static void with_data_file(bool written, uint64_t size, enum verdict_answer lost
     if (written)
         builder_map(b, 100);
     img = builder_open(b);
-    img->data_there = (struct side_file){ size ? SIDE_SHORT : SIDE_MISSING, false, size };
+    img->data_there = (struct side_file){ size ? SIDE_SHORT : SIDE_MISSING, false, size, 0 };
     x = look(img, &scan);
     assert_int_equal(x->list[0].kind, CAUSE_OF_DATA_FILE);
     assert_int_equal(x->verdict.data_lost, lost);

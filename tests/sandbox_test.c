@@ -294,11 +294,11 @@ static void a_signal_to_itself_ends_the_process(void **state)
 static void looking_for_files_leaves_no_child_behind(void **state)
 {
     struct lookout l;
-    uint64_t size;
+    struct seen_file file;
 
     (void)state;
     lookout_start("./image", &l);
-    assert_int_equal(lookout_ask(&l, "no such file", 12, false, &size), SEEN_MISSING);
+    assert_int_equal(lookout_ask(&l, "no such file", 12, false, &file), SEEN_MISSING);
     lookout_end(&l);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);

@@ -19,11 +19,11 @@
 #define PATIENCE 3000           /* milliseconds: a server of the file system may be gone */
 
 struct question { char here, name[LOOKOUT_NAME_MAX + 1]; };
-struct answer { uint64_t size; int seen; };
+struct answer { struct seen_file file; int seen; };
 
 static struct answer look(int dir, const char *name)
 {
-    struct answer a = { 0, SEEN_NOTHING };
+    struct answer a = { { 0, 0 }, SEEN_NOTHING };
     struct stat st;
 
     if (fstatat(dir, name, &st, AT_NO_AUTOMOUNT) != 0) {
@@ -33,7 +33,7 @@ static struct answer look(int dir, const char *name)
     }
     a.seen = S_ISREG(st.st_mode) ? SEEN_FILE : S_ISBLK(st.st_mode) ? SEEN_DEVICE : SEEN_UNFIT;
     if (a.seen == SEEN_FILE && st.st_size > 0)
-        a.size = (uint64_t)st.st_size;
+        a.file = (struct seen_file){ (uint64_t)st.st_size, (uint64_t)st.st_blocks * 512 };
     return a;
 }
 
@@ -106,20 +106,20 @@ void lookout_start(const char *image_name, struct lookout *out)
 }
 
 enum seen lookout_ask(struct lookout *l, const void *name, size_t len, bool here,
-                      uint64_t *size)
+                      struct seen_file *file)
 {
     struct pollfd wait = { .fd = l->fd, .events = POLLIN };
     struct question q = { .here = here };
     struct answer a;
 
-    *size = 0;
+    *file = (struct seen_file){ 0, 0 };
     if (l->fd < 0 || !len || len > LOOKOUT_NAME_MAX || memchr(name, '\0', len))
         return SEEN_NOTHING;
     memcpy(q.name, name, len);
     if (write(l->fd, &q, sizeof q) != (ssize_t)sizeof q || poll(&wait, 1, PATIENCE) != 1 ||
         read(l->fd, &a, sizeof a) != (ssize_t)sizeof a)
         return SEEN_NOTHING;
-    *size = a.size;
+    *file = a.file;
     return a.seen > SEEN_NOTHING && a.seen <= SEEN_UNFIT ? (enum seen)a.seen : SEEN_NOTHING;
 }
 

@@ -29,10 +29,12 @@ struct lookout { int fd; };      /* -1: none */
  * cannot start, nothing will be seen. */
 void lookout_start(const char *image_name, struct lookout *out);
 
+struct seen_file { uint64_t size, allocated; };  /* bytes: its length, and those on disk */
+
 /* Waits a few seconds at most. here: relative names are relative to the working folder
- * instead. *size: bytes of SEEN_FILE, else 0. */
+ * instead. *file: of SEEN_FILE, else zeros. */
 enum seen lookout_ask(struct lookout *l, const void *name, size_t len, bool here,
-                      uint64_t *size);
+                      struct seen_file *file);
 
 void lookout_end(struct lookout *l);
 

@@ -93,7 +93,8 @@ void enter_sandbox(const struct settings *s)
 /* Looks for a file that the image names, by the rules of SECURITY.md: nothing is opened. */
 static struct side_file look_for(struct lookout *l, const char *name, size_t len, bool here)
 {
-    struct side_file f = { SIDE_NONE, false, 0 };
+    struct side_file f = { SIDE_NONE, false, 0, 0 };
+    struct seen_file file;
     size_t word = 0;
 
     if (!name || !len)
@@ -107,13 +108,15 @@ static struct side_file look_for(struct lookout *l, const char *name, size_t len
     f.state = SIDE_UNKNOWN;
     if (word < len && name[word] == ':')        /* "json:", "nbd:": not the name of a file */
         return f;
-    switch (lookout_ask(l, name, len, here, &f.size)) {
+    switch (lookout_ask(l, name, len, here, &file)) {
     case SEEN_NOTHING: break;
     case SEEN_MISSING: f.state = SIDE_MISSING; break;
     case SEEN_FILE: f.state = SIDE_THERE; break;
-    case SEEN_DEVICE: f = (struct side_file){ SIDE_THERE, true, 0 }; break;
+    case SEEN_DEVICE: f = (struct side_file){ SIDE_THERE, true, 0, 0 }; break;
     case SEEN_UNFIT: f.state = SIDE_UNFIT; break;
     }
+    f.size = file.size;
+    f.allocated = file.allocated;
     return f;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Files that the image cannot do without: backing file and external data file. */
+/* Files that the image cannot do without: the backing file; for the data file see
+ * cause_data_file.c. */
 #include "config.h"
 
 #include <string.h>
@@ -155,84 +156,6 @@ static void not_seen(struct work *w, const char *base, const char *data, uint64_
                "info --backing %s", buf_str(&w->name));
 }
 
-/* What was written to the data file at or past byte `from` of it. */
-static void ranges_in_data_file(const struct work *w, uint64_t from, struct guest_spans *out)
-{
-    struct guest_walk *walk;
-    struct guest_extent x;
-    unsigned n = 0;
-    bool ok = guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL);
-
-    while (ok && n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL)) {
-        uint64_t skip = x.host_off < from ? from - x.host_off : 0;
-
-        if (x.data && x.host_off != NO_ADDRESS && skip < x.length)
-            spans_add(out, x.start + skip, x.length - skip, w->geo->size);
-    }
-    if (ok)
-        guest_walk_free(walk);
-    if (!ok || n > EXTENTS_MAX)             /* not all was looked at */
-        spans_add(out, from, w->geo->size - u64_min(from, w->geo->size), w->geo->size);
-    spans_settle(out);
-}
-
-static void data_file_gone(struct work *w, struct cause *c, const char *name, const char *lost)
-{
-    cause_text(w, c, "The data file %s: all guest data (%s) lies in '%s', and this file holds "
-               "nothing but its mapping.", w->img->data_there.state == SIDE_MISSING
-               ? "is missing" : "is no image", c && c->lost.n ? lost : "none was written yet",
-               name);
-    if (c && c->lost.n)
-        cause_step(w, c, "Put the data file back to where it is looked for (%s)", name);
-    else
-        cause_step(w, c, "Put the data file back to where it is looked for (%s), or make an "
-                   "empty one of the length of the disk: truncate -s %llu DATA_FILE", name,
-                   (unsigned long long)w->geo->size);
-}
-
-static void data_file_short(struct work *w, struct cause *c, const char *name,
-                            const char *lost)
-{
-    char a[TEXT_NUM], b[TEXT_NUM];
-
-    if (c && c->lost.n) {
-        cause_text(w, c, "The data file is too short: '%s' has %s, the disk %s. What was "
-                   "written behind that is missing: %s.", name,
-                   text_size(a, w->img->data_there.size), text_size(b, w->geo->size), lost);
-        cause_step(w, c, "Look for a longer copy of the data file");
-        return;
-    }
-    cause_text(w, c, "The data file '%s' has %s, the disk %s. Nothing was written behind that.",
-               name, text_size(a, w->img->data_there.size), text_size(b, w->geo->size));
-    cause_step(w, c, "Make it as long as the disk: truncate -s %llu DATA_FILE",
-               (unsigned long long)w->geo->size);
-}
-
-static void data_file(struct work *w, const char *name)
-{
-    const struct side_file *f = &w->img->data_there;
-    bool is_short = f->state == SIDE_SHORT;
-    struct place place = work_header_place(72);
-    struct cause *c;
-    char lost[TEXT_NUM] = "";
-
-    if (f->state == SIDE_THERE || f->state == SIDE_UNKNOWN || f->state == SIDE_NONE)
-        return;
-    c = cause_add(w, CAUSE_OF_DATA_FILE, CONFIDENCE_CERTAIN);
-    cause_evidence(c, &place, "%s", name);
-    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_SIDE_FILE, PROBLEM_DATA_FILE_SHORT);
-    if (c) {
-        ranges_in_data_file(w, is_short ? f->size : 0, &c->lost);
-        text_size(lost, spans_bytes(&c->lost));
-        if (!c->lost.n)         /* nothing was written that could be missing */
-            c->weight = is_short ? CAUSE_LEAD : CAUSE_DANGER;
-    }
-    if (is_short)
-        data_file_short(w, c, name, lost);
-    else
-        data_file_gone(w, c, name, lost);
-}
-
 static bool unknown(const struct side_file *f)
 {
     return f->state == SIDE_UNKNOWN || f->state == SIDE_NONE;
@@ -251,7 +174,7 @@ void causes_chain(struct work *w)
     if (base.len)
         base_seen(w, buf_str(&base), bytes);
     if (data.len)
-        data_file(w, buf_str(&data));
+        causes_data_file(w, buf_str(&data));
     not_seen(w, base.len && unknown(&w->img->backing_there) && !(w->opt->chain &&
                 w->opt->chain->n && w->opt->chain->layer[0].format) ? buf_str(&base) : "",
              data.len && unknown(&w->img->data_there) ? buf_str(&data) : "", bytes);

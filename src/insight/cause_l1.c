@@ -209,6 +209,30 @@ static void overwritten(struct work *w)
     }
 }
 
+/* Nothing is mapped, and no table is left, but data. */
+static void only_data(struct work *w)
+{
+    struct cause *c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, CONFIDENCE_POSSIBLE);
+    char n[TEXT_NUM];
+
+    for (size_t i = 0; i < w->leaked.n; i++) {
+        struct place place = work_cluster_place(w, w->leaked.list[i].cluster);
+        const struct content_info *held = content_info(w->leaked.list[i].content.kind);
+
+        if (held->group == CONTENT_IS_DATA)
+            cause_evidence(c, &place, "%s, without an owner", held->name);
+    }
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (c)
+        spans_add(&c->risk, 0, w->geo->size, w->geo->size);
+    cause_text(w, c, "The mapping has vanished, perhaps: the L1 table is empty, yet %s cluster%s without "
+               "an owner %s in the file, with data.", text_group(n, w->leaked.clusters),
+               w->leaked.clusters == 1 ? "" : "s", w->leaked.clusters == 1 ? "is" : "are");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step_plan(w, c, "rescue");
+}
+
 /* Zeros in the L1 table, and tables in space that nobody owns. */
 static void vanished(struct work *w)
 {
@@ -221,7 +245,7 @@ static void vanished(struct work *w)
 
     /* Tables of snapshots that cannot be read have no owner either. */
     if ((missing_tables(w->scan) & ~(1u << MISSING_ACTIVE_L1 | 1u << MISSING_L2)) ||
-        !missing || (work_count(w, PROBLEM_L1_PAST_END) &&
+        !missing || w->deleted || (work_count(w, PROBLEM_L1_PAST_END) &&
                      w->img->hdr.l1_table_offset >= w->geo->file_size) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
         return;
@@ -235,6 +259,11 @@ static void vanished(struct work *w)
         (!w->img->snaps.n || problems_of_severity(w->ps, SEV_CORRUPTION))) {
         where = CLASS_VACANT;
         n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl, NULL);
+    }
+    /* What is left is data alone: then the tables were wiped as well. */
+    if (!n && !a->l1_used && w->leaked.data) {
+        only_data(w);
+        return;
     }
     /* One table that leads to what is mapped elsewhere is left over from copying it. */
     if (!n || (where == CLASS_LEAKED && a->l1_used && !w->geo->data_file &&

@@ -280,13 +280,6 @@ struct wiped {
     struct guest_spans lost_tables, lost_pages;
 };
 
-/* Clusters that lack an owner: without any, or with snapshots alone, which shared them with a
- * table. */
-static uint64_t orphans(const struct work *w)
-{
-    return w->leaked.clusters + work_count(w, PROBLEM_REFCOUNT_HIGH);
-}
-
 static size_t used_in_page(const struct work *w, size_t page)
 {
     size_t step = w->geo->l2_entry_size, n = 0;
@@ -378,7 +371,7 @@ static void look_for_zeros(struct work *w, struct wiped *z)
 
 static void wiped(struct work *w, const struct wiped *z)
 {
-    uint64_t fit = z->tables * w->geo->l2_entries, leaks = orphans(w);
+    uint64_t fit = z->tables * w->geo->l2_entries, leaks = work_orphans(w);
     bool zeros = w->leaked.data * 2 < w->leaked.n;  /* what is leaked was wiped too */
     bool likely = (leaks >= 16 || z->beside) && !z->entries && !zeros;
     struct cause *c;
@@ -386,7 +379,7 @@ static void wiped(struct work *w, const struct wiped *z)
     struct buf where = BUF_INIT;
 
     /* Zeros alone are a discard of everything; then there are no leaks. */
-    if (!z->tables || leaks < 2 || leaks > fit || (zeros && z->entries))
+    if (!z->tables || leaks < (z->of_snapshots ? 1 : 2) || leaks > fit || (zeros && z->entries))
         return;
     c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
@@ -426,7 +419,7 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
-    if (!z->pages || orphans(w) < 8)
+    if (!z->pages || work_orphans(w) < 8)
         return;
     c = cause_add(w, CAUSE_OF_L2_PAGES, CONFIDENCE_LIKELY);
     for (size_t i = 0; i < z->pages && i < EVIDENCE_MAX; i++)
@@ -437,7 +430,7 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
     cause_text(w, c, "%llu page%s of 4 KiB of L2 tables %s zeros amid entries in use, as after "
                "a power cut; %s clusters without an owner are the data of %s of the guest "
                "disk.", (unsigned long long)z->pages, z->pages == 1 ? "" : "s",
-               z->pages == 1 ? "is" : "are", text_group(a, orphans(w)),
+               z->pages == 1 ? "is" : "are", text_group(a, work_orphans(w)),
                text_size(b, spans_bytes(&z->lost_pages)));
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
@@ -452,7 +445,7 @@ void causes_l2(struct work *w)
     if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
         return;
     list_bad(w);
-    if (orphans(w))
+    if (work_orphans(w))
         look_for_zeros(w, &z);
     /* Leaks go to the first that can have them. */
     overwritten(w, true);

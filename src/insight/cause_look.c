@@ -22,6 +22,22 @@ uint64_t work_count(const struct work *w, enum problem_kind k)
     return w->ps->count[k];
 }
 
+uint64_t work_orphans(const struct work *w)
+{
+    return w->deleted ? 0 : w->leaked.clusters + work_count(w, PROBLEM_REFCOUNT_HIGH);
+}
+
+uint64_t work_unclaimed_orphans(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (!w->out->claim[i] && (w->ps->list[i].kind == PROBLEM_LEAKED ||
+                                  w->ps->list[i].kind == PROBLEM_REFCOUNT_HIGH))
+            n += w->ps->list[i].count;
+    return n;
+}
+
 struct place work_l2_place(const struct work *w, const struct l2_table *t, uint64_t j)
 {
     return (struct place){

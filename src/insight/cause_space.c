@@ -229,17 +229,6 @@ static void what_it_holds(const struct samples *s, struct buf *out)
     buf_putc(out, '.');
 }
 
-static uint64_t unclaimed_leaks(const struct work *w)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < w->ps->n; i++)
-        if (!w->out->claim[i] && (w->ps->list[i].kind == PROBLEM_LEAKED ||
-                                  w->ps->list[i].kind == PROBLEM_REFCOUNT_HIGH))
-            n += w->ps->list[i].count;
-    return n;
-}
-
 #define ORPHANS_MIN 64      /* leaks that are no left-overs of a few interrupted writes */
 
 /* A table that was overwritten with an older one, of a snapshot, say: what both map now has a
@@ -274,7 +263,7 @@ static void left_overs(struct work *w)
 {
     struct buf holds = BUF_INIT;
     struct cause *c;
-    uint64_t n = unclaimed_leaks(w), leaked = 0;
+    uint64_t n = work_unclaimed_orphans(w), leaked = 0;
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (!n)

@@ -72,7 +72,7 @@ static const struct cause_info table[N_CAUSES] = {
         "After a power cut the L1 table is empty although its tables were written; or it was "
         "wiped.",
         "L1 entries are zero, or a snapshot is gone, yet L2 tables that nobody refers to lie in "
-        "the file, with their data.",
+        "the file, with their data; or data alone, where the L1 table is empty.",
         "A new image, or one of which everything was discarded: there no L2 tables are left "
         "over.", KEEP_LEAKS),
     ROW(L2_REFCOUNTS, "l2-overwritten", "An L2 table was overwritten with refcounts",
@@ -89,11 +89,13 @@ static const struct cause_info table[N_CAUSES] = {
         "It is all zeros, and clusters without an owner hold data and fit in its range.",
         "A discard of the whole range: it frees the clusters, so none are without an owner.",
         KEEP_LEAKS),
-    ROW(L2_PAGES, "l2-pages", "Pages of an L2 table are zeros",
+    ROW(L2_PAGES, "l2-pages", "Entries are missing from an L2 table",
         "Of a table that was being written when the power was cut only some pages of 4 KiB "
-        "reached the disk.",
-        "A page of zeros between pages full of entries, and clusters without an owner.",
-        "A discard of exactly that range, without such clusters.", KEEP_LEAKS),
+        "reached the disk; or single entries were lost.",
+        "Zeros amid entries in use, and clusters without an owner that fit there by their place "
+        "in the file. With an external data file: data in it that nothing maps.",
+        "A discard, which leaves entries that say zeros. The last writes before a crash, whose "
+        "clusters are the last of the file.", KEEP_LEAKS),
     ROW(COPIED_RUNNING, "copied-running", "The file was copied while it was written to",
         "A copy was made of a running machine's disk: tables, refcounts and the end of the "
         "file are of different moments.",
@@ -236,7 +238,8 @@ static const struct cause_info table[N_CAUSES] = {
         "guest in a sparse copy (every page of zeros is a hole then, in tables too).",
         "Compare with an older copy if the guest misses data there."),
     ROW(LEFT_OVERS, "leak", "Clusters without an owner",
-        "A write was interrupted between taking a cluster and mapping it.",
+        "A write was interrupted between taking a cluster and mapping it, or the deletion of a "
+        "snapshot was.",
         "Clusters have a refcount, nobody refers to them, and all tables are whole.",
         "The data of a table that is lost: then the verdict says so.",
         "They cost space and nothing else."),

@@ -44,6 +44,7 @@ struct work {
     struct bad_table *bad;      /* sorted by offset of the table */
     size_t n_bad;
     struct samples leaked, vacant;
+    bool deleted;               /* all orphans are those of a snapshot that was deleted */
     struct buf name;            /* of the image, quoted for a shell */
     struct buf copy;            /* of the copy to work on, quoted */
 };
@@ -93,6 +94,11 @@ bool work_reads(struct work *w, uint64_t n);
 bool work_many_orphans(const struct work *w);
 
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
+
+/* Clusters that lack an owner: without any, or with fewer than they were counted for. None
+ * where a snapshot was being deleted. */
+uint64_t work_orphans(const struct work *w);
+uint64_t work_unclaimed_orphans(const struct work *w);      /* of which no cause was found yet */
 /* Kinds that tell that a guest reads wrong data or none. */
 bool problem_loses_data(enum problem_kind k);
 
@@ -107,6 +113,10 @@ const struct l2_table *work_table_at(const struct work *w, uint64_t off);
 /* The cell of a cluster; of one past the end of the file an empty one. */
 void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
 
+/* The last cluster of the file with guest data that something maps; 0: there is none. Orphans
+ * behind it are what a crash leaves of writes that were under way. */
+uint64_t work_last_data(const struct work *w);
+
 /* Looks at up to LEAK_SAMPLES clusters of a class, spread over the file. */
 void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 
@@ -118,13 +128,17 @@ void verdict_told(const struct work *w, struct verdict *v);
 /* --- the families, in the order in which they claim --- */
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */
+void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half deleted */
 void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */
 void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
 void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
+/* cause_data_file.c, for the above; name: of the data file, for people */
+void causes_data_file(struct work *w, const char *name);
 void causes_sharing(struct work *w);        /* cause_sharing.c: two users of a cluster */
 void causes_entries(struct work *w);        /* cause_entries.c: single entries */
+void causes_holes(struct work *w);          /* cause_holes.c: orphans that fit empty entries */
 void causes_refcounts(struct work *w);      /* cause_refcounts.c */
 void causes_lists(struct work *w);          /* cause_lists.c: snapshots, bitmaps */
 void causes_space(struct work *w);          /* cause_space.c: holes, left-overs, tails */

@@ -25,7 +25,7 @@ static void take_side_file(const json_t *file, struct side_file *out)
 
     for (int s = SIDE_UNKNOWN; state && s <= SIDE_SHORT; s++)
         if (strcmp(state, side_state_name((enum side_state)s)) == 0)
-            *out = (struct side_file){ (enum side_state)s, false, size > 0 ? (uint64_t)size : 0 };
+            *out = (struct side_file){ (enum side_state)s, false, size > 0 ? (uint64_t)size : 0, 0 };
 }
 
 void told_side_files(struct image *img)

@@ -125,6 +125,15 @@ static uint64_t cut_by_size(const struct work *w)
     return n;
 }
 
+/* Clusters without an owner may be what a mapping has lost, and that is all that is known. */
+static bool in_doubt(const struct work *w)
+{
+    const struct cause *holes = cause_found(w, CAUSE_OF_L2_PAGES);
+    const struct cause *left = cause_found(w, CAUSE_OF_LEFT_OVERS);
+
+    return (holes && holes->weight == CAUSE_LEAD) || (left && left->weight == CAUSE_LEAD);
+}
+
 static void answer(struct work *w, struct verdict *v)
 {
     bool loses = false, perhaps = false, danger = false;
@@ -146,12 +155,12 @@ static void answer(struct work *w, struct verdict *v)
     perhaps |= has(w, CAUSE_OF_HEADER_OVERWRITTEN);
     v->data_lost = loses ? ANSWER_YES
                    : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) || cut_by_size(w) ||
-                     (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
+                     in_doubt(w) || (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
     danger |= unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR) ||
               w->scan->partial || v->incomplete;
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
                    : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED) ||
-                     cut_by_size(w) ? ANSWER_PERHAPS : ANSWER_YES;
+                     cut_by_size(w) || in_doubt(w) ? ANSWER_PERHAPS : ANSWER_YES;
     v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
@@ -194,7 +203,7 @@ static void lost_words(const struct verdict *v, struct buf *out)
 static void unflushed_words(const struct work *w, struct buf *out)
 {
     if (has(w, CAUSE_OF_UNFLUSHED))
-        buf_puts(out, " Data that nothing maps lies after its end.");
+        buf_puts(out, " Data that nothing maps lies after the end of the image.");
 }
 
 static void cut_words(const struct work *w, struct buf *out)
@@ -208,17 +217,22 @@ static void cut_words(const struct work *w, struct buf *out)
                    n == 1 ? "it" : "them");
 }
 
-static void clean_words(const struct work *w, struct buf *out)
+static void clean_words(const struct work *w, const struct verdict *v, struct buf *out)
 {
     const struct cause *below = cause_found(w, CAUSE_OF_BASE_NOT_SEEN);
     bool warned = problems_of_severity(w->ps, SEV_WARNING) > 0;
 
-    if (below)
+    if (v->data_lost != ANSWER_NO)
+        buf_printf(out, "Data may be lost, though the refcounts are in order.%s%s",
+                   has(w, CAUSE_OF_L2_PAGES) ? " " : "",
+                   has(w, CAUSE_OF_L2_PAGES) ? cause_found(w, CAUSE_OF_L2_PAGES)->text : "");
+    else if (below)
         buf_printf(out, "%s %s", warned ? "Clean by refcounts, but there are warnings."
                                         : "Clean, as far as this file goes.", below->text);
     else
         buf_puts(out, warned ? "Clean by refcounts, but there are warnings."
-                      : cut_by_size(w) ? "Clean by refcounts." : "Clean.");
+                      : w->geo->data_file && !w->opt->chain
+                      ? "Clean, as far as this file goes: the data lies in another." : "Clean.");
     unflushed_words(w, out);
     cut_words(w, out);
 }
@@ -230,8 +244,9 @@ static void leak_words(const struct work *w, const struct verdict *v, struct buf
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (lost)
-        buf_printf(out, "%s: %s cluster%s, %s wasted.", leaks, text_group(a, lost),
-                   lost == 1 ? "" : "s", text_size(b, lost * w->geo->cluster_size));
+        buf_printf(out, "%s: %s cluster%s, %s%s.", leaks, text_group(a, lost),
+                   lost == 1 ? "" : "s", text_size(b, lost * w->geo->cluster_size),
+                   in_doubt(w) ? ", which may hold data that was lost" : " wasted");
     if (high)
         buf_printf(out, "%s%s%s refcount%s too high: such clusters will not be freed.",
                    lost ? "" : leaks, lost ? " " : ": ", text_group(a, high),
@@ -265,7 +280,7 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
     else if (leaks)
         leak_words(w, v, out);
     else
-        clean_words(w, out);
+        clean_words(w, v, out);
     if (missing_tables(w->scan) && leaks) {
         buf_puts(out, " What could not be read of ");
         missing_text(missing_tables(w->scan), out);

@@ -42,6 +42,7 @@ struct side_file {
     enum side_state state;
     bool device;                /* a block device, of unknown size */
     uint64_t size;              /* bytes of a file that is there */
+    uint64_t allocated;         /* bytes of it on disk; 0: not known */
 };
 
 struct image {

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* A snapshot that was being deleted or made. QEMU writes a snapshot table without it, or with it,
+ * to another place, and changes the header in between. So all that has no owner is what an L1
+ * table without an owner leads to. The snapshot table that names it may still be there, with
+ * one entry more than the one in use; qemu-img digs it out of the file. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "insight/cause_work.h"
+#include "qcow2/snapshot.h"
+#include "scan/missing.h"
+
+#define TABLES_MAX      4096        /* clusters that may hold a snapshot table, looked at */
+#define ZEROS_MAX       16          /* orphans that the snapshot does not lead to, looked at */
+#define ORPHANS_MIN     3           /* an L1 table and more */
+#define CLUSTERS_MAX    (UINT64_C(1) << 28)     /* of a file, a bit each */
+
+struct reach {
+    uint8_t *bits;                  /* a bit per cluster that the snapshot referred to */
+    uint64_t n;
+};
+
+static void reach_add(const struct work *w, struct reach *r, uint64_t off, uint64_t len)
+{
+    uint64_t bits = w->geo->cluster_bits, end;
+
+    if (!len || !u64_add(off, len - 1, &end))
+        return;
+    for (uint64_t c = off >> bits; c <= end >> bits && c < r->n; c++)
+        r->bits[c / 8] |= (uint8_t)(1u << (c % 8));
+}
+
+static bool reach_has(const struct reach *r, uint64_t first, uint64_t n)
+{
+    for (uint64_t c = first; c < first + n; c++)
+        if (c >= r->n || !(r->bits[c / 8] >> (c % 8) & 1))
+            return false;
+    return true;
+}
+
+/* Everything that an L1 table leads to; false when it is none, or not all could be read. */
+static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct reach *r)
+{
+    uint64_t cs = w->geo->cluster_size, tables = 0;
+
+    reach_add(w, r, l1_off, l1_size * 8);
+    for (uint64_t i = 0; i < l1_size; i++) {
+        uint64_t e;
+
+        if (!image_read_l1(w->img, l1_off, i, 1, &e, NULL) || (e & L1_RESERVED_MASK))
+            return false;
+        e &= ENTRY_OFFSET_MASK;
+        if (!e)
+            continue;
+        tables++;
+        if ((e & (cs - 1)) || e >= w->geo->file_size || !work_reads(w, cs) ||
+            !source_read(w->img->src, e, w->scratch, (size_t)cs, NULL))
+            return false;
+        reach_add(w, r, e, cs);
+        for (uint64_t j = 0; j < w->geo->l2_entries; j++) {
+            struct l2_entry x;
+
+            l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &x);
+            if (l2_entry_has_host(&x))
+                reach_add(w, r, x.host_off, x.host_len);
+        }
+    }
+    return tables > 0;
+}
+
+static bool same(const struct snapshot *a, const struct snapshot *b)
+{
+    return a->l1_table_offset == b->l1_table_offset && a->l1_size == b->l1_size &&
+           a->id_size == b->id_size && !memcmp(a->id, b->id, (size_t)a->id_size);
+}
+
+/* The entry of `old` that the table in use lacks; NULL: they differ in another way. */
+static const struct snapshot *one_more(const struct work *w, const struct snapshots *old)
+{
+    const struct snapshots *now = &w->img->snaps;
+    size_t k = 0;
+
+    if (old->end != SNAPSHOTS_COMPLETE || old->n != now->n + 1)
+        return NULL;
+    while (k < now->n && same(&old->list[k], &now->list[k]))
+        k++;
+    for (size_t i = k; i < now->n; i++)
+        if (!same(&old->list[i + 1], &now->list[i]))
+            return NULL;
+    return old->list[k].l1_size && old->list[k].l1_size <= L1_ENTRIES_MAX ? &old->list[k] : NULL;
+}
+
+/* Reads a snapshot table of one entry more than there are now at a cluster. */
+static bool table_at(const struct work *w, uint64_t cluster, struct snapshots *out)
+{
+    struct header hdr = w->img->hdr;
+    struct snapshot_seen seen;
+
+    hdr.snapshots_offset = cluster << w->geo->cluster_bits;
+    hdr.nb_snapshots = (uint32_t)w->img->snaps.n + 1;
+    return snapshot_seems(w->img->src, w->geo, hdr.snapshots_offset, &seen) &&
+           snapshots_read(w->img->src, &hdr, w->geo, out, NULL);
+}
+
+/* The next snapshot table, among clusters of a class, with the entry that the one in use
+ * lacks. *cl: where to go on; UINT64_MAX: at the first. */
+static bool next_table(struct work *w, enum cluster_class cls, uint64_t *cl,
+                       struct snapshots *out, const struct snapshot **entry)
+{
+    for (unsigned n = 0; n < TABLES_MAX; n++) {
+        if (*cl == UINT64_MAX)
+            *cl = 0;                /* the header, which is of neither class */
+        if (!map_find(w->scan->map, *cl, 1, cls, cl) || !work_reads(w, 4096))
+            return false;
+        if (!table_at(w, *cl, out))
+            continue;
+        *entry = one_more(w, out);
+        if (*entry)
+            return true;
+        snapshots_free(out);
+    }
+    return false;
+}
+
+static bool of_reach(const struct work *w, const struct problem *p, const void *ctx)
+{
+    (void)w;
+    return p->place.kind == PLACE_CLUSTER && reach_has(ctx, p->place.i, p->count);
+}
+
+/* Adds orphans that are zeros: the table that named the snapshot, dug out. */
+static void add_zeros(struct work *w, struct reach *r)
+{
+    uint64_t cl = 0;
+
+    for (unsigned n = 0; n < ZEROS_MAX && map_find(w->scan->map, cl, 1, CLASS_LEAKED, &cl); ) {
+        struct content c;
+
+        if (reach_has(r, cl, 1))
+            continue;
+        n++;
+        if (work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)) &&
+            content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
+            content_info(c.kind)->group == CONTENT_IS_EMPTY)
+            reach_add(w, r, cl << w->geo->cluster_bits, 1);
+    }
+}
+
+/* Is all that has no owner, or a refcount that is too high, reached? */
+static bool explains_all(struct work *w, struct reach *r)
+{
+    uint64_t n = 0;
+
+    add_zeros(w, r);
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (w->ps->list[i].kind == PROBLEM_LEAKED || w->ps->list[i].kind == PROBLEM_REFCOUNT_HIGH)
+            n += of_reach(w, &w->ps->list[i], r) ? w->ps->list[i].count : 0;
+    return n == work_orphans(w);
+}
+
+/* What was found of a snapshot that is not in the snapshot table in use. */
+struct gone {
+    struct buf name;                /* empty: nothing names it any more */
+    uint64_t cluster;               /* of the table that does, or of its L1 table */
+    bool proved;                    /* it was not lost in another way */
+};
+
+static void tell(struct work *w, const struct gone *g)
+{
+    struct place place = work_cluster_place(w, g->cluster);
+    struct cause *c = cause_add(w, CAUSE_OF_LEFT_OVERS,
+                                g->proved ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
+    const char *name = buf_str(&g->name), *quote = *name ? "'" : "";
+    char a[TEXT_NUM];
+    uint64_t n;
+
+    if (*name)
+        cause_evidence(c, &place, "a snapshot table that is not in use names '%s'", name);
+    else
+        cause_evidence(c, &place, "an L1 table without an owner, which leads to all others");
+    n = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    text_group(a, n);
+    cause_text(w, c, "%s snapshot %s%s%s%s: %s cluster%s still counted for it.",
+               *name ? "The" : "A", quote, name, *name ? "' " : "", g->proved
+               ? "was being deleted or made, and that was interrupted"
+               : "is gone from the header; its deletion was interrupted, or it was lost",
+               a, n == 1 ? " is" : "s are");
+    if (!c || g->proved)
+        return;
+    c->weight = CAUSE_LEAD;
+    cause_step(w, c, "If you deleted the snapshot '%s', nothing is lost: what has no owner was its. "
+               "If not, keep those clusters, and do not let leaks be repaired", name);
+}
+
+/* Is the snapshot table that the header names counted? One that is not may be of a moment
+ * before, if the header is. */
+static bool table_counted(const struct work *w)
+{
+    uint64_t stored;
+
+    return image_stored_refcount(w->img, w->img->snaps.table_off >> w->geo->cluster_bits,
+                                 &stored) == STORED_OK && stored;
+}
+
+/* A table names the snapshot. */
+static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, struct gone *out)
+{
+    const struct snapshot *s;
+    struct snapshots old;
+    bool all;
+
+    out->cluster = UINT64_MAX;
+    if (!next_table(w, cls, &out->cluster, &old, &s))
+        return false;
+    reach_add(w, r, old.table_off, old.table_len);
+    all = follow(w, s->l1_table_offset, s->l1_size, r) && explains_all(w, r);
+    if (all)
+        text_visible(&out->name, s->name, (size_t)u64_min(s->name_size, 100));
+    out->proved = w->img->snaps.n || cls == CLASS_VACANT;
+    snapshots_free(&old);
+    return all;
+}
+
+/* Nothing names it, but its L1 table is there. */
+static bool by_l1(struct work *w, struct reach *r, struct gone *out)
+{
+    uint64_t cl = 0, n = u64_min(w->geo->l1_needed, L1_ENTRIES_MAX), bits = w->geo->cluster_bits;
+    struct snapshot_seen seen;
+
+    /* An entry behind those in use: the number in the header is wrong. */
+    if (w->img->snaps.n &&
+        snapshot_seems(w->img->src, w->geo, round_up(w->img->snaps.table_off +
+                                                     w->img->snaps.table_len, 8), &seen))
+        return false;
+    for (unsigned k = 0; k < TABLES_MAX && map_find(w->scan->map, cl, 1, CLASS_LEAKED, &cl); k++) {
+        if (snapshot_seems(w->img->src, w->geo, cl << bits, &seen))
+            return false;
+        memset(r->bits, 0, (size_t)r->n / 8 + 1);
+        if (!follow(w, cl << bits, n, r) || !explains_all(w, r))
+            continue;
+        out->cluster = cl;
+        out->proved = true;
+        return true;
+    }
+    return false;
+}
+
+void causes_deleted(struct work *w)
+{
+    struct reach r = { NULL, w->geo->n_clusters };
+    struct gone gone = { .name = BUF_INIT };
+    uint64_t flags = work_count(w, PROBLEM_L2_COPIED) + work_count(w, PROBLEM_DATA_COPIED);
+
+    if (work_orphans(w) < ORPHANS_MIN || missing_tables(w->scan) || r.n > CLUSTERS_MAX ||
+        w->geo->data_file || w->img->snaps.end != SNAPSHOTS_COMPLETE ||
+        problems_of_severity(w->ps, SEV_CORRUPTION) > flags ||
+        problems_of_severity(w->ps, SEV_ERROR) || work_count(w, PROBLEM_SNAPSHOT_L1_SMALL) ||
+        (w->img->snaps.n ? !table_counted(w) : w->img->hdr.snapshots_offset != 0))
+        return;
+    r.bits = calloc((size_t)r.n / 8 + 1, 1);
+    if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) || by_table(w, CLASS_LEAKED, &r, &gone) ||
+                   by_l1(w, &r, &gone))) {
+        tell(w, &gone);
+        w->leaked = (struct samples){ 0 };
+        w->deleted = true;
+    }
+    buf_free(&gone.name);
+    free(r.bits);
+}

@@ -182,11 +182,12 @@ static void luks_gone(struct work *w)
         cause_text(w, c, "The header of the image looks for the LUKS header at 0x%llx, where "
                    "none is; there is one at 0x%llx.", (unsigned long long)off,
                    (unsigned long long)found);
-        cause_step(w, c, "On a copy, write the right offset into the encryption extension: "
-                   "printf '%%016x' 0x%llx | xxd -r -p | dd of=%s bs=1 seek=%llu conv=notrunc",
-                   (unsigned long long)found, buf_str(&w->copy),
-                   (unsigned long long)(w->img->ext.crypto_at ? w->img->ext.crypto_at->data_off
-                                                              : 0));
+        if (w->img->ext.crypto_at)
+            cause_step(w, c, "Plan the right offset: qcheck plan set 0x%llx=%016llx -o luks.plan %s; "
+                       "then write a copy of the image that has it: qcheck apply luks.plan %s "
+                       "--output %s", (unsigned long long)w->img->ext.crypto_at->data_off,
+                       (unsigned long long)found, buf_str(&w->name), buf_str(&w->name),
+                       buf_str(&w->copy));
     } else {
         if (c)
             spans_add(&c->lost, 0, w->geo->size, w->geo->size);

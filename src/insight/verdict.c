@@ -111,18 +111,33 @@ static bool data_file_gone(const struct work *w)
 }
 
 /* Entries for what lies after the end of the disk. VM state lies there too; but without a
- * snapshot that has any, the disk was larger than its size says now. */
-static uint64_t cut_by_size(const struct work *w)
+ * snapshot that has any, the disk was larger than its size says now. *least: bytes that it had
+ * at least. */
+static uint64_t cut_by_size(const struct work *w, uint64_t *least)
 {
-    uint64_t n = 0;
+    uint64_t n = 0, end;
 
+    *least = 0;
     for (size_t i = 0; i < w->img->snaps.n; i++)
         if (w->img->snaps.list[i].vm_state_size)
             return 0;
-    for (size_t i = 0; i < w->ps->n; i++)
-        if (w->ps->list[i].kind == PROBLEM_PAST_DISK_END && !w->out->claim[i])
-            n += w->ps->list[i].count;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (p->kind != PROBLEM_PAST_DISK_END || w->out->claim[i])
+            continue;
+        n += p->count;
+        if (p->guest_off != NO_ADDRESS && u64_add(p->guest_off, p->guest_len, &end))
+            *least = u64_max(*least, end);
+    }
     return n;
+}
+
+static bool past_end(const struct work *w)
+{
+    uint64_t least;
+
+    return cut_by_size(w, &least) > 0;
 }
 
 /* Clusters without an owner may be what a mapping has lost, and that is all that is known. */
@@ -154,13 +169,13 @@ static void answer(struct work *w, struct verdict *v)
     /* Who wrote over the header wrote elsewhere too, most likely. */
     perhaps |= has(w, CAUSE_OF_HEADER_OVERWRITTEN);
     v->data_lost = loses ? ANSWER_YES
-                   : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) || cut_by_size(w) ||
+                   : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) || past_end(w) ||
                      in_doubt(w) || (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
     danger |= unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR) ||
               w->scan->partial || v->incomplete;
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
                    : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED) ||
-                     cut_by_size(w) || in_doubt(w) ? ANSWER_PERHAPS : ANSWER_YES;
+                     past_end(w) || in_doubt(w) ? ANSWER_PERHAPS : ANSWER_YES;
     v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
@@ -208,7 +223,7 @@ static void unflushed_words(const struct work *w, struct buf *out)
 
 static void cut_words(const struct work *w, struct buf *out)
 {
-    uint64_t n = cut_by_size(w);
+    uint64_t least, n = cut_by_size(w, &least);
     char a[TEXT_NUM];
 
     if (n)
@@ -374,6 +389,8 @@ static void steps(struct work *w, struct verdict *v)
 {
     bool bad = problems_of_severity(w->ps, SEV_CORRUPTION) > 0;
     bool leaks = problems_of_severity(w->ps, SEV_LEAK) > 0;
+    const char *name = buf_str(&w->name);
+    uint64_t least;
 
     if (w->scan->partial) {
         stepf(w, v, "Scan it to the end: qcheck check %s", buf_str(&w->name));
@@ -395,9 +412,11 @@ static void steps(struct work *w, struct verdict *v)
         repair(w, v, true);
     else if (leaks && !bad)
         repair(w, v, false);
-    if (cut_by_size(w))
-        stepf(w, v, "If the disk was larger, let a plan write its size into the header, before "
-              "anything else is written: qcheck plan set size=BYTES %s", buf_str(&w->name));
+    if (cut_by_size(w, &least))
+        stepf(w, v, "If the disk was larger, plan its size, at least %llu bytes: qcheck plan set "
+              "size=%llu -o size.plan %s; then read the disk as it would be: qcheck export --plan "
+              "size.plan %s %s.raw", (unsigned long long)least, (unsigned long long)least, name,
+              name, name);
     if (not_seen(w))
         stepf(w, v, "Look at all clusters that have no owner, for tables among them: qcheck "
               "check --deep %s", buf_str(&w->name));

@@ -88,7 +88,7 @@ void causes_text(const struct insight *x, struct out *out)
     struct buf b = BUF_INIT;
     char mark[24];
 
-    if (!x->n && !x->problems)
+    if (!x->n && !x->problems && !v->n_steps)
         return;
     out_puts(out, "\n");
     paragraph(out, 0, "", v->text);

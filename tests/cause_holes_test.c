@@ -37,19 +37,34 @@ static void entries_that_are_missing_between_neighbours_are_lost_data(void **sta
     expect(wiped(5, 3), CAUSE_OF_L2_PAGES, ANSWER_YES, ANSWER_NO);
 }
 
-static void entries_that_are_missing_beside_a_neighbour_may_be_lost_data(void **state)
+/* A disk of 60 clusters of 64 KiB, without the entries of the last n. */
+static struct builder *cut_off(uint64_t n)
 {
-    (void)state;
-    expect(wiped(0, 2), CAUSE_OF_L2_PAGES, ANSWER_PERHAPS, ANSWER_PERHAPS);
-    expect(wiped(22, 2), CAUSE_OF_L2_PAGES, ANSWER_PERHAPS, ANSWER_PERHAPS);
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.cluster_bits = 16;
+    opt.size = 64 << 20;
+    b = builder_new(opt);
+    for (uint64_t k = 0; k < 60; k++)
+        builder_map(b, k);
+    wipe(b, 60 - n, n);
+    return b;
 }
 
-/* QEMU had written the data of the last write, and not yet the entry. */
-static void the_last_clusters_of_a_file_are_left_overs(void **state)
+/* QEMU had counted and written the data of the last writes, and not yet the entries. */
+static void a_little_beside_one_neighbour_is_a_left_over(void **state)
 {
     (void)state;
-    expect(wiped(512 + 23, 1), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+    expect(wiped(0, 2), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
     expect(wiped(512 + 20, 4), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+    expect(cut_off(16), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
+static void much_beside_one_neighbour_may_be_lost_data(void **state)
+{
+    (void)state;
+    expect(cut_off(17), CAUSE_OF_L2_PAGES, ANSWER_PERHAPS, ANSWER_PERHAPS);
 }
 
 static void zeros_that_fit_are_left_overs(void **state)
@@ -233,8 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_that_are_missing_between_neighbours_are_lost_data),
-        cmocka_unit_test(entries_that_are_missing_beside_a_neighbour_may_be_lost_data),
-        cmocka_unit_test(the_last_clusters_of_a_file_are_left_overs),
+        cmocka_unit_test(a_little_beside_one_neighbour_is_a_left_over),
+        cmocka_unit_test(much_beside_one_neighbour_may_be_lost_data),
         cmocka_unit_test(zeros_that_fit_are_left_overs),
         cmocka_unit_test(what_was_discarded_is_a_left_over),
         cmocka_unit_test(a_stream_that_is_missing_between_others_may_be_lost_data),

@@ -163,13 +163,13 @@ static bool explains_all(struct work *w, struct reach *r)
 }
 
 /* What was found of a snapshot that is not in the snapshot table in use. */
-struct gone {
+struct gone_snapshot {
     struct buf name;                /* empty: nothing names it any more */
     uint64_t cluster;               /* of the table that does, or of its L1 table */
     bool proved;                    /* it was not lost in another way */
 };
 
-static void tell(struct work *w, const struct gone *g)
+static void tell(struct work *w, const struct gone_snapshot *g)
 {
     struct place place = work_cluster_place(w, g->cluster);
     struct cause *c = cause_add(w, CAUSE_OF_LEFT_OVERS,
@@ -207,7 +207,7 @@ static bool table_counted(const struct work *w)
 }
 
 /* A table names the snapshot. */
-static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, struct gone *out)
+static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, struct gone_snapshot *out)
 {
     const struct snapshot *s;
     struct snapshots old;
@@ -226,7 +226,7 @@ static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, st
 }
 
 /* Nothing names it, but its L1 table is there. */
-static bool by_l1(struct work *w, struct reach *r, struct gone *out)
+static bool by_l1(struct work *w, struct reach *r, struct gone_snapshot *out)
 {
     uint64_t cl = 0, n = u64_min(w->geo->l1_needed, L1_ENTRIES_MAX), bits = w->geo->cluster_bits;
     struct snapshot_seen seen;
@@ -252,7 +252,7 @@ static bool by_l1(struct work *w, struct reach *r, struct gone *out)
 void causes_deleted(struct work *w)
 {
     struct reach r = { NULL, w->geo->n_clusters };
-    struct gone gone = { .name = BUF_INIT };
+    struct gone_snapshot gone = { .name = BUF_INIT };
     uint64_t flags = work_count(w, PROBLEM_L2_COPIED) + work_count(w, PROBLEM_DATA_COPIED);
 
     if (work_orphans(w) < ORPHANS_MIN || missing_tables(w->scan) || r.n > CLUSTERS_MAX ||

@@ -15,6 +15,10 @@
 #define ACROSS_MAX      1024    /* entries of other layers looked at */
 #define SURE_MIN        3       /* clusters between neighbours that are no chance */
 
+/* With a neighbour on one side only, so many bytes may be what a crash left of writes that were
+ * under way: QEMU counts clusters before it maps them. */
+#define UNDER_WAY_MAX   (UINT64_C(1) << 20)
+
 /* Entries [first, end) of a table, all empty, and the orphans at cluster `at` that fit. */
 struct fit {
     const struct l2_table *table;
@@ -26,7 +30,6 @@ struct fits {
     uint64_t n, entries;        /* found; and the entries in them */
     uint64_t between;           /* of the entries, those with neighbours on both sides */
     struct guest_spans active;  /* guest ranges of those that the active layer has */
-    uint64_t last_data;         /* the last cluster with data that something maps */
     unsigned looked;
 };
 
@@ -80,14 +83,13 @@ static void keep(struct work *w, struct fits *f, const struct fit *fit, bool bet
                   (fit->end - fit->first) * w->geo->cluster_size, w->geo->size);
 }
 
-/* How many clusters from `from` on, in direction `dir`, are lost data; at most n. At the end of
- * the file they are what a crash left of writes that were under way. */
+/* How many clusters from `from` on, in direction `dir`, are lost data; at most n. */
 static uint64_t run_of(struct work *w, struct fits *f, uint64_t from, int dir, uint64_t n)
 {
     uint64_t k = 0, cl = from;
     struct map_cell cell;
 
-    for (; k < n && cl < f->last_data; k++, cl = dir > 0 ? cl + 1 : cl - 1) {
+    for (; k < n; k++, cl = dir > 0 ? cl + 1 : cl - 1) {
         work_cell(w, cl, &cell);
         if (cell.cls != CLASS_LEAKED || !lost_data(w, f, cl))
             break;
@@ -210,23 +212,6 @@ static void look_across(struct work *w, struct fits *f, const struct l2_table *t
     }
 }
 
-static bool is_mapped(enum cluster_class c)
-{
-    return c == CLASS_DATA || c == CLASS_DATA_SHARED || c == CLASS_DATA_SNAPSHOT ||
-           c == CLASS_COMPRESSED;
-}
-
-uint64_t work_last_data(const struct work *w)
-{
-    uint64_t last = 0, cl;
-
-    for (int c = 0; c < N_CLASSES; c++)
-        if (is_mapped((enum cluster_class)c) &&
-            map_find(w->scan->map, map_clusters(w->scan->map), -1, (enum cluster_class)c, &cl))
-            last = u64_max(last, cl);
-    return last;
-}
-
 static void tell(struct work *w, const struct fits *f)
 {
     bool sure = f->between >= SURE_MIN, beside = !f->between;
@@ -285,13 +270,12 @@ void causes_holes(struct work *w)
     if (!work_unclaimed_orphans(w) || missing_tables(w->scan) || w->geo->data_file ||
         cause_found(w, CAUSE_OF_L2_PAGES))
         return;
-    f.last_data = work_last_data(w);
     each_table(w, &f, look_at_table);
     f.looked = 0;
     if (!f.n && w->img->snaps.n)
         each_table(w, &f, look_across);
     spans_settle(&f.active);
-    if (f.n)
+    if (f.between || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
         tell(w, &f);
     spans_free(&f.active);
 }

@@ -94,8 +94,9 @@ static const struct cause_info table[N_CAUSES] = {
         "reached the disk; or single entries were lost.",
         "Zeros amid entries in use, and clusters without an owner that fit there by their place "
         "in the file. With an external data file: data in it that nothing maps.",
-        "A discard, which leaves entries that say zeros. The last writes before a crash, whose "
-        "clusters are the last of the file.", KEEP_LEAKS),
+        "A discard, which leaves entries that say zeros. A crash, which "
+        "leaves up to a mebibyte or so of clusters that were counted and not yet mapped.",
+        KEEP_LEAKS),
     ROW(COPIED_RUNNING, "copied-running", "The file was copied while it was written to",
         "A copy was made of a running machine's disk: tables, refcounts and the end of the "
         "file are of different moments.",

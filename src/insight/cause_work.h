@@ -113,10 +113,6 @@ const struct l2_table *work_table_at(const struct work *w, uint64_t off);
 /* The cell of a cluster; of one past the end of the file an empty one. */
 void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
 
-/* The last cluster of the file with guest data that something maps; 0: there is none. Orphans
- * behind it are what a crash leaves of writes that were under way. */
-uint64_t work_last_data(const struct work *w);
-
 /* Looks at up to LEAK_SAMPLES clusters of a class, spread over the file. */
 void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 

@@ -275,14 +275,22 @@ static bool mend_list(struct trial *t, const struct planner_options *opt,
     return planner_take(t, step, &round, &title, err);
 }
 
-/* Where the name of a backing file may stand: text behind the extensions. */
+/* How long the name of a backing file is that may stand there: text, and zeros behind it. 0: it is
+ * none. */
 static uint64_t name_length(const struct image *img, uint64_t off)
 {
     uint64_t n = 0;
+    uint32_t cp;
+    size_t len;
 
-    while (n < BACKING_NAME_MAX && off + n < img->head_got && img->head[off + n] >= ' '
-           && img->head[off + n] != 0x7f)
-        n++;
+    while (off + n < img->head_got && img->head[off + n]) {
+        cp = img->head[off + n];
+        len = cp < 0x80 ? 1
+            : text_utf8(img->head + off + n, img->head_got - (size_t)(off + n), &cp);
+        if (!len || cp < ' ' || cp == 0x7f || n + len > BACKING_NAME_MAX)
+            return 0;
+        n += len;
+    }
     return n;
 }
 

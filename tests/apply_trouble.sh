@@ -85,6 +85,21 @@ if mount -t tmpfs -o size=96k tmpfs mnt 2>/dev/null; then
     [ "$(sum mnt/a.qcow2)$(sum b.qcow2)" = "$before$before" ] || fail "read-only, and changed"
     umount mnt
 fi
+# A copy shares its storage with the image where the file system can do that.
+truncate -s 400M disk.img
+if mkfs.xfs -q -m reflink=1 disk.img 2>/dev/null && mount -o loop disk.img mnt 2>/dev/null; then
+    cp "$samples/many.qcow2" mnt/a.qcow2
+    head -c 16000000 /dev/urandom >>mnt/a.qcow2
+    "$QCHECK" plan repair -o mnt/plan mnt/a.qcow2 >/dev/null || fail "no plan on XFS"
+    "$QCHECK" apply mnt/plan mnt/a.qcow2 --output mnt/new >/dev/null || fail "no copy on XFS"
+    sync; used=$(df --output=used -k mnt | tail -1)
+    "$QCHECK" apply mnt/plan mnt/a.qcow2 --output mnt/again >/dev/null || fail "no copy on XFS"
+    sync; [ $(($(df --output=used -k mnt | tail -1) - used)) -lt 8000 ] || fail "the copy is no reflink"
+    "$QCHECK" apply mnt/plan mnt/a.qcow2 --output elsewhere >/dev/null || fail "no copy off XFS"
+    cmp mnt/new elsewhere || fail "a reflink has other bytes"
+    umount mnt
+fi
+
 chmod a-w a.qcow2
 if ! [ -w a.qcow2 ]; then
     rm -f undo; in_place a.qcow2 undo && fail "a file without permission was written to"

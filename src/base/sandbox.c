@@ -191,11 +191,11 @@ static const uint32_t FCNTLS[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F
 /* ... and for libraries that work on a file in memory. */
 static const uint16_t LIBRARIES[] = { __NR_pwrite64, __NR_ftruncate };
 
-/* What a terminal and a block device are asked for. Not TIOCSTI, which types into the
- * terminal. */
+/* What a terminal and a block device are asked for, and FICLONE, which copies from one open file
+ * to another. Not TIOCSTI, which types into the terminal. */
 static const uint32_t IOCTLS[] = {
     TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TCSBRK, TCXONC, TIOCGWINSZ, TIOCGPGRP,
-    TIOCOUTQ, FIONREAD, BLKGETSIZE64, BLKSSZGET,
+    TIOCOUTQ, FIONREAD, BLKGETSIZE64, BLKSSZGET, FICLONE,
     0x802c542a, 0x402c542b, 0x402c542c, 0x402c542d,     /* TCGETS2 and TCSETS2, W, F */
 };
 

@@ -8,9 +8,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 
 #include "base/num.h"
 #include "base/source_backend.h"
@@ -128,6 +132,20 @@ bool sink_begin(struct sink *s, uint64_t size, struct error *err)
         return err_set_sys(err, errno, "cannot be made %llu bytes long",
                            (unsigned long long)size);
     return true;
+}
+
+bool sink_clone(struct sink *s, int fd)
+{
+#ifdef FICLONE
+    if (s->block || fd < 0 || ftruncate(s->fd, 0) != 0 || ioctl(s->fd, FICLONE, fd) != 0)
+        return false;
+    s->mode = SINK_RESUME;          /* sink_begin must not empty it again */
+    return true;
+#else
+    (void)s;
+    (void)fd;
+    return false;
+#endif
 }
 
 bool sink_write(struct sink *s, uint64_t off, const void *bytes, size_t len,

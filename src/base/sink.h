@@ -39,6 +39,10 @@ bool sink_begin(struct sink *s, uint64_t size, struct error *err);
 /* Do bytes never written read as zeros? Not those of a block device. */
 bool sink_begins_as_zeros(const struct sink *s);
 
+/* Makes the file hold what an open file holds, by sharing its storage. False where the file
+ * system cannot: then it is empty. */
+bool sink_clone(struct sink *s, int fd);
+
 bool sink_write(struct sink *s, uint64_t off, const void *bytes, size_t len,
                 struct error *err);
 

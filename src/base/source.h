@@ -80,6 +80,8 @@ bool source_of_file(struct source_fd from, const char *name, struct source **out
 
 /* Is it a file or block device, and nothing between? */
 bool source_is_file(const struct source *src);
+/* The descriptor of such a source, which keeps it; -1: there is none. */
+int source_file_fd(const struct source *src);
 
 /* The bytes that an NBD server exports: nbd://, nbds://, nbd+unix:// and so on. An error
  * where the program was built without libnbd or the library is not there. */

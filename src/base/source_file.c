@@ -336,3 +336,8 @@ bool source_is_file(const struct source *src)
 {
     return src->ops == &FILE_OPS;
 }
+
+int source_file_fd(const struct source *src)
+{
+    return source_is_file(src) ? ((const struct file *)src)->fd : -1;
+}

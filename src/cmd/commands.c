@@ -103,7 +103,8 @@ static const struct command commands[] = {
       "refcounts|leaks|copied",
       { &opts_plan, &opts_image, &opts_scan, &opts_general }, cmd_plan },
     { "apply", "PLAN IMAGE (--output NEW | --in-place --undo FILE)", "carry out a plan",
-      "Writes the image as a plan has it, as a new file or into the image itself. An image "
+      "Writes the image as a plan has it, as a new file (which shares its storage with the "
+      "image where the file system can) or into the image itself. An image "
       "that a plan was not made for, or that is in use, is refused. With --in-place the "
       "bytes that are replaced are kept in a file first; stopped anywhere, the same command "
       "again completes the work, and undo takes it back. Of a pack only a copy is written.",

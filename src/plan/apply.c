@@ -51,14 +51,34 @@ static bool write_range(struct apply_writer *w, struct source *src, uint64_t off
     return true;
 }
 
+/* All bytes, holes as holes. */
+static bool write_all(struct apply_writer *w, struct source *after, struct error *err)
+{
+    uint64_t at = 0, start, end;
+
+    while (source_next_data(after, at, &start, &end)) {
+        if (w->progress)
+            atomic_store(&w->progress->done, start);
+        if (!write_range(w, after, start, end - start, err))
+            return false;
+        at = end;
+    }
+    return true;
+}
+
+static bool write_patch(struct apply_writer *w, const struct patch *p, struct source *after,
+                        struct error *err)
+{
+    return write_range(w, after, p->off, u64_min(p->len, source_size(after) - p->off), err);
+}
+
 bool apply_to_copy(const struct plan *plan, struct source *image, struct sink *out,
                    struct apply_progress *progress, struct error *err)
 {
     struct patches patches = { 0 };
     struct source *after = NULL;
     struct apply_writer w = { 0 };
-    uint64_t at = 0, start, end;
-    bool ok = false;
+    bool ok = false, cloned;
 
     if (!plan_matches(plan, image, err) || !plan_patches(plan, &patches, err)
         || !source_open_patched(image, &patches, &after, err)
@@ -66,15 +86,12 @@ bool apply_to_copy(const struct plan *plan, struct source *image, struct sink *o
         goto out;
     if (progress)
         atomic_store(&progress->total, source_size(after));
-    if (!sink_begin(out, source_size(after), err))
+    cloned = sink_clone(out, source_file_fd(image));
+    if (!sink_begin(out, source_size(after), err) || (!cloned && !write_all(&w, after, err)))
         goto out;
-    while (source_next_data(after, at, &start, &end)) {
-        if (progress)
-            atomic_store(&progress->done, start);
-        if (!write_range(&w, after, start, end - start, err))
+    for (size_t i = 0; cloned && i < patches.n; i++)
+        if (!write_patch(&w, &patches.list[i], after, err))
             goto out;
-        at = end;
-    }
     ok = sink_sync(out, err);
 out:
     free(w.bytes);
@@ -108,7 +125,7 @@ static bool write_group(struct apply_writer *w, const struct patches *patches,
         if (group_of(p, old_size) != group)
             continue;
         any = true;
-        if (!write_range(w, after, p->off, u64_min(p->len, source_size(after) - p->off), err))
+        if (!write_patch(w, p, after, err))
             return false;
     }
     return !any || sink_sync(w->out, err);

@@ -226,6 +226,18 @@ static void what_no_plan_mends_is_told(void **state)
     free(got);
 }
 
+static void subclusters_are_edited_as_bits(void **state)
+{
+    char *got = screens("extended-l2", "wait 6 g type:0x10008 Enter e shot:prompt Ctrl-U type:0x500000001 "
+                        "Enter wait shot:set");
+
+    (void)state;
+    screen_shows(got, "32 bits zero, 32 bits allocated");
+    screen_shows(got, "Set L1[0] L2[0] bitmap from 0xf0000000003000f (4 zero, 6 allocated) to "
+                      "0x500000001 (2 zero, 1 allocated)");
+    free(got);
+}
+
 static void an_edit_that_changes_nothing_is_no_step(void **state)
 {
     char *got = screens("healthy", "wait 4 e Enter wait shot:same");
@@ -251,6 +263,7 @@ int main(void)
         cmocka_unit_test(w_says_why_it_saves_nothing),
         cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired),
         cmocka_unit_test(what_no_plan_mends_is_told),
+        cmocka_unit_test(subclusters_are_edited_as_bits),
         cmocka_unit_test(an_edit_that_changes_nothing_is_no_step),
         cmocka_unit_test(views_go_on_while_the_outcome_is_opened),
     };

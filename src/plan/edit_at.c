@@ -30,6 +30,12 @@ static uint64_t pointer_bits(const struct field_table *t)
     return 0;
 }
 
+/* The second word of an extended L2 entry? */
+static bool is_bitmap(const struct field_table *t)
+{
+    return t && t == field_table("l2-entry-extended");
+}
+
 static void name_of(const struct site *site, struct edit_target *out)
 {
     struct buf text = BUF_INIT;
@@ -40,6 +46,8 @@ static void name_of(const struct site *site, struct edit_target *out)
         place_text(&site->place, &text);
     if (site->field && site->place.kind != PLACE_HEADER)
         buf_printf(&text, " %s", site->field->name);
+    if (!site->field && is_bitmap(site->table))
+        buf_puts(&text, " bitmap");
     snprintf(out->name, sizeof out->name, "%s", buf_str(&text));
     buf_free(&text);
 }
@@ -169,7 +177,9 @@ void edit_target_hint(const struct edit_target *t, struct buf *out)
     }
     if (out->len > start)
         buf_puts(out, "or - ");
-    if (t->pointer)
+    if (is_bitmap(t->table))
+        buf_puts(out, "32 bits zero, 32 bits allocated");
+    else if (t->pointer)
         buf_puts(out, "28c; Tab picks a cluster");
     else if (out->len == start)
         buf_puts(out, "a number");
@@ -226,6 +236,9 @@ static void describe(const struct image *img, const struct edit_target *t, uint6
 {
     if (t->kind == EDIT_NUMBER) {
         field_describe(t->field, value, out);
+    } else if (t->kind == EDIT_WORD && is_bitmap(t->table)) {
+        buf_printf(out, "0x%" PRIx64 " (%d zero, %d allocated)", value,
+                   __builtin_popcountll(value >> 32), __builtin_popcountll((uint32_t)value));
     } else if (t->kind == EDIT_WORD) {
         buf_printf(out, "0x%" PRIx64, value);
         edit_entry_means(img, &t->place, value, out);

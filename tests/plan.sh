@@ -35,6 +35,10 @@ outcome healthy flags lazy_refcounts=on || fail "flags on: $(cat text)"
 [ "$(info new.qcow2 "s['lazy-refcounts']")" = True ] || fail "lazy_refcounts is not on"
 outcome healthy flags dirty=yes && fail "a flag was set to yes"
 outcome healthy flags && fail "no flag was named"
+for wrong in 'resize sise=1G' 'discard x=1' 'repair size=3' 'backing file=a fromat=raw' \
+        'backing file=a format=zzz' 'bitmaps dorp=all' 'set 0x999999999=00'; do
+    outcome healthy $wrong && fail "$wrong was planned"
+done
 
 truncate -s 1M other.qcow2
 outcome overlay backing file=other.qcow2 format=raw || fail "backing: $(cat text)"

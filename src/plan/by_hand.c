@@ -99,6 +99,20 @@ bool planner_flags(struct trial *t, const struct planner_options *opt,
 
 /* --- the backing file --- */
 
+/* Names that QEMU has for formats of backing files, and for devices. */
+static bool format_known(const char *format)
+{
+    static const char *const formats[] = {
+        "raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vpc", "vhdx", "parallels", "bochs", "cloop",
+        "dmg", "luks", "file", "host_device",
+    };
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(formats[i], format) == 0)
+            return true;
+    return false;
+}
+
 bool planner_backing(struct trial *t, const struct planner_options *opt,
                      struct plan_step *step, struct error *err)
 {
@@ -113,6 +127,9 @@ bool planner_backing(struct trial *t, const struct planner_options *opt,
     if ((name && strlen(name) > BACKING_NAME_MAX)
         || (format && strlen(format) > BACKING_FORMAT_MAX))
         return err_set(err, ERR_USAGE, "backing: the name or the format is too long");
+    if (format && *format && !format_known(format))
+        return err_set(err, ERR_USAGE, "backing: QEMU knows no format '%.40s'; raw and qcow2 are "
+                       "the usual ones", format);
     if (name && !*name && t->img->hdr.backing_file_offset && !opt->accept_loss)
         return err_set(err, ERR_USAGE, "without its backing file all that this image does not "
                        "hold itself reads as zeros; --accept-loss plans it all the same");
@@ -323,6 +340,8 @@ static bool set_one(const struct trial *t, const struct planner_options *opt,
         p.file_off = p.i << t->img->geo.cluster_bits;
     if (p.file_off == NO_ADDRESS)
         return err_set(err, ERR_USAGE, "set: '%.60s' is not a place in the file", name);
+    if (p.file_off > t->img->geo.file_size)
+        return err_set(err, ERR_USAGE, "set: '%.60s' lies after the end of the file", name);
     return *value == '@' ? set_copy(t, opt, p.file_off, value, round, title, err)
         : set_bytes(p.file_off, value, round, title, err);
 }

@@ -192,23 +192,42 @@ bool planner_say(char **out, const char *text, struct error *err)
     return *out || err_set(err, ERR_NOMEM, "out of memory");
 }
 
-struct planner { const char *goal; planner_fn *fn; };
+/* args: the names that it knows, each with a blank behind it; NULL: it says itself what it
+ * does not know. */
+struct planner { const char *goal; planner_fn *fn; const char *args; };
 
 static const struct planner planners[] = {
-    { "flags", planner_flags },
-    { "backing", planner_backing },
-    { "set", planner_set },
-    { "snapshots", planner_snapshots },
-    { "bitmaps", planner_bitmaps },
-    { "entries", planner_entries },
-    { "reused", planner_reused },
-    { "discard", planner_discard },
-    { "resize", planner_resize },
-    { "compact", planner_compact },
-    { "refcounts", planner_refcounts },
-    { "copied", planner_copied },
-    { "leaks", planner_leaks },
+    { "flags", planner_flags, NULL },
+    { "backing", planner_backing, "file format " },
+    { "set", planner_set, NULL },
+    { "snapshots", planner_snapshots, "delete keep apply " },
+    { "bitmaps", planner_bitmaps, "drop enable disable clear-in-use " },
+    { "entries", planner_entries, "" },
+    { "reused", planner_reused, "" },
+    { "discard", planner_discard, "" },
+    { "resize", planner_resize, "size " },
+    { "compact", planner_compact, "order " },
+    { "refcounts", planner_refcounts, "" },
+    { "copied", planner_copied, "" },
+    { "leaks", planner_leaks, "" },
 };
+
+/* Does a goal know the names of all its arguments? What is misspelt is not ignored. */
+static bool args_known(const char *goal, const char *known, const struct planner_options *opt,
+                       struct error *err)
+{
+    for (size_t i = 0; i < opt->n_args; i++) {
+        size_t len = strcspn(opt->args[i], "=");
+        const char *at = known;
+
+        while (*at && (strcspn(at, " ") != len || strncmp(at, opt->args[i], len) != 0))
+            at += strcspn(at, " ") + 1;
+        if (!*at)
+            return err_set(err, ERR_USAGE, "%s takes no '%.60s'%s%.*s", goal, opt->args[i],
+                           *known ? ", but " : "", *known ? (int)strlen(known) - 1 : 0, known);
+    }
+    return true;
+}
 
 /* *left: why there was nothing to do (owned by the caller); NULL: nothing to say. */
 static bool run(struct plan *plan, struct trial *t, const char *goal, planner_fn *fn,
@@ -276,6 +295,9 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
 {
     uint64_t before = wrong_flags(t);
 
+    if ((strcmp(goal, "repair") == 0 || strcmp(goal, "header") == 0
+         || strcmp(goal, "rescue") == 0) && !args_known(goal, "", opt, err))
+        return false;
     if (strcmp(goal, "repair") == 0)
         return planner_repair(plan, t, opt, err);
     if (strcmp(goal, "header") == 0)
@@ -284,7 +306,8 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_rescue(plan, t, opt, err);
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
-            return run_goal(plan, t, &planners[i], opt, err)
+            return (!planners[i].args || args_known(goal, planners[i].args, opt, err))
+                && run_goal(plan, t, &planners[i], opt, err)
                 && flags_follow(plan, t, before, opt, err);
     return err_set(err, ERR_USAGE, "there is no goal '%s'", goal);
 }

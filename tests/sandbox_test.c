@@ -128,6 +128,7 @@ static int can_signal_others(const struct sandbox *s, int fd)
 /* The number of the first thing that should not have worked, else 0. */
 static int can_do_harm(const struct sandbox *s, int fd)
 {
+    struct rlimit limit;
     struct stat st;
     int ends[2];
 
@@ -149,6 +150,9 @@ static int can_do_harm(const struct sandbox *s, int fd)
     if (stat("/etc/passwd", &st) == 0 || lstat("/etc/passwd", &st) == 0 ||
         access("/etc/passwd", F_OK) == 0 || fstatat(AT_FDCWD, "..", &st, 0) == 0)
         return 7;
+    if (syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, &limit) == 0 ||
+        getrlimit(RLIMIT_NOFILE, &limit) || setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return 8;
     return 0;
 }
 

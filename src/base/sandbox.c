@@ -312,12 +312,14 @@ static void build(struct program *p, enum stage stage)
     put(p, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
     result(p, SECCOMP_RET_ALLOW);
     result(p, refuse);
-    /* Signals to itself (suspend, abort; raise() of some libraries is tkill), limits only
-     * asked for. */
+    /* Signals to itself (suspend, abort; raise() of some libraries is tkill), its own
+     * limits only asked for. */
     only_with(p, __NR_tgkill, 0, (uint32_t)getpid());
     only_with(p, __NR_tkill, 0, (uint32_t)getpid());
     only_with(p, __NR_kill, 0, (uint32_t)getpid());
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_prlimit64, 0, 6);
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_prlimit64, 0, 8);
+    load(p, ARG_LOW(0));
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5);
     load(p, ARG_LOW(2));
     put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
     load(p, ARG_HIGH(2));

@@ -81,7 +81,7 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
         of[w->window[i].state]++;
     room = (of[WINDOW_DAMAGED] + of[WINDOW_MISSING]) * per;
     w->no_damage = !room && !of[WINDOW_EMPTY] && !w->s->tables_lost;
-    while (last < WINDOW_SPARSE && (room < n_candidates || w->no_damage
+    while (last < WINDOW_SPARSE && (room < n_candidates || w->no_damage || w->all_windows
                                     || (last < WINDOW_EMPTY && !room)))
         room += of[++last] * per;
     for (size_t i = 0; i < w->n_windows; i++)
@@ -90,11 +90,8 @@ static void choose_windows(struct l2_work *w, size_t n_candidates)
     w->n_windows = n;
 }
 
-/* Calls for each run of entries of a window that are lost. False: out of memory. */
-typedef bool lost_fn(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n);
-
-static bool each_lost(struct l2_work *w, struct l2_window *win, uint8_t *bytes,
-                      lost_fn *fn)
+bool l2_each_lost(const struct l2_work *w, struct l2_window *win, uint8_t *bytes,
+                  l2_lost_fn *fn, void *ctx)
 {
     const struct geometry *geo = &w->s->t->img->geo;
     uint64_t n = 0;
@@ -104,7 +101,7 @@ static bool each_lost(struct l2_work *w, struct l2_window *win, uint8_t *bytes,
     if (!win->l2_off || !source_read(w->s->t->img->src, win->l2_off, bytes,
                                      (size_t)geo->cluster_size, NULL)
         || !table_fit_at(w->s->t->img, win->l2_off, bytes, &fit))
-        return fn(w, win, 0, geo->l2_entries);
+        return fn(ctx, win, 0, geo->l2_entries);
     win->all_lost = fit.fit * 10 < fit.used;
     empty_too = win->state != WINDOW_DAMAGED || !table_fits(&fit);
     for (uint64_t i = 0; i <= geo->l2_entries; i++) {
@@ -115,15 +112,17 @@ static bool each_lost(struct l2_work *w, struct l2_window *win, uint8_t *bytes,
             l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
             lost = win->all_lost || !l2_entry_possible(geo, &e) || (!e.raw && empty_too);
         }
-        if (!lost && n && !fn(w, win, i - n, n))
+        if (!lost && n && !fn(ctx, win, i - n, n))
             return false;
         n = lost ? n + 1 : 0;
     }
     return true;
 }
 
-static bool lose_entries(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n)
+static bool lose_entries(void *ctx, const struct l2_window *win, uint64_t i, uint64_t n)
 {
+    struct l2_work *w = ctx;
+
     return rescue_lose(w->g, win->l1_index * w->s->t->img->geo.l2_entries + i, n);
 }
 
@@ -133,7 +132,7 @@ static bool lose_windows(struct l2_work *w, struct error *err)
     bool ok = bytes != NULL;
 
     for (size_t i = 0; ok && i < w->n_windows; i++)
-        ok = each_lost(w, &w->window[i], bytes, lose_entries);
+        ok = l2_each_lost(w, &w->window[i], bytes, lose_entries, w);
     free(bytes);
     return ok || err_set(err, ERR_NOMEM, "out of memory");
 }
@@ -152,8 +151,9 @@ static void drop_tables(struct orphans *o)
     o->n = n;
 }
 
-static bool clear_entries(struct l2_work *w, const struct l2_window *win, uint64_t i, uint64_t n)
+static bool clear_entries(void *ctx, const struct l2_window *win, uint64_t i, uint64_t n)
 {
+    struct l2_work *w = ctx;
     uint64_t size = w->s->t->img->geo.l2_entry_size;
 
     if (win->l2_off)
@@ -161,9 +161,7 @@ static bool clear_entries(struct l2_work *w, const struct l2_window *win, uint64
     return !w->cleared.failed;
 }
 
-/* The image without what tables say that are damaged: some of that may look like entries, and
- * own clusters which nobody does. *out: NULL where none is damaged. */
-static bool open_cleared(struct l2_work *w, struct trial **out, struct error *err)
+bool l2_open_cleared(struct l2_work *w, struct trial **out, struct error *err)
 {
     const struct trial *t = w->s->t;
     uint8_t *bytes = malloc((size_t)t->img->geo.cluster_size);
@@ -172,10 +170,12 @@ static bool open_cleared(struct l2_work *w, struct trial **out, struct error *er
     for (size_t i = 0; ok && i < w->n_windows; i++) {
         if (w->window[i].state != WINDOW_DAMAGED)
             continue;
-        if (!any)
+        if (!any) {
+            patches_free(&w->cleared);
             patches_append(&w->cleared, t->all);
+        }
         any = true;
-        ok = each_lost(w, &w->window[i], bytes, clear_entries);
+        ok = l2_each_lost(w, &w->window[i], bytes, clear_entries, w);
     }
     free(bytes);
     if (!ok)
@@ -187,7 +187,7 @@ static bool collect(struct l2_work *w, struct error *err)
 {
     struct trial *cleared = NULL;
     const struct trial *t;
-    bool ok = open_cleared(w, &cleared, err);
+    bool ok = l2_open_cleared(w, &cleared, err);
 
     t = cleared ? cleared : w->s->t;
     ok = ok && orphans_collect(t, w->s->opt->deep, &w->cands, err);
@@ -389,8 +389,15 @@ static bool rescue_windows(struct l2_work *w, struct error *err)
 bool salvage_l2(struct salvage *s, struct error *err)
 {
     struct l2_work w = { .s = s };
-    bool ok = find_windows(&w, err);
+    bool ok = find_windows(&w, err), shared = false;
 
+    if (ok && w.n_windows && !s->t->img->geo.data_file)
+        ok = l2_share(&w, &shared, err);
+    if (ok && shared) {
+        s->tables_lost = w.all_windows = true;
+        w.n_windows = 0;
+        ok = find_windows(&w, err);
+    }
     if (ok && w.n_windows && !s->t->img->geo.data_file)
         ok = rescue_windows(&w, err);
     rescue_free(w.g);

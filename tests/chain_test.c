@@ -138,6 +138,41 @@ static void a_loop_is_noticed(void **state)
     image_close(img);
 }
 
+static void chain_of(unsigned n, struct chain *out)
+{
+    char name[16], below[16];
+    struct image *img;
+
+    for (unsigned i = 0; i <= n; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        snprintf(below, sizeof below, "./%u", i + 1);
+        save_and_free(with_backing(i < n ? below : NULL), name);
+    }
+    img = open_file("0");
+    assert_true(chain_open("0", img, true, out, NULL));
+    image_close(img);
+    for (unsigned i = 0; i <= n; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        unlink(name);
+    }
+}
+
+static void a_chain_is_followed_as_deep_as_the_limit_and_no_deeper(void **state)
+{
+    struct chain c;
+
+    (void)state;
+    chain_of(CHAIN_MAX, &c);
+    assert_int_equal(c.n, CHAIN_MAX);
+    assert_null(c.layer[c.n - 1].fault);
+    chain_close(&c);
+    chain_of(CHAIN_MAX + 1, &c);
+    assert_int_equal(c.n, CHAIN_MAX + 1);
+    assert_null(c.layer[c.n - 2].fault);
+    assert_non_null(strstr(c.layer[c.n - 1].fault, "longer than"));
+    chain_close(&c);
+}
+
 static void names_of_other_protocols_are_not_opened(void **state)
 {
     static const char *const names[] = { "json:{\"file\":1}", "nbd://localhost/x",
@@ -416,6 +451,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_missing_layer_ends_the_chain_with_a_reason,
                                         enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(a_loop_is_noticed, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(a_chain_is_followed_as_deep_as_the_limit_and_no_deeper,
+                                        enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(names_of_other_protocols_are_not_opened,
                                         enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(what_the_overlay_lacks_comes_from_below,

@@ -16,7 +16,7 @@ static void tell_fault(const char *name, const char *fault)
 
     if (!fault)
         return;
-    snprintf(err.text, sizeof err.text, "not looked into: %s", fault);
+    snprintf(err.text, sizeof err.text, "%s", fault);
     message_error(name, &err);
 }
 

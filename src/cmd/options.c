@@ -207,7 +207,8 @@ static const struct opt disk_rows[] = {
       "disk as it is now" },
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
       "open the backing files, and the external data file, that the image names; without "
-      "this nothing that an image names is ever opened, and what lies there is missing" },
+      "this nothing that an image names is ever opened, and what lies there is missing; a "
+      "chain is followed 200 files deep" },
     KEY_FILE_ROW,
 };
 const struct opt_group opts_disk = { "Disk", ROWS(disk_rows) };

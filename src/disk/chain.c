@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include "base/source_pack.h"
 
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+
 /* Which file is it? Names can lie, devices and inodes do not. */
 struct identity { dev_t dev; ino_t ino; };
 
@@ -164,8 +167,8 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
         }
         if (!allowed) {
             ok = fault(l, "not opened: --backing would do it", err);
-        } else if (out->n == CHAIN_MAX) {
-            ok = fault(l, "not opened: the chain is too long", err);
+        } else if (out->n > CHAIN_MAX) {
+            ok = fault(l, "not opened: the chain is longer than " STRING(CHAIN_MAX) " files", err);
         } else if (!l->path) {
             ok = fault(l, "not opened: not the name of a file", err);
         } else {

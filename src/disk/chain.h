@@ -11,7 +11,7 @@
 
 #include "qcow2/image.h"
 
-#define CHAIN_MAX 64            /* layers followed */
+#define CHAIN_MAX 200           /* layers followed; the tables of all are kept in memory */
 
 /* The external data file that a qcow2 names, as far as it was looked for. */
 struct chain_data {

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "qcow2/luks.h"
 
 #define KEY_MAX    64                   /* bytes */
@@ -76,22 +77,50 @@ static bool decrypt(const struct crypt *c, uint64_t sector, uint8_t *bytes, size
 
 /* --- LUKS --- */
 
+/* AES in one of the modes that QEMU writes; NULL: libcrypto does not have it. */
+static const EVP_CIPHER *aes_in(const char *mode, uint32_t bits)
+{
+    static const struct {
+        const char *mode;
+        uint32_t bits;
+        const EVP_CIPHER *(*get)(void);
+    } known[] = {
+        { "xts-", 256, EVP_aes_128_xts }, { "xts-", 512, EVP_aes_256_xts },
+        { "cbc-", 128, EVP_aes_128_cbc }, { "cbc-", 192, EVP_aes_192_cbc },
+        { "cbc-", 256, EVP_aes_256_cbc }, { "ctr-", 128, EVP_aes_128_ctr },
+        { "ctr-", 192, EVP_aes_192_ctr }, { "ctr-", 256, EVP_aes_256_ctr },
+        { "ecb-", 128, EVP_aes_128_ecb }, { "ecb-", 192, EVP_aes_192_ecb },
+        { "ecb-", 256, EVP_aes_256_ecb },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i].bits == bits && strncmp(mode, known[i].mode, 4) == 0)
+            return known[i].get();
+    return NULL;
+}
+
+static bool not_supported(const struct luks *l, struct error *err)
+{
+    struct buf name = BUF_INIT;
+
+    text_visible(&name, l->cipher, strlen(l->cipher));
+    buf_printf(&name, ", %u bits, ", l->key_bytes * 8);
+    text_visible(&name, l->mode, strlen(l->mode));
+    err_set(err, ERR_USAGE, "encrypted with %.200s, which is not supported: AES is, except for "
+            "xts with keys of 192 bits", buf_str(&name));
+    buf_free(&name);
+    return false;
+}
+
 /* What "aes" and a mode like "xts-plain64" or "cbc-essiv:sha256" name. */
 static bool choose_cipher(struct crypt *c, const struct luks *l, const EVP_MD **essiv,
                           struct error *err)
 {
     const char *iv = strchr(l->mode, '-');
-    bool xts = strncmp(l->mode, "xts-", 4) == 0, cbc = strncmp(l->mode, "cbc-", 4) == 0;
 
     *essiv = NULL;
-    if (strcmp(l->cipher, "aes") == 0 && iv && (xts || cbc)) {
-        const uint32_t bits = l->key_bytes * 8;
-
-        if (xts)
-            c->cipher = bits == 256 ? EVP_aes_128_xts() : bits == 512 ? EVP_aes_256_xts() : NULL;
-        else
-            c->cipher = bits == 128 ? EVP_aes_128_cbc() : bits == 192 ? EVP_aes_192_cbc()
-                      : bits == 256 ? EVP_aes_256_cbc() : NULL;
+    if (strcmp(l->cipher, "aes") == 0 && iv) {
+        c->cipher = aes_in(l->mode, l->key_bytes * 8);
         iv++;
         c->iv = strcmp(iv, "plain64") == 0 ? IV_PLAIN64 : IV_PLAIN;
         if (strncmp(iv, "essiv:", 6) == 0) {
@@ -106,8 +135,7 @@ static bool choose_cipher(struct crypt *c, const struct luks *l, const EVP_MD **
             c->cipher = NULL;
         }
     }
-    return c->cipher || err_set(err, ERR_USAGE, "this encryption is not supported; AES in xts or "
-                                "cbc mode is");
+    return c->cipher || not_supported(l, err);
 }
 
 /* The key that ESSIV encrypts sector numbers with: the digest of the key. */

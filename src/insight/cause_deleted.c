@@ -15,6 +15,10 @@
 #include "scan/missing.h"
 
 #define TABLES_MAX      4096        /* clusters that may hold a snapshot table, looked at */
+#define PART            512         /* L1 entries read at once */
+#define L1_READ_MAX     (UINT64_C(1) << 20)     /* L1 entries read, of all candidates */
+#define L2_MAX          16384       /* tables followed */
+#define TRIES_MAX       16          /* candidates for an L1 table that lead to tables */
 #define ZEROS_MAX       16          /* orphans that the snapshot does not lead to, looked at */
 #define ORPHANS_MIN     3           /* an L1 table and more */
 #define CLUSTERS_MAX    (UINT64_C(1) << 28)     /* of a file, a bit each */
@@ -22,6 +26,7 @@
 struct reach {
     uint8_t *bits;                  /* a bit per cluster that the snapshot referred to */
     uint64_t n;
+    uint64_t l1_left;               /* L1 entries to read, of all candidates */
 };
 
 static void reach_add(const struct work *w, struct reach *r, uint64_t off, uint64_t len)
@@ -45,18 +50,26 @@ static bool reach_has(const struct reach *r, uint64_t first, uint64_t n)
 /* Everything that an L1 table leads to; false when it is none, or not all could be read. */
 static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct reach *r)
 {
-    uint64_t cs = w->geo->cluster_size, tables = 0;
+    uint64_t cs = w->geo->cluster_size, tables = 0, entry[PART];
 
     reach_add(w, r, l1_off, l1_size * 8);
     for (uint64_t i = 0; i < l1_size; i++) {
-        uint64_t e;
+        uint64_t e, part = i % PART;
 
-        if (!image_read_l1(w->img, l1_off, i, 1, &e, NULL) || (e & L1_RESERVED_MASK))
+        if (!part && (!work_reads(w, sizeof entry) || r->l1_left < PART))
+            return false;
+        if (!part && !image_read_l1(w->img, l1_off, i, (size_t)u64_min(PART, l1_size - i), entry,
+                                    NULL))
+            return false;
+        r->l1_left -= part ? 0 : PART;
+        e = entry[part];
+        if (e & L1_RESERVED_MASK)
             return false;
         e &= ENTRY_OFFSET_MASK;
         if (!e)
             continue;
-        tables++;
+        if (++tables > L2_MAX)
+            return false;
         if ((e & (cs - 1)) || e >= w->geo->file_size || !work_reads(w, cs) ||
             !source_read(w->img->src, e, w->scratch, (size_t)cs, NULL))
             return false;
@@ -225,20 +238,43 @@ static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, st
     return all;
 }
 
+/* Do the first words of a cluster lead to L2 tables, at least one of them? */
+static bool seems_l1(struct work *w, uint64_t off)
+{
+    uint64_t entry[PART], used = 0, cs = w->geo->cluster_size;
+    size_t n = (size_t)u64_min(PART, cs / 8);
+
+    if (!work_reads(w, sizeof entry) || !image_read_l1(w->img, off, 0, n, entry, NULL))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t to = entry[i] & ENTRY_OFFSET_MASK;
+
+        if ((entry[i] & L1_RESERVED_MASK) || (to & (cs - 1)) || to >= w->geo->file_size)
+            return false;
+        used += to != 0;
+    }
+    return used > 0;
+}
+
 /* Nothing names it, but its L1 table is there. */
 static bool by_l1(struct work *w, struct reach *r, struct gone_snapshot *out)
 {
     uint64_t cl = 0, n = u64_min(w->geo->l1_needed, L1_ENTRIES_MAX), bits = w->geo->cluster_bits;
     struct snapshot_seen seen;
+    unsigned tries = 0;
 
     /* An entry behind those in use: the number in the header is wrong. */
     if (w->img->snaps.n &&
         snapshot_seems(w->img->src, w->geo, round_up(w->img->snaps.table_off +
                                                      w->img->snaps.table_len, 8), &seen))
         return false;
-    for (unsigned k = 0; k < TABLES_MAX && map_find(w->scan->map, cl, 1, CLASS_LEAKED, &cl); k++) {
+    for (unsigned k = 0; k < TABLES_MAX && tries < TRIES_MAX &&
+                         map_find(w->scan->map, cl, 1, CLASS_LEAKED, &cl); k++) {
         if (snapshot_seems(w->img->src, w->geo, cl << bits, &seen))
             return false;
+        if (!seems_l1(w, cl << bits))
+            continue;
+        tries++;
         memset(r->bits, 0, (size_t)r->n / 8 + 1);
         if (!follow(w, cl << bits, n, r) || !explains_all(w, r))
             continue;
@@ -251,7 +287,7 @@ static bool by_l1(struct work *w, struct reach *r, struct gone_snapshot *out)
 
 void causes_deleted(struct work *w)
 {
-    struct reach r = { NULL, w->geo->n_clusters };
+    struct reach r = { NULL, w->geo->n_clusters, L1_READ_MAX };
     struct gone_snapshot gone = { .name = BUF_INIT };
     uint64_t flags = work_count(w, PROBLEM_L2_COPIED) + work_count(w, PROBLEM_DATA_COPIED);
 

@@ -356,6 +356,31 @@ static void streams_are_decoded_beside_snapshots_too(void **state)
     expect(b, CAUSE_OF_BROKEN_STREAMS, ANSWER_YES, ANSWER_NO);
 }
 
+/* Deflate streams under a header that names zstd. */
+static struct builder *called_zstd(uint64_t n)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    for (uint64_t k = 0; k < n; k++)
+        builder_map_compressed(b, k);
+    b->bytes[79] |= 8;
+    b->bytes[104] = 1;
+    return b;
+}
+
+static void only_streams_that_decode_prove_another_compression_type(void **state)
+{
+    struct builder *b = called_zstd(4);
+
+    (void)state;
+    expect(b, CAUSE_OF_COMPRESSION_TYPE, ANSWER_PERHAPS, ANSWER_NO);
+    b = called_zstd(1);
+    expect(b, CAUSE_OF_COMPRESSION_TYPE, ANSWER_PERHAPS, ANSWER_NO);
+    b = called_zstd(1);
+    memset(b->bytes + b->packed_end - b->geo.cluster_size, 0xff, 16);
+    expect(b, CAUSE_OF_BROKEN_STREAMS, ANSWER_YES, ANSWER_NO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +406,7 @@ int main(void)
         cmocka_unit_test(low_refcounts_beside_a_snapshot_lose_nothing),
         cmocka_unit_test(a_format_of_a_base_without_its_name_may_be_a_lost_base),
         cmocka_unit_test(streams_are_decoded_beside_snapshots_too),
+        cmocka_unit_test(only_streams_that_decode_prove_another_compression_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

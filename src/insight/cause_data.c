@@ -21,6 +21,7 @@
 
 struct stream_look {
     unsigned n, zstd, decode;   /* looked at; with the magic of zstd; that decode */
+    unsigned deflate;           /* that decode as the other type, where zstd is named */
     struct place first;
     uint64_t first_off;
 };
@@ -28,6 +29,7 @@ struct stream_look {
 static void look_at_stream(struct work *w, const struct l2_table *t, size_t j,
                            const struct l2_entry *e, uint8_t *room, struct stream_look *s)
 {
+    struct image other = *w->img;       /* ... but for the compression type */
     uint8_t head[4];
 
     if (e->host_off >= w->geo->file_size || !work_reads(w, e->host_len) ||
@@ -38,7 +40,12 @@ static void look_at_stream(struct work *w, const struct l2_table *t, size_t j,
         s->first_off = e->host_off;
     }
     s->zstd += be32(head) == ZSTD_MAGIC;
-    s->decode += cluster_decompress(w->img, e->host_off, e->host_len, room, NULL);
+    if (cluster_decompress(w->img, e->host_off, e->host_len, room, NULL)) {
+        s->decode++;
+    } else if (other.hdr.compression_type == COMPRESSION_ZSTD) {
+        other.hdr.compression_type = COMPRESSION_ZLIB;
+        s->deflate += cluster_decompress(&other, e->host_off, e->host_len, room, NULL);
+    }
 }
 
 static void look_at_streams(struct work *w, struct stream_look *s)
@@ -88,8 +95,8 @@ static void compression_type(struct work *w)
     want_zstd = s.zstd == s.n;
     if (!s.n || want_zstd == zstd || s.decode * 4 > s.n || (s.n < 2 && s.decode))
         return;
-    if (!want_zstd && s.zstd)
-        return;                     /* some of both: other damage */
+    if (!want_zstd && (s.zstd || s.deflate * 4 < s.n * 3))
+        return;                     /* some of both, or of neither: other damage */
     c = cause_add(w, CAUSE_OF_COMPRESSION_TYPE, s.n >= 2 ? CONFIDENCE_CERTAIN
                                                          : CONFIDENCE_LIKELY);
     cause_evidence(c, &place, "compression_type %llu",
@@ -99,7 +106,7 @@ static void compression_type(struct work *w)
     CLAIM(w, c, of_compression, NULL, CLAIM_ONLY, PROBLEM_HEADER_FAULT, PROBLEM_HEADER_ODD);
     cause_text(w, c, "The header says that clusters are packed with %s, but all %u streams "
                "looked at are %s: none of them can be read.", zstd ? "zstd" : "zlib", s.n,
-               want_zstd ? "zstd (they begin with 28 b5 2f fd)" : "no zstd streams");
+               want_zstd ? "zstd (they begin with 28 b5 2f fd)" : "deflate");
     if (c)
         spans_add(&c->risk, 0, w->geo->size, w->geo->size);
     cause_step_plan(w, c, "header");

@@ -134,9 +134,10 @@ def compare(what, sound, image, without=()):
 def mended(what, base, image, without):
     """A plan for the header gives an image that QEMU takes for the sound one."""
     status, out, err = run("plan", "header", "-o", "header.plan", "--overwrite", image)
+    if os.path.exists("mended.qcow2"):
+        os.unlink("mended.qcow2")
     if status == 0:
-        status, _, err = run("apply", "header.plan", image, "--output", "mended.qcow2",
-                             "--overwrite")
+        status, _, err = run("apply", "header.plan", image, "--output", "mended.qcow2")
     if status:
         complain(what + ": no plan", out, err)
         return

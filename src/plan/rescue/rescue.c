@@ -204,14 +204,6 @@ bool rescue_any_placed(const struct rescue_guest *g, uint64_t first_cl, uint64_t
     return false;
 }
 
-void rescue_unpin(struct rescue_guest *g, size_t cand)
-{
-    if (cand < g->n_cands && g->at[cand]) {
-        place_at(g, g->at[cand] - 1)->held = false;
-        g->at[cand] = 0;
-    }
-}
-
 static bool same_bytes(struct rescue_guest *g, size_t a, size_t b)
 {
     const uint8_t *x = rescue_cached(g, a);

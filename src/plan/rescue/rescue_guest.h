@@ -55,8 +55,6 @@ struct rescue_pin {
 bool rescue_pinned(const struct rescue_guest *g, size_t cand, struct rescue_pin *out);
 /* False: nothing was ever placed at these n guest clusters. Quick. */
 bool rescue_any_placed(const struct rescue_guest *g, uint64_t first_cl, uint64_t n);
-/* Takes a pin away, as if nobody had said it. */
-void rescue_unpin(struct rescue_guest *g, size_t cand);
 
 /* What the grain at that guest byte is used for. */
 enum rescue_use rescue_use_at(const struct rescue_guest *g, uint64_t guest_off);

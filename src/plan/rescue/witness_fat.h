@@ -62,7 +62,6 @@ bool fat_boot_parse(const uint8_t *p, uint64_t size_max, struct fat_fs *out);
 uint64_t fat_unit_at(const struct fat_fs *fs, uint32_t unit);       /* guest byte */
 /* What the table says of a unit; false: not known. */
 bool fat_next(struct fat_fs *fs, struct rescue_guest *g, uint32_t unit, uint32_t *next);
-bool fat_is_end(const struct fat_fs *fs, uint32_t next);            /* of a file */
 /* Marks what can be read of the table. */
 void fat_mark(struct fat_fs *fs, struct rescue_guest *g, bool *news);
 /* Where in a table this candidate's bytes belong: votes for each place. */

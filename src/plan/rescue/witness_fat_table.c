@@ -118,11 +118,6 @@ bool fat_next(struct fat_fs *fs, struct rescue_guest *g, uint32_t unit, uint32_t
     return true;
 }
 
-bool fat_is_end(const struct fat_fs *fs, uint32_t next)
-{
-    return next >= (fs->kind == 32 ? 0x0ffffff8u : fs->kind == 16 ? 0xfff8u : 0xff8u);
-}
-
 /* --- marks --- */
 
 static void mark_units(const struct fat_fs *fs, struct rescue_guest *g, uint32_t from,

@@ -227,7 +227,9 @@ static void luks_slots(struct work *w, const struct luks *luks)
             spoilt++;
             continue;
         }
-        n = dull_sectors(w, at, u64_min(len, w->geo->file_size - at), &first);
+        /* A pack has no key material: what it was is told by causes_told(). */
+        n = source_get_info(w->img->src).kind == SOURCE_PACK
+                ? 0 : dull_sectors(w, at, u64_min(len, w->geo->file_size - at), &first);
         dull += n;
         spoilt += n > 0;
     }

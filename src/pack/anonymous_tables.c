@@ -60,11 +60,20 @@ static uint64_t plain_bitmap(uint64_t b)
     return allocated ? UINT32_MAX : zeros ? ~(uint64_t)UINT32_MAX : 0;
 }
 
-/* Judged at the guest offset where data files have it: only there is it looked at. */
+/* Can no guest offset be this one, in the disk or in VM state behind it? */
+static bool past_disk(const struct geometry *geo, uint64_t off)
+{
+    uint64_t end;
+
+    return u64_mul(geo->l1_entries, geo->l2_span, &end) && off >= u64_max(end, geo->size);
+}
+
+/* In a data file clusters lie where the guest has them, which is not known here: an entry is
+ * judged as one of the guest offset that it leads to. */
 static void judge(const struct cleaner *c, uint64_t e, uint64_t bitmap, struct judged *out)
 {
     l2_judge(c->geo, e, bitmap, e & ENTRY_OFFSET_MASK, out);
-    if (c->geo->data_file && region_past_end(c->geo, out->off, out->len))
+    if (c->geo->data_file && past_disk(c->geo, out->off))
         out->faults |= FAULT_DATA_FILE_OFFSET;
 }
 

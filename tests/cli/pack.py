@@ -76,6 +76,13 @@ def kinds(told):
             if not k["id"].startswith("side-file")}
 
 
+def same_causes(image, packed):
+    causes = [[c["id"] for c in json.loads(qcheck("check", "--output=json", i).stdout)["qcheck"]["causes"]]
+              for i in (image, packed)]
+    if causes[0] != causes[1]:
+        complain(packed, "has other causes", *causes)
+
+
 def listings(image):
     for table in ("header", "l1", "l2", "refcounts", "snapshots", "bitmaps", "ranges"):
         yield table, qcheck("dump", table, "--output=json", image).stdout
@@ -143,6 +150,8 @@ def damaged():
         sound = kind + ".qcow2"
         make.build(kind, 1, sound)
         compare(sound)
+        same_causes(sound, sound + ".qpack")
+        same_causes(sound, "anonymous.qpack")
         broken = kind + "-broken.qcow2"
         for k in range(2):
             shutil.copyfile(sound, broken)
@@ -241,10 +250,7 @@ def secrets():
     info = qcheck("dump", "snapshots", out).stdout.decode()
     if "snapshot-" not in info:
         complain("the stand-in of the snapshot's name is not there:", info)
-    causes = [[c["id"] for c in json.loads(qcheck("check", "--output=json", i).stdout)["qcheck"]["causes"]]
-              for i in ("planted.qcow2", "secret.qpack")]
-    if causes[0] != causes[1]:
-        complain("the anonymous image has other causes", *causes)
+    same_causes("planted.qcow2", "secret.qpack")
     want, got = report("planted.qcow2"), report(out)
     if kinds(want) != kinds(got):
         complain("the anonymous image has other problems", kinds(want), kinds(got))

@@ -10,6 +10,9 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ui/ui_config.h"
 
@@ -119,12 +122,37 @@ static void every_action_with_a_key_has_a_name_of_its_own(void **state)
     }
 }
 
+static void only_a_file_is_read(void **state)
+{
+    char dir[] = "/tmp/qcheck-config-XXXXXX", folder[64], name[80], path[4096];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(folder, sizeof folder, "%s/qcheck", dir);
+    snprintf(name, sizeof name, "%s/config", folder);
+    assert_int_equal(setenv("XDG_CONFIG_HOME", dir, 1), 0);
+    assert_true(config_load(&config, path, &err));      /* there is none */
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_true(config_load(&config, path, &err));
+    assert_int_equal(mkdir(name, 0700), 0);
+    assert_false(config_load(&config, path, &err));
+    assert_string_equal(err.text, "is not a file");
+    assert_int_equal(rmdir(name), 0);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    assert_false(config_load(&config, path, &err));
+    assert_string_equal(err.text, "is not a file");
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_read),
         cmocka_unit_test(nothing_leaves_all_as_it_is),
         cmocka_unit_test(faults_name_their_line),
+        cmocka_unit_test(only_a_file_is_read),
         cmocka_unit_test(given_keys_replace_those_of_the_table),
         cmocka_unit_test(a_key_that_would_mean_two_things_is_refused),
         cmocka_unit_test(colours_are_of_roles_classes_and_severities),

@@ -5,9 +5,12 @@
 #include "ui/ui_config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void config_init(struct ui_config *c)
 {
@@ -190,6 +193,27 @@ static bool config_path(char path[4096])
     return false;
 }
 
+/* NULL without an error: there is none. Does not wait for the other end of a pipe. */
+static FILE *config_open(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    FILE *f = NULL;
+
+    err->code = ERR_NONE;
+    if (fd < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            err_set_sys(err, errno, "cannot be read");
+    } else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        err_set(err, ERR_USAGE, "is not a file");
+    } else if (!(f = fdopen(fd, "r"))) {
+        err_set_sys(err, errno, "cannot be read");
+    }
+    if (!f && fd >= 0)
+        close(fd);
+    return f;
+}
+
 bool config_load(struct ui_config *c, char path[4096], struct error *err)
 {
     char *text;
@@ -199,9 +223,9 @@ bool config_load(struct ui_config *c, char path[4096], struct error *err)
 
     if (!config_path(path))
         return true;
-    f = fopen(path, "re");
+    f = config_open(path, err);
     if (!f)
-        return errno == ENOENT || errno == ENOTDIR || err_set_sys(err, errno, "cannot be read");
+        return err->code == ERR_NONE;
     text = malloc(CONFIG_BYTES_MAX + 1);
     len = text ? fread(text, 1, CONFIG_BYTES_MAX + 1, f) : 0;
     fclose(f);

@@ -67,14 +67,16 @@ traced() {
     judge_trace "$@"
 }
 
-# An export opens what it was told to write, and changes nothing else.
+# An export opens what it was told to write, and changes nothing else. The map is written beside
+# its old self, and takes its place.
 traced_export() {
     rm -f "$tmp/out.raw" "$tmp/out.map"
     strace -f -y -e trace="$calls" -o "$tmp/whole" "$QCHECK" export --map "$tmp/out.map" "$1" \
         "$tmp/out.raw" >/dev/null 2>"$tmp/err"
     grep -q 'out\.raw.*O_RDWR' "$tmp/whole" || wrong "export $1: the trace shows no output"
-    grep -vE '^[0-9]+ +(openat|pwrite64|fallocate|ftruncate)\(.*/out\.(raw|map)[">]' \
-        "$tmp/whole" >"$tmp/trace"
+    grep -vE '^[0-9]+ +(openat|pwrite64|fallocate|ftruncate)\(.*/out\.(raw|map)[">]' "$tmp/whole" |
+        grep -vE '^[0-9]+ +(openat|chmod|pwrite64|ftruncate|rename)\(.*/out\.map\.[0-9]+\.new[">]' \
+            >"$tmp/trace"
     judge_trace export "$1"
 }
 

@@ -130,8 +130,9 @@ class Repairs(compare.Comparison):
             return None, [f"plan ends with {status}: {err[-800:]}"]
         with open("plan.json", encoding="utf-8") as file:
             plan = json.load(file)
-        status, _, err = compare.qcheck("apply", "plan.json", path, "--output", out,
-                                        "--overwrite")
+        if os.path.exists(out):
+            os.unlink(out)
+        status, _, err = compare.qcheck("apply", "plan.json", path, "--output", out)
         if status != 0:
             return None, [f"apply ends with {status}: {err.decode(errors='replace')[-800:]}"]
         return plan, []

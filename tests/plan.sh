@@ -271,6 +271,30 @@ qemu-img snapshot -d one mine.qcow2
 same compact
 grep -q 'stays' text && fail "a table was not moved: $(cat text)"
 
+# Clusters that are given up because they are zeros: data may have come into them since, and what
+# was packed may have had some all along. A plan fits neither.
+qemu-img create -q -f qcow2 -o preallocation=full full.qcow2 4M
+"$QCHECK" plan discard -o zeros full.qcow2 >/dev/null || fail "discard of zeros"
+cp full.qcow2 written.qcow2
+qemu-io -f qcow2 -c 'write -P 5 1M 64k' written.qcow2 >/dev/null
+"$QCHECK" apply zeros written.qcow2 --output new-zeros.qcow2 >/dev/null 2>text &&
+    fail "a plan discards what was written after it was made"
+grep -q 'zeros' text || fail "discard of data: $(cat text)"
+"$QCHECK" apply zeros full.qcow2 --output new-zeros.qcow2 >/dev/null || fail "discard of zeros"
+qemu-img compare -q full.qcow2 new-zeros.qcow2 || fail "discard of zeros: other contents"
+if "$QCHECK" --version | grep -q '^packs: yes'; then
+    for what in 'l1-wiped repair' 'healthy discard'; do
+        set -- $what
+        rm -f "$1.qpack" packed-plan
+        "$QCHECK" pack "$samples/$1.qcow2" -o "$1.qpack" >/dev/null 2>&1
+        "$QCHECK" plan "$2" -o packed-plan "$1.qpack" >/dev/null 2>&1 || fail "$2 of a pack"
+        cp "$samples/$1.qcow2" original.qcow2
+        "$QCHECK" apply packed-plan original.qcow2 --output "$1-new.qcow2" >/dev/null 2>text &&
+            fail "$2 for the pack of $1 frees data of the image"
+        grep -q 'pack' text || fail "$2 for a pack: $(cat text)"
+    done
+fi
+
 mine compat=1.1
 for size in 9M 3G; do
     rm -f plan new.qcow2

@@ -129,6 +129,51 @@ static void a_plan_fits_no_other_image(void **state)
     free(bytes);
 }
 
+static void a_step_that_rests_on_zeros_fits_nothing_else(void **state)
+{
+    uint8_t *bytes = make_bytes(SIZE);
+    struct source *image = memory(bytes, SIZE);
+    struct plan p = { 0 }, back;
+    struct buf text = BUF_INIT;
+    struct source *file;
+
+    (void)state;
+    if (!have_digests())
+        skip();
+    memset(bytes + 4096, 0, 4096);
+    /* What a step before has written is under a digest, and need not have been zeros. */
+    patches_zero(&plan_add(&p, "set")->patches, 8192, 512);
+    assert_true(plan_step_rests_on_zeros(plan_add(&p, "discard"), 8000, 692));
+    assert_true(plan_step_rests_on_zeros(&p.step[1], 4096, 2000));
+    assert_true(plan_step_rests_on_zeros(&p.step[1], 6096, 100));
+    assert_int_equal(p.step[1].n_zeros, 2);
+    memset(bytes + 8000, 0, 192);
+    memset(bytes + 8704, 0, 100);
+    patches_write(&p.step[1].patches, 0, "x", 1);
+    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_true(plan_write(&p, &text, NULL));
+    file = memory(text.data, text.len);
+    assert_true(plan_read(file, &back, NULL));
+    assert_true(plan_matches(&back, image, NULL));
+    for (unsigned at = 4096; at < 6196; at += 2099) {
+        bytes[at] = 1;
+        assert_false(plan_matches(&p, image, NULL));
+        assert_false(plan_matches(&back, image, NULL));
+        bytes[at] = 0;
+    }
+    bytes[8191] = 1;
+    assert_false(plan_matches(&back, image, NULL));
+    bytes[8191] = 0;
+    bytes[6196] = 1;                            /* behind them */
+    assert_true(plan_matches(&back, image, NULL));
+    plan_free(&back);
+    plan_free(&p);
+    source_close(file);
+    source_close(image);
+    buf_free(&text);
+    free(bytes);
+}
+
 static void a_step_cannot_be_taken_without_those_before_it(void **state)
 {
     struct plan p = { 0 };
@@ -188,6 +233,10 @@ static void hostile_plans_are_refused_with_a_reason(void **state)
         STEP("{\"offset\": 0, \"length\": 0, \"bytes\": \"\"}"),
         STEP("{\"offset\": -1, \"length\": 2, \"zeros\": true}"),
         STEP("{\"offset\": 0, \"length\": 2}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"zeros\": true}], \"zeros\": [{\"offset\": 1}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"zeros\": true}], \"zeros\": "
+             "[{\"offset\": 9223372036854775807, \"length\": 9}"),
+        STEP("{\"offset\": 0, \"length\": 8, \"zeros\": true}], \"zeros\": {\"x\": [1]}, \"y\": ["),
         STEP("{\"offset\": 9223372036854775807, \"length\": 9, \"zeros\": true}"),
         STEP("{\"offset\": 0, \"length\": 8, \"copy-from\": 9223372036854775807}"),
         STEP("{\"offset\": 0, \"length\": 8, \"copy-from\": 96}"),      /* no digest */
@@ -221,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_read_back_does_the_same),
         cmocka_unit_test(a_plan_fits_no_other_image),
+        cmocka_unit_test(a_step_that_rests_on_zeros_fits_nothing_else),
         cmocka_unit_test(a_step_cannot_be_taken_without_those_before_it),
         cmocka_unit_test(hostile_plans_are_refused_with_a_reason),
     };

@@ -202,15 +202,16 @@ static void views_go_on_while_the_outcome_is_opened(void **state)
     buf_free(&got);
 }
 
-static void lost_tables_are_rescued_and_where_that_fails_it_is_told(void **state)
+static void lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired(void **state)
 {
     char *got = screens("l2-wiped", "wait 1 p wait 8 shot:rescued");
 
     (void)state;
     screen_shows(got, "Put 10 clusters back under L2 tables");
     free(got);
-    got = screens("l2-pages", "wait 1 p wait 8 shot:repaired");
-    screen_shows(got, "To do:");
+    got = screens("l2-pages", "wait 5 / type:incompat Enter e Ctrl-U type:+dirty Enter wait 1 p wait "
+                              "8 shot:repaired");
+    screen_shows(got, "Clear the dirty bit");
     free(got);
 }
 
@@ -261,7 +262,7 @@ int main(void)
         cmocka_unit_test(every_proposal_of_a_sample_ends_with_less_to_mend),
         cmocka_unit_test(before_and_after_are_both_shown),
         cmocka_unit_test(w_says_why_it_saves_nothing),
-        cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_it_is_told),
+        cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired),
         cmocka_unit_test(what_no_plan_mends_is_told),
         cmocka_unit_test(subclusters_are_edited_as_bits),
         cmocka_unit_test(an_edit_that_changes_nothing_is_no_step),

@@ -18,10 +18,12 @@
 
 struct discard {
     struct trial *t;
+    struct plan_step *step;
     uint8_t *table, *cluster;       /* owned: one cluster each */
     struct patches round;
     uint64_t n;                     /* clusters given up */
     uint64_t n_sub;                 /* subclusters that become zeros in clusters that stay */
+    bool full;                      /* the step rests on as many ranges as it may */
 };
 
 static bool only_ours(const struct discard *d, uint64_t off)
@@ -78,6 +80,17 @@ static uint32_t reads_of(const struct geometry *geo, const struct judged *jd,
     return geo->extended_l2 ? (uint32_t)e.bitmap : jd->type == L2_ZERO_ALLOC ? 0 : UINT32_MAX;
 }
 
+/* The step rests on these subclusters of the cluster at `off` being zeros. */
+static bool rest_on(struct discard *d, uint64_t off, uint32_t zeros, struct error *err)
+{
+    uint64_t sub = d->t->img->geo.cluster_size / 32;
+
+    for (unsigned k = 0; k < 32; k++)
+        if (zeros >> k & 1 && !plan_step_rests_on_zeros(d->step, off + k * sub, sub))
+            return err_set(err, ERR_NOMEM, "out of memory");
+    return true;
+}
+
 static bool look_at_entry(struct discard *d, uint64_t at, struct entry_words e,
                           const struct judged *jd, struct error *err)
 {
@@ -85,6 +98,9 @@ static bool look_at_entry(struct discard *d, uint64_t at, struct entry_words e,
     uint32_t reads = reads_of(geo, jd, e), zeros = 0;
 
     if (jd->faults || !jd->refers || jd->type == L2_COMPRESSED || !only_ours(d, jd->off))
+        return true;
+    d->full |= d->step->n_zeros > PLAN_ZEROS_MAX - 32;
+    if (d->full)
         return true;
     if (reads && !find_zeros(d, jd->off, reads, &zeros, err))
         return false;
@@ -102,7 +118,7 @@ static bool look_at_entry(struct discard *d, uint64_t at, struct entry_words e,
     edit_entry(&d->round, at, e.word);
     if (geo->extended_l2)
         edit_entry(&d->round, at + 8, e.bitmap);
-    return true;
+    return rest_on(d, jd->off, zeros, err);
 }
 
 static bool look_at_table(struct discard *d, const struct l2_table *l2, struct error *err)
@@ -141,7 +157,7 @@ bool planner_discard(struct trial *t, const struct planner_options *opt,
                      struct plan_step *step, struct error *err)
 {
     const struct geometry *geo = &t->img->geo;
-    struct discard d = { .t = t, .table = malloc((size_t)geo->cluster_size),
+    struct discard d = { .t = t, .step = step, .table = malloc((size_t)geo->cluster_size),
                          .cluster = malloc((size_t)geo->cluster_size) };
     bool ok = d.table && d.cluster;
     struct buf title = BUF_INIT;
@@ -166,7 +182,9 @@ bool planner_discard(struct trial *t, const struct planner_options *opt,
         describe(&d, &title);
         step->title = buf_take(&title);
         if (d.n)
-            step->cost = strdup("The file keeps its length; plan compact cuts it.");
+            step->cost = strdup(d.full ? "The file keeps its length; plan compact cuts it. Not all "
+                                "could be taken into one plan: plan again after this one."
+                                : "The file keeps its length; plan compact cuts it.");
         ok = planner_take_all(t, step, &d.round, err);
     }
     patches_free(&d.round);

@@ -2,7 +2,8 @@
 /* Copyright (C) the qcheck authors */
 /* A plan: steps that would change an image, each with what it does in words, what it mends,
  * what it costs, and the bytes it writes. A plan belongs to one state of one image, told by
- * the length of the file and a digest of every range that a step replaces or copies.
+ * the length of the file, a digest of every range that a step replaces or copies, and the
+ * ranges that must be zeros, for steps that give clusters up because they are.
  *
  * Steps rest on the outcome of those before them. One that was planned together with others
  * may be left out only with all that need it. */
@@ -36,7 +37,11 @@ struct plan_step {
     size_t n_owners;
     uint64_t owners_left_out;
     struct patches patches;     /* in the order of making */
+    struct source_span *zeros;  /* owned: bytes of the file that must be zeros for the step to
+                                   be right, with the steps before it */
+    size_t n_zeros, zeros_cap;
 };
+#define PLAN_ZEROS_MAX ((size_t)1 << 18)    /* ranges in one step, so that plans can be read */
 
 /* What QEMU's check would say once all chosen steps are taken. */
 struct plan_outcome {
@@ -71,6 +76,8 @@ bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off,
 bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
                             uint64_t len);
 bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len);
+/* The step is right only while these bytes are zeros. False: no memory. */
+bool plan_step_rests_on_zeros(struct plan_step *s, uint64_t off, uint64_t len);
 /* Does it rest on no other step? Bytes set by hand do not. */
 bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */

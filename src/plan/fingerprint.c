@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+/* The state of an image that a plan belongs to. */
+#include "config.h"
+
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+struct span_list { struct source_span *list; size_t n; };
+
+static int by_off(const void *a, const void *b)
+{
+    const struct source_span *x = a, *y = b;
+
+    return x->off < y->off ? -1 : x->off > y->off;
+}
+
+/* Sorts, cuts at `size`, and joins what touches. */
+static void settle(struct span_list *l, uint64_t size)
+{
+    size_t m = 0;
+
+    qsort(l->list, l->n, sizeof *l->list, by_off);
+    for (size_t i = 0; i < l->n; i++) {
+        struct source_span s = l->list[i], *last = m ? &l->list[m - 1] : NULL;
+
+        if (s.off >= size)
+            continue;
+        s.len = u64_min(s.len, size - s.off);
+        if (last && s.off <= last->off + last->len)
+            *last = source_span_hull(*last, s);
+        else
+            l->list[m++] = s;
+    }
+    l->n = m;
+}
+
+/* The ranges of a file of `size` bytes that the patches replace or copy, joined. */
+static bool ranges_of(const struct patches *p, uint64_t size, struct span_list *out)
+{
+    size_t n = 0;
+
+    out->list = calloc(p->n * 2 + 2, sizeof *out->list);
+    if (!out->list)
+        return false;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct patch *patch = &p->list[i];
+
+        out->list[n++] = (struct source_span){ patch->off, patch->len };
+        if (patch->kind == PATCH_COPY)
+            out->list[n++] = (struct source_span){ patch->at, patch->len };
+    }
+    if (p->has_length && p->length < size)
+        out->list[n++] = (struct source_span){ p->length, size - p->length };
+    out->n = n;
+    settle(out, size);
+    return true;
+}
+
+static bool digest_range(struct source *src, uint64_t off, uint64_t len,
+                         uint8_t out[DIGEST_LEN], struct error *err)
+{
+    static const size_t chunk = 1 << 20;
+    uint8_t *bytes = malloc(chunk);
+    struct digest *d = NULL;
+    bool ok = bytes && digest_new(&d, err);
+
+    if (!bytes)
+        err_set(err, ERR_NOMEM, "out of memory");
+    while (ok && len) {
+        size_t n = (size_t)u64_min(len, chunk);
+        struct source_span bad;
+
+        /* What cannot be read counts as zeros: a plan may be there to replace it. */
+        source_read_known(src, off, bytes, n, &bad);
+        digest_add(d, bytes, n);
+        off += n;
+        len -= n;
+    }
+    if (ok)
+        digest_end(d, out);
+    free(bytes);
+    return ok;
+}
+
+/* The ranges of the file that all steps together, chosen or not, replace or copy. */
+static bool plan_spans(const struct plan *p, struct span_list *out, struct error *err)
+{
+    struct patches all = { 0 };
+    bool ok;
+
+    for (size_t i = 0; i < p->n; i++)
+        patches_append(&all, &p->step[i].patches);
+    ok = patches_flatten(&all, err)
+        && (ranges_of(&all, p->file_size, out) || err_set(err, ERR_NOMEM, "out of memory"));
+    patches_free(&all);
+    return ok;
+}
+
+/* Takes what `less` covers out of the spans; both are settled. */
+static bool subtract(struct span_list *from, const struct span_list *less)
+{
+    struct span_list out = { calloc(from->n + less->n + 1, sizeof *out.list), 0 };
+    size_t k = 0;
+
+    if (!out.list)
+        return false;
+    for (size_t i = 0; i < from->n; i++) {
+        uint64_t at = from->list[i].off, end = at + from->list[i].len;
+
+        while (k < less->n && less->list[k].off + less->list[k].len <= at)
+            k++;
+        for (size_t j = k; at < end; j++) {
+            const struct source_span *s = j < less->n ? &less->list[j] : NULL;
+            uint64_t stop = s ? u64_min(s->off, end) : end;
+
+            if (stop > at)
+                out.list[out.n++] = (struct source_span){ at, stop - at };
+            at = s ? u64_max(at, s->off + s->len) : end;
+        }
+    }
+    free(from->list);
+    *from = out;
+    return true;
+}
+
+/* What steps go by that it is zeros, but for what earlier steps have put there: that comes from
+ * bytes under a digest. */
+static bool zeros_of(const struct plan *p, struct span_list *out, struct error *err)
+{
+    struct span_list written = { NULL, 0 };
+    size_t n = 0;
+    bool ok;
+
+    for (size_t i = 0; i < p->n; i++)
+        n += p->step[i].n_zeros;
+    if (!n)
+        return true;
+    if (!plan_spans(p, &written, err))
+        return false;
+    out->list = calloc(n, sizeof *out->list);
+    for (size_t i = 0; out->list && i < p->n; i++) {
+        const struct plan_step *s = &p->step[i];
+
+        if (s->n_zeros)
+            memcpy(out->list + out->n, s->zeros, s->n_zeros * sizeof *s->zeros);
+        out->n += s->n_zeros;
+    }
+    ok = out->list != NULL;
+    if (ok) {
+        settle(out, p->file_size);
+        ok = subtract(out, &written);
+    }
+    free(written.list);
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static bool are_zeros(struct source *src, uint64_t at, uint64_t len, uint8_t *bytes, size_t room)
+{
+    uint64_t end = at + len, start, stop;
+
+    while (at < end && source_next_data(src, at, &start, &stop) && start < end) {
+        at = u64_max(at, start);
+        for (stop = u64_min(stop, end); at < stop; at += u64_min(room, stop - at)) {
+            size_t n = (size_t)u64_min(room, stop - at);
+
+            if (!source_read(src, at, bytes, n, NULL) || !bytes_all_zero(bytes, n))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool zeros_match(const struct plan *p, struct source *image, struct error *err)
+{
+    const size_t room = 1 << 20;
+    struct span_list zeros = { NULL, 0 };
+    uint8_t *bytes = malloc(room);
+    bool ok = bytes ? zeros_of(p, &zeros, err) : err_set(err, ERR_NOMEM, "out of memory");
+
+    for (size_t i = 0; ok && i < zeros.n; i++) {
+        const struct source_span *s = &zeros.list[i];
+
+        ok = are_zeros(image, s->off, s->len, bytes, room)
+            || err_set(err, ERR_FORMAT, "the plan goes by zeros where there is something else, "
+                       "in bytes 0x%llx to 0x%llx: it was made for another image or for a pack, "
+                       "or this one has changed", (unsigned long long)s->off,
+                       (unsigned long long)(s->off + s->len));
+    }
+    free(zeros.list);
+    free(bytes);
+    return ok;
+}
+
+bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
+{
+    struct span_list spans = { 0 };
+    bool ok = false;
+
+    free(p->range);
+    p->n_ranges = 0;
+    p->file_size = source_size(image);
+    if (!plan_spans(p, &spans, err))
+        return false;
+    p->range = calloc(spans.n ? spans.n : 1, sizeof *p->range);
+    if (!p->range) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    for (size_t i = 0; i < spans.n; i++) {
+        struct plan_range *r = &p->range[p->n_ranges++];
+
+        *r = (struct plan_range){ .off = spans.list[i].off, .len = spans.list[i].len };
+        if (!digest_range(image, r->off, r->len, r->digest, err))
+            goto out;
+    }
+    ok = true;
+out:
+    free(spans.list);
+    return ok;
+}
+
+bool plan_covered(const struct plan *p, struct error *err)
+{
+    struct span_list spans = { 0 };
+    bool ok = plan_spans(p, &spans, err);
+    size_t at = 0;
+
+    for (size_t i = 0; ok && i < spans.n; i++) {
+        const struct source_span *s = &spans.list[i];
+
+        while (at < p->n_ranges && p->range[at].off + p->range[at].len <= s->off)
+            at++;
+        ok = at < p->n_ranges && p->range[at].off <= s->off
+            && p->range[at].off + p->range[at].len >= s->off + s->len;
+        if (!ok)
+            err_set(err, ERR_FORMAT, "the plan replaces or copies bytes at 0x%llx without "
+                    "saying what they must be", (unsigned long long)s->off);
+    }
+    free(spans.list);
+    return ok;
+}
+
+bool plan_matches(const struct plan *p, struct source *image, struct error *err)
+{
+    uint8_t digest[DIGEST_LEN];
+
+    if (source_size(image) != p->file_size)
+        return err_set(err, ERR_FORMAT, "the plan was made for a file of %llu bytes, and "
+                       "this one has %llu", (unsigned long long)p->file_size,
+                       (unsigned long long)source_size(image));
+    for (size_t i = 0; i < p->n_ranges; i++) {
+        const struct plan_range *r = &p->range[i];
+
+        if (!digest_range(image, r->off, r->len, digest, err))
+            return false;
+        if (memcmp(digest, r->digest, DIGEST_LEN) != 0)
+            return err_set(err, ERR_FORMAT, "the plan was made for another image, or for "
+                           "this one before it changed: bytes 0x%llx to 0x%llx differ",
+                           (unsigned long long)r->off, (unsigned long long)(r->off + r->len));
+    }
+    return zeros_match(p, image, err);
+}

@@ -17,7 +17,6 @@
 #include "base/limits.h"
 #include "base/patch.h"
 #include "base/source_pack.h"
-#include "base/text.h"
 #include "disk/disk.h"
 #include "insight/gone.h"
 #include "plan/plan.h"
@@ -117,14 +116,15 @@ static bool lay_plan(struct source **src, struct error *err)
 
 static void tell(const struct insight *x)
 {
-    char size[TEXT_NUM];
+    struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < x->n; i++)
-        if (cause_loses(&x->list[i]))
-            nbdkit_error("%s: %s (%s): %s of the disk", served.image,
-                         cause_info(x->list[i].kind)->title,
-                         confidence_name(x->list[i].confidence),
-                         text_size(size, spans_bytes(&x->list[i].lost)));
+        if (cause_loses(&x->list[i])) {
+            buf_reset(&text);
+            cause_loss_text(&x->list[i], &text);
+            nbdkit_error("%s: %s", served.image, buf_str(&text));
+        }
+    buf_free(&text);
 }
 
 /* Finds out where tables of the active layer are lost. Nothing is known of that where the
@@ -172,7 +172,7 @@ static bool open_disk(struct error *err)
     if (!chain_open(served.image, served.img, served.backing, &served.chain, err) ||
         !disk_layer_parse(served.img, served.layer, &layer, err))
         return false;
-    if (layer.layer == LAYER_ACTIVE && !layer.vm_state) {
+    if (disk_layer_is_active(layer)) {
         look();
         opt.gone = served.gone.list;
         opt.n_gone = served.gone.n;

@@ -11,6 +11,24 @@
 
 #include "support/expect_cause.h"
 
+/* n clusters of data whose entries were wiped; two others are mapped, elsewhere in the file. */
+static struct builder *mostly_wiped(uint64_t n)
+{
+    struct builder *b = builder_new((struct builder_options){
+        .version = 2, .cluster_bits = 16, .refcount_order = 4, .size = 1 << 30 });
+
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t off = builder_map(b, k);
+
+        memset(b->bytes + off, 0x5a, 65536);
+    }
+    builder_map(b, 8192);
+    builder_map(b, 100);
+    for (uint64_t k = 0; k < n; k++)
+        builder_poke(b, builder_l2_entry_off(b, k), 8, 0);
+    return b;
+}
+
 /* A disk whose one table refers to 200 clusters, of which entries from `from` on are wiped. */
 static struct builder *wiped_from(uint64_t from)
 {
@@ -34,6 +52,8 @@ static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
     (void)state;
     expect(wiped_from(120), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
     expect(wiped_from(136), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+    expect(mostly_wiped(16), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+    expect(mostly_wiped(17), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
 }
 
 static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)

@@ -317,7 +317,7 @@ static int export_image(const struct settings *s, const char *name,
     }
     enter_sandbox_writing(s);
     status = STATUS_CLEAN;
-    if (outlet[0].layer.layer == LAYER_ACTIVE && !outlet[0].layer.vm_state &&
+    if (disk_layer_is_active(outlet[0].layer) &&
         !disk_files_look(s, name, &files, NULL, &err))
         message_error(name, &err);      /* what the tables say can be had all the same */
     for (size_t i = 0; i < n && !watch_stopped(); i++)

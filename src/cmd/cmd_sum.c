@@ -91,7 +91,7 @@ static int sum_image(const struct settings *s, const char *name, struct out *out
         message_error(name, &err);
         goto out;
     }
-    if (line.layer.layer == LAYER_ACTIVE && !line.layer.vm_state &&
+    if (disk_layer_is_active(line.layer) &&
         !disk_files_look(s, name, &files, NULL, &err))
         message_error(name, &err);      /* the sum is that of the bytes all the same */
     if (!watch_stopped())

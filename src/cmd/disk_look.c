@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 #include "cmd/disk_open.h"
 #include "cmd/watch.h"
 
@@ -48,17 +47,17 @@ static bool scan(void *arg, struct task_run *task, struct error *err)
 static void tell(const struct disk_look *l)
 {
     struct error err = { .code = ERR_FORMAT };
-    char size[TEXT_NUM];
+    struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < l->insight->n; i++) {
-        const struct cause *c = &l->insight->list[i];
-
-        if (!cause_loses(c))
+        if (!cause_loses(&l->insight->list[i]))
             continue;
-        snprintf(err.text, sizeof err.text, "%s (%s): %s of the active disk", cause_info(c->kind)->title,
-                 confidence_name(c->confidence), text_size(size, spans_bytes(&c->lost)));
+        buf_reset(&text);
+        cause_loss_text(&l->insight->list[i], &text);
+        snprintf(err.text, sizeof err.text, "%s", buf_str(&text));
         message_error(l->name, &err);
     }
+    buf_free(&text);
 }
 
 bool disk_files_look(const struct settings *s, const char *name, struct disk_files *f,

@@ -82,7 +82,7 @@ bool disk_files_disk(const struct disk_files *f, struct disk_layer layer, struct
 {
     struct disk_options opt = { .chain = &f->chain, .key = f->key, .key_len = f->key_len };
 
-    if (layer.layer == LAYER_ACTIVE && !layer.vm_state) {
+    if (disk_layer_is_active(layer)) {
         opt.gone = f->gone.list;
         opt.n_gone = f->gone.n;
     }

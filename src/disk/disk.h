@@ -72,6 +72,11 @@ struct disk_layer {
     bool vm_state;
 };
 
+static inline bool disk_layer_is_active(struct disk_layer l)
+{
+    return l.layer == LAYER_ACTIVE && !l.vm_state;
+}
+
 /* Reads what a person types: "active", an id or name of a snapshot, "vm:" and one for its
  * VM state, "vm:active". False with a message. */
 bool disk_layer_parse(const struct image *img, const char *text, struct disk_layer *out,

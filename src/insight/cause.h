@@ -95,6 +95,10 @@ const struct cause_info *cause_info(enum cause_kind kind);
 bool cause_by_id(const char *id, enum cause_kind *out);
 const char *cause_weight_name(enum cause_weight w); /* "data-loss", "danger", ... */
 
+/* Does such a cause lose what the tables said, so that what it lost looks unmapped, and its data
+ * leaked? Others lose data that is mapped, or in another file. */
+bool cause_loses_mapping(enum cause_kind kind);
+
 enum confidence { CONFIDENCE_CERTAIN, CONFIDENCE_LIKELY, CONFIDENCE_POSSIBLE };
 
 const char *confidence_name(enum confidence c);     /* "certain", "likely", "possible" */
@@ -121,6 +125,12 @@ struct cause {
     char **step;                /* owned: what to do about it, in order */
     size_t n_steps;
 };
+
+/* Does it lose ranges of the active layer, certainly or likely? */
+bool cause_loses(const struct cause *c);
+
+/* "An L2 table was wiped (likely): 32 KiB of the active disk". */
+void cause_loss_text(const struct cause *c, struct buf *out);
 
 enum verdict_answer { ANSWER_NO, ANSWER_PERHAPS, ANSWER_YES };
 

@@ -8,9 +8,6 @@
 
 #include "base/text.h"
 #include "insight/cause_work.h"
-#include "scan/guest.h"
-
-#define EXTENTS_MAX 100000
 
 /* Guest bytes that are not in this file. */
 static uint64_t from_below(const struct work *w)
@@ -34,18 +31,10 @@ static void names_of(const struct work *w, struct buf *base, struct buf *data)
 }
 
 /* What the guest would read from below. */
-static void ranges_below(const struct work *w, struct guest_spans *out)
+static void add_below(struct work *w, const struct guest_extent *x, void *out)
 {
-    struct guest_walk *walk;
-    struct guest_extent x;
-    unsigned n = 0;
-
-    if (!guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL))
-        return;
-    while (n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL))
-        if (!x.mapped)
-            spans_add(out, x.start, x.length, w->geo->size);
-    guest_walk_free(walk);
+    if (!x->mapped)
+        spans_add(out, x->start, x->length, w->geo->size);
 }
 
 static void base_missing(struct work *w, const char *base, uint64_t bytes, const char *where,
@@ -58,7 +47,7 @@ static void base_missing(struct work *w, const char *base, uint64_t bytes, const
     cause_evidence(c, &place, "%s", base);
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_SIDE_FILE);
     if (c)
-        ranges_below(w, &c->risk);
+        work_extents(w, add_below, &c->risk);
     cause_text(w, c, "The backing file %s: %s of the guest disk (%s) are read from '%s'. QEMU "
                "does not open the image without it.", what, text_size(size, bytes),
                text_percent(share, bytes, w->geo->size), base);
@@ -108,7 +97,7 @@ static void base_name_lost(struct work *w)
     text_visible(&format, w->img->backing_format, strnlen(w->img->backing_format, 40));
     cause_evidence(c, &place, "no name, but the backing format '%s'", buf_str(&format));
     if (c)
-        ranges_below(w, &c->risk);
+        work_extents(w, add_below, &c->risk);
     cause_text(w, c, "The name of the backing file is lost, perhaps: the header names the format "
                "of one (%s), and no file. Without it, what this file does not hold reads as "
                "zeros.", buf_str(&format));

@@ -5,29 +5,26 @@
 
 #include "base/text.h"
 #include "insight/cause_work.h"
-#include "scan/guest.h"
-
-#define EXTENTS_MAX 100000
 
 /* --- missing, or too short --- */
 
-/* What was written to the data file at or past byte `from` of it. */
-static void ranges_in_data_file(const struct work *w, uint64_t from, struct guest_spans *out)
+struct from { uint64_t off; struct guest_spans *out; };
+
+static void add_from(struct work *w, const struct guest_extent *x, void *ctx)
 {
-    struct guest_walk *walk;
-    struct guest_extent x;
-    unsigned n = 0;
-    bool ok = guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL);
+    const struct from *f = ctx;
+    uint64_t skip = x->host_off < f->off ? f->off - x->host_off : 0;
 
-    while (ok && n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL)) {
-        uint64_t skip = x.host_off < from ? from - x.host_off : 0;
+    if (x->data && x->host_off != NO_ADDRESS && skip < x->length)
+        spans_add(f->out, x->start + skip, x->length - skip, w->geo->size);
+}
 
-        if (x.data && x.host_off != NO_ADDRESS && skip < x.length)
-            spans_add(out, x.start + skip, x.length - skip, w->geo->size);
-    }
-    if (ok)
-        guest_walk_free(walk);
-    if (!ok || n > EXTENTS_MAX)             /* not all was looked at */
+/* What was written to the data file at or past byte `from` of it. */
+static void ranges_in_data_file(struct work *w, uint64_t from, struct guest_spans *out)
+{
+    struct from f = { from, out };
+
+    if (!work_extents(w, add_from, &f))     /* not all was looked at */
         spans_add(out, from, w->geo->size - u64_min(from, w->geo->size), w->geo->size);
     spans_settle(out);
 }
@@ -118,19 +115,10 @@ static void look_in(struct work *w, struct source *src, uint64_t from, uint64_t 
 }
 
 /* What the data file holds where the image maps nothing. */
-static void hidden(struct work *w, struct source *src, struct guest_spans *out)
+static void add_hidden(struct work *w, const struct guest_extent *x, void *out)
 {
-    struct guest_walk *walk;
-    struct guest_extent x;
-    unsigned n = 0;
-
-    if (!guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL))
-        return;
-    while (n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL))
-        if (!x.mapped)
-            look_in(w, src, x.start, x.start + x.length, out);
-    guest_walk_free(walk);
-    spans_settle(out);
+    if (!x->mapped)
+        look_in(w, w->opt->chain->data.src, x->start, x->start + x->length, out);
 }
 
 /* Bytes that the file takes up on its disk beyond all that the image maps of it. A discard
@@ -156,8 +144,10 @@ static void unmapped_data(struct work *w)
     struct cause *c = NULL;
     char a[TEXT_NUM];
 
-    if (src)
-        hidden(w, src, &found);
+    if (src) {
+        work_extents(w, add_hidden, &found);
+        spans_settle(&found);
+    }
     if (found.n || more)
         c = cause_add(w, CAUSE_OF_L2_PAGES, found.n ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; c && i < found.n; i++) {

@@ -15,10 +15,6 @@
 #define ACROSS_MAX      1024    /* entries of other layers looked at */
 #define SURE_MIN        3       /* clusters between neighbours that are no chance */
 
-/* With a neighbour on one side only, so many bytes may be what a crash left of writes that were
- * under way: QEMU counts clusters before it maps them. */
-#define UNDER_WAY_MAX   (UINT64_C(1) << 20)
-
 /* Entries [first, end) of a table, all empty, and the orphans at cluster `at` that fit. */
 struct fit {
     const struct l2_table *table;

@@ -138,3 +138,18 @@ void work_sample(struct work *w, enum cluster_class cls, struct samples *out)
         }
     }
 }
+
+bool work_extents(struct work *w, void (*one)(struct work *w, const struct guest_extent *x,
+                                              void *ctx), void *ctx)
+{
+    struct guest_walk *walk;
+    struct guest_extent x;
+    unsigned n = 0;
+
+    if (!guest_walk_open(w->img, LAYER_ACTIVE, 0, w->geo->size, &walk, NULL))
+        return false;
+    while (n++ < EXTENTS_MAX && guest_walk_next(walk, &x, NULL))
+        one(w, &x, ctx);
+    guest_walk_free(walk);
+    return n <= EXTENTS_MAX;
+}

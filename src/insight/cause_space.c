@@ -256,6 +256,8 @@ bool work_many_orphans(const struct work *w)
     if (w->leaked.data * 2 <= w->leaked.n)
         return false;
     return (w->leaked.clusters >= ORPHANS_MIN && w->leaked.clusters * 4 >= mapped) ||
+           (w->leaked.clusters > mapped &&
+            w->leaked.clusters * w->geo->cluster_size > UNDER_WAY_MAX) ||
            replaced_by_snapshot(w);
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "insight/cause.h"
 
 #define X(e, id, weight) static const char id_##e[] = id; enum { weight_##e = CAUSE_##weight };
@@ -264,6 +265,31 @@ static const struct cause_info table[N_CAUSES] = {
 const struct cause_info *cause_info(enum cause_kind kind)
 {
     return &table[kind];
+}
+
+bool cause_loses_mapping(enum cause_kind kind)
+{
+    switch (kind) {
+    case CAUSE_OF_UNREADABLE: case CAUSE_OF_COMPRESSION_TYPE: case CAUSE_OF_LUKS_HEADER:
+    case CAUSE_OF_BASE_MISSING: case CAUSE_OF_DATA_FILE: case CAUSE_OF_TWO_WRITERS:
+    case CAUSE_OF_TWICE_USED: case CAUSE_OF_BROKEN_STREAMS:
+        return false;
+    default:
+        return table[kind].weight == CAUSE_LOSES;
+    }
+}
+
+bool cause_loses(const struct cause *c)
+{
+    return c->weight == CAUSE_LOSES && c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;
+}
+
+void cause_loss_text(const struct cause *c, struct buf *out)
+{
+    char size[TEXT_NUM];
+
+    buf_printf(out, "%s (%s): %s of the active disk", cause_info(c->kind)->title,
+               confidence_name(c->confidence), text_size(size, spans_bytes(&c->lost)));
 }
 
 bool cause_by_id(const char *id, enum cause_kind *out)

@@ -6,6 +6,7 @@
 
 #include "insight/cause.h"
 #include "insight/content.h"
+#include "scan/guest.h"
 
 #define LEAK_SAMPLES 64
 
@@ -93,6 +94,10 @@ bool work_reads(struct work *w, uint64_t n);
  * looks sound now: one that is zero from some entry on, say, or a copy of a snapshot's? */
 bool work_many_orphans(const struct work *w);
 
+/* So many bytes without an owner may be what a crash left of writes that were under way: QEMU
+ * counts clusters before it maps them. */
+#define UNDER_WAY_MAX   (UINT64_C(1) << 20)
+
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
 
 /* Clusters that lack an owner: without any, or with fewer than they were counted for. None
@@ -112,6 +117,12 @@ const struct l2_table *work_table_at(const struct work *w, uint64_t off);
 
 /* The cell of a cluster; of one past the end of the file an empty one. */
 void work_cell(const struct work *w, uint64_t cluster, struct map_cell *out);
+
+/* Calls one() for each extent of the active disk in its order, for EXTENTS_MAX at most. False:
+ * not all were had. */
+#define EXTENTS_MAX 100000
+bool work_extents(struct work *w, void (*one)(struct work *w, const struct guest_extent *x,
+                                              void *ctx), void *ctx);
 
 /* Looks at up to LEAK_SAMPLES clusters of a class, spread over the file. */
 void work_sample(struct work *w, enum cluster_class cls, struct samples *out);

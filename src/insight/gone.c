@@ -9,29 +9,6 @@
 #include "base/grow.h"
 #include "base/num.h"
 
-bool cause_loses(const struct cause *c)
-{
-    return c->weight == CAUSE_LOSES && c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;
-}
-
-/* Other causes lose what is mapped: there, nothing mapped is nothing lost. */
-static bool loses_mapping(enum cause_kind kind)
-{
-    switch (kind) {
-    case CAUSE_OF_UNREADABLE:
-    case CAUSE_OF_COMPRESSION_TYPE:
-    case CAUSE_OF_LUKS_HEADER:
-    case CAUSE_OF_BASE_MISSING:
-    case CAUSE_OF_DATA_FILE:
-    case CAUSE_OF_TWO_WRITERS:
-    case CAUSE_OF_TWICE_USED:
-    case CAUSE_OF_BROKEN_STREAMS:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static int by_off(const void *a, const void *b)
 {
     const struct disk_gone *x = a, *y = b;
@@ -64,7 +41,7 @@ bool gone_find(const struct insight *x, struct gone *out, struct error *err)
     for (size_t i = 0; i < x->n; i++) {
         const struct cause *c = &x->list[i];
 
-        if (!cause_loses(c) || !loses_mapping(c->kind))
+        if (!cause_loses(c) || !cause_loses_mapping(c->kind))
             continue;
         for (size_t k = 0; k < c->lost.n; k++) {
             if (!list_room(&g.list, g.n, &g.cap, sizeof *g.list)) {

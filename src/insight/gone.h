@@ -12,9 +12,6 @@
 struct gone { struct disk_gone *list; size_t n, cap; };
 #define GONE_INIT { NULL, 0, 0 }
 
-/* Does a cause lose ranges of the active layer, certainly or likely? */
-bool cause_loses(const struct cause *c);
-
 bool gone_find(const struct insight *x, struct gone *out, struct error *err);
 void gone_free(struct gone *g);
 

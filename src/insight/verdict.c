@@ -13,7 +13,6 @@
 
 #include "base/text.h"
 #include "insight/cause_work.h"
-#include "insight/gone.h"
 #include "scan/missing.h"
 
 const char *answer_name(enum verdict_answer a)

@@ -18,15 +18,9 @@
 /* Causes after which data that a lost table referred to lies in clusters that look leaked. */
 static bool loses_references(enum cause_kind kind)
 {
-    switch (kind) {
-    case CAUSE_OF_TWICE_USED: case CAUSE_OF_TWO_WRITERS: case CAUSE_OF_BASE_MISSING:
-    case CAUSE_OF_DATA_FILE: case CAUSE_OF_LUKS_HEADER: case CAUSE_OF_COMPRESSION_TYPE:
-        return false;
-    case CAUSE_OF_UNFLUSHED: case CAUSE_OF_SNAPSHOT_TABLE:
-        return true;
-    default:
-        return cause_info(kind)->weight == CAUSE_LOSES;
-    }
+    return cause_loses_mapping(kind) || kind == CAUSE_OF_UNREADABLE ||
+           kind == CAUSE_OF_BROKEN_STREAMS || kind == CAUSE_OF_UNFLUSHED ||
+           kind == CAUSE_OF_SNAPSHOT_TABLE;
 }
 
 static const char *doubt_by_cause(const struct trial *t)

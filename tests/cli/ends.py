@@ -208,9 +208,9 @@ def in_every_view(asked):
     """What is typed before: a view that reads, a command that reads, a search."""
     for typed in (b"2", b"3", b"4", b"4\r", b"5", b"6G", b"6/text\r", b"gL2[1][1]\r", b"r",
                   b"4u", b"7", b"7jT", b"7L", b"?",
-                  b"m\x1b[<"):              # a mouse report cut short
+                  b"\x1b[<"):               # a mouse report cut short
         for how in "q", "^C", "SIGTERM":
-            if typed in (b"?", b"m\x1b[<") and how == "q" or b"g" in typed and how == "^C":
+            if typed in (b"?", b"\x1b[<") and how == "q" or b"g" in typed and how == "^C":
                 continue                    # these close the help, or the prompt
             with Server(L2_TABLES) as server:
                 inspector = Inspector(server.uri)

@@ -323,12 +323,12 @@ static int place_side(const struct frame *f, const struct area *line, bool draw)
     struct buf text = BUF_INIT;
     int end = line->w - 1;
 
-    if (f->reading)
-        buf_puts(&text, "reading\u2026");
-    else if (changed_here(f->ui))
+    if (changed_here(f->ui))
         buf_puts(&text, f->ui->whatif ? "changed" : "would be changed");
     else if (class->status)
         class->status(f->state, f->ui, &text);
+    if (f->reading)
+        buf_puts(&text, text.len ? " reading\u2026" : "reading\u2026");
     if (text.len) {
         end -= text_columns(line, buf_str(&text)) + 1;
         if (end <= line->w / 2)

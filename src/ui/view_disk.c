@@ -287,7 +287,7 @@ static void disk_status(const void *state, const struct ui *ui, struct buf *out)
 
     (void)ui;
     if (list->n)
-        buf_printf(out, "%s of %s ", text_group(a, list->at + 1), text_group(b, list->n));
+        buf_printf(out, "%s of %s", text_group(a, list->at + 1), text_group(b, list->n));
 }
 
 const struct view_class view_disk = {

@@ -444,6 +444,11 @@ static void hex_relayered(void *state, const struct ui *ui)
     hex_hunt_drop(v);
 }
 
+static void say(struct buf *out, const char *words)
+{
+    buf_printf(out, "%s%s", out->len ? " " : "", words);
+}
+
 static void hex_status(const void *state, const struct ui *ui, struct buf *out)
 {
     const struct hex_view *v = state;
@@ -453,12 +458,13 @@ static void hex_status(const void *state, const struct ui *ui, struct buf *out)
         const struct task_run *run = task_progress(v->hunt.task);
         uint64_t total = run->total >> 10;
 
-        buf_printf(out, "searching %u%% ",
+        buf_printf(out, "searching %u%%",
                    total ? (unsigned)u64_min((run->done >> 10) * 100 / total, 99) : 0);
     }
     if (v->unpack.task)
-        buf_puts(out, "looking for the compressed cluster ");
-    buf_puts(out, v->guest.on ? "guest disk " : v->plain ? "decompressed " : "");
+        say(out, "looking for the compressed cluster");
+    if (v->guest.on || v->plain)
+        say(out, v->guest.on ? "guest disk" : "decompressed");
 }
 
 const struct view_class view_hex = {

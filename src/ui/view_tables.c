@@ -421,10 +421,10 @@ static void tables_status(const void *state, const struct ui *ui, struct buf *ou
     if (v->hunt.task) {
         const struct task_run *run = task_progress(v->hunt.task);
 
-        buf_printf(out, "searching table %s of %s ", text_group(a, run->done + 1),
+        buf_printf(out, "searching table %s of %s", text_group(a, run->done + 1),
                    text_group(b, run->total));
     } else if (v->list.n)
-        buf_printf(out, "%s of %s ", text_group(a, v->list.at + 1),
+        buf_printf(out, "%s of %s", text_group(a, v->list.at + 1),
                    text_group(b, v->list.n));
 }
 

@@ -89,6 +89,14 @@ status 1 check --sample nothing
 status 1 check --sample ../leak
 status 0 check --sample=list
 out_has '^leak ' "--sample=list"
+# a program that is not installed finds them in the tree it was built in
+mkdir -p tree/build tree/data/samples
+cp "$QCHECK" tree/build/qcheck
+printf 'only-here | A title | what it teaches\n' > tree/data/samples/INDEX
+cp "$s/leak.qcow2" tree/data/samples/only-here.qcow2
+(unset QCHECK_SAMPLES; tree/build/qcheck --sample=list) > out 2> err
+grep -q '^leak ' out ||         # installed ones come first
+    out_has '^only-here ' "--sample=list in a tree"
 cp $s/leak.qcow2 check
 status 3 ./check
 status 3 check check

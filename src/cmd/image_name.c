@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cmd/cmd_common.h"
@@ -14,11 +15,41 @@
 
 #define SAMPLE_SUFFIX ".qcow2"
 
-static const char *samples_dir(void)
+/* Those of a program TREE/build/qcheck, which is not installed: TREE/data/samples. */
+static bool beside_build(struct buf *out)
+{
+    char exe[4096];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe);
+    struct buf index = BUF_INIT;
+    bool there;
+
+    for (int up = 0; up < 2 && len > 0; up++) {
+        const char *slash = memrchr(exe, '/', (size_t)len);
+
+        len = slash ? slash - exe : 0;
+    }
+    if (len <= 0)
+        return false;
+    buf_printf(out, "%.*s/data/samples", (int)len, exe);
+    buf_printf(&index, "%s/INDEX", buf_str(out));
+    there = access(buf_str(&index), R_OK) == 0;
+    buf_free(&index);
+    return there;
+}
+
+/* The path of a file of the samples. */
+static void sample_path(const char *name, const char *suffix, struct buf *out)
 {
     const char *dir = getenv("QCHECK_SAMPLES");
+    struct buf beside = BUF_INIT;
 
-    return dir && *dir ? dir : QCHECK_DATADIR "/samples";
+    if (!dir || !*dir) {
+        dir = QCHECK_DATADIR "/samples";
+        if (access(dir, R_OK) != 0 && beside_build(&beside))
+            dir = buf_str(&beside);
+    }
+    buf_printf(out, "%s/%s%s", dir, name, suffix);
+    buf_free(&beside);
 }
 
 int image_count(const struct settings *s)
@@ -32,7 +63,7 @@ static bool sample_name(const char *sample, struct buf *out, struct error *err)
     FILE *f;
 
     if (*sample && !strchr(sample, '/')) {
-        buf_printf(out, "%s/%s" SAMPLE_SUFFIX, samples_dir(), sample);
+        sample_path(sample, SAMPLE_SUFFIX, out);
         f = fopen(buf_str(out), "rb");
         if (f) {
             fclose(f);
@@ -81,7 +112,7 @@ void sample_tour(const char *sample, struct buf *out)
     size_t n;
     FILE *f;
 
-    buf_printf(&path, "%s/TOURS", samples_dir());
+    sample_path("TOURS", "", &path);
     f = fopen(buf_str(&path), "r");
     buf_free(&path);
     while (f && (n = fread(bytes, 1, sizeof bytes, f)) > 0)
@@ -100,7 +131,7 @@ int list_samples(void)
     char line[1024];
     FILE *f;
 
-    buf_printf(&path, "%s/INDEX", samples_dir());
+    sample_path("INDEX", "", &path);
     f = fopen(buf_str(&path), "r");
     if (!f) {
         err_set_sys(&err, errno, "cannot list the samples");

@@ -93,7 +93,7 @@ static uint64_t decode_odd(struct decode *d, uint64_t raw, uint64_t bitmap, uint
 struct course {
     uint64_t expect;                    /* host offset QEMU's fragmentation rule expects */
     uint64_t plain, frag, breaks, steps, largest;
-    uint64_t run;                       /* of extended entries: clusters in a row so far */
+    uint64_t run;                       /* clusters in a row, up to the last mapped entry */
 };
 
 /* Entries from j on, `max` at most, that go on where the one before them, which was `entry`,
@@ -129,7 +129,19 @@ static inline void walk_on(struct course *c, bool after_mapped, uint64_t off, ui
     c->frag += (c->expect && other) + n - 1;
     c->steps += after_mapped + n - 1;
     c->breaks += (after_mapped && other) + n - 1;
+    c->run = n > 1 || !after_mapped || other ? 1 : c->run + 1;
+    c->largest = u64_max(c->largest, c->run);
     c->expect = end;
+}
+
+/* The same for n entries of which each leads to the cluster after that of the one before. */
+static inline void walk_on_row(struct course *c, bool after_mapped, uint64_t off, uint64_t n,
+                               uint64_t cs)
+{
+    walk_on(c, after_mapped, off, 1, off + n * cs);
+    c->steps += n - 1;
+    c->run += n - 1;
+    c->largest = u64_max(c->largest, c->run);
 }
 
 /* Entries from j on that are neither plain nor empty: the loop of damaged tables. Returns how
@@ -141,7 +153,7 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
     const struct geometry *geo = d->e->geo;
     const uint64_t cs = geo->cluster_size, far_off = d->far_off, from = j;
     const struct cells *cells = d->e->cells;
-    uint64_t expect = c->expect, after = *after_mapped;
+    uint64_t expect = c->expect, after = *after_mapped, run = c->run, largest = c->largest;
     uint64_t frag = 0, steps = 0, breaks = 0;
 
     for (; j < n; j++) {
@@ -166,12 +178,16 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
         frag += is & (expect != 0) & other;
         steps += is & after;
         breaks += is & after & other;
+        run = (run & -(is & after & !other)) + is;
+        largest = u64_max(largest, run);
         expect = is ? off + cs : expect;
         after = is;
     }
     c->frag += frag;
     c->steps += steps;
     c->breaks += breaks;
+    c->run = run;
+    c->largest = largest;
     c->expect = expect;
     *after_mapped = after;
     return j - from;
@@ -203,16 +219,13 @@ static void decode_standard(struct decode *d, const uint8_t *p, uint64_t j, uint
         if (flat && !follows(be64(p + j * 8 + 8), entry, cs)) {
             len = count_singles(d, p, j, n, &entry);
             walk_on(c, after_mapped, off, len, (entry & ~OFLAG_COPIED) + cs);
-            c->largest = u64_max(c->largest, 1);
         } else {
             len += run_length(p, j + 1, u64_min(n - j - 1, last_cl - cl), entry, cs);
             if (flat)
                 count_run_soon(d, cl, len, entry >> 63);
             else
                 count_run(d, cl, len, ITEM_DATA, true, entry >> 63);
-            walk_on(c, after_mapped, off, 1, off + len * cs);
-            c->steps += len - 1;
-            c->largest = u64_max(c->largest, len);
+            walk_on_row(c, after_mapped, off, len, cs);
         }
         after_mapped = true;
         c->plain += len;
@@ -241,21 +254,15 @@ static uint64_t decode_extended(struct decode *d, const uint8_t *p, uint64_t j, 
     uint64_t entry = be64(p + j * 16), off = entry & ~OFLAG_COPIED, len;
     uint64_t cl = off >> geo->cluster_bits;
 
-    c->run = after_mapped && off == c->expect ? c->run + 1 : 1;
     if (follows(be64(p + j * 16 + 16), entry, cs)) {
         uint64_t max = u64_min(n - j - 1, geo->n_clusters - 1 - cl);
 
         len = 1 + run_length_extended(p, j + 1, max, entry, cs);
         count_run_soon(d, cl, len, entry >> 63);
-        walk_on(c, after_mapped, off, 1, off + len * cs);
-        c->steps += len - 1;
-        c->run += len - 1;
-        c->largest = u64_max(c->largest, c->run);
+        walk_on_row(c, after_mapped, off, len, cs);
     } else {
         len = count_singles_extended(d, p, j, n, &entry);
         walk_on(c, after_mapped, off, len, (entry & ~OFLAG_COPIED) + cs);
-        c->largest = u64_max(c->largest, c->run);
-        c->run = len > 1 ? 1 : c->run;
     }
     c->plain += len;
     return len;
@@ -291,8 +298,6 @@ static void decode_judged(struct decode *d, const uint8_t *p, uint64_t j, uint64
             after_mapped = false;
             continue;
         }
-        c->run = after_mapped && seen == c->expect ? c->run + 1 : 1;
-        c->largest = u64_max(c->largest, c->run);
         walk_on(c, after_mapped, seen, 1, seen + geo->cluster_size);
         after_mapped = true;
     }

@@ -94,7 +94,7 @@ struct l2_table {
 
 struct scan_result {
     const struct image *img;    /* borrowed */
-    bool partial;               /* cancelled: refcounts were not compared */
+    bool partial;               /* cancelled: refcounts were not all compared */
     struct refusal refused;     /* why QEMU would not check it; id NULL: it does */
     struct qemu_counts qemu;
     struct scan_stats stats;

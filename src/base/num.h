@@ -105,6 +105,12 @@ static inline uint64_t u64_max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* For sorting: less than, equal to or more than 0, as a stands to b. */
+static inline int u64_order(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
 /* ceil(a / b) without overflow; b > 0. */
 static inline uint64_t div_up(uint64_t a, uint64_t b)
 {

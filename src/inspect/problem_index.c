@@ -32,8 +32,8 @@ static int by_start(const void *a, const void *b)
     const struct span *x = a, *y = b;
 
     if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    return x->problem < y->problem ? -1 : x->problem > y->problem;
+        return u64_order(x->start, y->start);
+    return u64_order(x->problem, y->problem);
 }
 
 static uint64_t end_of(uint64_t start, uint64_t len)

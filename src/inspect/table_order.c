@@ -129,8 +129,8 @@ static int by_key(const void *a, const void *b)
     const struct keyed *x = a, *y = b;
 
     if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
+        return u64_order(x->key, y->key);
+    return u64_order(x->index, y->index);
 }
 
 /* Sorts, and fills in both directions. */

@@ -55,7 +55,7 @@ static int by_cluster(const void *a, const void *b)
 {
     const struct uses *x = a, *y = b;
 
-    return x->cluster < y->cluster ? -1 : x->cluster > y->cluster;
+    return u64_order(x->cluster, y->cluster);
 }
 
 /* Sorts, and makes one of all for the same cluster. */

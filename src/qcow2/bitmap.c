@@ -242,7 +242,7 @@ static int by_name(const void *a, const void *b)
     const struct named *x = a, *y = b;
     int order = strcmp(x->name, y->name);
 
-    return order ? order : (x->i > y->i) - (x->i < y->i);
+    return order ? order : u64_order(x->i, y->i);
 }
 
 /* Faults that only show beside the other bitmaps, or beside the disk. False: no memory. */

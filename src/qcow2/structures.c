@@ -11,8 +11,8 @@
 static int by_kind(const struct structure *a, const struct structure *b)
 {
     if (a->kind != b->kind)
-        return a->kind < b->kind ? -1 : 1;
-    return (a->i > b->i) - (a->i < b->i);
+        return u64_order(a->kind, b->kind);
+    return u64_order(a->i, b->i);
 }
 
 static int by_offset(const void *x, const void *y)
@@ -20,7 +20,7 @@ static int by_offset(const void *x, const void *y)
     const struct structure *a = x, *b = y;
 
     if (a->off != b->off)
-        return a->off < b->off ? -1 : 1;
+        return u64_order(a->off, b->off);
     return by_kind(a, b);
 }
 

@@ -15,7 +15,7 @@ static int by_off(const void *a, const void *b)
     const struct block *x = a, *y = b;
 
     if (x->off != y->off)
-        return x->off < y->off ? -1 : 1;
+        return u64_order(x->off, y->off);
     return (x->index < y->index) - (x->index > y->index);
 }
 

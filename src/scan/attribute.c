@@ -53,7 +53,7 @@ static int by_first(const void *a, const void *b)
 {
     const struct ref_target *x = a, *y = b;
 
-    return x->first < y->first ? -1 : x->first > y->first;
+    return u64_order(x->first, y->first);
 }
 
 static void attribute(const struct engine *e, struct problem *p, const struct attributed *a)

@@ -13,8 +13,8 @@ static int by_start(const void *a, const void *b)
     const struct damage_range *x = a, *y = b;
 
     if (x->layer != y->layer)
-        return x->layer < y->layer ? -1 : 1;
-    return x->start < y->start ? -1 : x->start > y->start;
+        return u64_order(x->layer, y->layer);
+    return u64_order(x->start, y->start);
 }
 
 static unsigned add_range(struct damage_range *to, const struct geometry *geo, uint32_t layer,

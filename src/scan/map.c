@@ -41,7 +41,7 @@ static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-    return x < y ? -1 : x > y;
+    return u64_order(x, y);
 }
 
 bool map_seal(struct map *map, struct error *err)

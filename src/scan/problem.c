@@ -170,10 +170,10 @@ static int by_kind_and_place(const void *a, const void *b)
     const struct problem *x = a, *y = b;
 
     if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
+        return u64_order(x->kind, y->kind);
     if (where(x) != where(y))
-        return where(x) < where(y) ? -1 : 1;
-    return (x->found > y->found) - (x->found < y->found);
+        return u64_order(where(x), where(y));
+    return u64_order(x->found, y->found);
 }
 
 void problems_sort(struct problems *list)

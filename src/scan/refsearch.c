@@ -317,10 +317,10 @@ int referrer_compare(const struct referrer *a, const struct referrer *b)
     const struct place *p = &a->place, *q = &b->place;
 
     if (a->owner != b->owner)
-        return a->owner < b->owner ? -1 : 1;
+        return u64_order(a->owner, b->owner);
     if (p->layer != q->layer)
-        return p->layer < q->layer ? -1 : 1;
+        return u64_order(p->layer, q->layer);
     if (p->i != q->i)
-        return p->i < q->i ? -1 : 1;
-    return (p->j > q->j) - (p->j < q->j);
+        return u64_order(p->i, q->i);
+    return u64_order(p->j, q->j);
 }

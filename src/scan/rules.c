@@ -275,7 +275,7 @@ static int by_text(const void *a, const void *b)
     const struct snapshot *y = *(const struct snapshot *const *)b;
     int order = strcmp(x->id, y->id);
 
-    return order ? order : (x->entry_off > y->entry_off) - (x->entry_off < y->entry_off);
+    return order ? order : u64_order(x->entry_off, y->entry_off);
 }
 
 static int by_name(const void *a, const void *b)
@@ -284,7 +284,7 @@ static int by_name(const void *a, const void *b)
     const struct snapshot *y = *(const struct snapshot *const *)b;
     int order = strcmp(x->name, y->name);
 
-    return order ? order : (x->entry_off > y->entry_off) - (x->entry_off < y->entry_off);
+    return order ? order : u64_order(x->entry_off, y->entry_off);
 }
 
 static void duplicate_snapshots(struct engine *e)

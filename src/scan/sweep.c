@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "qcow2/place.h"
 
 static int by_start(const void *a, const void *b)
@@ -13,15 +14,15 @@ static int by_start(const void *a, const void *b)
     const struct sweep_span *x = a, *y = b;
 
     if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    return x->layer < y->layer ? -1 : x->layer > y->layer;
+        return u64_order(x->start, y->start);
+    return u64_order(x->layer, y->layer);
 }
 
 static int by_end(const void *a, const void *b)
 {
     const struct sweep_span *x = *(const struct sweep_span *const *)a, *y = *(const struct sweep_span *const *)b;
 
-    return x->end < y->end ? -1 : x->end > y->end;
+    return u64_order(x->end, y->end);
 }
 
 /* A binary heap of the spans that have begun, lowest table number on top. */

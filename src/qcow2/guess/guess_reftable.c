@@ -27,7 +27,7 @@ static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-    return (x > y) - (x < y);
+    return u64_order(x, y);
 }
 
 /* Do the entries stand for blocks, each another one? Counts them, and keeps up to

@@ -212,6 +212,36 @@ static void problems_that_persist_are_told_from_new_ones(void **state)
     free(got);
 }
 
+static void view_of_changes_compares_the_file_before_and_now(void **state)
+{
+    char *got = screens("healthy", "wait W 9 wait shot:waits shot:change-leak " LOOK "shot:first "
+                                   "A shot:refused t shot:disk n shot:step Enter wait shot:there "
+                                   "9 shot:change-touched " LOOK "shot:second "
+                                   "shot:change-snapshots " LOOK "shot:third W wait shot:off");
+    char *first = strstr(got, "== first"), *refused = strstr(got, "== refused");
+    char *disk = strstr(got, "== disk"), *step = strstr(got, "== step");
+    char *there = strstr(got, "== there"), *second = strstr(got, "== second");
+    char *third = strstr(got, "== third"), *off = strstr(got, "== off");
+
+    (void)state;
+    assert_true(first && refused && disk && step && there && second && third && off);
+    first[-1] = refused[-1] = disk[-1] = step[-1] = there[-1] = second[-1] = third[-1] = off[-1]
+        = '\0';
+    screen_shows(got, "As soon as it has changed");
+    screen_shows(first, "A  before the change");
+    screen_shows(first, "B  now");
+    screen_shows(first, "6 new, 0 gone, 0 the same");
+    screen_shows(refused, "only what is there now can be shown");
+    screen_shows(disk, "only its scan is left");
+    screen_shows(step, "Change 1 of ");
+    screen_shows_not(there, "What differs");
+    screen_shows(second, "No difference in the metadata");
+    screen_shows(second, "0 new, 0 gone, 6 the same");
+    screen_shows(third, "clusters of another size now");
+    screen_shows(off, "There is nothing to compare");
+    free(got);
+}
+
 static void file_that_stays_is_not_scanned_again(void **state)
 {
     char *got = screens("healthy", "wait W wait " LOOK LOOK "shot:idle");
@@ -306,6 +336,7 @@ int main(void)
         cmocka_unit_test(clusters_of_another_size_are_not_compared),
         cmocka_unit_test(place_stays_while_the_image_is_exchanged),
         cmocka_unit_test(problems_that_persist_are_told_from_new_ones),
+        cmocka_unit_test(view_of_changes_compares_the_file_before_and_now),
         cmocka_unit_test(file_that_stays_is_not_scanned_again),
         cmocka_unit_test(image_stays_on_the_screen_while_the_file_is_gone_or_no_image),
         cmocka_unit_test(rescan_while_watching_opens_the_file_again),

@@ -117,8 +117,8 @@ void difference_free(struct difference *d);
 bool difference_any(const struct difference *d);
 bool bitmap_change_any(const struct bitmap_change *c);
 
-/* In words, for people: a line for each thing that differs, under headings; at most `ranges` of
- * each list of them, none of them with 0. */
+/* In words, for people: a line for each thing that differs, and for problems and causes that are
+ * the same, under headings; at most `ranges` of each list of ranges, none of them with 0. */
 void difference_text(const struct difference_side *a, const struct difference_side *b,
                      const struct difference *d, size_t ranges, struct buf *out);
 /* "vacant -> data", "L2 table, rewritten" */

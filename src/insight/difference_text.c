@@ -247,10 +247,8 @@ void difference_text(const struct difference_side *a, const struct difference_si
 {
     const struct both r = { a, b, d, ranges };
 
-    if (!difference_any(d)) {
+    if (!difference_any(d))
         buf_puts(out, "No difference in the metadata.\n");
-        return;
-    }
     fields_text(&r, out);
     hosts_text(&r, out);
     tables_text(&r, out);

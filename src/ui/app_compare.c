@@ -22,6 +22,7 @@ static enum compare_kind kind_of(const struct app *app)
 
     return app->what.now && app->what.opened ? COMPARE_PLAN
          : c->other.img ? COMPARE_IMAGES
+         : app_watch_before(app) ? COMPARE_NEWS
          : c->layer_a != c->layer_b ? COMPARE_LAYERS : COMPARE_NOTHING;
 }
 
@@ -44,6 +45,7 @@ static const struct session *session_of(const struct app *app, enum compared_whi
     switch (kind_of(app)) {
     case COMPARE_PLAN: return side == SIDE_A ? &app->session : &app->what.session;
     case COMPARE_IMAGES: return other ? &app->compare.other.session : &app->session;
+    case COMPARE_NEWS: return side == SIDE_A ? &app_watch_before(app)->session : &app->session;
     default: return &app->session;
     }
 }
@@ -55,13 +57,14 @@ static const struct image *image_of(const struct app *app, enum compared_which s
     switch (kind_of(app)) {
     case COMPARE_PLAN: return side == SIDE_A ? app->shown : &app->what.now->shown;
     case COMPARE_IMAGES: return other ? app->compare.other.shown : app->shown;
+    case COMPARE_NEWS: return side == SIDE_A ? app_watch_before(app)->shown : app->shown;
     default: return app->shown;
     }
 }
 
 static uint32_t layer_of(const struct app *app, enum compared_which side)
 {
-    if (kind_of(app) == COMPARE_PLAN)
+    if (kind_of(app) == COMPARE_PLAN || kind_of(app) == COMPARE_NEWS)
         return app->ui.layer;
     return side == SIDE_A ? app->compare.layer_a : app->compare.layer_b;
 }
@@ -71,6 +74,7 @@ static enum compared_which shown(const struct app *app)
     switch (kind_of(app)) {
     case COMPARE_PLAN: return whatif_shown(app) ? SIDE_B : SIDE_A;
     case COMPARE_IMAGES: return app->compare.swapped ? SIDE_A : SIDE_B;
+    case COMPARE_NEWS: return SIDE_B;
     default: return app->ui.layer == app->compare.layer_a ? SIDE_A : SIDE_B;
     }
 }
@@ -84,6 +88,8 @@ static void name_of(const struct app *app, enum compared_which side, char out[SI
 
     if (kind_of(app) == COMPARE_PLAN) {
         buf_puts(&text, side == SIDE_A ? "as it is" : "under the plan");
+    } else if (kind_of(app) == COMPARE_NEWS) {
+        buf_puts(&text, side == SIDE_A ? "before the change" : "now");
     } else if (kind_of(app) == COMPARE_LAYERS) {
         where_layer(img, layer, &text);
     } else {
@@ -205,6 +211,9 @@ static const char *state_of(struct app *app)
 {
     struct comparing *c = &app->compare;
 
+    if (kind_of(app) == COMPARE_NEWS)
+        return app->watch.diff.hosts ? NULL
+             : "The file has clusters of another size now: the two are not compared";
     for (enum compared_which side = SIDE_A; side <= SIDE_B; side++) {
         const struct session *s = session_of(app, side);
         const char letter = side == SIDE_A ? 'A' : 'B';
@@ -232,14 +241,15 @@ static void tell_side(const struct app *app, enum compared_which side, const cha
                       const struct guest_map *guest, struct compared_side *out)
 {
     *out = (struct compared_side){ name, image_of(app, side), session_of(app, side)->scan, guest,
-                                   layer_of(app, side) };
+                                   layer_of(app, side),
+                                   side == SIDE_A && kind_of(app) == COMPARE_NEWS };
 }
 
 void app_compare_tell(struct app *app)
 {
     struct comparing *c = &app->compare;
     struct compared *t = &c->told;
-    bool there;
+    bool there, news;
 
     follow_layer(app);
     if (kind_of(app) == COMPARE_NOTHING) {
@@ -250,14 +260,17 @@ void app_compare_tell(struct app *app)
     name_of(app, SIDE_B, c->name_b);
     t->state = state_of(app);
     there = !t->state;
-    if (there != (t->diff != NULL))
+    if (there != (t->diff != NULL) || kind_of(app) != c->kind || app->watch.rounds != c->rounds)
         t->age++;
-    t->diff = there ? &c->done.diff : NULL;
-    t->text = there ? buf_str(&c->done.text) : "";
+    c->kind = kind_of(app);
+    c->rounds = app->watch.rounds;
+    news = c->kind == COMPARE_NEWS;
+    t->diff = !there ? NULL : news ? &app->watch.diff : &c->done.diff;
+    t->text = !there ? "" : buf_str(news ? &app->watch.text : &c->done.text);
     t->images = kind_of(app) == COMPARE_IMAGES;
     t->shown = shown(app);
-    tell_side(app, SIDE_A, c->name_a, there ? c->done.guest_a : NULL, &t->a);
-    tell_side(app, SIDE_B, c->name_b, there ? c->done.guest_b : NULL, &t->b);
+    tell_side(app, SIDE_A, c->name_a, there && !news ? c->done.guest_a : NULL, &t->a);
+    tell_side(app, SIDE_B, c->name_b, there && !news ? c->done.guest_b : NULL, &t->b);
     app->ui.compared = t;
 }
 
@@ -266,7 +279,8 @@ void app_compare_follow(struct app *app)
     struct difference_side a, b;
 
     app_compare_tell(app);
-    if (!app->ui.compared || app->view != VIEW_CHANGES || app->compare.task)
+    if (!app->ui.compared || app->ui.compared->a.gone || app->view != VIEW_CHANGES
+        || app->compare.task)
         return;
     a = side_of(app, SIDE_A);
     b = side_of(app, SIDE_B);
@@ -319,6 +333,9 @@ bool app_compare_show(struct app *app, enum compared_which side)
         if (!swap_images(app))
             return false;
         break;
+    case COMPARE_NEWS:
+        app_say(app, false, "The file has changed since: only what is there now can be shown");
+        return false;
     case COMPARE_LAYERS:
         app_set_layer(app, layer_of(app, side));
         break;

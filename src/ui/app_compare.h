@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* What the view of changes compares: the image with another one that was given, with itself
- * under the plan, or two of its layers. It is compared on a thread, and only while that view is
+ * under the plan, with itself before the file changed, or two of its layers. It is compared on a thread, and only while that view is
  * in front. */
 #ifndef QCHECK_UI_APP_COMPARE_H
 #define QCHECK_UI_APP_COMPARE_H
@@ -14,7 +14,8 @@
 
 struct app;
 
-enum compare_kind { COMPARE_NOTHING, COMPARE_IMAGES, COMPARE_PLAN, COMPARE_LAYERS };
+enum compare_kind { COMPARE_NOTHING, COMPARE_IMAGES, COMPARE_PLAN, COMPARE_NEWS,
+                    COMPARE_LAYERS };
 
 /* The image that is not shown, with all that it takes to show it. */
 struct other_image {
@@ -44,6 +45,8 @@ struct comparing {
     char failed[sizeof ((struct error *)0)->text];      /* ... instead; "": it has not */
     char name_a[SIDE_NAME], name_b[SIDE_NAME];
     char state[SIDE_NAME];
+    enum compare_kind kind;         /* of what was told last */
+    unsigned rounds;                /* ... of watching */
     struct compared told;
 };
 

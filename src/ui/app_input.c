@@ -104,11 +104,11 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         snprintf(app->message, sizeof app->message, "Theme: %s", theme_name(app->theme));
         break;
     case ACT_VIEW_9:
-        if (app->ui.compared)
+        if (app->ui.compared || app->ui.watched)
             app_show(app, VIEW_CHANGES);
         else
-            app_say(app, false, "Nothing to compare: plan a step, show a snapshot (L), or use "
-                    "qcheck diff");
+            app_say(app, false, "Nothing to compare: plan a step, show a snapshot (L), or "
+                    "watch the file (W)");
         break;
     case ACT_VIEW_1: case ACT_VIEW_2: case ACT_VIEW_3:
     case ACT_VIEW_4: case ACT_VIEW_5: case ACT_VIEW_6: case ACT_VIEW_7: case ACT_VIEW_8:

@@ -30,7 +30,10 @@ static bool compare_work(void *arg, struct task_run *run, struct error *err)
     struct watch_compare *c = arg;
 
     (void)run;
-    return difference_find(&c->a, &c->b, &c->diff, err);
+    if (!difference_find(&c->a, &c->b, &c->diff, err))
+        return false;
+    difference_text(&c->a, &c->b, &c->diff, 0, &c->text);
+    return true;
 }
 
 /* --- one round: look, scan, compare, show --- */
@@ -119,6 +122,7 @@ static bool show_next(struct app *app, bool differs)
     w->older = old;
     w->size_before = app->img->geo.file_size;
     w->differs = differs;
+    w->rounds++;
     *shown = *w->img;
     shown->src = nowait;
     app->session = w->session;
@@ -146,7 +150,7 @@ static bool end_scan(struct app *app)
     if (!comparable(&app->session, &w->session))
         return show_next(app, false);
     w->compare = (struct watch_compare){ .a = side_of(&app->session, true),
-                                         .b = side_of(&w->session, false) };
+                                         .b = side_of(&w->session, false), .text = BUF_INIT };
     w->comparing = true;
     if (task_start(compare_work, &w->compare, &w->task, &err))
         return false;
@@ -172,7 +176,9 @@ static bool end_task(struct app *app)
     w->task = NULL;
     if (w->comparing) {
         difference_free(&w->diff);
+        buf_free(&w->text);
         w->diff = w->compare.diff;
+        w->text = w->compare.text;
         w->differs = false;
         if (w->on && at_rest(app))
             return show_next(app, ok);
@@ -206,9 +212,12 @@ bool app_watch_poll(struct app *app)
 
 /* --- on and off --- */
 
-static void stop(struct watching *w)
+static void stop(struct app *app)
 {
+    struct watching *w = &app->watch;
+
     w->on = false;
+    app->older = app->older || w->older;
     if (w->img)
         session_stop(&w->session);
 }
@@ -234,7 +243,7 @@ void app_watch_turn(struct app *app)
     if (why) {
         app_say(app, false, why);
     } else if (w->on) {
-        stop(w);
+        stop(app);
         app_say(app, false, "Not watched any more");
     } else {
         w->on = true;
@@ -242,7 +251,7 @@ void app_watch_turn(struct app *app)
         w->stamp = newer_stamp(app->img->src);
         w->looked_ms = app->term->ops->now_ms(app->term) - INTERVAL_MS;
         w->failed[0] = '\0';
-        app_say(app, false, "Watching: scanned again when the file changes; W ends it");
+        app_say(app, false, "Watching: scanned again when the file changes; 9 shows how, W ends it");
     }
 }
 
@@ -257,7 +266,7 @@ void app_watch_follow(struct app *app)
     struct watching *w = &app->watch;
 
     if (w->on && draft_n(app->what.draft)) {
-        stop(w);
+        stop(app);
         app_say(app, false, "Not watched any more: the plan is for the image as it is");
     }
     if (w->on && !w->task && !w->img && at_rest(app) && app_watch_left(app) == 0)
@@ -265,12 +274,17 @@ void app_watch_follow(struct app *app)
     app_watch_tell(app);
 }
 
+const struct watch_older *app_watch_before(const struct app *app)
+{
+    return app->watch.on && app->watch.differs ? app->watch.older : NULL;
+}
+
 void app_watch_tell(struct app *app)
 {
     const struct watching *w = &app->watch;
 
     app->ui.watched = w->on;
-    app->ui.news = w->on && w->differs && !whatif_shown(app) ? &w->diff : NULL;
+    app->ui.news = app_watch_before(app) && !whatif_shown(app) ? &w->diff : NULL;
     app->ui.size_before = w->size_before;
 }
 
@@ -301,12 +315,12 @@ int app_watch_fds(const struct app *app, int fd[2])
 
 /* --- the end of older ones --- */
 
-static void free_older(struct watching *w)
+static void free_older(struct watch_older **first)
 {
-    while (w->older) {
-        struct watch_older *old = w->older;
+    while (*first) {
+        struct watch_older *old = *first;
 
-        w->older = old->older;
+        *first = old->older;
         session_close(&old->session);
         source_close(old->nowait);
         free(old->shown);
@@ -322,7 +336,7 @@ void app_watch_forget(struct app *app)
     /* What the plan made lies over the image that it was made for, and comparing reads the
      * scan that is shown. */
     if (!x->now && !x->older && !x->build && !x->job)
-        free_older(&app->watch);
+        free_older(app_watch_before(app) ? &app->watch.older->older : &app->watch.older);
 }
 
 void app_watch_close(struct app *app)
@@ -332,15 +346,18 @@ void app_watch_close(struct app *app)
     w->on = false;
     if (w->task) {
         task_finish(w->task, NULL);
-        if (w->comparing)
+        if (w->comparing) {
             difference_free(&w->compare.diff);
-        else
+            buf_free(&w->compare.text);
+        } else {
             image_close(w->look.img);
+        }
         w->task = NULL;
     }
     drop_next(w);
     difference_free(&w->diff);
-    free_older(w);
+    buf_free(&w->text);
+    free_older(&w->older);
 }
 
 void app_watch_free(struct app *app)

@@ -31,6 +31,7 @@ struct watch_look {
 struct watch_compare {
     struct difference_side a, b;
     struct difference diff;
+    struct buf text;                /* it in words */
 };
 
 struct watching {
@@ -47,7 +48,9 @@ struct watching {
     struct image *own;              /* owned: the image that is shown; NULL: that the
                                        inspector was begun with */
     struct difference diff;         /* from the image before to this one */
-    bool differs;                   /* ... is there */
+    struct buf text;                /* ... in words */
+    bool differs;                   /* ... is there, and the image before is the first of older */
+    unsigned rounds;                /* counts images that have been shown */
     uint64_t size_before;           /* bytes of the file */
     struct watch_older *older;
     char failed[sizeof ((struct error *)0)->text];      /* said already; "": nothing failed */
@@ -57,12 +60,15 @@ void app_watch_turn(struct app *app);               /* W */
 void app_watch_again(struct app *app);              /* R: looks whatever the stamp says */
 void app_watch_follow(struct app *app);             /* before every frame */
 void app_watch_tell(struct app *app);               /* what views may know of it */
+/* The image before the one that is shown, when it is known what differs; or NULL. Its bytes may
+ * be gone: the file may be the same. */
+const struct watch_older *app_watch_before(const struct app *app);
 bool app_watch_poll(struct app *app);               /* true: image and scan are others */
 bool app_watch_compares(const struct app *app);     /* ... the scan that is shown */
 int app_watch_fds(const struct app *app, int fd[2]);    /* to wait for: how many */
 /* Milliseconds until the file is looked at again; -1: it is not watched. */
 int app_watch_left(const struct app *app);
-void app_watch_forget(struct app *app);             /* nobody uses older images any more */
+void app_watch_forget(struct app *app);             /* no task uses older images any more */
 void app_watch_close(struct app *app);              /* before the session of the app is closed */
 /* ... and after. */
 void app_watch_free(struct app *app);

@@ -167,9 +167,12 @@ void changes_draw(const struct changes_view *v, const struct ui *ui, const struc
     struct area list = part(a, &l.list), words = part(a, &l.words);
 
     if (!c) {
-        draw_wrapped(a, 0, 0, a->w, ROLE_DIM,
-                     "There is nothing to compare.\n\nPlan something (e edits, p proposes), show a "
-                     "snapshot (L), or begin with qcheck diff --interactive A B.", 0);
+        draw_wrapped(a, 0, 0, a->w, ROLE_DIM, ui->watched
+                     ? "The file is watched. As soon as it has changed and is scanned again, what "
+                       "differs is shown here."
+                     : "There is nothing to compare.\n\nPlan something (e edits, p proposes), show "
+                       "a snapshot (L), watch the file (W), or begin with qcheck diff "
+                       "--interactive A B.", 0);
         return;
     }
     draw_maps(v, ui, a, &l);

@@ -184,7 +184,7 @@ static void make_maps(struct changes_view *v, const struct ui *ui, const struct 
     }
 }
 
-static void say_cluster(const struct ui *side, uint64_t cluster, struct buf *out)
+static void say_cluster(const struct ui *side, bool gone, uint64_t cluster, struct buf *out)
 {
     const unsigned bits = side->img->geo.cluster_bits;
     char counted[COUNTED_TEXT];
@@ -201,14 +201,16 @@ static void say_cluster(const struct ui *side, uint64_t cluster, struct buf *out
         return;
     }
     map_get(side->scan->map, cluster, &cell);
-    site_at(side->img, side->scan, NULL, cluster << bits, &site);
     buf_puts(out, class_info(cell.cls)->name);
     if (cell.counted)
         buf_printf(out, ", referred to %s%s", counted_text(counted, cell.counted),
                    cell.counted == 1 ? " time" : " times");
-    if (site.place.kind != PLACE_NONE && site.place.kind != PLACE_HEADER) {
-        buf_puts(out, "; begins with ");
-        place_text(&site.place, out);
+    if (!gone) {
+        site_at(side->img, side->scan, NULL, cluster << bits, &site);
+        if (site.place.kind != PLACE_NONE && site.place.kind != PLACE_HEADER) {
+            buf_puts(out, "; begins with ");
+            place_text(&site.place, out);
+        }
     }
     if (cell.problem)
         buf_puts(out, " !");
@@ -243,7 +245,8 @@ static void say(struct changes_view *v, const struct ui *ui, enum compared_which
     struct buf text = BUF_INIT;
 
     if (v->space == SPACE_FILE)
-        say_cluster(&side, at << changes_shift(c, changes_side_of(c, which)), &text);
+        say_cluster(&side, changes_side_of(c, which)->gone,
+                    at << changes_shift(c, changes_side_of(c, which)), &text);
     else
         say_guest(&side, at << changes_unit_bits(c), &text);
     snprintf(v->said[which - SIDE_A], sizeof v->said[0], "%s", buf_str(&text));
@@ -277,7 +280,10 @@ static void look_anew(struct changes_view *v, const struct ui *ui)
     v->age = c->age;
     for (int i = 0; i < N_CHANGES_PANES; i++)
         v->pane[i].made.valid = false;
-    if (c->a.img->geo.cluster_bits != c->b.img->geo.cluster_bits && v->space == SPACE_FILE)
+    if (c->a.gone && v->space == SPACE_GUEST)
+        changes_choose(v, SPACE_FILE);
+    else if (!c->a.gone && v->space == SPACE_FILE
+             && c->a.img->geo.cluster_bits != c->b.img->geo.cluster_bits)
         changes_choose(v, SPACE_GUEST);
     else if (d && !changes_n(v, ui) && (v->space == SPACE_FILE ? d->n_guests : d->n_hosts))
         changes_choose(v, v->space == SPACE_FILE ? SPACE_GUEST : SPACE_FILE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Two sides that are compared: two images, one as it is and as it would be under the plan, or
- * two layers of one. */
+/* Two sides that are compared: two images, one as it is and as it would be under the plan, one
+ * before and after the file has changed, or two layers of one. */
 #ifndef QCHECK_UI_COMPARED_H
 #define QCHECK_UI_COMPARED_H
 
@@ -17,6 +17,7 @@ struct compared_side {
     const struct scan_result *scan; /* NULL: it is being scanned */
     const struct guest_map *guest;  /* of its disk; NULL: as diff */
     uint32_t layer;
+    bool gone;                      /* its bytes are: only the scan is left */
 };
 
 struct compared {

@@ -137,8 +137,9 @@ static void step(struct changes_view *v, const struct ui *ui, int dir, struct re
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (!n) {
-        request_message(req, ui->compared->diff ? "Nothing differs here; t shows the other side"
-                                                : "Changes are known when both are scanned");
+        request_message(req, !ui->compared->diff ? "Changes are known when both are scanned"
+                             : ui->compared->a.gone ? "Nothing differs"
+                             : "Nothing differs here; t shows the other side");
         return;
     }
     if (v->list.at < n && i < n) {              /* several may begin in one cluster */
@@ -171,7 +172,9 @@ static void change_space(struct changes_view *v, const struct ui *ui, struct req
 {
     const struct compared *c = ui->compared;
 
-    if (v->space == SPACE_GUEST && c->a.img->geo.cluster_bits != c->b.img->geo.cluster_bits)
+    if (c->a.gone)
+        request_message(req, "Of the image before only its scan is left: the file is compared");
+    else if (v->space == SPACE_GUEST && c->a.img->geo.cluster_bits != c->b.img->geo.cluster_bits)
         request_message(req, "The sizes of clusters differ: the files have no map in common");
     else
         changes_choose(v, v->space == SPACE_FILE ? SPACE_GUEST : SPACE_FILE);
@@ -318,8 +321,8 @@ static void changes_teach(const void *state, const struct ui *ui, struct buf *ou
     (void)ui;
     buf_puts(out,
         "Two sides are laid side by side: two images, the image as it is and as it would be "
-        "under the plan, or two layers of one image (a snapshot that is shown, and the disk as "
-        "it is now). The map on the right says what became of each cluster from A to B: new, "
+        "under the plan, the file that is watched before its last change and now, or two layers "
+        "of one image (a snapshot that is shown, and the disk as it is now). The map on the right says what became of each cluster from A to B: new, "
         "freed, moved, used for something else, a table rewritten.\n\n"
         "Metadata is compared, not the guest's data: what the guest has overwritten in its "
         "place is not seen here. qemu-img compare reads all data.\n\n"
@@ -328,7 +331,8 @@ static void changes_teach(const void *state, const struct ui *ui, struct buf *ou
         "when it is stored in another place: after a snapshot was taken, every cluster that is "
         "written again moves once.\n\n"
         "Problems of both sides are compared place by place, however the scans have cut them "
-        "into runs.\n");
+        "into runs. While a guest writes to the file that is watched, problems appear that are "
+        "gone at the next scan; those that are the same in several scans are real.\n");
 }
 
 const struct view_class view_changes = {

@@ -279,6 +279,7 @@ static void fill(struct nowait *w, struct source_req *r)
         const struct page *p = *place_of(w, off);
 
         if (!p || p->state != PAGE_THERE) {
+            memset(r->dst + (at - r->off), 0, len);
             r->error = w->given_up ? ECANCELED : EAGAIN;
             bad = source_span_hull(bad, (struct source_span){ at, len });
         } else {

@@ -11,6 +11,7 @@
 #include "base/source.h"
 #include "base/source_pack.h"
 #include "cmd/options.h"
+#include "disk/block_cipher.h"
 #include "insight/file_types.h"
 #include "picture/chart_draw.h"
 #include "volumes/volumes.h"
@@ -193,6 +194,7 @@ void version_text(struct buf *out)
 #else
     buf_puts(out, "encryption and sums: no\n");
 #endif
+    tell_part(out, "encryption other than AES", block_ciphers_load(&err) ? NULL : &err);
     tell_part(out, "nbd:// addresses", source_nbd_supported(&err) ? NULL : &err);
     tell_part(out, "PNG pictures", chart_png_supported(&err) ? NULL : &err);
     tell_part(out, "packs", pack_supported(&err) ? NULL : &err);

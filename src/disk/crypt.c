@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "disk/block_cipher.h"
 #include "qcow2/luks.h"
 
 #define KEY_MAX    64                   /* bytes */
@@ -26,12 +27,17 @@
 enum iv { IV_PLAIN, IV_PLAIN64, IV_ESSIV };
 
 struct crypt {
-    const EVP_CIPHER *cipher;
+    const EVP_CIPHER *cipher;           /* NULL: it is one of Nettle's */
+    const struct block_cipher *block;
+    enum block_mode mode;               /* of that */
+    size_t key_len;                     /* bytes; for xts those of one of the two keys */
     enum iv iv;
     bool by_guest;                      /* sectors are numbered by guest offset, not host */
     uint8_t key[KEY_MAX];
     uint8_t salt[EVP_MAX_MD_SIZE];      /* IV_ESSIV: key for sector numbers */
-    const EVP_CIPHER *salt_cipher;
+    size_t salt_len;                    /* bytes */
+    const EVP_CIPHER *salt_cipher;      /* NULL: */
+    const struct block_cipher *salt_block;
 };
 
 static void store_le(uint8_t *at, uint64_t v)
@@ -40,38 +46,80 @@ static void store_le(uint8_t *at, uint64_t v)
         at[i] = (uint8_t)(v >> (8 * i));
 }
 
+/* A key at work, by the one library or the other: to decrypt with, or for ESSIV. */
+struct at_work {
+    EVP_CIPHER_CTX *evp;
+    struct block_run *block;
+};
+
+static bool begin_sectors(const struct crypt *c, struct at_work *w)
+{
+    if (c->block)
+        return (w->block = block_run_begin(c->block, c->mode, c->key, c->key_len)) != NULL;
+    w->evp = EVP_CIPHER_CTX_new();
+    return w->evp && EVP_DecryptInit_ex(w->evp, c->cipher, NULL, c->key, NULL) &&
+           EVP_CIPHER_CTX_set_padding(w->evp, 0);
+}
+
+static bool begin_essiv(const struct crypt *c, struct at_work *w)
+{
+    if (c->iv != IV_ESSIV)
+        return true;
+    if (c->salt_block)
+        return (w->block = block_run_begin(c->salt_block, MODE_ECB, c->salt, c->salt_len))
+               != NULL;
+    w->evp = EVP_CIPHER_CTX_new();
+    return w->evp && EVP_EncryptInit_ex(w->evp, c->salt_cipher, NULL, c->salt, NULL) &&
+           EVP_CIPHER_CTX_set_padding(w->evp, 0);
+}
+
+static void end_work(struct at_work *w)
+{
+    EVP_CIPHER_CTX_free(w->evp);
+    block_run_end(w->block);
+}
+
 /* The initialization vector of a sector. */
-static bool make_iv(const struct crypt *c, EVP_CIPHER_CTX *essiv, uint64_t sector,
+static bool make_iv(const struct crypt *c, const struct at_work *essiv, uint64_t sector,
                     uint8_t iv[16])
 {
     int n;
 
     memset(iv, 0, 16);
     store_le(iv, c->iv == IV_PLAIN ? sector & UINT32_MAX : sector);
-    return c->iv != IV_ESSIV || (EVP_EncryptInit_ex(essiv, NULL, NULL, NULL, NULL) &&
-                                 EVP_EncryptUpdate(essiv, iv, &n, iv, 16) && n == 16);
+    if (c->iv != IV_ESSIV)
+        return true;
+    if (essiv->block) {
+        block_run_encrypt_block(essiv->block, iv);
+        return true;
+    }
+    return EVP_EncryptInit_ex(essiv->evp, NULL, NULL, NULL, NULL) &&
+           EVP_EncryptUpdate(essiv->evp, iv, &n, iv, 16) && n == 16;
+}
+
+static bool decrypt_sector(const struct at_work *w, const uint8_t *iv, uint8_t *bytes)
+{
+    int n;
+
+    if (w->block) {
+        block_run_decrypt(w->block, iv, bytes, CRYPT_SECTOR);
+        return true;
+    }
+    return EVP_DecryptInit_ex(w->evp, NULL, NULL, NULL, iv) &&
+           EVP_DecryptUpdate(w->evp, bytes, &n, bytes, CRYPT_SECTOR) && n == (int)CRYPT_SECTOR;
 }
 
 /* Decrypts sectors numbered from `sector` on. */
 static bool decrypt(const struct crypt *c, uint64_t sector, uint8_t *bytes, size_t len)
 {
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new(), *essiv = NULL;
+    struct at_work sectors = { NULL, NULL }, essiv = { NULL, NULL };
+    bool ok = begin_sectors(c, &sectors) && begin_essiv(c, &essiv);
     uint8_t iv[16];
-    bool ok = ctx && EVP_DecryptInit_ex(ctx, c->cipher, NULL, c->key, NULL);
-    int n;
 
-    if (ok && c->iv == IV_ESSIV) {
-        essiv = EVP_CIPHER_CTX_new();
-        ok = essiv && EVP_EncryptInit_ex(essiv, c->salt_cipher, NULL, c->salt, NULL) &&
-             EVP_CIPHER_CTX_set_padding(essiv, 0);
-    }
-    ok = ok && EVP_CIPHER_CTX_set_padding(ctx, 0);
     for (size_t at = 0; ok && at + CRYPT_SECTOR <= len; at += CRYPT_SECTOR, sector++)
-        ok = make_iv(c, essiv, sector, iv) && EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, iv) &&
-             EVP_DecryptUpdate(ctx, bytes + at, &n, bytes + at, CRYPT_SECTOR) &&
-             n == (int)CRYPT_SECTOR;
-    EVP_CIPHER_CTX_free(ctx);
-    EVP_CIPHER_CTX_free(essiv);
+        ok = make_iv(c, &essiv, sector, iv) && decrypt_sector(&sectors, iv, bytes + at);
+    end_work(&sectors);
+    end_work(&essiv);
     return ok;
 }
 
@@ -106,36 +154,59 @@ static bool not_supported(const struct luks *l, struct error *err)
     text_visible(&name, l->cipher, strlen(l->cipher));
     buf_printf(&name, ", %u bits, ", l->key_bytes * 8);
     text_visible(&name, l->mode, strlen(l->mode));
-    err_set(err, ERR_USAGE, "encrypted with %.200s, which is not supported: AES is, except for "
-            "xts with keys of 192 bits", buf_str(&name));
+    err_set(err, ERR_USAGE, "encrypted with %.200s, which is not supported", buf_str(&name));
     buf_free(&name);
     return false;
 }
 
-/* What "aes" and a mode like "xts-plain64" or "cbc-essiv:sha256" name. */
-static bool choose_cipher(struct crypt *c, const struct luks *l, const EVP_MD **essiv,
-                          struct error *err)
+static bool is_aes(const struct luks *l)
 {
-    const char *iv = strchr(l->mode, '-');
+    return strcmp(l->cipher, "aes") == 0;
+}
+
+/* The cipher and its mode, by libcrypto where that has them. */
+static bool choose_cipher(struct crypt *c, const struct luks *l, struct error *err)
+{
+    static const char *const modes[N_BLOCK_MODES] = {
+        [MODE_ECB] = "ecb-", [MODE_CBC] = "cbc-", [MODE_CTR] = "ctr-", [MODE_XTS] = "xts-",
+    };
+
+    c->key_len = l->key_bytes;
+    if (is_aes(l) && (c->cipher = aes_in(l->mode, l->key_bytes * 8)) != NULL)
+        return true;
+    while (c->mode < N_BLOCK_MODES && strncmp(l->mode, modes[c->mode], 4) != 0)
+        c->mode++;
+    if (c->mode == MODE_XTS && c->key_len % 2 == 0)
+        c->key_len /= 2;
+    if (c->mode < N_BLOCK_MODES)
+        c->block = block_cipher_find(l->cipher, c->key_len);
+    if (c->mode == MODE_XTS && c->block && block_cipher_size(c->block) != 16)
+        c->block = NULL;
+    return c->block ? block_ciphers_load(err) : not_supported(l, err);
+}
+
+/* How sectors are numbered; "plain64" or "essiv:sha256". ESSIV uses the same cipher with a key as
+ * long as that digest. */
+static bool choose_iv(struct crypt *c, const struct luks *l, const EVP_MD **essiv,
+                      struct error *err)
+{
+    const char *iv = l->mode + 4;       /* after the mode and its hyphen */
+    size_t len;
 
     *essiv = NULL;
-    if (strcmp(l->cipher, "aes") == 0 && iv) {
-        c->cipher = aes_in(l->mode, l->key_bytes * 8);
-        iv++;
-        c->iv = strcmp(iv, "plain64") == 0 ? IV_PLAIN64 : IV_PLAIN;
-        if (strncmp(iv, "essiv:", 6) == 0) {
-            c->iv = IV_ESSIV;
-            *essiv = EVP_get_digestbyname(iv + 6);
-            if (!*essiv || (EVP_MD_size(*essiv) != 32 && EVP_MD_size(*essiv) != 16))
-                c->cipher = NULL;
-            else
-                c->salt_cipher = EVP_MD_size(*essiv) == 32 ? EVP_aes_256_ecb()
-                                                           : EVP_aes_128_ecb();
-        } else if (strcmp(iv, "plain") != 0 && strcmp(iv, "plain64") != 0) {
-            c->cipher = NULL;
-        }
-    }
-    return c->cipher || not_supported(l, err);
+    c->iv = strcmp(iv, "plain64") == 0 ? IV_PLAIN64
+          : strncmp(iv, "essiv:", 6) == 0 ? IV_ESSIV : IV_PLAIN;
+    if (c->iv != IV_ESSIV)
+        return c->iv == IV_PLAIN64 || strcmp(iv, "plain") == 0 || not_supported(l, err);
+    *essiv = EVP_get_digestbyname(iv + 6);
+    len = *essiv ? (size_t)EVP_MD_size(*essiv) : 0;
+    c->salt_len = len;
+    if (is_aes(l))
+        c->salt_cipher = len == 32 ? EVP_aes_256_ecb() : len == 16 ? EVP_aes_128_ecb() : NULL;
+    else
+        c->salt_block = block_cipher_find(l->cipher, len);
+    return c->salt_cipher || (c->salt_block && block_cipher_size(c->salt_block) == 16)
+           || not_supported(l, err);
 }
 
 /* The key that ESSIV encrypts sector numbers with: the digest of the key. */
@@ -251,7 +322,7 @@ static bool open_luks(struct crypt *c, const struct image *img, const void *phra
     lock.hash = EVP_get_digestbyname(l->hash);
     if (!lock.hash)
         return err_set(err, ERR_USAGE, "the hash of the LUKS header is not supported");
-    if (!choose_cipher(c, l, &lock.essiv, err))
+    if (!choose_cipher(c, l, err) || !choose_iv(c, l, &lock.essiv, err))
         return false;
     for (size_t i = 0; i < LUKS_SLOTS; i++)
         if (open_slot(c, &lock, i))

@@ -160,6 +160,10 @@ status 3 check --output json --progress $s/leak.qcow2
 err_has '"permille": 1000' "--progress"
 status 1 check --output=json $s/header.qcow2
 out_has '"refused"' "json of a refused image"
+dd if=/dev/urandom of=noise bs=64k count=1 2>/dev/null
+status 1 check --output=json noise
+out_has '"may-write": "no"' "json of what is no image has a verdict"
+err_has 'qcheck plan rescue' "what is left of a destroyed image can be looked for"
 status 1 check --output=xml $s/leak.qcow2
 
 # --- forced values ---

@@ -113,8 +113,8 @@ static void describe_head(const uint8_t *head, size_t len, struct buf *out)
     for (size_t i = 0; i < len && i < 8; i++)
         buf_printf(out, " %02x", head[i]);
     buf_puts(out, " instead of 51 46 49 fb. If it was a qcow2 image its header is "
-                  "destroyed: --force goes on without the magic, --cluster-size, "
-                  "--refcount-table and --l1-offset say where the tables lie");
+                  "destroyed: qcheck plan rescue finds what is left of its tables; --force, "
+                  "--cluster-size, --refcount-table and --l1-offset say where they lie");
 }
 
 enum sniff sniff_describe(struct source *src, struct buf *out)
@@ -145,7 +145,8 @@ enum sniff sniff_describe(struct source *src, struct buf *out)
     }
     if (all_zero(head, got))
         buf_printf(out, "its first %s are zeros: a raw disk never written to, or an "
-                   "image whose header was wiped", text_size(text, got));
+                   "image whose header was wiped (qcheck plan rescue finds what is left of "
+                   "its tables)", text_size(text, got));
     else
         describe_head(head, got, out);
     return SNIFF_UNKNOWN;

@@ -150,6 +150,19 @@ static void verdict_json(const struct verdict *v, struct jw *j)
     jw_close(j);
 }
 
+void verdict_refused_json(const struct error *err, struct jw *j)
+{
+    const struct guest_spans unknown = { .inexact = true };
+    struct error why = *err;
+    char step[] = "Write nothing to the file before it is known what it is";
+    char *steps[] = { step };
+    struct verdict v = { .data_lost = ANSWER_PERHAPS, .incomplete = true, .text = why.text,
+                         .step = steps, .n_steps = 1, .lost = unknown, .risk = unknown,
+                         .untouched = unknown };
+
+    verdict_json(&v, j);
+}
+
 static void evidence_json(const struct cause *c, struct jw *j)
 {
     struct buf b = BUF_INIT;

@@ -244,6 +244,7 @@ void refused_json_write(const char *filename, const struct error *err, struct ou
     jw_text(&j, "filename", filename);
     jw_object(&j, "qcheck");
     jw_u64(&j, "schema-version", JSON_SCHEMA_VERSION);
+    verdict_refused_json(err, &j);
     jw_object(&j, "refused");
     jw_text(&j, "rule", err->rule ? err->rule : "magic");
     jw_text(&j, "reason", err->text);

@@ -81,6 +81,21 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
     }
 }
 
+/* A run without a sound entry: something that is known for what it is lies over a part of the
+ * table. Its last entry may be half overwritten. */
+static void look_at_run(struct work *w, struct bad_table *b, size_t first, size_t end)
+{
+    struct content_context ctx = { .geo = w->geo, .src = w->img->src };
+    size_t step = w->geo->l2_entry_size, len = (end - 1 - first) * step;
+
+    if (b->bad < end - first || len > CONTENT_BYTES_MAX)
+        return;
+    content_look(&ctx, w->scratch + first * step, len, &b->content);
+    b->foreign = b->content.kind != CONTENT_L2 && b->content.kind != CONTENT_BYTES;
+    b->first = first;
+    b->end = end;
+}
+
 static void look_into(struct work *w, struct bad_table *b)
 {
     struct content_context ctx = { .geo = w->geo, .src = w->img->src };
@@ -107,6 +122,8 @@ static void look_into(struct work *w, struct bad_table *b)
         content_look(&ctx, w->scratch + at, len - at < PAGE ? len - at : PAGE, &b->content);
         b->foreign = b->content.kind != CONTENT_L2;
     }
+    if (!b->foreign && b->bad >= 8)
+        look_at_run(w, b, first, end);
 }
 
 static void list_bad(struct work *w)
@@ -193,10 +210,13 @@ static bool through_foreign(const struct work *w, const struct problem *p, const
     return b && b->foreign && is_refcounts(b) == *refcounts;
 }
 
-static void table_lost(struct work *w, struct cause *c, const struct l2_table *t)
+static void table_lost(struct work *w, struct cause *c, const struct bad_table *b)
 {
+    const struct l2_table *t = b->at;
+
     if (c && t->n_active)
-        spans_add(&c->lost, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
+        spans_add(&c->lost, geo_guest_off(w->geo, t->l1_index, b->first),
+                  b->end ? (b->end - b->first) << w->geo->cluster_bits : w->geo->l2_span,
                   w->geo->size);
 }
 
@@ -233,7 +253,7 @@ static void overwritten(struct work *w, bool refcounts)
                        (unsigned long long)t->at->off, content_info(t->content.kind)->name,
                        t->content.detail[0] ? " (" : "", t->content.detail,
                        t->content.detail[0] ? ")" : "");
-        table_lost(w, c, t->at);
+        table_lost(w, c, t);
     }
     if (!n)
         return;

@@ -17,7 +17,8 @@ struct bad_table {
     size_t used, fit, past;     /* entries: in use, possible, possible but past the end */
     size_t bad;                 /* ... impossible */
     struct content content;     /* of the part that is wrong */
-    bool foreign;               /* overwritten, as a whole or a page of it */
+    bool foreign;               /* overwritten, as a whole or a part of it */
+    size_t first, end;          /* entries that are; end 0: all of the table */
 };
 
 struct sample {

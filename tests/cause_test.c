@@ -133,6 +133,38 @@ static void data_over_a_table_is_told(void **state)
     expect(b, CAUSE_OF_TABLE_REUSED, ANSWER_YES, ANSWER_NO);
 }
 
+static void a_refcount_table_that_leads_to_data_loses_no_data(void **state)
+{
+    struct builder *b = full();
+    uint64_t data = builder_map(b, 100);
+
+    (void)state;
+    for (unsigned i = 0; i < 512; i++)
+        builder_poke(b, data + i * 8, 8, UINT64_C(0x6c6f6f6b203a2d29) + i * 977);
+    builder_poke(b, builder_peek(b, 48, 8), 8, data);
+    expect(b, CAUSE_OF_REFCOUNTS_LOST, ANSWER_NO, ANSWER_NO);
+}
+
+static void a_run_of_refcounts_in_a_table_loses_that_run_alone(void **state)
+{
+    struct builder *b = full();
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+
+    (void)state;
+    for (unsigned j = 0; j < 10; j++)
+        builder_poke(b, builder_l2_entry_off(b, 3) + j * 8, 8, UINT64_C(0x0001000100010001));
+    img = builder_open(b);
+    x = look(img, &scan);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_L2_REFCOUNTS);
+    assert_int_equal(spans_bytes(&x->list[0].lost), 10 * 4096);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 static void refcounts_behind_with_the_dirty_bit_are_harmless(void **state)
 {
     struct builder *b = full();
@@ -365,6 +397,8 @@ int main(void)
         cmocka_unit_test(one_cluster_for_two_is_lost_data),
         cmocka_unit_test(a_table_that_counts_as_free_is_a_danger),
         cmocka_unit_test(data_over_a_table_is_told),
+        cmocka_unit_test(a_refcount_table_that_leads_to_data_loses_no_data),
+        cmocka_unit_test(a_run_of_refcounts_in_a_table_loses_that_run_alone),
         cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
         cmocka_unit_test(leaks_alone_are_left_overs),
         cmocka_unit_test(a_backing_file_that_is_gone_is_told),

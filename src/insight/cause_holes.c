@@ -273,5 +273,7 @@ void causes_holes(struct work *w)
     spans_settle(&f.active);
     if (f.between || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
         tell(w, &f);
+    else
+        w->beside = f.entries;
     spans_free(&f.active);
 }

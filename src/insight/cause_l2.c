@@ -11,6 +11,7 @@
 
 #define PAGE 4096
 #define BAD_MAX 4096            /* tables looked into */
+#define SOUND_MIN 8             /* sound entries beside what overwrote the others */
 
 /* --- tables in which something is wrong --- */
 
@@ -81,25 +82,24 @@ static void count_entries(const struct work *w, struct bad_table *b, size_t *fir
     }
 }
 
-/* A run without a sound entry: something that is known for what it is lies over a part of the
- * table. Its last entry may be half overwritten. */
+/* Something that is known for what it is may lie over a part of the table. The last entry may be
+ * half overwritten. */
 static void look_at_run(struct work *w, struct bad_table *b, size_t first, size_t end)
 {
     struct content_context ctx = { .geo = w->geo, .src = w->img->src };
     size_t step = w->geo->l2_entry_size, len = (end - 1 - first) * step;
 
-    if (b->bad < end - first || len > CONTENT_BYTES_MAX)
+    if (len > CONTENT_BYTES_MAX)
         return;
     content_look(&ctx, w->scratch + first * step, len, &b->content);
     b->foreign = b->content.kind != CONTENT_L2 && b->content.kind != CONTENT_BYTES;
-    b->first = first;
-    b->end = end;
 }
 
 static void look_into(struct work *w, struct bad_table *b)
 {
     struct content_context ctx = { .geo = w->geo, .src = w->img->src };
     size_t first, end, at, len = (size_t)u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
+    bool run;                   /* the bad ones, with none between */
 
     /* Where a broken L1 entry leads is no table: the entry is the cause. */
     if ((b->at->off & (w->geo->cluster_size - 1)) || !work_reads(w, w->geo->cluster_size) ||
@@ -108,6 +108,7 @@ static void look_into(struct work *w, struct bad_table *b)
     count_entries(w, b, &first, &end);
     if (first == SIZE_MAX)
         return;
+    run = b->bad == end - first;
     content_look(&ctx, w->scratch, len, &b->content);
     at = first * w->geo->l2_entry_size;
     /* With entries before and behind it nothing looks like anything. */
@@ -122,8 +123,12 @@ static void look_into(struct work *w, struct bad_table *b)
         content_look(&ctx, w->scratch + at, len - at < PAGE ? len - at : PAGE, &b->content);
         b->foreign = b->content.kind != CONTENT_L2;
     }
-    if (!b->foreign && b->bad >= 8)
+    if (!b->foreign && run && b->bad >= 8)
         look_at_run(w, b, first, end);
+    if (b->foreign && run && b->used >= b->bad + SOUND_MIN) {
+        b->first = first;
+        b->end = end;
+    }
 }
 
 static void list_bad(struct work *w)

@@ -14,11 +14,27 @@
 
 /* --- a table that something else was written over, or will be --- */
 
+/* An entry of the refcount table leads to what is plainly no refcount block: the entry is wrong,
+ * and what lies there is as it should be. */
+static bool only_refcounts(const struct work *w, const struct problem *p, const void *ctx)
+{
+    struct content got;
+
+    (void)ctx;
+    return p->kind == PROBLEM_OVERLAP && p->place.kind == PLACE_CLUSTER &&
+           (p->owners & OWNER_REFBLOCK) &&
+           content_at(w->img, p->place.i << w->geo->cluster_bits, w->scratch, &got) &&
+           content_info(got.kind)->group != CONTENT_IS_EMPTY && got.kind != CONTENT_REFBLOCK;
+}
+
+static bool shared(const struct work *w, const struct problem *p, const void *ctx)
+{
+    return !only_refcounts(w, p, ctx);
+}
+
 static bool on_metadata(const struct work *w, const struct problem *p, const void *ctx)
 {
-    (void)w;
-    (void)ctx;
-    return (p->owners & METADATA) != 0;
+    return (p->owners & METADATA) && shared(w, p, ctx);
 }
 
 /* Refcounts of a cluster that an earlier claim is about. */
@@ -79,7 +95,7 @@ static void table_reused(struct work *w)
 
     for (size_t i = 0; i < w->ps->n; i++)
         if (!w->out->claim[i] && w->ps->list[i].kind == PROBLEM_OVERLAP &&
-            (w->ps->list[i].owners & METADATA)) {
+            on_metadata(w, &w->ps->list[i], NULL)) {
             n += w->ps->list[i].count;
             owners |= w->ps->list[i].owners;
         }
@@ -147,7 +163,8 @@ static void twice(struct work *w)
         const struct problem *p = &w->ps->list[i];
 
         if (w->out->claim[i] ||
-            (p->kind != PROBLEM_DOUBLE_ALLOCATION && p->kind != PROBLEM_OVERLAP))
+            (p->kind != PROBLEM_DOUBLE_ALLOCATION && p->kind != PROBLEM_OVERLAP) ||
+            !shared(w, p, NULL))
             continue;
         n += p->count;
         longest = u64_max(longest, p->count);
@@ -161,9 +178,10 @@ static void twice(struct work *w)
                   two ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
     for (size_t i = 0; c && i < w->ps->n && c->n_evidence < EVIDENCE_MAX; i++)
         if (!w->out->claim[i] && (w->ps->list[i].kind == PROBLEM_DOUBLE_ALLOCATION ||
-                                  w->ps->list[i].kind == PROBLEM_OVERLAP))
+                                  w->ps->list[i].kind == PROBLEM_OVERLAP) &&
+            shared(w, &w->ps->list[i], NULL))
             both_users(w, c, &w->ps->list[i]);
-    CLAIM(w, c, NULL, NULL, CLAIM_LOST, PROBLEM_DOUBLE_ALLOCATION, PROBLEM_OVERLAP);
+    CLAIM(w, c, shared, NULL, CLAIM_LOST, PROBLEM_DOUBLE_ALLOCATION, PROBLEM_OVERLAP);
     claim_refcounts_of(w, c);
     claim_flags_of(w, c);
     if (leaks && leaks <= n * 2)

@@ -293,6 +293,10 @@ static void left_overs(struct work *w)
     if (work_many_orphans(w)) {
         cause_step(w, c, STEP_KEEP_LEAKS);
         cause_step_plan(w, c, "rescue");
+    } else if (w->beside) {
+        cause_step(w, c, "They lie beside data in use, where entries are empty. Should the guest "
+                   "miss something, do not free them: qcheck plan rescue %s shows what fits",
+                   buf_str(&w->name));
     }
     buf_free(&holds);
 }
@@ -334,7 +338,8 @@ static void tail(struct work *w)
                "nothing maps: %s.", text_size(size, (n - end) << w->geo->cluster_bits),
                content_info(content.kind)->name,
                dirty ? "data whose tables were not written before a crash, perhaps"
-                     : "something older that was there before, or space that was freed");
+                     : "something older that was there before, space that was freed, or the last "
+                       "writes of a machine that was killed");
     if (dirty)
         cause_step(w, c, "Do not open the file for writing before you know what lies there: it "
                    "would be overwritten");

@@ -45,23 +45,24 @@ with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as work:
     for path in make(images):
         name = os.path.basename(path)
         for made in os.listdir(work):
-            if made.endswith((".plan", ".raw")):
+            if made.endswith((".plan", ".raw", ".copy", ".undo")):
                 os.unlink(os.path.join(work, made))
         shutil.copy(path, work)
         got = subprocess.run([program, "check", "--output=json", name], cwd=work,
                              capture_output=True, env=env).stdout
         steps = json.loads(got)["qcheck"].get("verdict", {}).get("next-steps", [])
         for step in steps:
-            for command in re.findall(r"qcheck (?:plan|export|apply) [^;,)]*", step):
+            for command in re.findall(r"(?:qcheck (?:plan|export|apply)|cp --reflink=auto) [^;,)]*",
+                                      step):
                 done = subprocess.run(command, shell=True, cwd=work, env=env,
                                       capture_output=True)
-                tried.add(command.split()[1])
+                tried.add(command.split()[command.startswith("qcheck")])
                 stepped.add(name)
                 # 2: exported, but some of the disk is lost
                 if done.returncode not in (0, 2):
                     sys.exit(f"{name}: {command}: status {done.returncode}: "
                              f"{done.stderr.decode()}")
-if not {"plan", "export"} <= tried:
+if not {"plan", "export", "apply", "cp"} <= tried:
     sys.exit(f"only tried: {tried}")
 if "small.qcow2" not in stepped or (shutil.which("qemu-img") and "luks.qcow2" not in stepped):
     sys.exit(f"no step for what was made: {stepped}")

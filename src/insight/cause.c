@@ -101,6 +101,14 @@ void cause_step_plan(struct work *w, struct cause *c, const char *goal)
                "qcheck export --plan %s.plan %s %s.raw", what, goal, goal, name, goal, name, goal);
 }
 
+void cause_step_change(struct work *w, struct cause *c, const char *what, const char *goal,
+                       const char *file)
+{
+    cause_step(w, c, "%s: qcheck plan %s -o %s.plan %s; then change the copy: qcheck apply %s.plan "
+               "%s --in-place --undo %s.undo", what, goal, file, buf_str(&w->name), file,
+               buf_str(&w->copy), file);
+}
+
 void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)
 {
     va_list ap;

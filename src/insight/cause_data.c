@@ -4,6 +4,7 @@
  * type, the LUKS header. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,12 +190,14 @@ static void luks_gone(struct work *w)
         cause_text(w, c, "The header of the image looks for the LUKS header at 0x%llx, where "
                    "none is; there is one at 0x%llx.", (unsigned long long)off,
                    (unsigned long long)found);
-        if (w->img->ext.crypto_at)
-            cause_step(w, c, "Plan the right offset: qcheck plan set 0x%llx=%016llx -o luks.plan %s; "
-                       "then write a copy of the image that has it: qcheck apply luks.plan %s "
-                       "--output %s", (unsigned long long)w->img->ext.crypto_at->data_off,
-                       (unsigned long long)found, buf_str(&w->name), buf_str(&w->name),
-                       buf_str(&w->copy));
+        if (w->img->ext.crypto_at) {
+            char goal[64];
+
+            snprintf(goal, sizeof goal, "set 0x%llx=%016llx",
+                     (unsigned long long)w->img->ext.crypto_at->data_off,
+                     (unsigned long long)found);
+            cause_step_change(w, c, "Plan the right offset", goal, "luks");
+        }
     } else {
         if (c)
             spans_add(&c->lost, 0, w->geo->size, w->geo->size);

@@ -3,6 +3,8 @@
 /* The snapshot table and the bitmaps. */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "insight/cause_work.h"
 
@@ -78,6 +80,9 @@ static void bitmaps(struct work *w)
                "is not concerned.", buf_str(&words));
     if (w->leaked.clusters && w->leaked.data == 0)
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    if (w->scan->refused.id && !strncmp(w->scan->refused.id, "bitmap", strlen("bitmap")))
+        cause_step_change(w, c, "QEMU opens the image again without its bitmaps", "bitmaps drop=all",
+                          "bitmaps");
     cause_step(w, c, "Make a full backup next: the bitmaps no longer say what has changed");
     buf_free(&words);
 }

@@ -176,7 +176,8 @@ static void flags(struct work *w)
     CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED);
     cause_text(w, c, "%s COPIED flag%s not fit the refcounts, which are right: %s.",
                text_group(a, n), n == 1 ? " does" : "s do",
-               n >= 64 ? "a program other than QEMU wrote the image and does not keep them"
+               n >= 64 ? "a program that does not keep them wrote the image, or one that made or "
+                         "deleted a snapshot was stopped"
                        : "the entries were changed without them");
 }
 

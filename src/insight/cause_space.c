@@ -295,8 +295,8 @@ static void left_overs(struct work *w)
         cause_step_plan(w, c, "rescue");
     } else if (w->beside) {
         cause_step(w, c, "They lie beside data in use, where entries are empty. Should the guest "
-                   "miss something, do not free them: qcheck plan rescue %s shows what fits",
-                   buf_str(&w->name));
+                   "miss something, see whether they fit before you free them: qcheck plan rescue "
+                   "%s", buf_str(&w->name));
     }
     buf_free(&holds);
 }

@@ -65,6 +65,9 @@ void cause_step(struct work *w, struct cause *c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The step that plans `goal` (of qcheck plan), looks at the outcome and gets the disk out. */
 void cause_step_plan(struct work *w, struct cause *c, const char *goal);
+/* The step that plans `goal` into `file`.plan and carries it out on the copy. */
+void cause_step_change(struct work *w, struct cause *c, const char *what, const char *goal,
+                       const char *file);
 void cause_evidence(struct cause *c, const struct place *place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -193,9 +193,25 @@ static void stopped(const struct work *w, struct buf *out)
                text_group(a, n), n == 1 ? "" : "s");
 }
 
-static void lost_words(const struct verdict *v, struct buf *out)
+/* Bytes that cannot be read as the image stands, though they are not lost. */
+static uint64_t out_of_reach(const struct work *w)
+{
+    struct guest_spans s = { 0 };
+    uint64_t n;
+
+    for (size_t i = 0; i < w->out->n; i++)
+        if (w->out->list[i].weight == CAUSE_LOSES)
+            spans_add_all(&s, &w->out->list[i].risk);
+    spans_settle(&s);
+    n = spans_bytes(&s);
+    spans_free(&s);
+    return n;
+}
+
+static void lost_words(const struct work *w, const struct verdict *v, struct buf *out)
 {
     uint64_t lost = spans_bytes(&v->lost), risk = spans_bytes(&v->risk);
+    uint64_t unread = lost || v->data_lost == ANSWER_YES ? 0 : out_of_reach(w);
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (lost)
@@ -205,9 +221,9 @@ static void lost_words(const struct verdict *v, struct buf *out)
         buf_puts(out, "Data is lost, of snapshots or in a range that is not known");
     else
         buf_puts(out, "Data may be lost");
-    if (risk && v->data_lost == ANSWER_PERHAPS && !lost)
+    if (unread)
         buf_printf(out, ": as the image stands, %s of the guest disk cannot be read, or cannot "
-                   "be trusted", text_size(b, risk));
+                   "be trusted", text_size(b, unread));
     else if (risk)
         buf_printf(out, "; %s%s in danger", text_size(b, risk),
                    lost ? " more are" : " of the guest disk are");
@@ -279,7 +295,7 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
         stopped(w, out);
     else if (v->data_lost != ANSWER_NO &&
              (v->data_lost == ANSWER_YES || v->may_write == ANSWER_NO))
-        lost_words(v, out);
+        lost_words(w, v, out);
     else if (bad && v->may_write == ANSWER_YES)
         buf_puts(out, "Corrupt by refcounts, which are behind because the image was not closed "
                  "in order. No guest data is lost; QEMU counts anew when it opens the image "

@@ -99,6 +99,7 @@ bool planner_bitmaps(struct trial *t, const struct planner_options *opt,
     struct buf title = BUF_INIT;
     const char *cost = NULL;
     size_t n_drop = 0;
+    bool list = false;          /* drop a list that nothing was read of */
 
     if (!drop)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -117,6 +118,7 @@ bool planner_bitmaps(struct trial *t, const struct planner_options *opt,
         } else if (strcmp(name, "all") == 0) {
             for (size_t i = 0; i < b->n; i++)
                 drop[i] = true;
+            list = !b->n && b->end != BITMAPS_NONE;
         } else if (find(b, name) == SIZE_MAX) {
             ok = err_set(err, ERR_USAGE, "there is no such bitmap; the image has %zu", b->n);
         } else {
@@ -125,8 +127,12 @@ bool planner_bitmaps(struct trial *t, const struct planner_options *opt,
     }
     for (size_t i = 0; i < b->n; i++)
         n_drop += drop[i];
-    if (ok && n_drop) {
-        buf_printf(&title, "%sDrop %zu of %zu bitmaps.", title.len ? " " : "", n_drop, b->n);
+    if (ok && (n_drop || list)) {
+        buf_puts(&title, title.len ? " " : "");
+        if (list)
+            buf_puts(&title, "Drop the list of bitmaps, of which nothing can be read.");
+        else
+            buf_printf(&title, "Drop %zu of %zu bitmaps.", n_drop, b->n);
         ok = write_directory(t->img, drop, n_drop, &round, err);
     }
     free(drop);

@@ -293,10 +293,6 @@ static void left_overs(struct work *w)
     if (work_many_orphans(w)) {
         cause_step(w, c, STEP_KEEP_LEAKS);
         cause_step_plan(w, c, "rescue");
-    } else if (w->beside) {
-        cause_step(w, c, "They lie beside data in use, where entries are empty. Should the guest "
-                   "miss something, see whether they fit before you free them: qcheck plan rescue "
-                   "%s", buf_str(&w->name));
     }
     buf_free(&holds);
 }

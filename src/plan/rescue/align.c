@@ -241,37 +241,6 @@ static void set_skips(struct order_walk *w, bool first)
         w->place[p].skip = first || w->place[p].taken ? 0 : w->place[p].empty;
 }
 
-#define FILLED_MAX ((size_t)1 << 28)
-
-/* Those that no walk could take go where they fit best, first of all to places that should
- * not be empty. */
-static void fill_rest(struct order_walk *w)
-{
-    size_t left = FILLED_MAX;
-
-    for (size_t i = 0; i < w->n_items && left > w->n_places; i++) {
-        int least_cost = LEFT_OUT;
-        size_t best = w->n_places;
-
-        if (w->at[i] || !w->o->counted[i])
-            continue;
-        left -= w->n_places;
-        for (size_t p = 0; p < w->n_places; p++) {
-            int cost = w->place[p].taken ? INFINITE : order_emission(w, i, p) - w->place[p].empty;
-
-            if (cost < least_cost) {
-                least_cost = cost;
-                best = p;
-            }
-        }
-        if (best == w->n_places)
-            continue;
-        w->place[best].taken = true;
-        w->place[best].cand = (uint32_t)i;
-        w->at[i] = best + 1;
-    }
-}
-
 /* Few pins may rise in a guest's order too; then what lies between them fits nowhere. */
 static bool fits_badly(const struct order_walk *w, const size_t *path)
 {
@@ -282,6 +251,37 @@ static bool fits_badly(const struct order_walk *w, const size_t *path)
             bad += path[i] ? place_cost(&w->o->print[i], &w->place[path[i] - 1]) > DOUBT
                            : w->o->counted[i];
     return bad * 50 > w->n_items;
+}
+
+#define RUN_LONG 10
+
+/* Of a run of items [first, end) at neighbouring places: is that of this one more likely than
+ * not? Where nothing is said of it, or nobody goes with it, it is not; nor what is old data at
+ * the edge. Where the order is a guest's, short runs that contradict what is said were mostly
+ * found wrong. */
+static bool is_credible(const struct order_walk *w, size_t item, size_t first, size_t end)
+{
+    const struct place_print *p = &w->place[w->at[item] - 1];
+    bool edge = item == first || item + 1 == end;
+
+    if (p->unknown || (edge && !p->n_data && !p->n_content))
+        return false;
+    return w->jump == JUMP_NEVER || end - first >= RUN_LONG
+        || (end - first > 1 && place_cost(&w->o->print[item], p) <= DOUBT);
+}
+
+static bool settle_credible(struct order_walk *w, const bool *pinned)
+{
+    bool news = false;
+
+    for (size_t i = 0, end; i < w->n_items; i = end) {
+        for (end = i + 1; end < w->n_items && w->at[end] && w->at[end] == w->at[end - 1] + 1;)
+            end++;
+        for (size_t k = i; k < end; k++)
+            if (w->at[k] && !pinned[k] && is_credible(w, k, i, end))
+                news |= settle(w, k, w->at[k] - 1, SURE_POSSIBLE, "order in the file");
+    }
+    return news;
 }
 
 #define WALKS_MAX 4
@@ -312,10 +312,7 @@ static bool settle_all(struct order_walk *w, bool *news)
             give_up_bad(w, pinned);
     }
     if (ok)
-        fill_rest(w);
-    for (size_t i = 0; ok && i < w->n_items; i++)
-        if (w->at[i] && !pinned[i])
-            *news |= settle(w, i, w->at[i] - 1, SURE_POSSIBLE, "order in the file");
+        *news |= settle_credible(w, pinned);
     free(path);
     free(run);
     free(pinned);

@@ -34,8 +34,8 @@ struct align_order {
 };
 
 /* Places candidates that are not pinned. With `all` unset only those of which there is no
- * doubt, as LIKELY; then witnesses may know more. Else all that fit anywhere, the rest as
- * POSSIBLE. *news: something was placed. */
+ * doubt, as LIKELY; then witnesses may know more. Else all whose place is more likely than not,
+ * as POSSIBLE. *news: something was placed. */
 bool align(const struct align_order *o, bool all, bool *news, struct error *err);
 
 /* A candidate is entry `entry` of a block of `per` places that belong together. */

@@ -23,6 +23,8 @@ struct sharing {
     struct room room;
     struct plan_step *step;
     uint64_t placed, guessed;           /* entries; of these, by no refcount */
+    uint64_t passed_over;               /* entries not guessed, as most would be wrong */
+    bool no_guess;
 };
 
 static int by_index(const void *a, const void *b)
@@ -92,6 +94,10 @@ static bool take_entry(struct sharing *x, const struct l2_window *win, uint64_t 
     shared = is_shared(x, e.type == L2_NORMAL ? e.host_off : compressed_off(geo, e.raw));
     if (!shared || (shared < 0 && win->state != WINDOW_DAMAGED && win->state != WINDOW_MISSING))
         return true;
+    if (shared < 0 && x->no_guess) {
+        x->passed_over++;
+        return true;
+    }
     memcpy(to, x->from + i * geo->l2_entry_size, geo->l2_entry_size);
     be_store(to, 8, e.raw & ~OFLAG_COPIED);
     x->placed++;
@@ -172,6 +178,56 @@ static bool tell(struct sharing *x, struct error *err)
     return salvage_take(x->w->s, x->step, &title, &why, err);
 }
 
+static bool share_windows(struct sharing *x, struct error *err)
+{
+    bool ok = true;
+
+    x->placed = x->guessed = x->passed_over = 0;
+    x->step = salvage_step(x->w->s, err);
+    if (!x->step)
+        return false;
+    room_init(&x->room, x->w->s->t);
+    x->room.only_empty = true;
+    for (size_t i = 0; ok && i < x->w->n_windows; i++)
+        ok = share_window(x, &x->w->window[i], err);
+    room_set_length(&x->room, &x->step->patches);
+    room_free(&x->room);
+    return ok;
+}
+
+static void drop_step(struct sharing *x)
+{
+    plan_step_free(x->step);
+    x->w->s->plan->n--;
+}
+
+/* What the disk had of its own is what nobody owns now. Where that is much, it took the places
+ * of most that the snapshots have. */
+static bool guesses_are_poor(struct sharing *x, bool *poor, struct error *err)
+{
+    struct orphans o;
+
+    if (!orphans_collect(x->cleared, false, &o, err))
+        return false;
+    *poor = o.n_kind[ORPHAN_DATA] * 2 > x->guessed;
+    orphans_free(&o);
+    return true;
+}
+
+static bool tell_passed_over(struct sharing *x, struct error *err)
+{
+    struct buf text = BUF_INIT;
+    char n[TEXT_NUM];
+
+    if (!x->passed_over)
+        return true;
+    buf_printf(&text, "%s cluster%s that snapshots have may be the disk's as well; no refcount "
+               "says so, and there are so many clusters without an owner that most of their "
+               "places may be taken by these.",
+               text_group(n, x->passed_over), x->passed_over == 1 ? "" : "s");
+    return salvage_left(x->w->s, &text, err);
+}
+
 static bool share_all(struct sharing *x, struct error *err)
 {
     struct l2_work *w = x->w;
@@ -183,19 +239,17 @@ static bool share_all(struct sharing *x, struct error *err)
     x->from = malloc(len);
     x->lost = calloc((size_t)w->s->t->img->geo.l2_entries, sizeof *x->lost);
     ok = (ok && x->now && x->old && x->from && x->lost) || err_set(err, ERR_NOMEM, "out of memory");
-    x->step = ok ? salvage_step(w->s, err) : NULL;
-    if (!x->step)
-        return false;
-    room_init(&x->room, w->s->t);
-    x->room.only_empty = true;
-    for (size_t i = 0; ok && i < w->n_windows; i++)
-        ok = share_window(x, &w->window[i], err);
-    room_set_length(&x->room, &x->step->patches);
-    room_free(&x->room);
+    ok = ok && share_windows(x, err);
+    if (ok && x->guessed)
+        ok = guesses_are_poor(x, &x->no_guess, err);
+    if (ok && x->no_guess) {
+        drop_step(x);
+        ok = share_windows(x, err) && tell_passed_over(x, err);
+    }
     if (ok && x->placed)
         return tell(x, err);
-    plan_step_free(x->step);
-    w->s->plan->n--;
+    if (x->step)
+        drop_step(x);
     return ok;
 }
 

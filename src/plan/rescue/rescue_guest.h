@@ -78,6 +78,10 @@ bool rescue_starved(const struct rescue_guest *g);
 /* Are these 512 bytes the MBR of a disk of that many sectors? (witness_disk.c) */
 bool partition_table_fits(const uint8_t *p, uint64_t sectors);
 
+/* The end of the disk by a header of a GPT in sectors of 512 bytes that lies in these bytes; 0:
+ * there is none. (witness_disk.c) */
+uint64_t gpt_end(const uint8_t *bytes, size_t len);
+
 /* --- asking the witnesses --- */
 
 extern const struct rescue_witness *const RESCUE_WITNESSES[];   /* NULL ends it */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "plan/edit.h"
 #include "plan/rescue/salvage.h"
+#include "plan/rescue/witness_fat.h"
 
 static bool size_was_guessed(const struct image *img)
 {
@@ -35,7 +36,7 @@ bool salvage_header(struct salvage *s, struct error *err)
 
 /* --- how large the disk is --- */
 
-#define HEAD_LEN 1024               /* MBR and GPT, with sectors of 512 bytes */
+#define HEAD_LEN 4096               /* MBR and GPT, with sectors of 512 bytes; super blocks */
 
 /* Where the disk ends by its GPT, or where its last partition of an MBR does; 0: neither. */
 static uint64_t end_by_partitions(const uint8_t *head, const char **why)
@@ -56,12 +57,78 @@ static uint64_t end_by_partitions(const uint8_t *head, const char **why)
     return end;
 }
 
+/* The end of a file system that begins with these bytes; 0: none does. */
+static uint64_t end_by_volume(const uint8_t *p, const char **why)
+{
+    const uint8_t *ext = p + 1024;
+    uint64_t n = 0, unit = 0, before = 0;
+    struct fat_fs fat;
+
+    if (memcmp(p, "XFSB", 4) == 0) {
+        unit = be32(p + 4);
+        n = be64(p + 8);
+    } else if (memcmp(p + 3, "NTFS    ", 8) == 0) {
+        unit = le_load(p + 11, 2);
+        n = le_load(p + 40, 8) + 1;
+        before = le_load(p + 28, 4) * unit;
+    } else if (memcmp(p + 3, "EXFAT   ", 8) == 0) {
+        unit = p[108] < 16 ? UINT64_C(1) << p[108] : 0;
+        n = le_load(p + 72, 8);
+        before = le_load(p + 64, 4) * unit;
+    } else if (le_load(ext + 56, 2) == 0xef53 && le_load(ext + 24, 4) <= 6) {
+        unit = UINT64_C(1024) << le_load(ext + 24, 4);
+        n = le_load(ext + 4, 4) | (le_load(ext + 96, 4) & 0x80 ? le_load(ext + 336, 4) << 32 : 0);
+    } else if (fat_boot_parse(p, INT64_MAX, &fat)) {
+        unit = 1;
+        n = fat.len;
+        before = le_load(p + 28, 4) * fat.sector;
+    }
+    *why = "its file system";
+    return unit && n < INT64_MAX / 2 / unit ? before + n * unit : 0;
+}
+
 /* What clusters that nobody owns tell. */
 struct orphans_told {
-    uint64_t end;               /* of the disk, by the first that may be the first of the disk */
+    uint64_t end;               /* of the disk, by what may be its first or last cluster */
     const char *why;
     uint64_t l1_off, l1_n;      /* what reads like the L1 table, most entries in use; 0: none */
 };
+
+/* The first with a table of partitions is the first of the disk; the second header of a GPT is
+ * at its end. `first`: hardly anything else lies before it in the file. */
+static void ask_orphan(const uint8_t *bytes, size_t len, bool first, struct orphans_told *out)
+{
+    uint64_t end = gpt_end(bytes, len);
+
+    if (end) {
+        out->why = "its GPT";
+        out->end = end;
+    } else if (len >= 2 * 512 && partition_table_fits(bytes, INT64_MAX / 512)) {
+        out->end = end_by_partitions(bytes, &out->why);
+    } else if (first && len >= HEAD_LEN) {
+        out->end = end_by_volume(bytes, &out->why);
+    }
+}
+
+#define HEAD_CLUSTERS 8             /* where the first tables of an image are */
+#define FEW 4
+
+/* A table near the start of the file whose only entry is its first: were it an L2 table, so many
+ * clusters would not be without an owner. What its entry leads to is damaged. */
+static bool may_be_l1_of_one(const struct trial *t, const struct orphans *o,
+                             const struct orphan *it, uint8_t *bytes)
+{
+    const struct geometry *geo = &t->img->geo;
+    uint64_t e;
+
+    if (it->kind != ORPHAN_L2 || it->off >> geo->cluster_bits >= HEAD_CLUSTERS
+        || o->n_kind[ORPHAN_DATA] < FEW
+        || !source_read(t->img->src, it->off, bytes, (size_t)geo->cluster_size, NULL))
+        return false;
+    e = be64(bytes);
+    return e & OFLAG_COPIED && !(e & L1_RESERVED_MASK)
+        && bytes_all_zero(bytes + 8, (size_t)geo->cluster_size - 8);
+}
 
 static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct error *err)
 {
@@ -69,6 +136,7 @@ static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct erro
     uint8_t *bytes = malloc(len);
     struct orphan_reader reader = { 0 };
     struct orphans o = { 0 };
+    size_t before = 0;
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
 
     *out = (struct orphans_told){ .end = 0 };
@@ -80,14 +148,18 @@ static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct erro
             most = fit.used;
             out->l1_off = o.list[i].off;
             out->l1_n = fit.end;
+        } else if (!out->l1_off && may_be_l1_of_one(s->t, &o, &o.list[i], bytes)) {
+            out->l1_off = o.list[i].off;
+            out->l1_n = 1;
         }
     }
     ok = ok && (s->t->img->hdr.crypt_method || orphans_find_streams(s->t, &o, err))
         && orphan_reader_init(&reader, s->t->img, o.list, err);
     for (size_t i = 0; ok && i < o.n && !out->end && !salvage_stopped(s->t); i++)
-        if (orphan_read(&reader, i, bytes, NULL) && len >= HEAD_LEN
-            && partition_table_fits(bytes, INT64_MAX / 512))
-            out->end = end_by_partitions(bytes, &out->why);
+        if (orphan_read(&reader, i, bytes, NULL)) {
+            ask_orphan(bytes, len, before < HEAD_CLUSTERS, out);
+            before += o.list[i].kind == ORPHAN_DATA || o.list[i].kind == ORPHAN_STREAM;
+        }
     orphan_reader_free(&reader);
     orphans_free(&o);
     free(bytes);
@@ -109,9 +181,13 @@ static bool take_l1(struct salvage *s, const struct orphans_told *told, struct e
     edit_header(&step->patches, "l1_table_offset", told->l1_off);
     edit_header(&step->patches, "l1_size", n);
     edit_header(&step->patches, "size", told->end ? told->end : n * geo->l2_span);
-    buf_printf(&title, "Take the L1 table at 0x%llx, with %s entries up to the last in use.",
-               (unsigned long long)told->l1_off, text_group(text, told->l1_n));
-    buf_puts(&why, "The header does not say it any more; most entries lead to L2 tables.");
+    buf_printf(&title, "Take the L1 table at 0x%llx, with %s entr%s up to the last in use.",
+               (unsigned long long)told->l1_off, text_group(text, told->l1_n),
+               told->l1_n == 1 ? "y" : "ies");
+    buf_puts(&why, told->l1_n == 1 ? "The header does not say it any more; as an L2 table it would "
+                                     "be of no use."
+                                   : "The header does not say it any more; most entries lead to L2 "
+                                     "tables.");
     return salvage_take(s, step, &title, &why, err);
 }
 
@@ -160,9 +236,21 @@ bool salvage_lost_l1(struct salvage *s, struct error *err)
     return !told.end || take_size(s, told.end, told.why, err);
 }
 
-bool salvage_size(struct salvage *s, struct error *err)
+/* What the start of the disk says of its end, as far as it is mapped. */
+static uint64_t end_by_head(struct guest_reader *r, const char **why)
 {
     uint8_t head[HEAD_LEN];
+    uint64_t end;
+
+    for (size_t at = 0; at < HEAD_LEN; at += 512)
+        if (!guest_reader_read(r, at, head + at, 512))
+            return 0;
+    end = end_by_partitions(head, why);
+    return end ? end : end_by_volume(head, why);
+}
+
+bool salvage_size(struct salvage *s, struct error *err)
+{
     struct guest_reader *r;
     const char *why = "";
     uint64_t end, mapped;
@@ -171,13 +259,24 @@ bool salvage_size(struct salvage *s, struct error *err)
         return true;
     if (!guest_reader_open(s->t, s->below, &r, err))
         return false;
-    end = guest_reader_read(r, 0, head, 512) && guest_reader_read(r, 512, head + 512, 512)
-        ? end_by_partitions(head, &why) : 0;
+    end = end_by_head(r, &why);
     mapped = guest_reader_end(r);
     guest_reader_close(r);
+    if (!end) {
+        struct orphans_told told;
+
+        if (!ask_orphans(s, &told, err))
+            return false;
+        end = told.end;
+        why = told.why;
+    }
     if (end < mapped) {
         end = mapped;
         why = "what it has mapped";
+    }
+    if (!end) {
+        end = s->t->img->geo.l1_entries * s->t->img->geo.l2_span;
+        why = "its L1 table";
     }
     if (!end || end > INT64_MAX || end == s->t->img->hdr.size)
         return true;

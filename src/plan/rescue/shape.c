@@ -23,6 +23,7 @@
 struct suspect_list {
     uint64_t *off;                      /* owned, rising */
     size_t n, cap;
+    uint64_t content;                   /* sectors of the file that are not zeros */
 };
 
 /* Of any size of clusters, normal or extended. */
@@ -79,9 +80,13 @@ static bool find_suspects(struct source *src, const _Atomic bool *cancel,
             struct source_span bad;
 
             source_read_known(src, at, bytes, len, &bad);
-            for (size_t i = 0; ok && i < len; i += SECTOR)
+            for (size_t i = 0; ok && i < len; i += SECTOR) {
+                if (bytes_all_zero(bytes + i, SECTOR))
+                    continue;
+                l->content++;
                 if (sector_possible(bytes + i, size))
                     ok = add_suspect(l, at + i);
+            }
             ok = ok && !(cancel && *cancel);
         }
         at = end;
@@ -174,6 +179,14 @@ static bool better(const struct image_shape *a, const struct image_shape *b)
     return x > y || (x == y && a->cluster_bits > b->cluster_bits);
 }
 
+#define SHARE_MIN 64
+
+/* Entries that lead to next to nothing of what the file holds are data that looks like some. */
+static bool explains_enough(const struct image_shape *s, uint64_t sectors)
+{
+    return s->entries && (s->entries << s->cluster_bits) >= sectors / SHARE_MIN * SECTOR;
+}
+
 bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_shape *out)
 {
     struct shape_trial t = { .src = src };
@@ -202,7 +215,7 @@ bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_sha
     free(t.in);
     unpacker_free(t.unpacker);
     free(l.off);
-    return ok && out->entries;
+    return ok && explains_enough(out, l.content);
 }
 
 /* --- a header for it --- */

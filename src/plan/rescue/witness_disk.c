@@ -129,6 +129,21 @@ static bool gpt_fits(const uint8_t *p, size_t len)
     return crc32(0, copy, (uInt)size) == le_load(p + 16, 4);
 }
 
+uint64_t gpt_end(const uint8_t *bytes, size_t len)
+{
+    for (size_t at = 0; at + SECTOR <= len; at += SECTOR) {
+        const uint8_t *p = bytes + at;
+        uint64_t last;
+
+        if (!gpt_fits(p, len - at))
+            continue;
+        last = u64_max(le_load(p + 24, 8), le_load(p + 32, 8));
+        if (last < INT64_MAX / SECTOR)
+            return (last + 1) * SECTOR;
+    }
+    return 0;
+}
+
 /* Where a header belongs, and how sure that is. */
 static bool gpt_place(const struct rescue_guest *g, const uint8_t *p, size_t at,
                       uint64_t *place, enum rescue_sure *sure)

@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zlib
 
 from files_common import MIB, damage, expect, failed, files, jsonschema, program, run, schema, tree
+from files_disks import make_ext, make_ntfs, make_pv, make_tree, partition, place
+from files_owners import ext_names, ext_owners, fat_owners, inodes, ntfs_owners
 
 rng = random.Random(int(sys.argv[3]))
 mutants = int(sys.argv[4])
@@ -25,179 +26,6 @@ mutants = int(sys.argv[4])
 CLUSTER = 65536
 EXPORT_SCHEMA = schema("export")
 
-
-# --- disks ---
-
-def make_tree(top):
-    os.makedirs(f"{top}/var/lib/app")
-    os.makedirs(f"{top}/many")
-    for i in range(40):
-        with open(f"{top}/var/lib/app/f{i}", "wb") as f:
-            f.write(rng.randbytes(i * 3000 + 1))
-    for i in range(400):
-        with open(f"{top}/many/a rather long name of a file {i}", "wb") as f:
-            f.write(b"x")
-    with open(f"{top}/big.bin", "wb") as f:
-        f.write(rng.randbytes(7 * MIB))
-    os.symlink("big.bin", f"{top}/link")
-
-
-def make_ext(path, mib, kind, top, label):
-    run("truncate", "-s", f"{mib}M", path)
-    run("mke2fs", "-q", "-t", kind, "-L", label, "-E", "root_owner=0:0", "-d", top, path)
-
-
-def make_ntfs(path, mib, top):
-    run("truncate", "-s", f"{mib}M", path)
-    run("mkntfs", "-q", "-F", "-L", "WINDOWS", path)
-    run("ntfscp", "-q", path, f"{top}/big.bin", "/big.bin")
-    for i in range(20, 40):
-        run("ntfscp", "-q", path, f"{top}/var/lib/app/f{i}", f"/f{i} \u00fc\U0001f600.dat")
-
-
-def partition(path, sizes):
-    run("truncate", "-s", f"{2 + sum(sizes)}M", path)
-    subprocess.run(["sfdisk", "-q", path], check=True, text=True,
-                   input="label: gpt\n" + "".join(f"size={s}MiB\n" for s in sizes))
-
-
-def place(disk, part, at):
-    with open(part, "rb") as src, open(disk, "r+b") as dst:
-        dst.seek(at)
-        shutil.copyfileobj(src, dst, MIB)
-
-
-def lvm_crc(data):
-    """CRC-32 as LVM has it: another start, no inversion at the end."""
-    return zlib.crc32(data, 0xf597a6cf ^ 0xffffffff) ^ 0xffffffff
-
-
-def make_pv(path, mib, lv):
-    """A physical volume with "root" in two pieces, the second before the first on disk, and
-    one of a type that nobody follows."""
-    uuid = "AbCdEf0123456789abcdefghijklmnop"
-    dashed = "-".join([uuid[:6]] + [uuid[i:i + 4] for i in range(6, 26, 4)] + [uuid[26:]])
-    extents = os.path.getsize(lv) // MIB
-    half = extents // 2
-    text = f"""vg {{
-id = "x"
-extent_size = 2048 # 1 MiB
-physical_volumes {{ pv0 {{ id = "{dashed}" device = "/dev/\\"x" pe_start = 2048 }} }}
-logical_volumes {{
- root {{ status = ["READ", "WRITE", "VISIBLE"] segment_count = 2
-  segment1 {{ start_extent = 0 extent_count = {half} type = "striped" stripe_count = 1
-   stripes = [ "pv0", {extents - half} ] }}
-  segment2 {{ start_extent = {half} extent_count = {extents - half} type = "striped"
-   stripe_count = 1 stripes = ["pv0", 0] }} }}
- thin {{ status = ["READ", "WRITE", "VISIBLE"] segment_count = 1
-  segment1 {{ start_extent = 0 extent_count = 4 type = "thin" thin_pool = "pool" }} }}
- hidden {{ status = ["READ", "WRITE"] segment1 {{ start_extent = 0 extent_count = 1
-  type = "striped" stripe_count = 1 stripes = ["pv0", 0] }} }}
-}} }}
-# end
-""".encode() + b"\0"
-    header = (uuid.encode() + (mib * MIB).to_bytes(8, "little") +
-              MIB.to_bytes(8, "little") + bytes(8) + bytes(16) +
-              (4096).to_bytes(8, "little") + (MIB - 4096).to_bytes(8, "little") + bytes(16))
-    rest = ((32).to_bytes(4, "little") + b"LVM2 001" + header).ljust(512 - 20, b"\0")
-    label = (b"LABELONE" + (1).to_bytes(8, "little") +
-             lvm_crc(rest).to_bytes(4, "little") + rest)
-    area = (bytes(4) + b" LVM2 x[5A%r0N*>" + (1).to_bytes(4, "little") +
-            (4096).to_bytes(8, "little") + (MIB - 4096).to_bytes(8, "little") +
-            (MIB - 4096 - 100).to_bytes(8, "little") +      # goes round the ring
-            len(text).to_bytes(8, "little") + bytes(8))
-    with open(path, "wb") as f:
-        f.truncate(mib * MIB)
-        f.seek(512)
-        f.write(label)
-        f.seek(4096)
-        f.write(area)
-        f.seek(MIB - 100)
-        f.write(text[:100])
-        f.seek(4096 + 512)
-        f.write(text[100:])
-        data = open(lv, "rb").read()
-        f.seek(MIB + (extents - half) * MIB)
-        f.write(data[:half * MIB])
-        f.seek(MIB)
-        f.write(data[half * MIB:])
-    return [(0, MIB + (extents - half) * MIB, half * MIB),
-            (half * MIB, MIB, (extents - half) * MIB)]
-
-
-# --- oracles ---
-
-def debugfs(part, request):
-    return run("debugfs", "-R", request, part).decode()
-
-
-def block_size(part):
-    return int(re.search(r"Block size: +(\d+)", debugfs(part, "stats")).group(1))
-
-
-def inodes(part):
-    """Size of an inode, inodes of a group, and where the tables of groups begin (bytes)."""
-    stats, size = debugfs(part, "stats"), block_size(part)
-    return (int(re.search(r"Inode size:\s+(\d+)", stats).group(1)),
-            int(re.search(r"Inodes per group:\s+(\d+)", stats).group(1)),
-            [int(t) * size for t in re.findall(r"inode table at (\d+)", stats)])
-
-
-def inode_gone(layout, ino, ranges):
-    size, per_group, tables = layout
-    at = tables[(ino - 1) // per_group] + (ino - 1) % per_group * size
-    return any(off < at + size and at < end for off, end in ranges)
-
-
-def ext_owners(part, ranges):
-    """Inode -> bytes, of ranges of bytes of the partition, but for those whose inode lies in
-    one of them, and 7, which holds space for descriptors."""
-    size, layout = block_size(part), inodes(part)
-    blocks = [b for off, end in ranges for b in range(off // size, (end + size - 1) // size)]
-    count = {}
-    for i in range(0, len(blocks), 2000):
-        out = debugfs(part, "icheck " + " ".join(map(str, blocks[i:i + 2000])))
-        for _, ino in re.findall(r"^(\d+)\t(\d+)$", out, re.M):
-            count[int(ino)] = count.get(int(ino), 0) + size
-    return {i: n for i, n in count.items() if i != 7 and not inode_gone(layout, i, ranges)}
-
-
-def ext_names(part, numbers):
-    found = {2: "/"}
-    for i in range(0, len(numbers), 500):
-        out = debugfs(part, "ncheck " + " ".join(map(str, numbers[i:i + 500])))
-        for ino, name in re.findall(r"^(\d+)\t(.*)$", out, re.M):
-            found.setdefault(int(ino), re.sub("^//", "/", name))
-    return found
-
-
-def ntfs_owners(part, ranges):
-    """Paths that own clusters of the ranges."""
-    found = set()
-    for off, end in ranges:
-        out = run("ntfscluster", "-q", "-f", "-c", f"{off // 4096}-{(end - 1) // 4096}", part,
-                  status=(0, 1)).decode()
-        found |= set(re.findall(r"^Inode \d+ (/.*?)/\$(?:DATA|INDEX_ALLOCATION|BITMAP)", out,
-                                re.M))
-    return found
-
-
-def fat_owners(part, heap, cluster, ranges):
-    """Path -> bytes, of all clusters that mtools says it has."""
-    found = {}
-    listed = run("mdir", "-/", "-b", "-i", part, "::").decode().split()
-    for path in listed:
-        shown = run("mshowfat", "-i", part, path.rstrip("/")).decode()
-        for first, last in re.findall(r"<(\d+)(?:-(\d+))?>", shown):
-            start = heap + (int(first) - 2) * cluster
-            end = heap + (int(last or first) - 1) * cluster
-            name = path[2:].rstrip("/")
-            found[name] = found.get(name, 0) + sum(
-                max(0, min(b, end) - max(a, start)) for a, b in ranges)
-    return {name: n for name, n in found.items() if n}
-
-
-# --- tests ---
 
 def owners(report, volume, field="lost"):
     return {i["id"]: i[field] for i in report["items"] if i["volume"] == volume and i[field] and
@@ -496,7 +324,7 @@ def test_mutants(starts):
 
 def main():
     os.makedirs("tree")
-    make_tree("tree")
+    make_tree("tree", rng)
     run("truncate", "-s", "16M", "p1")
     run("mkfs.fat", "-n", "ESP", "p1")
     run("mcopy", "-s", "-i", "p1", "tree/var", "::")

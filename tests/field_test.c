@@ -176,20 +176,6 @@ static void values_are_put_into_words(void **state)
     assert_described("snapshot", "name", 0, "");
 }
 
-static void the_field_under_a_byte_is_found(void **state)
-{
-    const struct field_table *t = field_table("header");
-
-    (void)state;
-    assert_string_equal(field_at(t, 0)->name, "magic");
-    assert_string_equal(field_at(t, 3)->name, "magic");
-    assert_string_equal(field_at(t, 4)->name, "version");
-    assert_string_equal(field_at(t, 47)->name, "l1_table_offset");
-    assert_null(field_at(t, 112));
-    assert_string_equal(field_at(field_table("l1-entry"), 63)->name, "copied");
-    assert_string_equal(field_at(field_table("l1-entry"), 55)->name, "l2_offset");
-}
-
 /* --- parts --- */
 
 static const struct part *part_named(const struct parts *p, const char *table,
@@ -384,7 +370,6 @@ int main(void)
         cmocka_unit_test(values_are_taken_from_their_bits),
         cmocka_unit_test(compressed_descriptors_agree_with_the_decoder),
         cmocka_unit_test(values_are_put_into_words),
-        cmocka_unit_test(the_field_under_a_byte_is_found),
         cmocka_unit_test(the_header_area_is_cut_into_parts),
         cmocka_unit_test(a_version_2_header_has_no_parts_of_version_3),
         cmocka_unit_test(a_longer_header_shows_what_is_unknown),

@@ -51,14 +51,6 @@ const struct field *field_named(const struct field_table *t, const char *name)
     return NULL;
 }
 
-const struct field *field_at(const struct field_table *t, size_t at)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (at >= t->field[i].off && at - t->field[i].off < t->field[i].width)
-            return &t->field[i];
-    return NULL;
-}
-
 /* `width` bytes at `off`, zeros where `len` does not reach. */
 static uint64_t load(const uint8_t *bytes, size_t len, size_t off, size_t width)
 {

@@ -81,9 +81,7 @@ uint64_t field_value(const struct field_table *t, const struct field *f,
  * Bytes of text (FIELD_TEXT) are not a value: show them with text_visible. */
 void field_describe(const struct field *f, uint64_t value, struct buf *out);
 
-/* Field of a table that covers byte `at` of the structure (bit tables: that bit of the
- * word); NULL: none. Fields of variable length are found as parts, below. */
-const struct field *field_at(const struct field_table *t, size_t at);
+/* NULL: none. Fields of variable length are found as parts, below. */
 const struct field *field_named(const struct field_table *t, const char *name);
 
 /* One structure somewhere in the file, cut into parts: what the header view lists and the

@@ -154,9 +154,6 @@ uint32_t engine_copied_walks(const struct engine *e, const struct l2_table *t);
  * read? */
 bool engine_copied_wrong(const struct engine *e, uint64_t raw, uint64_t host_off);
 
-/* Place of an entry of this table, guest offset included. */
-struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j);
-
 /* --- what could not be read (unreadable.c) --- */
 
 /* Adds a record: bytes `bad` of `what` ("L2 table"), from the entry at `place` on (its

@@ -228,11 +228,6 @@ void guest_map_free(struct guest_map *g)
     free(g);
 }
 
-uint64_t guest_map_clusters(const struct guest_map *g)
-{
-    return g->n_clusters;
-}
-
 /* Adds guest clusters [at, end): whole bins from the survey, parts of one from the tables. */
 static void add_range(const struct guest_map *g, struct table_reader *t, uint64_t at,
                       uint64_t end, struct guest_hist *out)

@@ -70,7 +70,6 @@ bool guest_map_cells(const struct guest_map *g, uint64_t first, uint64_t per_cel
  * and ends at the edge of one, at most a part before its own, so that no table is read. */
 bool guest_map_tiles(const struct guest_map *g, uint64_t first, uint64_t per_tile,
                      size_t n_tiles, struct guest_hist *out, struct error *err);
-uint64_t guest_map_clusters(const struct guest_map *g);
 
 /* An extent of equal mapping, as `qemu-img map` lists them. */
 struct guest_extent {

@@ -26,7 +26,8 @@ struct explain_pass {
     struct rounds rounds;           /* a unit is a table */
 };
 
-struct place engine_l2_place(const struct engine *e, const struct l2_table *t, uint64_t j)
+/* Place of an entry of this table, guest offset included. */
+static struct place l2_place(const struct engine *e, const struct l2_table *t, uint64_t j)
 {
     return (struct place){
         .kind = PLACE_L2, .layer = t->layer, .i = t->l1_index, .j = j,
@@ -63,7 +64,7 @@ static void report(const struct odd_entry *x, enum problem_kind kind, uint64_t e
         problems_count(x->out, kind, 1, qemu);
     } else {
         struct problem p = {
-            .kind = kind, .place = engine_l2_place(x->e, x->t, x->j), .count = 1,
+            .kind = kind, .place = l2_place(x->e, x->t, x->j), .count = 1,
             .qemu_count = qemu, .host_off = x->host_off,
             .guest_len = x->e->geo->cluster_size, .found = x->raw, .expected = expected,
         };
@@ -169,7 +170,7 @@ static void explain_table(struct engine *e, const struct l2_table *t, const uint
     struct fault_counts counts = { .copied = 0 }, told = { .copied = 0 };
 
     if (bad.len) {
-        struct place place = engine_l2_place(e, t, (bad.off - t->off) / geo->l2_entry_size);
+        struct place place = l2_place(e, t, (bad.off - t->off) / geo->l2_entry_size);
 
         unreadable_add(out, geo, &place, bad, "L2 table");
     }

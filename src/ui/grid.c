@@ -215,17 +215,6 @@ int draw_printf(const struct area *a, int y, int x, unsigned role, const char *f
     return draw_text(a, y, x, role, text);
 }
 
-int draw_bytes(const struct area *a, int y, int x, unsigned role, const void *bytes,
-               size_t len)
-{
-    struct buf b = BUF_INIT;
-
-    text_visible(&b, bytes, len);
-    x = draw_text(a, y, x, role, buf_str(&b));
-    buf_free(&b);
-    return x;
-}
-
 int text_columns(const struct area *a, const char *text)
 {
     int columns = 0;
@@ -369,27 +358,6 @@ void draw_hline(const struct area *a, int y, int x, int w)
 void draw_vline(const struct area *a, int y, int x, int h)
 {
     draw_fill(a, y, x, h, 1, CH_VLINE, ROLE_FRAME);
-}
-
-void draw_box(const struct area *a, int y, int x, int h, int w, const char *title)
-{
-    if (h < 1 || w < 1)
-        return;
-    draw_hline(a, y, x, w);
-    draw_hline(a, y + h - 1, x, w);
-    draw_vline(a, y, x, h);
-    draw_vline(a, y, x + w - 1, h);
-    draw_cell(a, y, x, CH_TL, ROLE_FRAME, NO_BACK, 0);
-    draw_cell(a, y, x + w - 1, CH_TR, ROLE_FRAME, NO_BACK, 0);
-    draw_cell(a, y + h - 1, x, CH_BL, ROLE_FRAME, NO_BACK, 0);
-    draw_cell(a, y + h - 1, x + w - 1, CH_BR, ROLE_FRAME, NO_BACK, 0);
-    if (title && *title && w > 6) {
-        int end;
-
-        draw_text(a, y, x + 2, ROLE_FRAME, " ");
-        end = draw_cut(a, y, x + 3, w - 6, ROLE_HEADING, title);
-        draw_text(a, y, end, ROLE_FRAME, " ");
-    }
 }
 
 void draw_bar(const struct area *a, int y, int x, int w, uint64_t part, uint64_t whole,

@@ -62,9 +62,6 @@ int draw_attr_text(const struct area *a, int y, int x, unsigned role, unsigned a
                    const char *text);
 int draw_printf(const struct area *a, int y, int x, unsigned role, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-/* Bytes of an image: as draw_text, but a backslash is doubled (base/text.h). */
-int draw_bytes(const struct area *a, int y, int x, unsigned role, const void *bytes,
-               size_t len);
 /* At most `w` columns; longer text ends in "…" ("~" in ASCII). */
 int draw_cut(const struct area *a, int y, int x, int w, unsigned role, const char *text);
 /* Ends at column x_end (exclusive). */
@@ -92,7 +89,6 @@ void draw_restyle(const struct area *a, int y, int x, int w, unsigned role,
 /* Lines in ROLE_FRAME. Joints are the caller's to draw (LINE_* below). */
 void draw_hline(const struct area *a, int y, int x, int w);
 void draw_vline(const struct area *a, int y, int x, int h);
-void draw_box(const struct area *a, int y, int x, int h, int w, const char *title);
 /* A bar of `w` columns with part/whole filled, to the eighth of a column in UTF-8. */
 void draw_bar(const struct area *a, int y, int x, int w, uint64_t part, uint64_t whole,
               unsigned role);
@@ -103,10 +99,6 @@ void draw_cursor(const struct area *a, int y, int x);
 /* Characters with an ASCII fallback. */
 #define CH_HLINE    0x2500  /* ─ - */
 #define CH_VLINE    0x2502  /* │ | */
-#define CH_TL       0x250c  /* ┌ + */
-#define CH_TR       0x2510  /* ┐ + */
-#define CH_BL       0x2514  /* └ + */
-#define CH_BR       0x2518  /* ┘ + */
 #define CH_LTEE     0x251c  /* ├ + */
 #define CH_RTEE     0x2524  /* ┤ + */
 #define CH_TTEE     0x252c  /* ┬ + */

@@ -7,14 +7,14 @@
 
 #include "qcow2/image.h"
 
-#define NEWER_STAMP_NONE 0      /* as that of no file yet */
+#define NEWER_STAMP_NONE 0      /* no file was opened yet */
 
-/* What to know a file by, as far as inode, size and time of modification tell. */
+/* Stands for one state of a file, as far as inode, size and time of modification tell. */
 uint64_t newer_stamp(struct source *src);
 
-/* Takes `src`, the file opened anew; the image may be in a pack. *stamp: that of the file before; becomes that of this one,
- * if the image could be opened. True, and *out is NULL: it is as it was. A block device
- * does not tell: it always counts as changed. */
+/* Takes `src`, the file opened again, which may be a pack, and opens the image in it. *stamp is
+ * that of the file before, and becomes that of this one when the image could be opened. True with
+ * *out NULL: nothing has changed. A block device cannot tell, and always counts as changed. */
 bool newer_open(struct source *src, const struct image_options *how, uint64_t *stamp,
                 struct image **out, struct error *err);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* An opened image with what is found out about it, on threads: the scan and an
- * index of its problems. It can be scanned
- * again (the storage has changed, or the scan was stopped), and replaced by another image
- * (the same one with patches); several may be open at once.
+/* An opened image with what threads find out about it: the scan, and an index of its problems.
+ * It can be scanned again (the storage has changed, or the scan was stopped), and replaced by
+ * another image (the same one with patches); several may be open at once.
  *
  * One thread calls these functions. Whatever was handed out stays valid until
  * session_forget(), so that work which goes on elsewhere with an older scan can end in its
@@ -15,7 +14,7 @@
 #include "inspect/problem_index.h"
 #include "scan/scan.h"
 
-/* More that is found out of a scan, on its thread: handed out with it, freed with it.
+/* What else is worked out from a scan, on its thread; handed out and freed with it.
  *   make    NULL where memory runs out, or *cancel is set
  *   ctx     borrowed until session_close */
 struct session_study {

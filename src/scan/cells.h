@@ -18,12 +18,12 @@
  *
  * Several threads may count at once in a flat book. Nothing is locked but new states and the
  * side table: a thread reads a cell and stores its successor, and where another one does the
- * same meanwhile, references are lost. That is found out, not prevented. A cell can only end
+ * same meanwhile, references are lost. That is detected, not prevented. A cell can only end
  * up with too few references: what the last store says follows from one chain of steps, and
  * steps outside of it are missing. So when the sum of all cells is the sum of all references
- * that were made (`entered`), none is missing anywhere. Else the scan begins again with one
- * thread. Two tables that refer to one cluster within the same few nanoseconds are needed for
- * that, which sound images hardly have. */
+ * that were made (`entered`), none is missing anywhere. Otherwise the scan
+ * starts again with one thread. That takes two tables that refer to one cluster within the same
+ * few nanoseconds, which hardly ever happens in a sound image. */
 #ifndef QCHECK_SCAN_CELLS_H
 #define QCHECK_SCAN_CELLS_H
 
@@ -90,7 +90,7 @@ struct cells {
     _Atomic bool failed;            /* out of memory somewhere, or full */
 };
 
-/* n: clusters to keep book of. */
+/* n: clusters whose references are counted. */
 void cells_init(struct cells *c, uint64_t n);
 /* Limits: bytes of the cells themselves, and of the side table; states that may have a
  * number (STATES_COUNTED at most). */

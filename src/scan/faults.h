@@ -2,8 +2,8 @@
 /* Copyright (C) the qcheck authors */
 /* Counts what is wrong with the L2 entries of a table.
  *
- * Of damaged entries none is like the one before, and branches that cannot be predicted cost
- * more than all the rest. Most of them lead far past the end of the file. Those are sorted into
+ * No damaged entry is like the one before it, and branches that cannot be predicted cost more
+ * than everything else. Most of them lead far past the end of the file. Those are sorted into
  * a few classes, without a branch, and one of each class is judged for all. */
 #ifndef QCHECK_SCAN_FAULTS_H
 #define QCHECK_SCAN_FAULTS_H
@@ -48,7 +48,7 @@ static inline uint64_t far_begins(const struct geometry *geo, uint64_t counted_c
 /* The host byte that a standard entry leads to, if it leads anywhere. */
 static inline uint64_t entry_off(const struct geometry *geo, uint64_t e)
 {
-    uint64_t packed = 0 - (e >> 62 & 1);        /* half of them are: a branch is a loss */
+    uint64_t packed = 0 - (e >> 62 & 1);        /* half are: no branch pays */
 
     return e & ((geo->coffset_mask & packed) | (ENTRY_OFFSET_MASK & ~packed));
 }

@@ -16,7 +16,7 @@ enum guest_class {
     GUEST_COMPRESSED,
     GUEST_SHARED,           /* data that a snapshot holds as well; of a snapshot: that the
                                active layer does */
-    GUEST_DAMAGED,          /* cannot be read, or what is read is not sure */
+    GUEST_DAMAGED,          /* cannot be read, or cannot be trusted */
     N_GUEST_CLASSES
 };
 

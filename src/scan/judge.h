@@ -82,8 +82,8 @@ static inline void judge_compressed(const struct geometry *geo, uint64_t e,
 }
 
 /* e: the descriptor; bitmap: second word of an extended entry, else 0; guest_off: where the
- * entry stands (only looked at with an external data file). In the header because a damaged
- * image has millions of entries to be judged, with little that a processor could predict. */
+ * entry stands (only looked at with an external data file). Inline, because a
+ * damaged image has millions of entries to judge, and no two in a row are alike. */
 static inline void l2_judge(const struct geometry *geo, uint64_t e, uint64_t bitmap,
                             uint64_t guest_off, struct judged *out)
 {

@@ -40,8 +40,8 @@ static inline bool is_plain(const struct decode *d, uint64_t entry)
     return !(entry & d->odd_mask) && cl - 1 < d->e->geo->n_clusters - 1;
 }
 
-/* Counts references to clusters [cl, cl+len). rule: COPIED, which all the entries have or none,
- * must tell what is stored. */
+/* Counts references to clusters [cl, cl+len). rule: COPIED, which all of these entries have
+ * or none, must agree with the stored refcount. */
 void count_run(struct decode *d, uint64_t cl, uint64_t len, enum item_kind kind, bool rule,
                uint64_t copied);
 

@@ -29,10 +29,9 @@ bool l2_list_push(struct l2_list *l, const struct l2_table *t);
 
 /* When all references were pushed: sorts by offset and folds the references to one offset
  * into one entry, which keeps the first of them (active layer first, then by snapshot and
- * L1 index). Aligned tables cannot be longer together than the file. Misaligned ones
- * overlap, each half a thousand bytes after the other: a small file could keep us busy for
- * hours. Past a generous limit the rest is left out. Gives back memory that is not
- * needed. */
+ * L1 index). Aligned tables together cannot be longer than the file. Misaligned ones
+ * may overlap, one every 512 bytes, so that a small file could keep us busy for hours: past a
+ * generous limit the rest is left out. Gives back memory that is not needed. */
 void l2_list_close(struct l2_list *l, const struct geometry *geo);
 
 /* Is the whole list, of all tables, in this window? */

@@ -99,8 +99,8 @@ struct scan_result {
     struct qemu_counts qemu;
     struct scan_stats stats;
     uint64_t memory_limit;      /* bytes */
-    bool memory_short;          /* it cost something: records of problems, or the number of
-                                   references of some clusters; not their judgement */
+    bool memory_short;          /* records of problems were lost to it, or the number of
+                                   references of some clusters; never a judgement */
     struct problems problems;   /* sorted by place in the file within each kind */
     struct map *map;            /* owned */
     struct l2_table *l2;        /* owned, sorted by off; NULL when there are none, or when

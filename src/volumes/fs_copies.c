@@ -11,6 +11,7 @@
 
 #define SECTOR_MIN 512u
 #define SECTOR_MAX 4096u
+#define XFS_GROUPS_MAX 64
 
 static uint64_t le(const uint8_t *p, unsigned n)
 {
@@ -83,7 +84,7 @@ static bool by_ntfs_boot(struct fs_work *w, struct volume *v)
 }
 
 /* NTFS: in the sector after those that the file system counts, the last of its partition. */
-static bool ntfs_copy(struct fs_work *w, struct volume *v)
+static const char *ntfs_copy(struct fs_work *w, struct volume *v)
 {
     uint8_t b[SECTOR_MIN];
 
@@ -91,18 +92,18 @@ static bool ntfs_copy(struct fs_work *w, struct volume *v)
         uint64_t last = v->len / sector * sector;
 
         if (last < sector)
-            return false;
+            return NULL;
         fs_volume_read(w, v, last - sector, b, sizeof b);
         if (is_ntfs(b) && le(b + 11, 2) == sector && le(b + 40, 8) == last / sector - 1) {
             fs_use_stand_in(w, v, 0, sizeof b, last - sector);
-            return true;
+            return "boot sector is lost: the copy at its end";
         }
     }
-    return false;
+    return NULL;
 }
 
 /* FAT32: in sector 6. */
-static bool fat_copy(struct fs_work *w, struct volume *v)
+static const char *fat_copy(struct fs_work *w, struct volume *v)
 {
     uint8_t b[SECTOR_MIN];
 
@@ -110,14 +111,14 @@ static bool fat_copy(struct fs_work *w, struct volume *v)
         fs_volume_read(w, v, 6 * sector, b, sizeof b);
         if (is_boot_sector(b) && memcmp(b + 82, "FAT32   ", 8) == 0 && le(b + 11, 2) == sector) {
             fs_use_stand_in(w, v, 0, sizeof b, 6 * sector);
-            return true;
+            return "boot sector is lost: the copy in sector 6";
         }
     }
-    return false;
+    return NULL;
 }
 
 /* exFAT: twelve sectors, twice. */
-static bool exfat_copy(struct fs_work *w, struct volume *v)
+static const char *exfat_copy(struct fs_work *w, struct volume *v)
 {
     uint8_t b[SECTOR_MIN];
 
@@ -126,30 +127,92 @@ static bool exfat_copy(struct fs_work *w, struct volume *v)
         if (is_boot_sector(b) && memcmp(b + 3, "EXFAT   ", 8) == 0 && b[108] < 32 &&
             1u << b[108] == sector) {
             fs_use_stand_in(w, v, 0, 12 * sector, 12 * sector);
-            return true;
+            return "boot sector is lost: the copy in sector 12";
         }
     }
-    return false;
+    return NULL;
+}
+
+/* --- other super blocks --- */
+
+/* btrfs: at 64 MiB and 256 GiB, and each says where it is. */
+static const char *btrfs_copy(struct fs_work *w, struct volume *v)
+{
+    static const struct { uint64_t off; const char *words; } copy[] = {
+        { UINT64_C(1) << 26, "super block is lost: the copy at 64 MiB" },
+        { UINT64_C(1) << 38, "super block is lost: the copy at 256 GiB" },
+    };
+    uint8_t b[SECTOR_MAX];
+
+    for (size_t i = 0; i < sizeof copy / sizeof copy[0]; i++) {
+        if (!range_inside(copy[i].off, sizeof b, v->len))
+            break;
+        fs_volume_read(w, v, copy[i].off, b, sizeof b);
+        if (memcmp(b + 0x40, "_BHRfS_M", 8) == 0 && le(b + 0x30, 8) == copy[i].off) {
+            fs_use_stand_in(w, v, FS_BTRFS_SUPER, sizeof b, copy[i].off);
+            return copy[i].words;
+        }
+    }
+    return NULL;
+}
+
+/* Is there a super block of XFS that says that a group of so many blocks ends before it? */
+static bool is_xfs_group(struct fs_work *w, const struct volume *v, uint64_t blocks,
+                         uint32_t block_size, uint32_t *sector)
+{
+    uint8_t b[SECTOR_MIN];
+    uint64_t off;
+
+    if (blocks > UINT32_MAX || !u64_mul(blocks, block_size, &off) ||
+        !range_inside(off, sizeof b, v->len))
+        return false;
+    fs_volume_read(w, v, off, b, sizeof b);
+    *sector = be16(b + 102);
+    return memcmp(b, "XFSB", 4) == 0 && be32(b + 4) == block_size && be32(b + 84) == blocks &&
+           *sector >= SECTOR_MIN && *sector <= block_size;
+}
+
+/* XFS: at the start of each group. How large groups are only the super block tells; mkfs.xfs
+ * makes some number of equal ones, of at most 1 TiB. */
+static const char *xfs_copy(struct fs_work *w, struct volume *v)
+{
+    static const uint32_t size[] = { 4096, 1024, 512, 2048, 8192, 16384, 32768, 65536 };
+    uint32_t sector;
+
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+        const uint64_t most = (UINT64_C(1) << 40) / size[i];
+
+        for (uint64_t n = 2; n <= XFS_GROUPS_MAX + 1; n++) {
+            uint64_t blocks = n <= XFS_GROUPS_MAX ? div_up(v->len / size[i], n) : most;
+
+            if (is_xfs_group(w, v, blocks, size[i], &sector)) {
+                fs_use_stand_in(w, v, 0, sector, blocks * size[i]);
+                return "super block is lost: the copy of the second group";
+            }
+        }
+    }
+    return NULL;
 }
 
 void fs_identify_by_copy(struct fs_work *w, struct volume *v)
 {
     static const struct {
-        bool (*find)(struct fs_work *w, struct volume *v);
-        const char *type, *where;
+        const char *(*find)(struct fs_work *w, struct volume *v);   /* NULL, or words */
+        const char *type;
     } way[] = {
-        { ntfs_copy, "ntfs", "at its end" },
-        { exfat_copy, "exfat", "in sector 12" },
-        { fat_copy, "vfat", "in sector 6" },
+        { ntfs_copy, "ntfs" }, { exfat_copy, "exfat" }, { fat_copy, "vfat" },
+        { btrfs_copy, "btrfs" }, { xfs_copy, "xfs" },
     };
 
     if (by_ntfs_boot(w, v) || by_ext_copy(w, v))
         return;                         /* who looks into it tells what is lost */
 
     for (size_t i = 0; i < sizeof way / sizeof way[0]; i++) {
-        if (!way[i].find(w, v))
+        const char *words = way[i].find(w, v);
+
+        if (!words)
             continue;
-        fs_note(v, "its boot sector is lost: the copy %s is read", way[i].where);
+        fs_note(v, "its %s is read", words);
         fs_probe_volume(w, v);
         /* libblkid wants to see more than that sector, which may be lost as well. */
         if (!v->type[0])

@@ -118,6 +118,14 @@ void fs_use_stand_in(struct fs_work *w, const struct volume *v, uint64_t off, ui
                                                               from };
 }
 
+bool fs_has_stand_in(const struct fs_work *w, const struct volume *v)
+{
+    for (uint32_t i = 0; i < w->n_stand_ins; i++)
+        if (v == &w->vol[w->stand_in[i].volume])
+            return true;
+    return false;
+}
+
 void fs_note(struct volume *v, const char *format, ...)
 {
     size_t len = strlen(v->note);

@@ -181,11 +181,12 @@ static void count_used(struct fs_work *w, struct volume *v)
         fs_volume_read(w, v, 0, sb, sizeof sb);
         blocks = be64(sb + 8);
         free_blocks = be64(sb + 144);
-        if (free_blocks <= blocks && u64_mul(blocks - free_blocks, be32(sb + 4), &used) &&
+        if (!fs_has_stand_in(w, v) &&           /* copies do not follow what is free */
+            free_blocks <= blocks && u64_mul(blocks - free_blocks, be32(sb + 4), &used) &&
             used <= v->len)
             v->used = used;
     } else if (strcmp(v->type, "btrfs") == 0) {
-        fs_volume_read(w, v, 65536, sb, sizeof sb);
+        fs_volume_read(w, v, FS_BTRFS_SUPER, sb, sizeof sb);
         if (le64(sb + 0x78) <= v->len)
             v->used = le64(sb + 0x78);
     }

@@ -64,6 +64,7 @@ void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len);
 void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
                     size_t len);
 /* Has [off, off + len) of the volume read from its byte `from` on. */
+bool fs_has_stand_in(const struct fs_work *w, const struct volume *v);
 void fs_use_stand_in(struct fs_work *w, const struct volume *v, uint64_t off, uint64_t len,
                      uint64_t from);
 /* Adds a sentence to v->note. */
@@ -110,6 +111,8 @@ void fs_identify(struct fs_work *w, struct volume *v);
 
 /* The same by libblkid alone. */
 void fs_probe_volume(struct fs_work *w, struct volume *v);
+
+#define FS_BTRFS_SUPER UINT64_C(65536)  /* bytes: where btrfs has its first super block */
 
 /* Of a volume that was not recognised: tries the copies that file systems keep of their boot
  * sectors and super blocks, notes which one helped and says what lies there. */

@@ -109,6 +109,35 @@ def test_gpt():
     expect("GPT by its copy: note", "partition table is lost: the copy" in report[0]["note"], True)
 
 
+def test_recognised(what, maker, kind, cluster, lost, note):
+    """A file system whose files nothing lists: what it is, and its label."""
+    if not shutil.which(maker[0]):
+        return
+    run("truncate", "-s", "400M", what)
+    run(*maker, what)
+    image = convert(what, cluster)
+    sound = files(image)["volumes"][-1]
+    damage(image, [lost])
+    after = files(image, status=(2,))["volumes"][-1]
+    expect(f"{what}: known", [after.get(k) for k in ("type", "label", "uuid")],
+           [sound.get(k) for k in ("type", "label", "uuid")])
+    expect(f"{what}: is", (after.get("type"), after.get("label")), (kind, "ARCHIVE"))
+    expect(f"{what}: note", note in after.get("note", ""), True)
+    expect(f"{what}: used", after.get("used"), sound.get("used") if kind == "btrfs" else None)
+
+
+def test_xfs():
+    make = ("mkfs.xfs", "-q", "-L", "ARCHIVE")
+    for what, options in (("XFS", ()), ("XFS of 1 KiB", ("-b", "size=1024")),
+                          ("XFS of 5 groups", ("-d", "agcount=5"))):
+        test_recognised(what, (*make, *options), "xfs", 512, 0, "the copy of the second group")
+
+
+def test_btrfs():
+    test_recognised("btrfs", ("mkfs.btrfs", "-q", "-L", "ARCHIVE"), "btrfs", 4096, 16,
+                    "the copy at 64 MiB")
+
+
 def test_doubtful():
     """Two files that share a cluster: both can be read, and neither be trusted."""
     make_ext("pair", 30)
@@ -145,6 +174,8 @@ def main():
     test_fat()
     test_exfat()
     test_ext()
+    test_xfs()
+    test_btrfs()
     test_gpt()
     test_doubtful()
 

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qcow2/spec.h"
+#include "scan/guest.h"
 #include "support/play.h"
 #include "support/screens.h"
 #include "ui/keys.h"
@@ -587,6 +589,45 @@ static void nothing_points_to_a_leaked_cluster(void **state)
     free(got);
 }
 
+/* --- disk --- */
+
+/* Plays on a copy of a sample in which a guest offset leads past the end of the file. */
+static char *screens_astray(const char *sample, uint64_t guest_off, const char *script)
+{
+    struct play play = { .script = script, .depth = DEPTH_MONO, .theme = THEME_MONO,
+                         .files = true };
+    struct buf got = BUF_INIT;
+    struct source *src;
+    struct guest_hit hit;
+    struct image *img;
+    uint8_t *bytes = sample_load(sample, &src);
+    size_t len = (size_t)source_size(src);
+
+    assert_true(image_open(src, &(struct image_options){ 0 }, &img, NULL));
+    assert_true(guest_lookup(img, LAYER_ACTIVE, guest_off, &hit, NULL));
+    assert_true(range_inside(hit.l2_off, 8, len));
+    be_store(bytes + hit.l2_off, 8, OFLAG_COPIED | UINT64_C(1) << 40);
+    image_close(img);
+    assert_true(source_open_memory(bytes, len, "astray", &src, NULL));
+    play_source(src, &play, &got);
+    free(bytes);
+    return buf_take(&got);
+}
+
+static void bytes_of_which_a_lost_bitmap_would_tell_are_not_called_free(void **state)
+{
+    static const char script[] = "wait g type:guest_1M Enter wait shot:there";
+    char *sound = screens_astray("files", 0xa800, script);        /* of a file */
+    char *lost = screens_astray("files", 0x48c00, script);       /* bitmap of blocks */
+
+    (void)state;
+    assert_shows(shot(sound, "there"), "sda2 ext2: free space");
+    assert_shows(shot(lost, "there"), "sda2 ext2");
+    assert_shows_not(shot(lost, "there"), "free space");
+    free(sound);
+    free(lost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,6 +660,7 @@ int main(void)
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),
+        cmocka_unit_test(bytes_of_which_a_lost_bitmap_would_tell_are_not_called_free),
     };
 
     setlocale(LC_ALL, "");

@@ -23,12 +23,29 @@ void tenants_init(struct tenants *t, struct volumes_helper *helper)
     *t = (struct tenants){ .helper = helper, .owner_at = NO_ADDRESS, .wish = NO_ADDRESS };
 }
 
+static void lack_free(struct guest_ranges lack[N_LACKS])
+{
+    for (int i = 0; i < N_LACKS; i++)
+        guest_ranges_free(&lack[i]);
+}
+
 static void job_free(struct tenants_job *job)
 {
     volumes_free(&job->volumes);
     volume_items_free(&job->items);
-    for (int i = 0; i < N_LACKS; i++)
-        guest_ranges_free(&job->lack[i]);
+    lack_free(job->lack);
+}
+
+/* What the disk lacks goes from here to a question, and back. */
+static void lack_move(struct guest_ranges to[N_LACKS], bool *to_known,
+                      struct guest_ranges from[N_LACKS], bool *from_known)
+{
+    lack_free(to);
+    memcpy(to, from, N_LACKS * sizeof *to);
+    memset(from, 0, N_LACKS * sizeof *from);
+    guest_ranges_free(&to[LACK_ASKED]);
+    *to_known = *from_known;
+    *from_known = false;
 }
 
 static void drop_known(struct tenants *t)
@@ -36,6 +53,8 @@ static void drop_known(struct tenants *t)
     volumes_free(&t->volumes);
     volume_items_free(&t->items);
     t->volumes_state = t->losses_state = TENANTS_UNKNOWN;
+    lack_free(t->lack);
+    t->lack_known = false;
     t->owner_at = NO_ADDRESS;
     t->age++;
 }
@@ -54,7 +73,7 @@ void tenants_free(struct tenants *t)
 void tenants_forget(struct tenants *t, uint32_t layer)
 {
     if (t->task) {
-        t->stale = true;
+        t->stale = t->forgotten = true;
         task_cancel(t->task);
     }
     drop_known(t);
@@ -82,8 +101,16 @@ static bool find_lost(struct tenants_job *job, struct disk *d, struct error *err
         if (!volumes_add_told(d, told->list[i].start, told->list[i].end, &job->lack[LACK_LOST],
                               &job->lack[LACK_DOUBTFUL], err))
             return false;
-    return volumes_lacking(d, &job->lack[LACK_LOST], NULL, job->cancel, err) &&
-           guest_ranges_subtract(&job->lack[LACK_DOUBTFUL], &job->lack[LACK_LOST], err);
+    job->lack_known = volumes_lacking(d, &job->lack[LACK_LOST], NULL, job->cancel, err) &&
+                      guest_ranges_subtract(&job->lack[LACK_DOUBTFUL], &job->lack[LACK_LOST], err);
+    return job->lack_known;
+}
+
+/* To find what is lost all tables are read: for an owner only where something may be. */
+static bool wants_lost(const struct tenants_job *job)
+{
+    return job->asks == ASKS_LOSSES ||
+           (job->asks == ASKS_OWNER && !job->lack_known && job->scan->problems.n);
 }
 
 static bool keep(void *ctx, const struct volume_item *item)
@@ -126,14 +153,14 @@ static bool work(void *arg, struct task_run *run, struct error *err)
         nanosleep(&nap, NULL);
     if (run->cancel)
         return err_set(err, ERR_CANCELLED, "stopped");
-    if (job->asks == ASKS_LOSSES && job->layer == LAYER_ACTIVE && job->insight &&
+    if (wants_lost(job) && job->layer == LAYER_ACTIVE && job->insight &&
         !gone_find(job->insight, &gone, err))
         return false;
     job->opt.gone = gone.list;
     job->opt.n_gone = gone.n;
     ok = disk_open(job->img, (struct disk_layer){ job->layer, false }, &job->opt, &d, err);
     if (ok) {
-        ok = (job->asks != ASKS_LOSSES || find_lost(job, d, err)) && ask(job, d, err);
+        ok = (!wants_lost(job) || find_lost(job, d, err)) && ask(job, d, err);
         disk_close(d);
     }
     gone_free(&gone);
@@ -190,7 +217,9 @@ static void take(struct tenants *t)
     bool wanted = !t->stale;
 
     t->task = NULL;
-    t->stale = false;
+    if (!t->forgotten && t->job.lack_known)
+        lack_move(t->lack, &t->lack_known, t->job.lack, &t->job.lack_known);
+    t->stale = t->forgotten = false;
     if (wanted && t->job.asks == ASKS_OWNER) {
         if (!ok)
             volume_items_free(&t->job.items);
@@ -220,7 +249,9 @@ static void begin(struct tenants *t, const struct tenants_wish *wish, enum tenan
                  : t->took_ms < REST_MS ? REST_MS
                  : t->took_ms > REST_MS_MAX ? REST_MS_MAX : t->took_ms,
     };
-    t->stale = false;
+    if (asks == ASKS_OWNER && t->lack_known)
+        lack_move(t->job.lack, &t->job.lack_known, t->lack, &t->lack_known);
+    t->stale = t->forgotten = false;
     if (!task_start(work, &t->job, &t->task, &t->error)) {
         t->task = NULL;
         t->volumes_state = t->losses_state = TENANTS_FAILED;

@@ -34,6 +34,7 @@ struct tenants_job {
     struct volumes volumes;             /* owned, as all that follows */
     struct volume_items items;
     struct guest_ranges lack[N_LACKS];
+    bool lack_known;                    /* what is lost and doubtful */
     bool no_memory;
 };
 
@@ -45,13 +46,16 @@ struct tenants {
     struct volumes volumes;             /* KNOWN; with losses, `lack` counts */
     struct volume_items items;          /* losses KNOWN: worst first */
     struct error error;                 /* FAILED */
+    struct guest_ranges lack[N_LACKS];  /* of the disk, while no question has them, */
+    bool lack_known;                    /* ... if it is known: for questions about owners */
     uint64_t owner_at;                  /* guest byte that `owner` is about; NO_ADDRESS: none */
     char owner[256];                    /* "/var/lib/x"; "": nobody is known */
     uint64_t wish;                      /* whose byte that is to be; NO_ADDRESS: none */
     unsigned asked_ms, took_ms;         /* the last such question: when, how long */
     struct task *task;                  /* owns `job` until it has ended */
     struct tenants_job job;
-    bool stale;                         /* its outcome is not wanted any more */
+    bool stale;                         /* its outcome is not wanted any more, */
+    bool forgotten;                     /* ... and it is about something else */
     unsigned age;                       /* counts changes of what is known */
 };
 

@@ -168,6 +168,10 @@ cmp wanted.raw whole.raw > differs && complain "a range that was done has been r
 printf '\001\001\001\001' | dd of=whole.raw conv=notrunc bs=1 seek=500 2>/dev/null
 cmp wanted.raw whole.raw || complain "resuming did not get the rest"
 status 1 export --map m --resume empty.qcow2 whole.raw
+cp whole.raw same.raw
+status 1 export --map m --resume top.qcow2 whole.raw
+err_has 'begun with it' "resuming without --backing"
+cmp whole.raw same.raw || complain "resuming without --backing has written"
 for changed in base.raw top.qcow2; do
     "$QCHECK" export --backing --map n --overwrite top.qcow2 whole.raw
     touch -d '2001-01-01' $changed

@@ -62,9 +62,31 @@ for file in bottom.raw middle.qcow2 top.qcow2; do
 done
 refused apply --overwrite --output plan.json plan.json top.qcow2
 
+# A raw disk may begin as a document does.
+for head in '{"a": 1}' '<?xml version="1.0"?><svg>' '<!DOCTYPE html>' '<svg>' '\211PNG\r\n\032\n' \
+    '\050\265\057\375\044\001' 'extents.json\000'; do
+    qemu-img create -q -f raw alike.raw 1M
+    printf "$head" | dd of=alike.raw conv=notrunc 2>/dev/null
+    qemu-img create -q -f qcow2 -b alike.raw -F raw over.qcow2
+    sha256sum alike.raw >before.raw
+    for what in "map --output=svg" report pack "plan repair"; do
+        "$QCHECK" $what --overwrite -o alike.raw over.qcow2 >out 2>err && complain "$what: $head"
+        sha256sum -c --quiet before.raw || complain "$what has replaced a disk that begins with $head"
+    done
+done
+
 # What is no chain is replaced, and a document by a document.
 "$QCHECK" report -o page.html top.qcow2 && "$QCHECK" report --overwrite -o page.html top.qcow2 ||
     complain "a page is not replaced"
+for form in svg png; do
+    "$QCHECK" map --output=$form -o map.$form top.qcow2 || continue
+    "$QCHECK" map --output=$form --overwrite -o map.$form top.qcow2 || complain "a $form is not replaced"
+done
+if "$QCHECK" pack -o p.qpack top.qcow2 >/dev/null 2>&1; then
+    "$QCHECK" pack --overwrite -o p.qpack top.qcow2 >/dev/null || complain "a pack is not replaced"
+fi
+"$QCHECK" plan repair -o r.json top.qcow2 >/dev/null
+"$QCHECK" plan repair --overwrite -o r.json top.qcow2 >/dev/null || complain "a plan is not replaced"
 : >empty
 "$QCHECK" map --output=svg --overwrite -o empty top.qcow2 || complain "an empty file is not replaced"
 "$QCHECK" export --backing --overwrite top.qcow2 out.raw || complain "no export"

@@ -196,12 +196,14 @@ bool sink_replace(struct sink *s, const void *bytes, size_t len, struct error *e
     return true;
 }
 
-bool sink_read_back(const struct sink *s, void *bytes, size_t len, size_t *got, struct error *err)
+bool sink_read_back(const struct sink *s, uint64_t off, void *bytes, size_t len, size_t *got,
+                    struct error *err)
 {
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = pread(s->fd, (uint8_t *)bytes + done, len - done, (off_t)done);
+        ssize_t n = pread(s->fd, (uint8_t *)bytes + done, len - done,
+                          (off_t)(off + done));
 
         if (n < 0 && errno == EINTR)
             continue;

@@ -52,8 +52,9 @@ bool sink_zero(struct sink *s, uint64_t off, uint64_t len, struct error *err);
 /* Replaces all there is in a regular file; for small ones. */
 bool sink_replace(struct sink *s, const void *bytes, size_t len, struct error *err);
 
-/* Reads what is there, at most `len` bytes from the start; *got says how many. */
-bool sink_read_back(const struct sink *s, void *bytes, size_t len, size_t *got, struct error *err);
+/* Reads what is there, at most `len` bytes from `off` on; *got says how many. */
+bool sink_read_back(const struct sink *s, uint64_t off, void *bytes, size_t len, size_t *got,
+                    struct error *err);
 
 /* Takes the locks that QEMU takes on an image it writes to and shares with nobody (bytes 100
  * to 103 and 200 to 203), until the sink is closed. False when another process, a running

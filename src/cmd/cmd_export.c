@@ -63,7 +63,7 @@ static bool is_empty(const struct sink *sink)
     uint8_t byte;
     size_t got;
 
-    return sink_read_back(sink, &byte, 1, &got, NULL) && !got;
+    return sink_read_back(sink, 0, &byte, 1, &got, NULL) && !got;
 }
 
 static bool open_sink(const struct settings *s, const char *path, const char *name,
@@ -187,7 +187,7 @@ static bool load_map(struct outlet *o, struct error *err)
     const size_t most = 128u << 20;
     char *text = malloc(most + 1);
     size_t got = 0;
-    bool ok = text ? sink_read_back(o->map, text, most, &got, err)
+    bool ok = text ? sink_read_back(o->map, 0, text, most, &got, err)
                    : err_set(err, ERR_NOMEM, "out of memory");
 
     if (ok) {
@@ -262,6 +262,8 @@ static int export_layer(const struct settings *s, const char *name, struct disk_
     if (s->resume) {
         if (!load_map(o, &err)) {
             message_error(s->map_file, &err);
+            if (!chain_is_known(s, f))
+                message("without --backing; it was begun with it, perhaps: ", s->map_file);
             return STATUS_FAILED;
         }
         w.opt.have = &o->have;

@@ -11,23 +11,54 @@
 #include "qcow2/spec.h"
 
 #define HEAD_BYTES 512
+#define TAIL_BYTES 512
 
+/* Does a file end with these bytes, but for a newline? */
+static bool ends_with(const uint8_t *tail, size_t len, const char *bytes, size_t n)
+{
+    while (len && tail[len - 1] == '\n')
+        len--;
+    return len >= n && memcmp(tail + len - n, bytes, n) == 0;
+}
+
+/* A tar archive of what has no place: it ends with zeros, as disks may. */
+static bool is_unplaced(const uint8_t *head, size_t len)
+{
+    return len == HEAD_BYTES && memcmp(head, "extents.json", 13) == 0
+        && memcmp(head + 257, "ustar\0" "00", 8) == 0;
+}
+
+/* The file is one that commands write, by its first and its last bytes: the first alone may be
+ * those of a disk. */
 static bool is_document(struct sink *sink)
 {
-    static const struct { size_t off; const char *bytes; size_t len; } magic[] = {
-        { 0, "{", 1 }, { 0, "<?xml", 5 }, { 0, "<!DOCTYPE", 9 }, { 0, "<svg", 4 },
-        { 0, "\x89PNG", 4 }, { 0, "\x28\xb5\x2f\xfd", 4 }, { 257, "ustar", 5 },
+    static const struct { const char *head; size_t head_n; const char *tail; size_t tail_n; }
+    kind[] = {
+        { "{", 1, "}", 1 },
+        { "<?xml", 5, ">", 1 },
+        { "<!DOCTYPE", 9, ">", 1 },
+        { "<svg", 4, ">", 1 },
+        { "\x89PNG", 4, "IEND\xae\x42\x60\x82", 8 },
+        { "\x28\xb5\x2f\xfd", 4, NULL, 0 },      /* a pack: its last bytes are no zeros */
     };
-    uint8_t head[HEAD_BYTES];
-    size_t got;
+    uint8_t head[HEAD_BYTES], tail[TAIL_BYTES];
+    size_t head_len, tail_len;
+    uint64_t from;
+    struct stat st;
 
-    if (!sink_read_back(sink, head, sizeof head, &got, NULL))
+    if (stat(sink_name(sink), &st) != 0 ||
+        !sink_read_back(sink, 0, head, sizeof head, &head_len, NULL))
         return false;
-    for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++)
-        if (magic[i].off + magic[i].len <= got &&
-            memcmp(head + magic[i].off, magic[i].bytes, magic[i].len) == 0)
-            return true;
-    return got == 0;
+    from = st.st_size > TAIL_BYTES ? (uint64_t)st.st_size - TAIL_BYTES : 0;
+    if (!sink_read_back(sink, from, tail, sizeof tail, &tail_len, NULL))
+        return false;
+    for (size_t i = 0; i < sizeof kind / sizeof kind[0]; i++) {
+        if (kind[i].head_n > head_len || memcmp(head, kind[i].head, kind[i].head_n) != 0)
+            continue;
+        return kind[i].tail ? ends_with(tail, tail_len, kind[i].tail, kind[i].tail_n)
+                            : !bytes_all_zero(tail, tail_len);
+    }
+    return head_len == 0 || is_unplaced(head, head_len);
 }
 
 bool out_file_open(const struct settings *s, enum out_kind kind, const char *path,

@@ -149,6 +149,21 @@ END
     mv parted.raw disk.raw
 fi
 
+if command -v mkfs.exfat >/dev/null && [ -d files ]; then
+    cp disk.raw kept.raw
+    rm part
+    truncate -s 23M part
+    mkfs.exfat -c 4K part >/dev/null
+    /usr/bin/python3 "$top_srcdir/tests/support/exfat_fill.py" part files
+    command -v fsck.exfat >/dev/null && { fsck.exfat -n part >text || fail "exFAT: $(cat text)"; }
+    dd if=part of=disk.raw bs=1M seek=1 conv=notrunc status=none
+    for bits in 12 16 21; do
+        qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "x$bits.qcow2"
+        rescued "x$bits.qcow2" l2
+    done
+    mv kept.raw disk.raw
+fi
+
 # With its backing file an overlay finds the places of what was written to it.
 if command -v debugfs >/dev/null; then
     cp disk.raw changed.raw

@@ -121,7 +121,7 @@ struct rescue_witness {
 extern const struct rescue_witness witness_below;       /* what the backing file has */
 extern const struct rescue_witness witness_disk;        /* MBR, GPT, swap */
 extern const struct rescue_witness witness_lvm;
-extern const struct rescue_witness witness_ext, witness_fat, witness_ntfs, witness_xfs,
-    witness_btrfs;
+extern const struct rescue_witness witness_ext, witness_exfat, witness_fat, witness_ntfs,
+    witness_xfs, witness_btrfs;
 
 #endif

@@ -10,12 +10,9 @@
 #include "base/grow.h"
 #include "base/num.h"
 
-#define VOTES_MIN 8             /* entries that must agree about a piece of a table */
-
 /* --- looking --- */
 
-/* Entries that each say the number after their own. */
-static bool like_table(const uint8_t *p, size_t width)
+bool fat_like_table(const uint8_t *p, size_t width)
 {
     for (size_t at = 0; at + 4 * width <= 512; at += 4 * width) {
         uint64_t a;
@@ -47,9 +44,9 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
     for (size_t at = 0; at + 512 <= len; at += 512) {
         const uint8_t *p = bytes + at;
 
-        if (like_table(p, 4))
+        if (fat_like_table(p, 4))
             w->like[cand] |= FAT_LIKE_TABLE32;
-        if (like_table(p, 2))
+        if (fat_like_table(p, 2))
             w->like[cand] |= FAT_LIKE_TABLE16;
         if (fat_like_dir(p, 512, UINT32_MAX))
             w->like[cand] |= FAT_LIKE_DIR;
@@ -243,7 +240,7 @@ static void place_tables(struct fat_placing *pl, bool *news)
                 best = v.n[k];
                 place = v.guest_off[k];
             }
-        if (best >= VOTES_MIN)
+        if (best >= FAT_VOTES_MIN)
             placed |= rescue_pin(pl->g, i, place / rescue_cluster(pl->g), SURE_LIKELY,
                                  "what entries of a FAT say about their own numbers");
     }

@@ -15,6 +15,7 @@
 #define FAT_FS_MAX      16
 #define FAT_BOOTS_MAX   256             /* boot sectors remembered */
 #define FAT_DOTS_MAX    (1u << 16)      /* directories remembered */
+#define FAT_VOTES_MIN   8               /* entries that must agree about a piece of a table */
 #define FAT_CHUNK       4096            /* bytes of a table read at once */
 #define FAT_STEPS_MAX   (1u << 24)      /* units followed in one round */
 #define FAT_DIRS_MAX    (1u << 18)      /* directories read in one round */
@@ -54,6 +55,11 @@ struct fat_witness {
     struct fat_fs *fs[FAT_FS_MAX];
     size_t n_fs;
 };
+
+/* --- witness_fat.c --- */
+
+/* Are there, in 512 bytes, entries that each say the number after their own? */
+bool fat_like_table(const uint8_t *p, size_t width);
 
 /* --- witness_fat_table.c --- */
 

@@ -12,6 +12,7 @@ const struct rescue_witness *const RESCUE_WITNESSES[] = {
     &witness_below,
     &witness_btrfs,
     &witness_ext,
+    &witness_exfat,
     &witness_fat,
     &witness_ntfs,
     &witness_xfs,

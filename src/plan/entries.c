@@ -256,21 +256,6 @@ void entries_sort(struct entries *e)
     e->n = n;
 }
 
-/* An entry that a file cut short does not explain. */
-static bool makes_no_sense(const struct geometry *geo, const struct broken_entry *b)
-{
-    uint64_t off = b->was.word & ENTRY_OFFSET_MASK;
-    uint64_t reserved = b->place.kind == PLACE_L2 ? L2_RESERVED_MASK : L1_RESERVED_MASK;
-
-    if (b->place.kind == PLACE_L2 && b->was.word & OFLAG_COMPRESSED)
-        return true;
-    if (b->place.kind == PLACE_L2 && geo->extended_l2 && !b->was.bitmap
-        && !(b->was.word & reserved))
-        return false;               /* reads nothing from there */
-    return b->was.word & reserved || off & (geo->cluster_size - 1)
-        || off / 4 > geo->file_size + geo->size;
-}
-
 /* Entries in use in the cluster of a table. */
 static size_t count_used(const struct image *img, const struct place *place)
 {
@@ -302,7 +287,8 @@ static void mark_foreign(struct entries *e)
         bool foreign;
 
         for (; end < e->n && geo_cluster_of(geo, e->list[end].place.file_off) == cl; end++)
-            odd += makes_no_sense(geo, &e->list[end]);
+            odd += entry_makes_no_sense(geo, e->list[end].place.kind == PLACE_L2,
+                                        e->list[end].was);
         foreign = odd >= FOREIGN_MIN && odd >= count_used(e->t->img, &e->list[first].place) / 2;
         for (; first < end; first++)
             e->list[first].foreign = foreign;
@@ -356,7 +342,16 @@ void entries_patch(const struct entries *e, struct patches *step)
 
 /* --- deciding --- */
 
-static void keep_what_reads_the_same(struct entries *e)
+/* One flag of version 3 in an image of version 2 is a bit that flipped. With several of them it
+ * is rather the version that is wrong, and what they are about are zeros. */
+static bool may_be_version_3(const struct entries *e, const struct broken_entry *b)
+{
+    return e->t->img->geo.version == 2 && b->place.kind == PLACE_L2
+        && (b->was.word & (OFLAG_COMPRESSED | OFLAG_ZERO)) == OFLAG_ZERO
+        && e->t->scan->problems.count[PROBLEM_V2_ZERO_FLAG] > 1;
+}
+
+static void keep_what_reads_the_same(struct entries *e, bool zero)
 {
     const struct geometry *geo = &e->t->img->geo;
 
@@ -364,7 +359,7 @@ static void keep_what_reads_the_same(struct entries *e)
         struct broken_entry *b = &e->list[i];
         bool same = false;
 
-        if (b->foreign)
+        if (b->foreign || (!zero && may_be_version_3(e, b)))
             continue;
         if (b->place.kind == PLACE_L2)
             same = entry_fix_l2(geo, b->was, b->place.guest_off, &b->now);
@@ -478,7 +473,7 @@ bool planner_entries(struct trial *t, const struct planner_options *opt,
 
     if (!entries_collect(t, &e, err))
         return false;
-    keep_what_reads_the_same(&e);
+    keep_what_reads_the_same(&e, opt->entries == ENTRIES_ZERO);
     if (!leave_shaky(&e, err))
         goto out;
     if (opt->entries != ENTRIES_LEAVE && !entries_prove(&e, err))

@@ -70,6 +70,19 @@ bool entry_fix_l1(const struct geometry *geo, uint64_t in, uint64_t *out)
     return !off || (aligned(geo, off) && !region_past_end(geo, off, geo->cluster_size));
 }
 
+bool entry_makes_no_sense(const struct geometry *geo, bool in_l2, struct entry_words in)
+{
+    uint64_t off = in.word & ENTRY_OFFSET_MASK;
+    uint64_t reserved = in_l2 ? L2_RESERVED_MASK : L1_RESERVED_MASK;
+
+    if (in_l2 && in.word & OFLAG_COMPRESSED)
+        return true;
+    if (in_l2 && geo->extended_l2 && !in.bitmap && !(in.word & reserved))
+        return false;               /* reads nothing from there */
+    return in.word & reserved || off & (geo->cluster_size - 1)
+        || off / 4 > geo->file_size + geo->size;
+}
+
 struct entry_words entry_zero_l2(const struct geometry *geo, struct entry_words in)
 {
     struct entry_words e = { 0, 0 };

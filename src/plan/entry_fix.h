@@ -19,6 +19,9 @@ bool entry_fix_l2(const struct geometry *geo, struct entry_words in, uint64_t gu
 /* The same of an L1 entry. */
 bool entry_fix_l1(const struct geometry *geo, uint64_t in, uint64_t *out);
 
+/* Is it an entry that a file cut short does not explain? */
+bool entry_makes_no_sense(const struct geometry *geo, bool in_l2, struct entry_words in);
+
 /* An L2 entry that reads as zeros; in version 2, which cannot say so, one that is not
  * allocated. Subclusters of `in` that are not allocated stay as they are. */
 struct entry_words entry_zero_l2(const struct geometry *geo, struct entry_words in);

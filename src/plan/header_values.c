@@ -107,35 +107,58 @@ static bool better(const struct scan_result *a, const struct scan_result *b)
         && (broken_b < broken_a || b->qemu.leaks < a->qemu.leaks);
 }
 
-bool planner_header_proposed(struct trial *t, const struct planner_options *opt,
-                          struct plan_step *step, struct error *err)
+/* A table that is shorter than the header says: what QEMU takes for the rest of it is something
+ * else, and the disk reads the same. */
+static bool is_shorter(const struct guess *g)
+{
+    return g->value < g->found && strcmp(g->table, "header") == 0
+        && (strcmp(g->field, "l1_size") == 0 || strcmp(g->field, "nb_snapshots") == 0);
+}
+
+/* Adds the proposed values, all or the shorter lengths, and says why. */
+static bool proposals(const struct guesses *g, bool lengths, struct patches *round,
+                      struct buf *title, struct buf *why)
+{
+    bool same_disk = true;
+
+    for (size_t i = 0; i < g->n; i++) {
+        const struct guess *x = &g->list[i];
+
+        if (x->how != GUESS_PROPOSED || (lengths && !is_shorter(x)))
+            continue;
+        same_disk = same_disk && is_shorter(x);
+        edit_field(round, x->table, strcmp(x->table, "header") == 0 ? 0 : x->off - 4, x->field,
+                   x->value);
+        buf_printf(title, "%s%s from 0x%" PRIx64 " to 0x%" PRIx64, title->len ? ", " : "Set ",
+                   x->field, x->found, x->value);
+        if (why->len)
+            buf_puts(why, "; ");
+        guess_text(x, why);
+    }
+    return same_disk;
+}
+
+static uint64_t leaks(const struct scan_result *scan)
+{
+    return scan->problems.count[PROBLEM_LEAKED] + scan->problems.count[PROBLEM_REFCOUNT_HIGH];
+}
+
+static bool propose(struct trial *t, bool lengths, struct plan_step *step, struct error *err)
 {
     struct buf title = BUF_INIT, why = BUF_INIT;
     struct patches round = { 0 }, all = { 0 };
-    const struct guesses *g = &t->img->guesses;
+    bool good, same = proposals(&t->img->guesses, lengths, &round, &title, &why);
     struct trial *as = NULL;
-    bool good;
 
-    (void)opt;
-    for (size_t i = 0; i < g->n; i++) {
-        if (g->list[i].how != GUESS_PROPOSED)
-            continue;
-        edit_field(&round, g->list[i].table,
-                   strcmp(g->list[i].table, "header") == 0 ? 0 : g->list[i].off - 4,
-                   g->list[i].field, g->list[i].value);
-        buf_printf(&title, "%s%s from 0x%" PRIx64 " to 0x%" PRIx64, title.len ? ", " : "Set ",
-                   g->list[i].field, g->list[i].found, g->list[i].value);
-        if (why.len)
-            buf_puts(&why, "; ");
-        guess_text(&g->list[i], &why);
-    }
     if (!round.n)
         return true;
     buf_putc(&title, '.');
     step->why = buf_take(&why);
     patches_append(&all, t->all);
     patches_append(&all, &round);
-    good = trial_open(t->below, &t->opt, &all, &as, NULL) && better(t->scan, as->scan);
+    /* Clusters that nobody refers to then might be what is lost of the table. */
+    good = trial_open(t->below, &t->opt, &all, &as, NULL) && better(t->scan, as->scan)
+        && (!lengths || !leaks(as->scan));
     trial_close(as);
     patches_free(&all);
     if (!good) {
@@ -143,7 +166,22 @@ bool planner_header_proposed(struct trial *t, const struct planner_options *opt,
         patches_free(&round);
         return true;
     }
-    if (!planner_say(&step->cost, "QEMU opens the image as it is now, and shows a different disk.", err))
+    if (!same && !planner_say(&step->cost, "QEMU opens the image as it is now, and shows a "
+                              "different disk.", err))
         return false;
     return planner_take(t, step, &round, &title, err);
+}
+
+bool planner_header_proposed(struct trial *t, const struct planner_options *opt,
+                             struct plan_step *step, struct error *err)
+{
+    (void)opt;
+    return propose(t, false, step, err);
+}
+
+bool planner_header_lengths(struct trial *t, const struct planner_options *opt,
+                            struct plan_step *step, struct error *err)
+{
+    (void)opt;
+    return propose(t, true, step, err);
 }

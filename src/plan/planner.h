@@ -53,7 +53,8 @@ planner_fn planner_flags, planner_backing, planner_set;        /* by_hand.c */
 
 planner_fn planner_snapshots, planner_bitmaps, planner_discard, planner_resize, planner_compact;
 
-planner_fn planner_header_values, planner_header_proposed;     /* header_values.c */
+planner_fn planner_header_values, planner_header_proposed, planner_header_lengths;
+                                        /* header_values.c */
 
 /* Takes `round` (emptied, whatever comes of it) and adds it to the step, with a title (`title`
  * is ended as well). */

@@ -196,7 +196,8 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
     if (t->img->guesses.n && guesses_taken(&t->img->guesses))
         return err_set(err, ERR_FORMAT, "the header comes first: values of it were guessed, and "
                        "a repair would rest on them");
-    if (!planner_run_fn(plan, t, "repair", planner_snapshot_table, opt, err))
+    if (!planner_run_fn(plan, t, "header", planner_header_lengths, opt, err)
+        || !planner_run_fn(plan, t, "repair", planner_snapshot_table, opt, err))
         return false;
     if (table_over_header(t->img))
         return err_set(err, ERR_FORMAT, "the header comes first: it says that a table lies "
@@ -209,6 +210,8 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         && planner_run_fn(plan, t, "reused", planner_reused, &how, err)
         /* Tables that were guest data as well are nothing but tables now. */
         && planner_run_fn(plan, t, "entries", planner_entries, &how, err)
+        /* What looked leaked may have an owner now. */
+        && planner_run_fn(plan, t, "header", planner_header_lengths, &how, err)
         && planner_run_fn(plan, t, "refcounts", planner_refcounts, &how, err)
         && free_leaks(plan, t, &how, doubt, err)
         && planner_run_fn(plan, t, "copied", planner_copied, &how, err)

@@ -41,13 +41,15 @@ static bool keep(struct room *s, uint64_t first_cl, uint64_t n, struct error *er
     return true;
 }
 
-/* Is this a cluster that a sound refcount block calls free? */
+/* Is this a cluster that a sound refcount block calls free? A table that reaches past the end of
+ * the file counts for nothing, and is read all the same. */
 static bool covered(const struct image *img, uint64_t cl)
 {
     uint64_t i = cl >> img->geo.refblock_bits;
     uint64_t entry = i < img->reftable_n ? img->reftable[i] : 0;
 
-    return entry && !(entry & (img->geo.cluster_size - 1));
+    return entry && !(entry & (img->geo.cluster_size - 1))
+        && !structures_find(&img->structures, cl << img->geo.cluster_bits, NULL);
 }
 
 bool room_reads_as_zeros(const struct image *img, uint64_t cl)
@@ -124,6 +126,20 @@ static void mark_referrer(void *ctx, size_t target, const struct referrer *r)
     mark_beyond(ctx, r->host_off, r->host_len);
 }
 
+/* A table that is longer than the file would have entries all at once. What stands behind the
+ * end of the disk is nobody's. */
+static void mark_structures(struct room *s)
+{
+    const struct image *img = s->trial->img;
+
+    for (size_t i = 0; i < img->structures.n; i++) {
+        const struct structure *x = &img->structures.list[i];
+        bool active = x->kind == STRUCTURE_L1 && x->i == 0;
+
+        mark_beyond(s, x->off, active ? u64_min(x->len, img->geo.l1_needed * 8) : x->len);
+    }
+}
+
 /* References that do not count, as they lie too far after the end. */
 static bool mark_problem(void *ctx, const struct problem *p, struct error *err)
 {
@@ -152,6 +168,7 @@ static bool look_beyond(struct room *s, struct error *err)
     s->beyond = calloc(BEYOND_MAX, 1);
     if (!s->beyond)
         return err_set(err, ERR_NOMEM, "out of memory");
+    mark_structures(s);
     return ref_search_run(&search, err)
         && (!(t->scan->problems.count[PROBLEM_DATA_PAST_END]
               + t->scan->problems.count[PROBLEM_COMPRESSED_PAST_END])

@@ -281,6 +281,27 @@ uint64_t l1_extent(struct seek *s, uint64_t off)
     return last;
 }
 
+/* Does something else than an L1 table stand there? Not asked about refcounts. */
+static bool something_else(struct seek *s, uint64_t off, uint64_t n)
+{
+    struct l1_found found;
+
+    return !l1_look(s, off, n, &found) || (found.bad > 1 && !found.good);
+}
+
+bool l1_runs_over(struct seek *s, uint64_t needed)
+{
+    uint64_t cs = s->geo.cluster_size, per = u64_min(cs, SEEK_PAGE) / 8;
+    uint64_t off = s->hdr.l1_table_offset, n = s->hdr.l1_size, first;
+    bool had = s->no_refcounts, over = false;
+
+    s->no_refcounts = true;
+    for (first = round_up(needed * 8, cs) / 8; !over && first < n; first += cs / 8)
+        over = something_else(s, off + first * 8, u64_min(per, n - first));
+    s->no_refcounts = had;
+    return over && s->reads_left;
+}
+
 /* Entries of the L2 table up to the last in use; 0: none. */
 static uint64_t l2_used(struct seek *s, uint64_t off, uint8_t *page)
 {

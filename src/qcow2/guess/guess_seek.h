@@ -85,6 +85,9 @@ bool l1_search(struct seek *s, uint64_t n, uint64_t limit, struct l1_found *out,
 
 /* Entries of the table at `off`, as far as it is one, up to the last in use. */
 uint64_t l1_extent(struct seek *s, uint64_t off);
+/* Does the table that hdr names reach over clusters behind the `needed` entries where something
+ * else stands, or past the end of the file? */
+bool l1_runs_over(struct seek *s, uint64_t needed);
 /* Does the table that hdr names map a guest cluster to this one? A table that cannot be
  * one maps nothing; a long one is asked in part. */
 bool l1_maps(struct seek *s, uint64_t host_off);

@@ -164,6 +164,22 @@ static void fix_length(struct guessing *g)
     take_size(g, off, n);
 }
 
+/* QEMU takes any length that is enough, and counts what stands behind the table as entries of
+ * it. */
+static void propose_length(struct guessing *g)
+{
+    uint64_t off = g->s.hdr.l1_table_offset, needed = g->s.geo.l1_needed, n;
+
+    if (!l1_runs_over(&g->s, needed) || !l1_reaches(g, off, needed))
+        return;
+    n = l1_extent(&g->s, off);
+    if (n <= needed)
+        guess_propose(g, G_L1_SIZE, needed, "the disk needs so many entries, and behind them "
+                      "stands something else");
+    else if (n < g->s.hdr.l1_size)
+        guess_propose(g, G_L1_SIZE, n, LAST_IN_USE);
+}
+
 void guess_l1(struct guessing *g)
 {
     struct header *h = &g->s.hdr;
@@ -191,4 +207,6 @@ void guess_l1(struct guessing *g)
         find_table(g, !bad_n ? n : needed && needed <= L1_ENTRIES_MAX ? needed : 0);
     else if (bad_n)
         fix_length(g);
+    else if (needed && n > needed && !g->refused && !g->forced[G_L1_SIZE])
+        propose_length(g);
 }

@@ -87,6 +87,19 @@ static bool name_layer(const struct naming *m, uint32_t layer, uint64_t *left,
     return true;
 }
 
+/* What an entry is led to by proof is right as long as it is what was found there. */
+static bool rest_on_found(const struct entries *e, struct plan_step *step)
+{
+    const struct geometry *geo = &e->t->img->geo;
+
+    for (size_t i = 0; i < e->n; i++)
+        if (e->list[i].fix == ENTRY_PROVEN && !geo->data_file
+            && !plan_step_rests_on(step, e->list[i].now.word & ENTRY_OFFSET_MASK,
+                                   geo->cluster_size))
+            return false;
+    return true;
+}
+
 bool entries_name_losses(const struct entries *e, struct plan_step *step, struct error *err)
 {
     struct naming m = { .e = e, .step = step };
@@ -94,8 +107,10 @@ bool entries_name_losses(const struct entries *e, struct plan_step *step, struct
     uint64_t left = WORDS_MAX;
     bool ok = true;
 
-    if (!first)
+    if (!first || !rest_on_found(e, step)) {
+        free(first);
         return err_set(err, ERR_NOMEM, "out of memory");
+    }
     m.first = first;
     for (size_t i = 0; ok && i < e->n; i++) {
         const struct broken_entry *b = &e->list[i];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "plan/tables_digest.h"
 
 struct span_list { struct source_span *list; size_t n; };
 
@@ -196,6 +197,33 @@ static bool zeros_match(const struct plan *p, struct source *image, struct error
     return ok;
 }
 
+/* What steps replace or copy, and what they go by. */
+static bool all_spans(const struct plan *p, struct span_list *out, struct error *err)
+{
+    struct source_span *list;
+    size_t n = 0;
+
+    if (!plan_spans(p, out, err))
+        return false;
+    for (size_t i = 0; i < p->n; i++)
+        n += p->step[i].n_rests;
+    list = realloc(out->list, (out->n + n + 1) * sizeof *list);
+    if (!list) {
+        free(out->list);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    out->list = list;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct plan_step *s = &p->step[i];
+
+        if (s->n_rests)
+            memcpy(list + out->n, s->rests, s->n_rests * sizeof *list);
+        out->n += s->n_rests;
+    }
+    settle(out, p->file_size);
+    return true;
+}
+
 bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
 {
     struct span_list spans = { 0 };
@@ -204,7 +232,7 @@ bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
     free(p->range);
     p->n_ranges = 0;
     p->file_size = source_size(image);
-    if (!plan_spans(p, &spans, err))
+    if (!tables_digest(image, p->tables, err) || !all_spans(p, &spans, err))
         return false;
     p->range = calloc(spans.n ? spans.n : 1, sizeof *p->range);
     if (!p->range) {
@@ -263,5 +291,10 @@ bool plan_matches(const struct plan *p, struct source *image, struct error *err)
                            "this one before it changed: bytes 0x%llx to 0x%llx differ",
                            (unsigned long long)r->off, (unsigned long long)(r->off + r->len));
     }
+    if (!tables_digest(image, digest, err))
+        return false;
+    if (memcmp(digest, p->tables, DIGEST_LEN) != 0)
+        return err_set(err, ERR_FORMAT, "the plan was made for another image, or for this one "
+                       "before it changed: its tables differ");
     return zeros_match(p, image, err);
 }

@@ -141,7 +141,7 @@ static bool mend_unknown_feature(struct trial *t, const struct planner_options *
 
 /* Encrypted sectors look like noise: 220 of the 256 values of a byte are usual in one. Do
  * most of the first sectors of data, zeros apart, not? */
-static bool data_is_plain(const struct image *img)
+static bool data_is_plain(const struct image *img, struct plan_step *step)
 {
     unsigned looked = 0, plain = 0;
     struct guest_extent e;
@@ -156,7 +156,8 @@ static bool data_is_plain(const struct image *img)
             bool seen[256] = { false };
             unsigned distinct = 0;
 
-            if (!source_read(img->src, e.host_off + at, sector, sizeof sector, NULL))
+            if (!source_read(img->src, e.host_off + at, sector, sizeof sector, NULL)
+                || !plan_step_rests_on(step, e.host_off + at, sizeof sector))
                 break;
             for (size_t i = 0; i < sizeof sector; i++) {
                 distinct += !seen[sector[i]];
@@ -183,7 +184,7 @@ static bool mend_crypt_method(struct trial *t, const struct planner_options *opt
 
     (void)opt;
     luks_there = img->ext.has_crypto && luks_read(img->src, img->ext.crypto.offset, &luks);
-    if (!luks_there && (img->ext.has_crypto || !data_is_plain(img)))
+    if (!luks_there && (img->ext.has_crypto || !data_is_plain(img, step)))
         return true;
     edit_header(&round, "crypt_method", luks_there ? CRYPT_LUKS : CRYPT_NONE);
     buf_printf(&title, "Record that the disk is %s.", luks_there ? "encrypted with LUKS"
@@ -193,6 +194,8 @@ static bool mend_crypt_method(struct trial *t, const struct planner_options *opt
         return false;
     return planner_take(t, step, &round, &title, err);
 }
+
+#define LUKS_LOOKED_AT 4096
 
 static bool mend_luks(struct trial *t, const struct planner_options *opt,
                       struct plan_step *step, struct error *err)
@@ -209,6 +212,8 @@ static bool mend_luks(struct trial *t, const struct planner_options *opt,
         || !cause_is_there(t, CAUSE_OF_LUKS_HEADER, &there) || there.kind != PLACE_CLUSTER
         || !luks_read(img->src, there.i << img->geo.cluster_bits, &luks))
         return true;
+    if (!plan_step_rests_on(step, there.i << img->geo.cluster_bits, LUKS_LOOKED_AT))
+        return err_set(err, ERR_NOMEM, "out of memory");
     edit_entry(&round, img->ext.crypto_at->data_off, there.i << img->geo.cluster_bits);
     buf_printf(&title, "Point to the LUKS header at 0x%" PRIx64 " instead of 0x%" PRIx64 ".",
                there.i << img->geo.cluster_bits, img->ext.crypto.offset);

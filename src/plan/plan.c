@@ -54,6 +54,7 @@ void plan_step_free(struct plan_step *s)
         free(s->owner[i].text);
     free(s->owner);
     free(s->zeros);
+    free(s->rests);
     patches_free(&s->patches);
     *s = (struct plan_step){ 0 };
 }
@@ -122,18 +123,31 @@ bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_
     return add_guest_range(s, (struct loss){ layer, guest_off, len, true });
 }
 
-bool plan_step_rests_on_zeros(struct plan_step *s, uint64_t off, uint64_t len)
+static bool add_span(struct source_span **list, size_t *n, size_t *cap, uint64_t off,
+                     uint64_t len)
 {
-    struct source_span *last = s->n_zeros ? &s->zeros[s->n_zeros - 1] : NULL;
+    struct source_span *last = *n ? &(*list)[*n - 1] : NULL;
 
     if (last && last->off + last->len == off) {
         last->len += len;
         return true;
     }
-    if (!list_room(&s->zeros, s->n_zeros, &s->zeros_cap, sizeof *s->zeros))
+    if (!list_room(list, *n, cap, sizeof **list))
         return false;
-    s->zeros[s->n_zeros++] = (struct source_span){ off, len };
+    (*list)[(*n)++] = (struct source_span){ off, len };
     return true;
+}
+
+bool plan_step_rests_on_zeros(struct plan_step *s, uint64_t off, uint64_t len)
+{
+    return add_span(&s->zeros, &s->n_zeros, &s->zeros_cap, off, len);
+}
+
+bool plan_step_rests_on(struct plan_step *s, uint64_t off, uint64_t len)
+{
+    len = u64_min(len, PLAN_RESTS_LEN_MAX - s->rests_len);
+    s->rests_len += len;
+    return !len || add_span(&s->rests, &s->n_rests, &s->rests_cap, off, len);
 }
 
 bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len)

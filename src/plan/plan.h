@@ -2,8 +2,9 @@
 /* Copyright (C) the qcheck authors */
 /* A plan: steps that would change an image, each with what it does in words, what it mends,
  * what it costs, and the bytes it writes. A plan belongs to one state of one image, told by
- * the length of the file, a digest of every range that a step replaces or copies, and the
- * ranges that must be zeros, for steps that give clusters up because they are.
+ * the length of the file, a digest of all its tables, one of every range that a step replaces,
+ * copies or goes by, and the ranges that must be zeros, for steps that give clusters up because
+ * they are.
  *
  * Steps rest on the outcome of those before them. One that was planned together with others
  * may be left out only with all that need it. */
@@ -40,7 +41,12 @@ struct plan_step {
     struct source_span *zeros;  /* owned: bytes of the file that must be zeros for the step to
                                    be right, with the steps before it */
     size_t n_zeros, zeros_cap;
+    struct source_span *rests;  /* owned: bytes of the file by which it was planned; not in the
+                                   file form, where they are among the ranges of the image */
+    size_t n_rests, rests_cap;
+    uint64_t rests_len;         /* bytes of them */
 };
+#define PLAN_RESTS_LEN_MAX (UINT64_C(64) << 20)     /* of one step: what is read again to apply it */
 #define PLAN_ZEROS_MAX ((size_t)1 << 18)    /* ranges in one step, so that plans can be read */
 
 /* What QEMU's check would say once all chosen steps are taken. */
@@ -60,6 +66,7 @@ struct plan {
     struct plan_outcome outcome;    /* of all steps; not known of a plan that was read */
     char *image;                /* owned: name it was made for; for people */
     uint64_t file_size;         /* bytes of the image it was made for */
+    uint8_t tables[DIGEST_LEN]; /* its tables, see tables_digest.h */
     struct plan_range *range;   /* owned, rising, no overlaps: what must be as it was */
     size_t n_ranges;
 };
@@ -78,6 +85,8 @@ bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_
 bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len);
 /* The step is right only while these bytes are zeros. False: no memory. */
 bool plan_step_rests_on_zeros(struct plan_step *s, uint64_t off, uint64_t len);
+/* The step goes by what these bytes are. What is too much is left out. False: no memory. */
+bool plan_step_rests_on(struct plan_step *s, uint64_t off, uint64_t len);
 /* Does it rest on no other step? Bytes set by hand do not. */
 bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */
@@ -86,11 +95,11 @@ bool plan_step_loses(const struct plan_step *s);        /* does it give anything
  * follows one that was not chosen. */
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err);
 
-/* Fills file_size and range from the image as it is. */
+/* Fills file_size, tables and range from the image as it is. */
 bool plan_fingerprint(struct plan *p, struct source *image, struct error *err);
 /* Is it still that image? The message names the first range that differs. */
 bool plan_matches(const struct plan *p, struct source *image, struct error *err);
-/* Is every byte that a step replaces or copies under one of the digests? */
+/* Is every byte that a step replaces or copies under a digest of its own? */
 bool plan_covered(const struct plan *p, struct error *err);
 
 /* The file form: JSON, see data/schema/plan.schema.json. Reading trusts nothing: ranges are

@@ -6,7 +6,7 @@
 #ifndef QCHECK_PLAN_PLAN_FORM_H
 #define QCHECK_PLAN_PLAN_FORM_H
 
-#define PLAN_FORM       1           /* version of the file form */
+#define PLAN_FORM       2           /* version of the file form */
 #define WORD            8           /* bytes of a repeated word */
 #define HEX_MAX         4096        /* bytes in one patch of the file */
 

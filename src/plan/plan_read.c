@@ -219,6 +219,7 @@ static bool read_image(struct reading *r, const json_t *o, struct plan *p)
     uint64_t end = 0;
 
     if (!get_number(o, "length", &p->file_size) || p->file_size > READ_OFFSET_MAX
+        || !get_hex(json_object_get(o, "tables"), p->tables, DIGEST_LEN)
         || !json_is_array(list) || !read_text(o, "filename", &p->image))
         return err_set(r->err, ERR_FORMAT, "not a plan of this program: no image");
     p->range = calloc(json_array_size(list) + 1, sizeof *p->range);

@@ -174,8 +174,13 @@ static json_t *write_step(const struct plan_step *s)
 
 static json_t *write_image(const struct plan *p)
 {
+    char tables[DIGEST_TEXT];
     json_t *ranges = json_array();
-    json_t *o = json_pack("{s:o, s:o}", "length", number(p->file_size), "ranges", ranges);
+    json_t *o;
+
+    digest_text(p->tables, tables);
+    o = json_pack("{s:o, s:s, s:o}", "length", number(p->file_size), "tables", tables, "ranges",
+                  ranges);
 
     set_text(o, "filename", p->image);
     for (size_t i = 0; i < p->n_ranges; i++) {

@@ -121,9 +121,9 @@ bool planner_refcounts(struct trial *t, const struct planner_options *opt,
 
 #define FREED_READ_MAX 16384        /* clusters, beside holes of the file */
 
-/* Leaked clusters of zeros may go; the same clusters with data in them, in the image that was
- * packed for instance, might be all there is of it. */
-static bool rest_on_zeros(const struct trial *t, struct plan_step *step, struct error *err)
+/* Leaked clusters may go by what they hold; with something else in them, in the image that was
+ * packed for instance, they might be all there is of it. */
+static bool rest_on_content(const struct trial *t, struct plan_step *step, struct error *err)
 {
     const struct geometry *geo = &t->img->geo;
     struct data_memo memo = { 0 };
@@ -133,12 +133,15 @@ static bool rest_on_zeros(const struct trial *t, struct plan_step *step, struct 
     while (n-- && step->n_zeros < PLAN_ZEROS_MAX
            && map_find(t->scan->map, at, 1, CLASS_LEAKED, &cl)) {
         uint64_t off = cl << geo->cluster_bits;
+        bool hole = source_all_hole(t->img->src, &memo, off, geo->cluster_size);
 
         at = cl;
-        if (source_all_hole(t->img->src, &memo, off, geo->cluster_size)
-            || (looked++ < FREED_READ_MAX && room_reads_as_zeros(t->img, cl)))
-            if (!plan_step_rests_on_zeros(step, off, geo->cluster_size))
-                return err_set(err, ERR_NOMEM, "out of memory");
+        if (!hole && looked++ >= FREED_READ_MAX)
+            continue;
+        if (!(hole || room_reads_as_zeros(t->img, cl)
+              ? plan_step_rests_on_zeros(step, off, geo->cluster_size)
+              : plan_step_rests_on(step, off, geo->cluster_size)))
+            return err_set(err, ERR_NOMEM, "out of memory");
     }
     return true;
 }
@@ -154,7 +157,7 @@ bool planner_leaks(struct trial *t, const struct planner_options *opt,
     if (doubt && !opt->accept_loss)
         return err_set(err, ERR_USAGE, "leaks are not freed: what looks leaked may be the only "
                        "copy of guest data (--accept-loss frees it all the same). %s", doubt);
-    if (!rest_on_zeros(t, step, err)
+    if (!rest_on_content(t, step, err)
         || !refcounts_plan(t, REFCOUNTS_RAISE | REFCOUNTS_LOWER, &step->patches, &o, err))
         return false;
     buf_printf(&text, "Free what nobody uses: set %s refcount%s to the number of references found",

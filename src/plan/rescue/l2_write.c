@@ -14,6 +14,8 @@
 #include "plan/rescue/unplaced.h"
 #include "plan/room.h"
 
+#define LOOKED_AT 4096              /* bytes of a candidate that must be as they were */
+
 struct l2_writing {
     struct l2_work *w;
     struct room room;
@@ -59,6 +61,9 @@ static size_t fill_table(struct l2_writing *x, const struct l2_window *win)
         if (sure != x->sure)
             continue;
         be_store(p, 8, entry_for(img, &x->w->cands.list[cand]));
+        if (!plan_step_rests_on(x->step, x->w->cands.list[cand].off,
+                                u64_min(x->w->cands.list[cand].len, LOOKED_AT)))
+            x->step->patches.failed = true;
         if (geo->extended_l2)
             be_store(p + 8, 8, x->w->cands.list[cand].kind == ORPHAN_STREAM ? 0 : UINT32_MAX);
         x->w->cands.list[cand].kind = ORPHAN_GONE;

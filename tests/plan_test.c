@@ -210,11 +210,12 @@ static bool reads(const char *text, char *message)
     return reads_bytes(text, strlen(text), message);
 }
 
-#define SUM "\"sha256\": \"00000000000000000000000000000000" \
-    "00000000000000000000000000000000\""
-#define IMAGE "\"image\": {\"length\": 1000, \"ranges\": [" \
+#define HEX "\"00000000000000000000000000000000" "00000000000000000000000000000000\""
+#define SUM "\"sha256\": " HEX
+#define TABLES "\"tables\": " HEX ", "
+#define IMAGE "\"image\": {\"length\": 1000, " TABLES "\"ranges\": [" \
     "{\"offset\": 0, \"length\": 100, " SUM "}]}"
-#define STEP(patch) "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"leaks\", " \
+#define STEP(patch) "{\"qcheck-plan\": 2, " IMAGE ", \"steps\": [{\"goal\": \"leaks\", " \
     "\"chosen\": true, \"patches\": [" patch "]}]}"
 
 static void hostile_plans_are_refused_with_a_reason(void **state)
@@ -225,8 +226,8 @@ static void hostile_plans_are_refused_with_a_reason(void **state)
         STEP("{\"offset\": 5000, \"length\": 50, \"zeros\": true}"),
     };
     static const char *const bad[] = {
-        "", "[]", "{}", "{\"qcheck-plan\": 2, \"steps\": []}",
-        "{\"qcheck-plan\": 1, \"steps\": []}",
+        "", "[]", "{}", "{\"qcheck-plan\": 3, \"steps\": []}",
+        "{\"qcheck-plan\": 2, \"steps\": []}",
         STEP("{\"offset\": 0, \"length\": 2, \"bytes\": \"00f\"}"),
         STEP("{\"offset\": 0, \"length\": 2, \"bytes\": \"00fg\"}"),
         STEP("{\"offset\": 0, \"length\": 3, \"bytes\": \"00ff\"}"),
@@ -245,8 +246,9 @@ static void hostile_plans_are_refused_with_a_reason(void **state)
         STEP("{\"offset\": 1099511627776, \"length\": 8, \"zeros\": true}"),
         STEP("{\"offset\": 0, \"length\": 8, \"zeros\": true}], \"file-length\": 1099511627776, "
              "\"x\": ["),
-        "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"rm\", \"patches\": []}]}",
-        "{\"qcheck-plan\": 1, " IMAGE ", \"steps\": [{\"goal\": \"leaks\"}]}",
+        "{\"qcheck-plan\": 2, \"image\": {\"length\": 1000, \"ranges\": []}, \"steps\": []}",
+        "{\"qcheck-plan\": 2, " IMAGE ", \"steps\": [{\"goal\": \"rm\", \"patches\": []}]}",
+        "{\"qcheck-plan\": 2, " IMAGE ", \"steps\": [{\"goal\": \"leaks\"}]}",
     };
     static char zero[] = STEP("{\"offset\": 0, \"length\": 2@, \"bytes\": \"00ff\"}");
     char message[200];

@@ -17,8 +17,10 @@
 
 bool prover_init(struct prover *p, const struct trial *t, size_t n_max, struct error *err)
 {
-    *p = (struct prover){ .t = t, .reader.src = t->img->src, .n_max = n_max };
-    p->taken = calloc(n_max ? n_max : 1, sizeof *p->taken);
+    *p = (struct prover){ .t = t, .reader.src = t->img->src, .n_slots = 2 };
+    while (p->n_slots / 2 < n_max)
+        p->n_slots *= 2;
+    p->taken = calloc(p->n_slots, sizeof *p->taken);
     p->scratch = malloc((size_t)t->img->geo.cluster_size);
     if (p->taken && p->scratch)
         return true;
@@ -33,10 +35,21 @@ void prover_free(struct prover *p)
     *p = (struct prover){ 0 };
 }
 
+/* Where a cluster stands among those taken, or would. */
+static uint64_t *slot_of(const struct prover *p, uint64_t cl)
+{
+    size_t i = (size_t)((cl * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (p->n_slots - 1);
+
+    while (p->taken[i] && p->taken[i] != cl)
+        i = (i + 1) & (p->n_slots - 1);
+    return &p->taken[i];
+}
+
 void prover_take(struct prover *p, uint64_t off)
 {
-    if (p->n_taken < p->n_max)
-        p->taken[p->n_taken++] = geo_cluster_of(&p->t->img->geo, off);
+    uint64_t cl = geo_cluster_of(&p->t->img->geo, off);
+
+    *slot_of(p, cl) = cl;
 }
 
 /* Leaked, and not given away since. */
@@ -50,12 +63,7 @@ static bool is_orphan(const struct prover *p, uint64_t off)
         || !range_inside(off, geo->cluster_size, geo->file_size))
         return false;
     map_get(p->t->scan->map, cl, &cell);
-    if (cell.cls != CLASS_LEAKED)
-        return false;
-    for (size_t i = 0; i < p->n_taken; i++)
-        if (p->taken[i] == cl)
-            return false;
-    return true;
+    return cell.cls == CLASS_LEAKED && !*slot_of(p, cl);
 }
 
 /* Does an entry lead to a cluster that is its own? */

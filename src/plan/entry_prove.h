@@ -13,8 +13,9 @@ struct prover {
     const struct trial *t;          /* borrowed: the entries in question make no references */
     struct word_reader reader;
     uint8_t *scratch;               /* owned: room for a cluster */
-    uint64_t *taken;                /* owned: clusters given to entries so far */
-    size_t n_taken, n_max;
+    uint64_t *taken;                /* owned: clusters given to entries so far, by a hash; 0:
+                                       nothing */
+    size_t n_slots;                 /* a power of two, twice as many as there can be */
 };
 
 /* For at most n_max entries. */

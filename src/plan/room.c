@@ -85,6 +85,8 @@ static bool find_inside(struct room *s, uint64_t n, bool empty, uint64_t *first_
     uint64_t whole = geo->file_size >> geo->cluster_bits, at = s->next_cl, len = 0;
     struct map_run run;
 
+    if (empty && s->looked > SPACE_LOOKS_MAX)
+        return false;
     while (at < whole && map_run_at(s->trial->scan->map, at, &run)) {
         uint64_t end = u64_min(run.first + run.n, whole);
         bool free = run.cell.cls == CLASS_VACANT && !run.cell.problem;

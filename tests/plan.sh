@@ -40,6 +40,14 @@ for wrong in 'resize sise=1G' 'discard x=1' 'repair size=3' 'backing file=a from
     outcome healthy $wrong && fail "$wrong was planned"
 done
 
+outcome extended-l2 set 'L2[0][1].bitmap=0x00000001fffffffe' || fail "set bitmap: $(cat text)"
+poke new.qcow2 get 'l2[0][1].bitmap' | grep -q '= 0x1fffffffe$' ||
+    fail "the bitmap is $(poke new.qcow2 get 'l2[0][1].bitmap')"
+grep -q 'Set the bitmap of L1\[0\] L2\[1\] from .* to 0x1fffffffe (1 zero, 31 allocated)' text ||
+    fail "set bitmap says: $(cat text)"
+outcome healthy set 'L2[0][1]=0x1ffffffffffffffff' && fail "a value of 65 bits was set"
+outcome healthy set 'L2[0][1].bitmap=1' && fail "a bitmap was set where there is none"
+
 truncate -s 1M other.qcow2
 outcome overlay backing file=other.qcow2 format=raw || fail "backing: $(cat text)"
 [ "$(info new.qcow2 "d['backing-filename'], d['backing-filename-format']")" = \

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,8 +186,9 @@ static bool number_of(const char *text, uint64_t *out)
 
     if (!isdigit((unsigned char)*text))
         return false;
+    errno = 0;
     *out = strtoull(text, &end, 0);
-    return !*end;
+    return !*end && !errno;
 }
 
 static bool set_entry(const struct image *img, const struct place *p, const char *value,
@@ -207,6 +209,30 @@ static bool set_entry(const struct image *img, const struct place *p, const char
     edit_entry_means(img, p, old, title);
     buf_printf(title, " to 0x%" PRIx64, now);
     edit_entry_means(img, p, now, title);
+    buf_puts(title, ".");
+    return true;
+}
+
+/* The second word of an extended L2 entry. */
+static bool set_bitmap(const struct image *img, const struct place *p, const char *value,
+                       struct patches *round, struct buf *title, struct error *err)
+{
+    uint64_t now;
+    uint8_t bytes[8];
+
+    if (p->kind != PLACE_L2 || !img->geo.extended_l2)
+        return err_set(err, ERR_USAGE, "set: only extended L2 entries have a bitmap");
+    if (!number_of(value, &now))
+        return err_set(err, ERR_USAGE, "set: '%.40s' is not a number", value);
+    if (!source_read(img->src, p->file_off + 8, bytes, 8, err))
+        return false;
+    edit_entry(round, p->file_off + 8, now);
+    buf_puts(title, "Set the bitmap of ");
+    place_text(p, title);
+    buf_puts(title, " from ");
+    edit_bitmap_text(be64(bytes), title);
+    buf_puts(title, " to ");
+    edit_bitmap_text(now, title);
     buf_puts(title, ".");
     return true;
 }
@@ -314,6 +340,17 @@ static bool set_bytes(uint64_t off, const char *value, struct patches *round,
     return true;
 }
 
+/* L2[3][77].bitmap: takes that away from the name of the entry. */
+static bool ends_with_bitmap(char *name)
+{
+    char *dot = strrchr(name, '.');
+
+    if (!dot || strcmp(dot, ".bitmap") != 0)
+        return false;
+    *dot = '\0';
+    return true;
+}
+
 static bool set_one(const struct trial *t, const struct planner_options *opt,
                     const char *arg, struct patches *round, struct buf *title,
                     struct error *err)
@@ -322,6 +359,7 @@ static bool set_one(const struct trial *t, const struct planner_options *opt,
     const struct field *f;
     struct place p;
     char name[128];
+    bool bitmap;
 
     if ((size_t)(value - arg) > sizeof name)
         return err_set(err, ERR_USAGE, "set: '%.40s' is too long an address", arg);
@@ -332,8 +370,11 @@ static bool set_one(const struct trial *t, const struct planner_options *opt,
     f = field_named(field_table("header"), name);
     if (f)
         return set_field(t->img, f, value, round, title, err);
+    bitmap = ends_with_bitmap(name);
     if (!address_parse(t->img, NULL, name, &p, err))
         return false;
+    if (bitmap)
+        return set_bitmap(t->img, &p, value, round, title, err);
     if (p.kind == PLACE_L1 || p.kind == PLACE_L2 || p.kind == PLACE_REFTABLE)
         return set_entry(t->img, &p, value, round, title, err);
     if (p.kind == PLACE_CLUSTER)

@@ -97,3 +97,9 @@ void edit_entry_means(const struct image *img, const struct place *p, uint64_t v
     else if (off >= img->geo.file_size && off)
         buf_puts(out, " - past the end of the file");
 }
+
+void edit_bitmap_text(uint64_t bitmap, struct buf *out)
+{
+    buf_printf(out, "0x%" PRIx64 " (%d zero, %d allocated)", bitmap,
+               __builtin_popcountll(bitmap >> 32), __builtin_popcountll((uint32_t)bitmap));
+}

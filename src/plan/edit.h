@@ -34,4 +34,7 @@ struct place;
 void edit_entry_means(const struct image *img, const struct place *p, uint64_t value,
                       struct buf *out);
 
+/* What the bitmap of an extended L2 entry says: "0x1 (0 zero, 1 allocated)". */
+void edit_bitmap_text(uint64_t bitmap, struct buf *out);
+
 #endif

@@ -237,8 +237,7 @@ static void describe(const struct image *img, const struct edit_target *t, uint6
     if (t->kind == EDIT_NUMBER) {
         field_describe(t->field, value, out);
     } else if (t->kind == EDIT_WORD && is_bitmap(t->table)) {
-        buf_printf(out, "0x%" PRIx64 " (%d zero, %d allocated)", value,
-                   __builtin_popcountll(value >> 32), __builtin_popcountll((uint32_t)value));
+        edit_bitmap_text(value, out);
     } else if (t->kind == EDIT_WORD) {
         buf_printf(out, "0x%" PRIx64, value);
         edit_entry_means(img, &t->place, value, out);

@@ -256,7 +256,7 @@ status 0 info --untrusted $s/healthy.qcow2
 status 4 info --untrusted $s/healthy.qcow2 $s/overlay.qcow2
 cp $s/overlay.qcow2 alone.qcow2
 status 0 info --backing alone.qcow2; out_has 'No such file' "info --backing of a lost one"
-status 0 map --space=guest alone.qcow2; err_has 'healthy.qcow2: not looked into' "map"
+status 0 map --space=guest alone.qcow2; err_has 'healthy.qcow2: not opened without --backing' "map"
 status 0 map --space=guest --backing $s/overlay.qcow2; [ ! -s err ] || complain "$(cat err)"
 status 3 check --no-sandbox $s/leak.qcow2
 status 0 --version; out_has '^sandbox: ' "--version"

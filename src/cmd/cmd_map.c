@@ -43,7 +43,7 @@ static void tell_missing(const struct chain *chain)
 
         if (!chain->layer[i].fault)
             continue;
-        snprintf(err.text, sizeof err.text, "not looked into: %s", chain->layer[i].fault);
+        snprintf(err.text, sizeof err.text, "%s", chain->layer[i].fault);
         message_error(chain->layer[i].name, &err);
     }
 }

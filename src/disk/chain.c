@@ -93,7 +93,7 @@ static bool open_data(const char *filename, const struct image *img, bool allowe
             return err_set(err, ERR_NOMEM, "out of memory");
     }
     if (!allowed)
-        return set_fault(&out->fault, "not opened: --backing would do it", err);
+        return set_fault(&out->fault, "not opened without --backing", err);
     if (!out->path)
         return set_fault(&out->fault, "not opened: not the name of a file", err);
     return source_open_file(out->path, &out->src, &why) ||
@@ -166,7 +166,7 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
                 goto nomem;
         }
         if (!allowed) {
-            ok = fault(l, "not opened: --backing would do it", err);
+            ok = fault(l, "not opened without --backing", err);
         } else if (out->n > CHAIN_MAX) {
             ok = fault(l, "not opened: the chain is longer than " STRING(CHAIN_MAX) " files", err);
         } else if (!l->path) {

@@ -8,11 +8,13 @@
 
 struct entry_span { uint64_t first, last; };
 
+/* count: not 0 */
 static struct entry_span run_of(uint64_t first, uint64_t count)
 {
-    uint64_t more = count > 0 ? count - 1 : 0;
+    struct entry_span run = { first, UINT64_MAX };
 
-    return (struct entry_span){ first, first > UINT64_MAX - more ? UINT64_MAX : first + more };
+    (void)u64_add(first, count - 1, &run.last);
+    return run;
 }
 
 /* Entries of a table of entries, of a table of tables: `upper` is the place kind of the

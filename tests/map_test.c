@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The map of a file of exabytes, of which only a few clusters are in use: the book is a sparse
- * one, and every answer is that of a sorted list of the clusters in use. */
+/* The map of a file of exabytes, and of one of terabytes, of which only a few clusters are in use:
+ * the book of the first is a sparse one. Every answer is that of a sorted list of the clusters in
+ * use. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -19,7 +20,9 @@
 
 #define BITS    9
 #define USED    400                     /* guest clusters with data far out in the file */
-#define SIZE    (UINT64_C(1) << 55)     /* bytes of the file */
+#define SPARSE  (UINT64_C(1) << 55)     /* bytes of a file with a sparse book */
+#define FLAT    (UINT64_C(1) << 39)     /* ... with a flat one, of many chunks */
+#define SIZE    (f->size)
 
 /* The bytes of a builder, and nothing behind them. */
 struct stretched { struct source base; const struct builder *b; };
@@ -53,6 +56,7 @@ static bool stretched_next(struct source *src, uint64_t from, uint64_t *start, u
 }
 
 struct far {
+    uint64_t size;                      /* bytes of the file */
     struct builder *b;
     struct image *img;
     struct scan_result *scan;
@@ -78,7 +82,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int far_open(void **state)
+static int far_open(void **state, uint64_t size)
 {
     static const struct source_ops ops = { .close = stretched_close, .info = stretched_info,
                                            .read_many = stretched_read,
@@ -88,6 +92,7 @@ static int far_open(void **state)
     struct builder_options opt = BUILDER_DEFAULTS;
 
     assert_true(f && s);
+    f->size = size;
     opt.cluster_bits = BITS;
     f->b = builder_new(opt);
     for (uint64_t g = 0; g < USED; g++) {
@@ -115,10 +120,13 @@ static int far_open(void **state)
     assert_true(image_open(&s->base, NULL, &f->img, NULL));
     assert_true(scan_run(f->img, NULL, NULL, &f->scan, NULL));
     assert_int_equal(map_clusters(f->scan->map), SIZE >> BITS);
-    assert_true(map_clusters(f->scan->map) > CELLS_FLAT_MAX);
+    assert_int_equal(map_clusters(f->scan->map) > CELLS_FLAT_MAX, size == SPARSE);
     *state = f;
     return 0;
 }
+
+static int sparse_open(void **state) { return far_open(state, SPARSE); }
+static int flat_open(void **state) { return far_open(state, FLAT); }
 
 static int far_close(void **state)
 {
@@ -244,5 +252,7 @@ int main(void)
         cmocka_unit_test(runs_cover_the_file),
     };
 
-    return cmocka_run_group_tests(tests, far_open, far_close);
+    int failed = cmocka_run_group_tests_name("sparse", tests, sparse_open, far_close);
+
+    return failed + cmocka_run_group_tests_name("flat", tests, flat_open, far_close);
 }

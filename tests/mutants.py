@@ -43,7 +43,7 @@ TOKEN = re.compile(r"""
 # Calls whose arguments say something to people, or judge us and not the file.
 LEFT_ALONE = {"assert", "static_assert", "_Static_assert", "err_set", "err_wrap"}
 # Deleting these changes no result: other tools look for lost memory.
-FREEING = re.compile(r"(free|\w+_(free|close|destroy|unmap)|munmap|close)$")
+FREEING = re.compile(r"(free|free_\w+|\w+_(free|close|destroy|unmap)|munmap|close)$")
 # These decide how soon something is done, never what: advice about memory and reads to come, and
 # whether output that could not be written is still worth making.
 HASTE = re.compile(r"(source_advise|__builtin_prefetch|madvise|\w*prefetch\w*)$")

@@ -6,20 +6,16 @@
 
 #include "volumes/volumes.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/num.h"
 #include "volumes/fs_work.h"
 #include "volumes/volumes_helper.h"
 #include "volumes/volumes_wire.h"
+#include "volumes/wire_watched.h"
 
-#define TICK_MS     100                 /* between two looks at `cancel` */
-#define SILENCE_MS  120000              /* after which the process counts as hung */
 #define PATH_MAX_LEN 65536
 
 const char *volume_item_id(enum volume_item_kind kind)
@@ -95,33 +91,19 @@ struct talk {
     bool ended, enough;
 };
 
-/* Waits until there is something to read. */
-static bool wait_for(struct talk *t, struct error *err)
+static bool say(struct talk *t, const void *bytes, size_t len, struct error *err)
 {
-    struct pollfd p = { t->fd, POLLIN, 0 };
+    return wire_send_watched(t->fd, bytes, len, t->q->cancel, err);
+}
 
-    for (int waited = 0; waited < SILENCE_MS; waited += TICK_MS) {
-        int n = poll(&p, 1, TICK_MS);
-
-        if (t->q->cancel && atomic_load(t->q->cancel))
-            return err_set(err, ERR_CANCELLED, "stopped");
-        if (n > 0)
-            return true;
-        if (n < 0 && errno != EINTR)
-            return err_set_sys(err, errno, "cannot wait");
-    }
-    return err_set(err, ERR_LIMIT, "the process that reads file systems hangs");
+static bool hear(struct talk *t, void *bytes, size_t len, struct error *err)
+{
+    return wire_receive_watched(t->fd, bytes, len, t->q->cancel, err);
 }
 
 static bool bad_talk(struct error *err)
 {
     return err_set(err, ERR_FORMAT, "the process that reads file systems talks nonsense");
-}
-
-static bool gone(struct error *err)
-{
-    return err_set(err, ERR_IO, "the process that reads file systems ended before its time: "
-                                "this disk is too much for its libraries");
 }
 
 static bool answer_read(struct talk *t, const struct wire_header *h, struct error *err)
@@ -135,7 +117,7 @@ static bool answer_read(struct talk *t, const struct wire_header *h, struct erro
         return bad_talk(err);
     if (!disk_read(t->disk, r.off, t->bytes, (size_t)r.len, NULL, err))
         return false;
-    return wire_send(t->fd, t->bytes, (size_t)r.len) || gone(err);
+    return say(t, t->bytes, (size_t)r.len, err);
 }
 
 static void end_text(char *text, size_t size)
@@ -228,14 +210,12 @@ static bool take_message(struct talk *t, struct error *err)
 {
     struct wire_header h;
 
-    if (!wait_for(t, err))
+    if (!hear(t, &h, sizeof h, err))
         return false;
-    if (!wire_receive(t->fd, &h, sizeof h))
-        return gone(err);
     if (h.len > WIRE_LEN_MAX)
         return bad_talk(err);
-    if (!wire_receive(t->fd, t->bytes, h.len))
-        return gone(err);
+    if (!hear(t, t->bytes, h.len, err))
+        return false;
     switch (h.type) {
     case WIRE_READ:
         return answer_read(t, &h, err);
@@ -269,12 +249,12 @@ static bool send_job(struct talk *t, struct error *err)
     job.size = disk_size(t->disk);
     for (int i = 0; i < N_LACKS; i++)
         job.n_ranges[i] = t->q->lack[i] ? t->q->lack[i]->n : 0;
-    ok = wire_send(t->fd, &job, sizeof job);
+    ok = say(t, &job, sizeof job, err);
     for (int i = 0; ok && i < N_LACKS; i++)
         if (t->q->lack[i])
-            ok = wire_send(t->fd, t->q->lack[i]->list,
-                           t->q->lack[i]->n * sizeof *t->q->lack[i]->list);
-    return ok || gone(err);
+            ok = say(t, t->q->lack[i]->list,
+                     t->q->lack[i]->n * sizeof *t->q->lack[i]->list, err);
+    return ok;
 }
 
 bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_query *q,
@@ -287,7 +267,7 @@ bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_
     t.bytes = malloc(WIRE_LEN_MAX + 1);
     ok = (out->list && t.bytes) || err_set(err, ERR_NOMEM, "out of memory");
     if (ok)
-        t.fd = volumes_helper_begin(h, err);
+        t.fd = volumes_helper_begin(h, q->cancel, err);
     ok = ok && t.fd >= 0 && send_job(&t, err);
     while (ok && !t.ended && !t.enough)
         ok = take_message(&t, err);

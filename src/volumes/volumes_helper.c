@@ -15,10 +15,15 @@
 
 #include "volumes/fs_work.h"
 #include "volumes/volumes_helper.h"
+#include "volumes/wire_watched.h"
 
 #define TICK_MS 50              /* between two looks whether the worker lives */
 
-struct volumes_helper { int fd; pid_t pid; };
+struct volumes_helper {
+    int fd;
+    pid_t pid;
+    unsigned owed;              /* sockets that were asked for and have not come */
+};
 
 bool wire_send(int fd, const void *bytes, size_t len)
 {
@@ -103,7 +108,7 @@ static pid_t start_worker(int control)
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return 0;
+        _exit(1);                       /* somebody waits for it */
     pid = fork();
     if (pid == 0) {
         close(control);
@@ -195,10 +200,20 @@ void volumes_helper_end(struct volumes_helper *h)
     free(h);
 }
 
-int volumes_helper_begin(struct volumes_helper *h, struct error *err)
+int volumes_helper_begin(struct volumes_helper *h, const _Atomic bool *cancel, struct error *err)
 {
-    int fd = send(h->fd, "J", 1, MSG_NOSIGNAL) == 1 ? receive_fd(h->fd) : -1;
+    int fd = -1;
 
+    if (send(h->fd, "J", 1, MSG_NOSIGNAL) == 1)
+        h->owed++;
+    while (h->owed) {                   /* those of jobs that were given up come first */
+        if (fd >= 0)
+            close(fd);
+        if (!wire_wait(h->fd, POLLIN, cancel, err))
+            return -1;
+        fd = receive_fd(h->fd);
+        h->owed = fd < 0 ? 0 : h->owed - 1;
+    }
     if (fd < 0)
         err_set(err, ERR_IO, "the process that reads file systems is gone");
     return fd;

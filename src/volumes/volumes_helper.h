@@ -7,8 +7,8 @@
 #include "volumes/volumes.h"
 
 /* Has a worker started; returns the socket to talk to it, which the caller closes, or -1.
- * One that still runs is ended first. */
-int volumes_helper_begin(struct volumes_helper *h, struct error *err);
+ * One that still runs is ended first. *cancel as in wire_watched.h. */
+int volumes_helper_begin(struct volumes_helper *h, const _Atomic bool *cancel, struct error *err);
 
 /* Ends the worker at once, whatever it does. */
 void volumes_helper_stop(struct volumes_helper *h);

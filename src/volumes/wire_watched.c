@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (C) the qcheck authors */
+#include "config.h"
+
+#include "volumes/wire_watched.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#define TICK_MS     100                 /* between two looks at `cancel` */
+#define SILENCE_MS  120000              /* after which the process counts as hung */
+
+bool wire_wait(int fd, short events, const _Atomic bool *cancel, struct error *err)
+{
+    struct pollfd p = { fd, events, 0 };
+
+    for (int waited = 0; waited < SILENCE_MS; waited += TICK_MS) {
+        int n = poll(&p, 1, TICK_MS);
+
+        if (cancel && atomic_load(cancel))
+            return err_set(err, ERR_CANCELLED, "stopped");
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return err_set_sys(err, errno, "cannot wait");
+    }
+    return err_set(err, ERR_LIMIT, "the process that reads file systems hangs");
+}
+
+static bool is_passing(ssize_t n)
+{
+    return n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static bool gone(struct error *err)
+{
+    return err_set(err, ERR_IO, "the process that reads file systems ended before its time: "
+                                "this disk is too much for its libraries");
+}
+
+bool wire_send_watched(int fd, const void *bytes, size_t len, const _Atomic bool *cancel,
+                       struct error *err)
+{
+    for (const char *p = bytes; len;) {
+        ssize_t n;
+
+        if (!wire_wait(fd, POLLOUT, cancel, err))
+            return false;
+        n = send(fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (is_passing(n))
+            continue;
+        if (n <= 0)
+            return gone(err);
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+bool wire_receive_watched(int fd, void *bytes, size_t len, const _Atomic bool *cancel,
+                          struct error *err)
+{
+    for (char *p = bytes; len;) {
+        ssize_t n;
+
+        if (!wire_wait(fd, POLLIN, cancel, err))
+            return false;
+        n = recv(fd, p, len, MSG_DONTWAIT);
+        if (is_passing(n))
+            continue;
+        if (n <= 0)
+            return gone(err);
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
+}

@@ -205,6 +205,14 @@ else
     err_has 'only a part of the disk' "an export that cannot be written"
 fi
 
+# What else is written says which file had no room.
+for command in "report" "map --output=svg" "pack"; do
+    (trap '' XFSZ; ulimit -f 0; "$QCHECK" $command -o short.out top.qcow2 2>&1) | cat > out
+    case $command in pack) what='top.qcow2: the pack cannot be written' ;; *) what='short.out: cannot be written' ;; esac
+    grep -q "$what\|packs need" out || complain "$command on a full disk: $(cat out)"
+    [ ! -e short.out ] || complain "$command has left a file of which nothing was written"
+done
+
 # --- encrypted ---
 if qemu-img create -q --object secret,id=s0,data=sesame -f qcow2 \
     -o encrypt.format=luks,encrypt.key-secret=s0,encrypt.iter-time=10 luks.qcow2 4M 2>/dev/null

@@ -51,17 +51,20 @@ static int make_report(void *ctx, struct sink *sink)
     struct image *img = NULL;
     struct buf page = BUF_INIT;
     struct error err = { 0 };
+    const char *at_fault = r->name;
     bool ok = open_image_and_chain(r->s, r->name, &img, &chain, &err);
 
     if (ok)
         tell_guesses(r->name, img);
     ok = ok && page_of(r, img, &chain, &page, &err);
-    if (ok && sink)
+    if (ok && sink) {
+        at_fault = sink_name(sink);
         ok = sink_replace(sink, page.data, page.len, &err);
-    else if (ok)
+    } else if (ok) {
         out_write(r->out, page.data, page.len);
+    }
     if (!ok)
-        message_error(r->name, &err);
+        message_error(at_fault, &err);
     buf_free(&page);
     chain_close(&chain);
     image_close(img);

@@ -74,6 +74,7 @@ static int make_frame(void *ctx, struct sink *sink)
     const struct png_lib *lib = NULL;
     struct image *img = NULL;
     struct error err = { 0 };
+    const char *at_fault = f->name;
     bool ok;
 
     title_of(f, &title);
@@ -85,12 +86,14 @@ static int make_frame(void *ctx, struct sink *sink)
     ok = ok && draw(f, img, lib, &text, &err);
     if (ok && text.failed)
         ok = err_set(&err, ERR_NOMEM, "out of memory");
-    if (ok && sink)
+    if (ok && sink) {
+        at_fault = sink_name(sink);
         ok = sink_replace(sink, text.data, text.len, &err);
-    else if (ok)
+    } else if (ok) {
         out_write(f->out, text.data, text.len);
+    }
     if (!ok)
-        message_error(f->name, &err);
+        message_error(at_fault, &err);
     image_close(img);
     buf_free(&title);
     buf_free(&text);

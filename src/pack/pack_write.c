@@ -101,9 +101,15 @@ static la_ssize_t to_sink(struct archive *a, void *ctx, const void *bytes, size_
 {
     struct packing *p = ctx;
 
-    if (!sink_write(p->to, p->written, bytes, len, p->err)) {
+    struct error err;
+
+    if (!sink_write(p->to, p->written, bytes, len, &err)) {
         p->failed = true;
-        p->lib->archive_set_error(a, p->err->sys, "cannot write");
+        p->lib->archive_set_error(a, err.sys, "cannot write");
+        if (p->err) {
+            *p->err = err;
+            snprintf(p->err->text, sizeof p->err->text, "the pack %.200s", err.text);
+        }
         return -1;
     }
     p->written += len;

@@ -41,8 +41,8 @@ unsigned tiles_ref_level(uint64_t references)
 const char *tiles_ramp_name(enum map_colouring c, unsigned step)
 {
     static const char *const jumps[RAMP_STEPS] = {
-        "next to its neighbour", "<8 clusters away", "<64", "<512", "<4,096", "<32,768",
-        "<262,144", "farther"
+        "next to its neighbour", "<8 clusters away", "<64 clusters", "<512 clusters",
+        "<4,096 clusters", "<32,768 clusters", "<262,144 clusters", "farther"
     };
     static const char *const refs[RAMP_STEPS] = { "none",       "1",
                                                   "2",          "3",

@@ -184,6 +184,18 @@ static void leaks_alone_are_left_overs(void **state)
     expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
 }
 
+static void a_part_of_a_file_system_without_an_owner_is_not_freed(void **state)
+{
+    struct builder *b = full();
+    uint64_t at = builder_alloc(b, 1) + 1024;
+
+    (void)state;
+    builder_poke(b, at, 8, UINT64_C(0x0010000000400000));       /* inodes, blocks */
+    builder_poke(b, at + 32, 4, 0x00800000);                    /* blocks in a group */
+    builder_poke(b, at + 56, 2, 0x53ef);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_PERHAPS);
+}
+
 static void a_backing_file_that_is_gone_is_told(void **state)
 {
     struct builder_options opt = BUILDER_DEFAULTS;
@@ -401,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_run_of_refcounts_in_a_table_loses_that_run_alone),
         cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
         cmocka_unit_test(leaks_alone_are_left_overs),
+        cmocka_unit_test(a_part_of_a_file_system_without_an_owner_is_not_freed),
         cmocka_unit_test(a_backing_file_that_is_gone_is_told),
         cmocka_unit_test(names_in_commands_are_quoted),
         cmocka_unit_test(of_a_data_file_only_what_was_written_is_lost),

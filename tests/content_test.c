@@ -122,6 +122,9 @@ static void make_wide_refcounts(uint8_t *b)
         b[i * 4 + 3] = 1;
 }
 
+/* Read as inodes, these have a type, links and blocks. */
+static void make_pattern(uint8_t *b) { memset(b, 0xc1, 65536); }
+
 static void make_text(uint8_t *b)
 {
     for (size_t i = 0; i < 65000; i++)
@@ -201,6 +204,7 @@ static void bytes_of_every_kind_are_told_apart(void **state)
         { make_nothing, CONTENT_ZERO, NO_ADDRESS },
         { make_refcounts, CONTENT_REFBLOCK, NO_ADDRESS },
         { make_wide_refcounts, CONTENT_REFBLOCK, NO_ADDRESS },
+        { make_pattern, CONTENT_BYTES, NO_ADDRESS },
         { make_text, CONTENT_TEXT, NO_ADDRESS },
         { make_noise, CONTENT_ENTROPY, NO_ADDRESS },
         { make_mbr, CONTENT_MBR, 0 },

@@ -274,6 +274,6 @@ void causes_holes(struct work *w)
     if (f.between || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
         tell(w, &f);
     else
-        w->beside = f.entries;
+        w->beside += f.entries;
     spans_free(&f.active);
 }

@@ -404,8 +404,10 @@ static void wiped(struct work *w, const struct wiped *z)
     struct buf where = BUF_INIT;
 
     /* Zeros alone are a discard of everything; then there are no leaks. */
-    if (!z->tables || leaks < (z->of_snapshots ? 1 : 2) || leaks > fit || (zeros && z->entries))
+    if (!z->tables || leaks < (z->of_snapshots ? 1 : 2) || leaks > fit || (zeros && z->entries)) {
+        w->beside += z->tables && leaks <= fit && !zeros ? leaks : 0;
         return;
+    }
     c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
         struct place place = work_l1_place(w, z->table[i]);

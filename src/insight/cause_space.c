@@ -261,16 +261,37 @@ bool work_many_orphans(const struct work *w)
            replaced_by_snapshot(w);
 }
 
+/* Of the clusters looked at, those that hold a part of a file system; *first: the first. A guest
+ * writes such clusters early and maps them for ever: an interrupted write seldom leaves one. */
+static size_t of_file_systems(const struct samples *s, const struct content **first)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->list[i].content.kind >= CONTENT_MBR && s->list[i].content.kind <= CONTENT_FAT) {
+            if (!n++)
+                *first = &s->list[i].content;
+        }
+    return n;
+}
+
 static void left_overs(struct work *w)
 {
     struct buf holds = BUF_INIT;
+    const struct content *first = NULL;
     struct cause *c;
     uint64_t n = work_unclaimed_orphans(w), leaked = 0;
+    size_t of_fs = w->deleted ? 0 : of_file_systems(&w->leaked, &first);
+    bool keep = work_many_orphans(w) || of_fs;
     char a[TEXT_NUM], b[TEXT_NUM];
 
     if (!n)
         return;
     what_it_holds(&w->leaked, &holds);
+    if (of_fs)
+        buf_printf(&holds, " %zu of them %s of a file system (%s%s).", of_fs,
+                   of_fs == 1 ? "is part" : "are parts", content_info(first->kind)->name,
+                   of_fs == 1 ? "" : " first");
     c = cause_add(w, CAUSE_OF_LEFT_OVERS, w->leaked.data * 2 > w->leaked.n
                                            ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY);
     for (size_t i = 0; i < w->leaked.n && i < EVIDENCE_MAX / 2; i++) {
@@ -285,12 +306,14 @@ static void left_overs(struct work *w)
                    "interrupted, or left behind by one%s.%s", text_group(a, leaked),
                    leaked == 1 ? "" : "s", text_size(b, leaked * w->geo->cluster_size),
                    leaked == 1 ? "has" : "have",
-                   work_many_orphans(w) ? ", or what a part of a table that is empty now "
+                   keep ? ", or what a part of a table that is empty now "
                    "referred to" : "", buf_str(&holds));
     else
         cause_text(w, c, "%s refcount%s too high: these clusters will not be freed when their last "
                    "user is gone.", text_group(a, n), n == 1 ? " is" : "s are");
-    if (work_many_orphans(w)) {
+    if (c && of_fs)
+        c->weight = CAUSE_LEAD;
+    if (keep) {
         cause_step(w, c, STEP_KEEP_LEAKS);
         cause_step_plan(w, c, "rescue");
     }

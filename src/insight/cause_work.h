@@ -46,7 +46,7 @@ struct work {
     struct bad_table *bad;      /* sorted by offset of the table */
     size_t n_bad;
     struct samples leaked, vacant;
-    uint64_t beside;            /* empty entries that a few orphans fit into, beside a neighbour */
+    uint64_t beside;            /* empty entries that a few orphans would fit into */
     bool deleted;               /* all orphans are those of a snapshot that was deleted */
     struct buf name;            /* of the image, quoted for a shell */
     struct buf copy;            /* of the copy to work on, quoted */

@@ -4,6 +4,8 @@
  * Everything is little endian. */
 #include "config.h"
 
+#include <string.h>
+
 #include "insight/content_work.h"
 #include "qcow2/place.h"
 
@@ -63,15 +65,18 @@ static bool inode_fits(const uint8_t *p, size_t size)
     return size == 128 || (le_load(p + 128, 2) <= 128 && le_load(p + 128, 2) % 4 == 0);
 }
 
+/* No two inodes are alike: what repeats is a pattern. */
 static unsigned inodes_at(const uint8_t *p, size_t len, size_t size)
 {
     unsigned used = 0, typed = 0;
+    const uint8_t *before = NULL;
 
     for (size_t at = 0; at + size <= len; at += size) {
         if (bytes_all_zero(p + at, size))
             continue;
-        if (!inode_fits(p + at, size))
+        if (!inode_fits(p + at, size) || (before && !memcmp(before, p + at, size)))
             return 0;
+        before = p + at;
         used++;
         typed += le_load(p + at, 2) != 0 && le_load(p + at + 26, 2) != 0;
     }

@@ -395,9 +395,9 @@ static void repair(struct work *w, struct verdict *v, bool bad)
         stepf(w, v, "Check the copy: qcheck check %s", buf_str(&w->copy));
     } else {
         if (w->beside)
-            stepf(w, v, "Some of it lies beside data in use, where entries are empty. Should the "
-                  "guest miss something, see whether it fits before you free it: qcheck plan "
-                  "rescue %s", buf_str(&w->name));
+            stepf(w, v, "Some of it would fit entries that are empty. Should the guest miss "
+                  "something, see whether it has a place before you free it: qcheck plan rescue "
+                  "%s", buf_str(&w->name));
         stepf(w, v, "You may leave it as it is. To get the space back while no guest runs, on a "
               "copy (cp --reflink=auto --sparse=always %s %s): qemu-img check -r leaks %s",
               buf_str(&w->name), buf_str(&w->copy), buf_str(&w->copy));

@@ -10,4 +10,5 @@ done
 causes=$top_srcdir/tests/oracle/causes.py
 "$PYTHON" -B "$causes" sound 120 && "$PYTHON" -B "$causes" damaged 48 &&
     "$PYTHON" -B "$causes" crafted 136 &&
-    "$PYTHON" -B "$causes" contradictions 200
+    "$PYTHON" -B "$causes" contradictions 200 &&
+    "$PYTHON" -B "$top_srcdir/tests/oracle/lengths.py" 40

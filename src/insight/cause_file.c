@@ -65,11 +65,20 @@ static bool points_near(const struct work *w, const struct problem *p, const voi
     }
 }
 
-struct tail { uint64_t n, first, end; };
+/* References to what lies after the end, and the last stream of the file cut: at least a byte of
+ * it is missing. */
+struct tail { uint64_t n, first, end; bool stream; };
+
+/* Bytes that a cluster of data has at least: some subclusters are never written. */
+static uint64_t least_of_data(const struct work *w)
+{
+    return w->geo->extended_l2 ? 1 : w->geo->cluster_size;
+}
 
 static struct tail tail_of(const struct work *w)
 {
-    struct tail t = { 0, UINT64_MAX, 0 };
+    uint64_t last = (w->geo->file_size - 1) >> w->geo->cluster_bits;
+    struct tail t = { 0, UINT64_MAX, 0, false };
 
     for (size_t i = 0; i < w->ps->n; i++) {
         const struct problem *p = &w->ps->list[i];
@@ -87,9 +96,15 @@ static struct tail tail_of(const struct work *w)
             continue;
         t.n += p->count;
         t.first = u64_min(t.first, p->host_off);
-        if (u64_add(p->host_off, u64_min(p->count, UINT32_MAX) * w->geo->cluster_size, &end) &&
-            p->kind != PROBLEM_STREAM_PAST_END)
+        if (p->kind == PROBLEM_STREAM_PAST_END) {
+            t.stream |= p->host_off >> w->geo->cluster_bits == last;
+            t.end = u64_max(t.end, w->geo->file_size + 1);
+        } else if (p->kind == PROBLEM_COMPRESSED_PAST_END) {
+            t.end = u64_max(t.end, p->host_off + 1);
+        } else if (u64_add(p->host_off, (u64_min(p->count, UINT32_MAX) - 1) * w->geo->cluster_size +
+                                        least_of_data(w), &end)) {
             t.end = u64_max(t.end, end);
+        }
     }
     return t;
 }
@@ -120,7 +135,7 @@ static bool end_is_missing(const struct work *w, const struct tail *t)
     uint64_t size = w->geo->file_size, last;
     bool near = t->first <= size + 64 * w->geo->cluster_size;
 
-    if (work_count(w, PROBLEM_TAIL_TRUNCATED))
+    if (work_count(w, PROBLEM_TAIL_TRUNCATED) || t->stream)
         return true;
     if (!t->n)
         return false;
@@ -129,10 +144,24 @@ static bool end_is_missing(const struct work *w, const struct tail *t)
            (near && older_refcounts(w, &last) && last + 8 >= w->geo->n_clusters);
 }
 
+/* Least end of the last cluster in use, if the file reached so far: streams and L1 tables need not
+ * fill theirs, and of what lies past the end references tell. */
+static uint64_t last_used_end(const struct work *w)
+{
+    uint64_t used = w->scan->stats.highest_used, bits = w->geo->cluster_bits;
+    struct map_cell cell;
+
+    if (used >= UINT64_MAX >> bits || !was_inside(w, used << bits))
+        return 0;
+    work_cell(w, used, &cell);
+    return (used << bits) + (cell.cls == CLASS_DATA ? least_of_data(w)
+                             : cell.cls == CLASS_L2 ? w->geo->cluster_size : 1);
+}
+
 static void cut_short(struct work *w)
 {
     struct tail t = tail_of(w);
-    uint64_t used = w->scan->stats.highest_used, end, missing, last;
+    uint64_t end, missing, last;
     bool older, tables = work_count(w, PROBLEM_L2_PAST_END) > 0;
     struct cause *c;
     char size[TEXT_NUM];
@@ -156,25 +185,22 @@ static void cut_short(struct work *w)
         CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_REFCOUNT_ZERO, PROBLEM_REFCOUNT_LOW,
               PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
     end = t.end;
-    if (used < UINT64_MAX >> w->geo->cluster_bits &&
-        was_inside(w, used << w->geo->cluster_bits))
-        end = u64_max(end, (used + 1) << w->geo->cluster_bits);
+    end = u64_max(end, last_used_end(w));
     missing = end > w->geo->file_size ? end - w->geo->file_size : 0;
     if (older)
         cause_text(w, c, "The file was copied while it was written to: its tables name "
                    "clusters that are not in it, and refcounts older than these. At least "
                    "%s are missing at the end.", text_size(size, missing));
     else
-        cause_text(w, c, "The file was cut short: at least %s are missing at the end%s.",
-                   text_size(size, missing),
+        cause_text(w, c, "The file was cut short: at least %s %s missing at the end%s.",
+                   missing == 1 ? "a byte" : text_size(size, missing), missing == 1 ? "is" : "are",
                    tables || work_count(w, PROBLEM_TAIL_TRUNCATED) == 0 ? ""
                    : ", and what lies across the end is cut");
     cause_step(w, c, "Look for a longer copy of the file (at least %llu bytes): fetch it "
                "again, or copy it again %s", (unsigned long long)(w->geo->file_size + missing),
                older ? "after the machine is shut down" : "to storage that has room");
-    cause_step(w, c, "Without one, read out what is left, on a copy: qemu-img convert "
-               "-O raw %s %s.raw (it stops at ranges that cannot be read)",
-               buf_str(&w->copy), buf_str(&w->copy));
+    cause_step(w, c, "Without one, read out what is left: qcheck export %s %s.raw (what is lost "
+               "reads as zeros there)", buf_str(&w->name), buf_str(&w->name));
 }
 
 void causes_file(struct work *w)

@@ -78,7 +78,8 @@ void causes_streams(struct work *w)
     s = malloc(sizeof *s);
     if (!s)
         w->failed = true;
-    else if (deep_decode(w->scan, 0, w->opt->cancel, s, NULL) && s->bad)
+    else if (deep_decode(w->scan, 0, w->opt->cancel, s, NULL) &&
+             s->bad > work_count(w, PROBLEM_STREAM_PAST_END))   /* those are cut, not broken */
         tell(w, s);
     free(s);
 }

@@ -261,6 +261,7 @@ static bool list_left(struct l2_work *w, struct error *err)
     uint8_t *bytes = malloc(rescue_cluster(w->g));
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
 
+    w->reader.img = w->s->t->img;       /* steps were taken since */
     for (size_t i = 0; ok && i < w->cands.n; i++) {
         const struct orphan *o = &w->cands.list[i];
         struct unplaced_extent e = { o->off, o->len, CONTENT_BYTES, o->kind == ORPHAN_STREAM };

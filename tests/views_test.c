@@ -589,6 +589,19 @@ static void nothing_points_to_a_leaked_cluster(void **state)
     free(got);
 }
 
+/* --- hex --- */
+
+static void the_byte_under_the_cursor_stays_while_layers_change(void **state)
+{
+    char *got = screens("snapshots", "wait 6 g type:guest_1K Enter wait T wait Right Right Right "
+                                     "wait shot:now L wait shot:then");
+
+    (void)state;
+    assert_shows(shot(got, "now"), "guest 0x403 = ");
+    assert_shows(shot(got, "then"), "guest 0x403 of snapshot 1 = ");
+    free(got);
+}
+
 /* --- disk --- */
 
 /* Plays on a copy of a sample in which a guest offset leads past the end of the file. */
@@ -660,6 +673,7 @@ int main(void)
         cmocka_unit_test(every_hint_does_something_in_its_view),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),
+        cmocka_unit_test(the_byte_under_the_cursor_stays_while_layers_change),
         cmocka_unit_test(bytes_of_which_a_lost_bitmap_would_tell_are_not_called_free),
     };
 

@@ -28,7 +28,7 @@ static struct place place_in_layer(const struct app *app)
         if ((p->kind == PLACE_L1 || p->kind == PLACE_L2) && place_complete(app->ui.img, &entry))
             return entry;
     }
-    to.guest_off = p->kind == PLACE_GUEST ? p->guest_off : start;
+    to.guest_off = app->ui.here.kind == PLACE_GUEST ? app->ui.here.guest_off : start;
     return to;
 }
 

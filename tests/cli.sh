@@ -333,4 +333,10 @@ printf '\040\000\000\000\000\000\000\000' |
 (ulimit -t 20; "$QCHECK" check --output=json beside/large.qcow2 >/dev/null 2>&1)
 [ $? -lt 128 ] || { echo "a disk of 2 EiB: check did not end"; bad=1; }
 
+# The linker does not tell when the plugin lacks a file of ours.
+plugin=$(dirname "$QCHECK")/plugin/nbdkit-qcheck-plugin.so
+if [ -f "$plugin" ] && command -v nbdkit >/dev/null; then
+    nbdkit --dump-plugin "$plugin" >/dev/null || { echo "the plugin cannot be loaded"; bad=1; }
+fi
+
 exit $bad

@@ -2,7 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
-/* The scan as a whole: figures, threads, cancelling, map, referrers, guest side. */
+/* The scan as a whole: figures, threads, cancelling, map, referrers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,52 +13,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "scan/guest.h"
 #include "scan/referrers.h"
-#include "scan/scan.h"
-#include "support/image_builder.h"
-
-static struct scan_result *scan_with(const struct image *img, unsigned threads, size_t kept)
-{
-    struct scan_options opt = { .threads = threads, .problems_kept = kept };
-    struct scan_result *r;
-    struct error err = { 0 };
-
-    if (!scan_run(img, &opt, NULL, &r, &err))
-        fail_msg("scan: %s", err.text);
-    return r;
-}
-
-/* A few hundred tables of small clusters, with snapshots and damage of many kinds. */
-static struct builder *damaged(unsigned seed, bool extended)
-{
-    struct builder_options opt = BUILDER_DEFAULTS;
-    struct builder *b;
-
-    opt.cluster_bits = extended ? 14 : 9;
-    opt.extended_l2 = extended;
-    opt.size = extended ? UINT64_C(32) << 20 : UINT64_C(2) << 20;
-    b = builder_new(opt);
-    srand(seed);
-    for (int i = 0; i < 600; i++) {
-        uint64_t g = (uint64_t)rand() % b->geo.guest_clusters;
-
-        if (i % 50 == 7)
-            builder_map_compressed(b, g);
-        else if (i % 50 == 9)
-            builder_map_zero(b, g, i & 1);
-        else
-            builder_map(b, g);
-        if (i == 200 || i == 300)
-            builder_add_snapshot(b, i == 200 ? "1" : "2", "s");
-    }
-    for (int i = 0; i < 300; i++) {
-        uint64_t at = 512 + (uint64_t)rand() % (b->len - 1024);
-
-        builder_poke(b, at & ~UINT64_C(7), 8, (uint64_t)rand() << (rand() % 33));
-    }
-    return b;
-}
+#include "support/scanned.h"
 
 static void same_records(const struct scan_result *a, const struct scan_result *b)
 {
@@ -478,129 +434,6 @@ static void too_many_misaligned_tables_are_left_out(void **state)
     builder_free(b);
 }
 
-/* --- the guest side --- */
-
-static void guest_survey_agrees_with_single_lookups(void **state)
-{
-    struct builder *b = damaged(31, false);
-    struct image *img = builder_open(b);
-    struct scan_result *r = scan_with(img, 2, 0);
-    struct guest_hist whole, sum = { { 0 }, 0, 0 };
-    struct guest_map *g;
-    uint64_t n;
-
-    (void)state;
-    assert_true(guest_map_build(r, LAYER_ACTIVE, NULL, &g, NULL));
-    n = img->geo.guest_clusters;
-    assert_true(guest_map_cells(g, 0, n, 1, &whole, NULL));
-    for (uint64_t cl = 0; cl < n; cl++) {
-        struct guest_hist one;
-        struct guest_hit hit;
-
-        assert_true(guest_map_cells(g, cl, 1, 1, &one, NULL));
-        assert_true(guest_lookup(img, LAYER_ACTIVE, cl << 9, &hit, NULL));
-        for (int c = 0; c < N_GUEST_CLASSES; c++)
-            sum.n[c] += one.n[c];
-        if (one.n[GUEST_COMPRESSED])
-            assert_int_equal(hit.entry.type, L2_COMPRESSED);
-        if (one.n[GUEST_SHARED])
-            assert_int_equal(hit.entry.type, L2_NORMAL);
-    }
-    assert_memory_equal(sum.n, whole.n, sizeof sum.n);
-    guest_map_free(g);
-    scan_free(r);
-    image_close(img);
-    builder_free(b);
-}
-
-static void extents_cover_the_disk_without_gaps(void **state)
-{
-    (void)state;
-    for (unsigned seed = 40; seed < 46; seed++) {
-        struct builder *b = damaged(seed, seed & 1);
-        struct image *img = builder_open(b);
-        struct guest_walk *w;
-        struct guest_extent x, last = { .type = L2_UNALLOCATED };
-        uint64_t at = 0;
-
-        assert_true(guest_walk_open(img, LAYER_ACTIVE, 0, b->opt.size, &w, NULL));
-        while (guest_walk_next(w, &x, NULL)) {
-            assert_int_equal(x.start, at);
-            assert_true(x.length > 0);
-            if (at && x.type == last.type && x.mapped == last.mapped && !x.compressed
-                && x.damaged == last.damaged && x.host_off == NO_ADDRESS
-                && last.host_off == NO_ADDRESS)
-                assert_int_not_equal(x.zero, last.zero);
-            at += x.length;
-            last = x;
-        }
-        assert_int_equal(at, b->opt.size);
-        guest_walk_free(w);
-        image_close(img);
-        builder_free(b);
-    }
-}
-
-/* A disk of nearly 2^63 bytes has 2^48 tables of small clusters: skipping is a must. */
-static void huge_empty_disks_are_walked_at_once(void **state)
-{
-    struct builder *b = builder_new(BUILDER_DEFAULTS);
-    struct image *img;
-    struct scan_result *r;
-    struct guest_walk *w;
-    struct guest_extent x;
-    struct guest_map *g;
-    struct guest_hist h;
-
-    (void)state;
-    builder_map(b, 0);
-    builder_poke_field(b, "header", 0, "size", INT64_MAX - 511);
-    img = builder_open(b);
-    r = scan_with(img, 2, 0);
-    assert_true(guest_map_build(r, LAYER_ACTIVE, NULL, &g, NULL));
-    assert_true(guest_map_cells(g, 0, img->geo.guest_clusters, 1, &h, NULL));
-    assert_int_equal(h.n[GUEST_DATA], 1);
-    assert_true(guest_walk_open(img, LAYER_ACTIVE, 0, img->geo.size, &w, NULL));
-    assert_true(guest_walk_next(w, &x, NULL));
-    assert_int_equal(x.length, 4096);
-    assert_true(guest_walk_next(w, &x, NULL));
-    assert_int_equal(x.start + x.length, img->geo.size);
-    assert_false(guest_walk_next(w, &x, NULL));
-    guest_walk_free(w);
-    guest_map_free(g);
-    scan_free(r);
-    image_close(img);
-    builder_free(b);
-}
-
-/* The first of the bits that say "reads as zeros" is as good as the others. */
-static void an_extended_entry_with_any_zero_bit_reads_as_zeros(void **state)
-{
-    struct builder_options opt = BUILDER_DEFAULTS;
-    struct guest_map *g;
-    struct scan_result *r;
-    struct guest_hist h;
-    struct builder *b;
-    struct image *img;
-
-    (void)state;
-    opt.cluster_bits = 14;
-    opt.extended_l2 = true;
-    b = builder_new(opt);
-    builder_map(b, 0);
-    for (unsigned bit = 0; bit < 32; bit++)
-        builder_set_l2(b, 10 + bit, 0, UINT64_C(1) << (32 + bit));
-    img = builder_open(b);
-    assert_true(scan_run(img, NULL, NULL, &r, NULL));
-    assert_true(guest_map_build(r, LAYER_ACTIVE, NULL, &g, NULL));
-    assert_true(guest_map_cells(g, 10, 32, 1, &h, NULL));
-    assert_int_equal(h.n[GUEST_ZERO], 32);
-    guest_map_free(g);
-    scan_free(r);
-    image_close(img);
-    builder_free(b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,10 +449,6 @@ int main(void)
         cmocka_unit_test(overlaps_name_both_owners),
         cmocka_unit_test(tables_on_one_another_are_walked_once),
         cmocka_unit_test(too_many_misaligned_tables_are_left_out),
-        cmocka_unit_test(guest_survey_agrees_with_single_lookups),
-        cmocka_unit_test(extents_cover_the_disk_without_gaps),
-        cmocka_unit_test(an_extended_entry_with_any_zero_bit_reads_as_zeros),
-        cmocka_unit_test(huge_empty_disks_are_walked_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

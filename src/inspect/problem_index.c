@@ -212,12 +212,12 @@ static uint64_t next_border(const struct spans *s, size_t lo, size_t hi, uint64_
         if (m->start > at) {                    /* all after it begin later still */
             next = u64_min(next, m->start);
             hi = mid;
-            continue;
+        } else {
+            if (m->end > at)
+                next = u64_min(next, m->end);
+            next = u64_min(next, next_border(s, lo, mid, at));
+            lo = mid + 1;
         }
-        if (m->end > at)
-            next = u64_min(next, m->end);
-        next = u64_min(next, next_border(s, lo, mid, at));
-        lo = mid + 1;
     }
     return next;
 }

@@ -111,7 +111,8 @@ static bool parse_entry(struct typed *t, struct place *out)
         return typed_word(t, "l2") && typed_index(t, &out->j) && typed_end(t);
     }
     out->kind = PLACE_L2;
-    return typed_word(t, "l2") && typed_index(t, &out->i) && typed_index(t, &out->j) && typed_end(t);
+    return typed_word(t, "l2") && typed_index(t, &out->i) && typed_index(t, &out->j) &&
+           typed_end(t);
 }
 
 /* "rt 5", "reftable[5]", "refcount table entry 5", "rb 5 7", "refcount block 5 entry 7" */

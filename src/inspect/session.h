@@ -44,8 +44,8 @@ struct session {
 };
 
 /* Begins to scan. The image is borrowed until session_close, or, after session_replace,
- * until session_forget. `opt` and `more` may be NULL. False: the scan could not begin, s->error says why; the session is
- * there all the same. */
+ * until session_forget. `opt` and `more` may be NULL. False: the scan could not begin, and
+ * s->error says why; the session is there all the same. */
 bool session_open(struct session *s, const struct image *img,
                   const struct scan_options *opt, const struct session_study *more);
 void session_close(struct session *s);      /* stops and waits */

@@ -25,14 +25,12 @@ bool table_each_entry(const struct image *img, const struct table *t, table_entr
     if (!bytes)
         err_set(err, ERR_NOMEM, "out of memory");
     for (uint64_t first = 0; ok && first < n && !(run && run->cancel); first += per_chunk) {
-        uint64_t off = table_entry_off(img, t, first);
+        uint64_t off = table_entry_off(img, t, first), left = n - first;
+        uint64_t len = size ? left * size : (left * img->geo.refcount_bits + 7) / 8;
 
         if (off == NO_ADDRESS || off >= img->geo.file_len)
             break;                              /* the rest is not in the file: zeros */
-        ok = source_read(img->src, off, bytes,
-                         (size_t)u64_min(CHUNK, size ? (n - first) * size
-                                                     : ((n - first) * img->geo.refcount_bits + 7) / 8),
-                         err);
+        ok = source_read(img->src, off, bytes, (size_t)u64_min(CHUNK, len), err);
         for (uint64_t k = 0; ok && k < per_chunk && first + k < n; k++)
             fn(arg, img, t, first + k, bytes + k * size, k);
     }

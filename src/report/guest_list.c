@@ -108,7 +108,8 @@ static bool look(struct layer *layer, unsigned n, uint64_t pos, uint64_t disk,
 static bool continues(const struct mapped_extent *a, const struct mapped_extent *b)
 {
     if (a->depth != b->depth || a->present != b->present || a->zero != b->zero ||
-        a->data != b->data || a->unknown != b->unknown || a->compressed != b->compressed || a->damaged != b->damaged)
+        a->data != b->data || a->unknown != b->unknown || a->compressed != b->compressed ||
+        a->damaged != b->damaged)
         return false;
     if (a->offset == NO_ADDRESS || b->offset == NO_ADDRESS)
         return a->offset == b->offset;
@@ -119,7 +120,8 @@ bool guest_list_each(const struct image *img, uint32_t number, const struct chai
                      bool (*each)(void *data, const struct mapped_extent *x), void *data,
                      struct error *err)
 {
-    uint64_t disk = image_layer_size(img, number) & ~UINT64_C(511); /* QEMU knows whole sectors only */
+    /* QEMU knows whole sectors only. */
+    uint64_t disk = image_layer_size(img, number) & ~UINT64_C(511);
     struct layer layer[CHAIN_MAX + 1] = { { .img = img, .number = number,
                                              .size = disk } };
     struct mapped_extent held = { .length = 0 }, x;

@@ -124,7 +124,8 @@ static void one_map(const struct chart *c, struct buf *out)
     chart_svg_cells(c, c->scale, out);
     buf_puts(out, "<figcaption>");
     markup_text(out, c->scale);
-    buf_puts(out, "; the legend counts clusters. Where there is a pointer, a cell says what it is.");
+    buf_puts(out, "; the legend counts clusters. Where there is a pointer, a cell says what it "
+                  "is.");
     buf_puts(out, "</figcaption>\n<ul class=\"legend\">\n");
     if (c->n_marked)
         legend_item(out, PAINT_PROBLEM, "cells with a problem", c->n_marked);

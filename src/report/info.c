@@ -222,7 +222,8 @@ void info_text(const struct info *info, struct out *out)
     if (info->end_known)
         bytes_line(out, "end of image", info->end);
     else
-        line(out, "end of image", "unknown: the refcounts are behind or damaged; qcheck check finds it");
+        line(out, "end of image", "unknown: the refcounts are behind or damaged; qcheck check "
+             "finds it");
     figures_text(&info->figures, img, out);
     if (info->file.fs_type)
         line(out, "file system", info->file.fs_type);

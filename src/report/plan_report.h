@@ -8,8 +8,8 @@
 #include "plan/trial.h"
 #include "report/out.h"
 
-/* size_before: bytes of the file as it is. after: the trial in which all steps were taken. file: where the plan was written, or
- * NULL. */
+/* size_before: bytes of the file as it is. after: the trial in which all steps were taken.
+ * file: where the plan was written, or NULL. */
 void plan_report(const struct plan *plan, uint64_t size_before,
                  const struct trial *after, const char *file, struct out *out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* All L1 entries are judged; the list of distinct L2 tables comes out of it. Spec: "Cluster mapping", L1 table entry. */
+/* All L1 entries are judged; the list of distinct L2 tables comes out of it.
+ * Spec: "Cluster mapping", L1 table entry. */
 #include "config.h"
 
 #include "scan/engine.h"

@@ -20,7 +20,8 @@ static int by_start(const void *a, const void *b)
 
 static int by_end(const void *a, const void *b)
 {
-    const struct sweep_span *x = *(const struct sweep_span *const *)a, *y = *(const struct sweep_span *const *)b;
+    const struct sweep_span *x = *(const struct sweep_span *const *)a;
+    const struct sweep_span *y = *(const struct sweep_span *const *)b;
 
     return u64_order(x->end, y->end);
 }

@@ -54,7 +54,7 @@ static uint64_t bytes_of(const struct image *img, const struct problem *one)
 {
     const struct geometry *geo = &img->geo;
     const struct place *p = &one->place;
-    uint64_t n = u64_max(one->count, 1), bits = 64, len;
+    uint64_t n = one->count, bits = 64, len;
 
     switch (p->kind) {
     case PLACE_HEADER:

@@ -241,7 +241,7 @@ static void luks_slots(struct work *w, const struct luks *luks)
     c = cause_add(w, CAUSE_OF_LUKS_HEADER, dull > 1 || !active ? CONFIDENCE_CERTAIN
                                                                 : CONFIDENCE_LIKELY);
     place.file_off = first ? first : off;
-    cause_evidence(c, &place, "key material that is no noise");
+    cause_evidence(c, &place, "key material that is not random");
     if (c)
         spans_add(spoilt == active ? &c->lost : &c->risk, 0, w->geo->size, w->geo->size);
     if (!active)
@@ -249,7 +249,7 @@ static void luks_slots(struct work *w, const struct luks *luks)
                    "disk.");
     else
         cause_text(w, c, "The key material of %u of %u active LUKS key slots was overwritten "
-                   "(%llu sectors of it are no noise): %s.", spoilt, active,
+                   "(%llu sectors of it are not random): %s.", spoilt, active,
                    (unsigned long long)dull, spoilt == active
                    ? "no passphrase opens the disk" : "the other slots still do");
     cause_step(w, c, "Look for a backup of the LUKS header, or an older copy of the file");

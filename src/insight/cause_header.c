@@ -165,7 +165,7 @@ static void features(struct work *w)
         !cause_found(w, CAUSE_OF_HEADER_OVERWRITTEN)) {
         c = cause_add(w, CAUSE_OF_FEATURE, CONFIDENCE_CERTAIN);
         CLAIM(w, c, of_header, NULL, CLAIM_ONLY, PROBLEM_UNKNOWN_FEATURE);
-        cause_text(w, c, "The header demands a feature that no known version of QEMU has "
+        cause_text(w, c, "The header requires a feature that no known version of QEMU has "
                    "(incompatible_features 0x%llx): a newer program made the image, or bits "
                    "of the header flipped.",
                    (unsigned long long)w->img->hdr.incompatible_features);

@@ -77,7 +77,7 @@ static void bitmaps(struct work *w)
     c = cause_add(w, CAUSE_OF_BITMAPS, CONFIDENCE_CERTAIN);
     cause_claim(w, c, BITMAPS, NULL, NULL, CLAIM_ONLY);
     cause_text(w, c, "Bitmaps of incremental backup are not to be trusted (%s). The guest's data "
-               "is not concerned.", buf_str(&words));
+               "is not affected.", buf_str(&words));
     if (w->leaked.clusters && w->leaked.data == 0)
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     if (w->scan->refused.id && !strncmp(w->scan->refused.id, "bitmap", strlen("bitmap")))

@@ -218,7 +218,7 @@ static void what_it_holds(const struct samples *s, struct buf *out)
 {
     if (!s->n)
         return;
-    buf_printf(out, " Of %zu looked at ", s->n);
+    buf_printf(out, " Of %zu looked at, ", s->n);
     if (s->data)
         buf_printf(out, "%zu hold data", s->data);
     if (s->empty)

@@ -32,7 +32,7 @@ static const struct cause_info table[N_CAUSES] = {
         "End that program, then check again. Never write to an image that two programs have "
         "open."),
     ROW(UNREADABLE, NULL, "The storage cannot be read in places",
-        "A disk or a server below the image fails.",
+        "A disk or a server below the image is failing.",
         "Reads of tables end with I/O errors.", NULL,
         "Copy the file to healthy storage first (ddrescue), then check the copy."),
     ROW(HEADER_OVERWRITTEN, "header-gone", "The header was overwritten",
@@ -41,8 +41,8 @@ static const struct cause_info table[N_CAUSES] = {
         "The magic is gone, yet a refcount table and an L1 table that prove each other stand "
         "where the default layout has them.",
         "A raw disk: there no such tables are found.",
-        "Work on a copy. Nothing but the first bytes is missing: make a header of the same "
-        "geometry and put it over them."),
+        "Work on a copy: qcheck plan header writes a header that the tables prove. More than the "
+        "first bytes may have been overwritten."),
     ROW(HEADER_VALUES, "header", "A value of the header is damaged",
         "Single bytes of the header or of its extensions were changed, by storage, memory, or "
         "a program that writes headers wrongly.",
@@ -101,7 +101,7 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(COPIED_RUNNING, "copied-running", "The file was copied while it was written to",
         "A copy was made of a running machine's disk: tables, refcounts and the end of the "
         "file are of different moments.",
-        "Tables name clusters after the end of the file and such that the refcounts do not "
+        "Tables name clusters after the end of the file, and clusters that the refcounts do not "
         "know.", "A file cut short: there tables and refcounts agree.",
         "Copy again, with the machine shut down or by a backup job of QEMU."),
     ROW(CUT_SHORT, "truncated", "The file was cut short",
@@ -128,8 +128,8 @@ static const struct cause_info table[N_CAUSES] = {
         NULL, "Fetch what is lost from a backup or an older copy."),
     ROW(LUKS_HEADER, "luks-lost", "The LUKS header is damaged",
         "The area with the key slots was overwritten, or the extension points elsewhere.",
-        "No LUKS magic where the header names it, no active slot, or key material that is no "
-        "noise.", NULL,
+        "No LUKS magic where the header names it, no active slot, or key material that is not "
+        "random.", NULL,
         "Look for a backup of the LUKS header: without the key slots no passphrase helps."),
     ROW(BASE_MISSING, "lost-base", "The backing file cannot be used",
         "The file below this overlay was moved, deleted, or is damaged.",
@@ -170,8 +170,8 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(NO_SPACE, "no-space", "Storage was full while the image grew",
         "Clusters were allocated at the end, and the tables or refcounts that go with them "
         "could not be written.",
-        "The last clusters of the file have refcount 0 though in use, beside such without an "
-        "owner.", NULL,
+        "The last clusters of the file are in use but have refcount 0, and others beside them have "
+        "no owner.", NULL,
         "Give the storage room, and count the refcounts anew, on a copy."),
     ROW(REFCOUNTS_BEHIND, "dirty", "Refcounts are behind",
         "With lazy refcounts QEMU writes them only when it closes the image; after a crash "
@@ -184,8 +184,8 @@ static const struct cause_info table[N_CAUSES] = {
         "The guest's data can be read. Refcounts have to be counted anew before a write, on a "
         "copy."),
     ROW(COPIED_FLAGS, "copied-flags", "COPIED flags do not fit",
-        "A program other than QEMU wrote the image and does not keep the flag, or entries were "
-        "changed by hand.",
+        "A program that does not keep the flag wrote the image, one that made or deleted a "
+        "snapshot was stopped, or entries were changed by hand.",
         "The flag does not say whether the refcount is 1; the refcounts themselves are right.",
         NULL,
         "Reading is safe. A write may change clusters that snapshots share: mend a copy first."),
@@ -198,8 +198,9 @@ static const struct cause_info table[N_CAUSES] = {
         "A program did not close the image in order, does not know bitmaps, or their directory "
         "was damaged.",
         "A bitmap is marked in use, or its entries break the rules.", NULL,
-        "The guest's data is not concerned. Make a full backup next."),
-    ROW(FEATURE, "header", "An unknown feature is demanded",
+        "The guest's data is not affected. Make a full backup next. Where bitmaps keep QEMU from "
+        "opening the image, qcheck plan bitmaps drop=all takes them out of it."),
+    ROW(FEATURE, "header", "An unknown feature is required",
         "A newer program made the image, or bits of the header flipped.",
         "A bit of incompatible_features that no known version has.", NULL,
         "Open it with the program that made it."),
@@ -211,7 +212,7 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(SNAPSHOTS_AND_BITMAP, "many", "A repair by QEMU would delete the snapshots",
         "qemu-img check -r (versions 7.2 and 10.0 at least) drops all snapshots of an image "
         "that also has a persistent bitmap.",
-        "There are snapshots, a bitmap, and something that one would repair.", NULL,
+        "There are snapshots, a bitmap, and something to repair.", NULL,
         "Never repair the only copy. Copy what the snapshots hold first."),
     ROW(BASE_NOT_SEEN, "base-elsewhere", "The disk needs another file",
         "An overlay holds only what was written since it was made; with an external data file "
@@ -221,14 +222,14 @@ static const struct cause_info table[N_CAUSES] = {
     ROW(BASE_FORMAT, "base-format", "The format of the backing file is not named",
         "The image was made by an old program, or without -F.",
         "There is a backing file and no backing format extension.", NULL,
-        "Name it: qemu-img rebase -u -b BASE -F FORMAT, on a copy. Guessing the format of a raw "
-        "base lets the guest choose it."),
+        "Name it: qemu-img rebase -u -b BASE -F FORMAT, on a copy. Where QEMU guesses the format "
+        "of a raw base, a guest can choose it by what it writes there."),
     ROW(UNFLUSHED, "unflushed", "Data after the end that nothing maps",
         "Data was written before a crash, and the tables that map it were not.",
         "After the last cluster in use the file holds data, and the image was not closed in "
         "order.", "Space that was freed, or older contents of the storage.",
         "Look at what lies there before something is written over it."),
-    ROW(GUEST_IS_FILE, "packed", "The guest disk is a file and no disk",
+    ROW(GUEST_IS_FILE, "packed", "The guest disk is a file, not a disk",
         "A packed file or another image was given to a tool as if it were a raw disk.",
         "The first bytes of the guest disk are those of such a file.",
         "A guest that uses its disk without partitions.",
@@ -244,16 +245,18 @@ static const struct cause_info table[N_CAUSES] = {
         "snapshot was.",
         "Clusters have a refcount, nobody refers to them, and all tables are whole.",
         "The data of a table that is lost: then the verdict says so.",
-        "They cost space and nothing else."),
+        "Where the verdict says that they are all that is wrong, they only cost space. Should the "
+        "guest miss something, see whether they have a place before you free them (qcheck plan "
+        "rescue)."),
     ROW(OLD_TAIL, "old-tail", "Something lies after the end of the image",
-        "The image was written over something longer, on a device or an older file; or space "
-        "at the end was freed.",
+        "The image was written over something longer, on a device or an older file; space at the "
+        "end was freed; or a machine was killed before its last writes were mapped.",
         "After the last cluster in use the file is not empty.", NULL,
-        "Nothing needs to be done. Others may read what was there before."),
+        "Nothing needs to be done. Whoever is given the file can read what lies there."),
     ROW(BLOATED, "bloated", "The file is longer than its content",
         "Space that was freed by deleted snapshots or discards is not given back.",
-        "Free clusters between those in use take up nearly as much space as these and a "
-        "mebibyte at least, or a gibibyte and an eighth of that.",
+        "Free clusters between those in use take up at least 1 MiB and three quarters of the "
+        "space of these, or at least 1 GiB and an eighth.",
         "A file with holes there: it takes up no space. Free clusters after the last in use.",
         "Convert the image to get the space back."),
     ROW(ZEROS_STORED, "zeros-stored", "Zeros are stored as data",

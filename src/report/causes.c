@@ -154,7 +154,7 @@ void verdict_refused_json(const struct error *err, struct jw *j)
 {
     const struct guest_spans unknown = { .inexact = true };
     struct error why = *err;
-    char step[] = "Write nothing to the file before it is known what it is";
+    char step[] = "Write nothing to the file until it is known what it is";
     char *steps[] = { step };
     struct verdict v = { .data_lost = ANSWER_PERHAPS, .incomplete = true, .text = why.text,
                          .step = steps, .n_steps = 1, .lost = unknown, .risk = unknown,

@@ -96,7 +96,7 @@ ROW(UNKNOWN_FEATURE, "unknown-incompatible-feature", WARNING, OWN, HEADER, KEPT,
     ENTRY,
     "nothing",
     "Unknown incompatible feature",
-    "The header demands a feature that this program does not know. What was read "
+    "The header requires a feature that this program does not know. What was read "
     "may be misunderstood.",
     "Programs that do not know the feature must not open the image.",
     "Use the software (or the newer version) that wrote the image. If the bit is "

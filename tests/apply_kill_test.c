@@ -410,22 +410,13 @@ static struct builder *with_a_snapshot(void)
     return b;
 }
 
-static struct builder *l2_tables_wiped(void)
-{
-    struct builder *b = spread(7200, 4);
-
-    for (uint64_t i = 0; i < 7200; i += 64)
-        memset(b->bytes + (builder_l2_entry_off(b, i) & ~UINT64_C(511)), 0, 512);
-    return b;
-}
-
 static void plans_of_hundreds_of_writes_survive_being_killed_at_each(void **state)
 {
     static const struct { const char *goal, *arg; struct builder *(*make)(void); } jobs[] = {
         { "compact", NULL, every_second_is_free }, { "refcounts", NULL, no_refcounts },
         { "entries", NULL, broken_entries }, { "copied", NULL, wrong_flags },
         { "reused", NULL, used_twice }, { "discard", NULL, zeros_between },
-        { "snapshots", "delete=all", with_a_snapshot }, { "rescue", NULL, l2_tables_wiped },
+        { "snapshots", "delete=all", with_a_snapshot },
     };
     struct digest *d;
 

@@ -9,10 +9,11 @@
 
 #include "base/limits.h"
 #include "base/num.h"
+#include "plan/tables_digest.h"
 
 #define MAGIC       "qcheck undo file"      /* 16 bytes */
 #define BEGUN       "qcheck undo part"      /* in its place until all is written */
-#define FORM        2
+#define FORM        3
 #define RECORD      88                      /* bytes of one record */
 #define RECORDS_MAX (UINT64_C(1) << 24)
 #define CHUNK       (1u << 20)
@@ -20,7 +21,7 @@
 /* Offsets in the header. */
 enum {
     AT_MAGIC = 0, AT_FORM = 16, AT_STATE = 20, AT_OLD_SIZE = 24, AT_NEW_SIZE = 32,
-    AT_RECORDS = 40, AT_PLAN = 48, AT_DIGEST = 80, AT_TAIL = 112
+    AT_RECORDS = 40, AT_PLAN = 48, AT_DIGEST = 80, AT_TAIL = 112, AT_TABLES = 144, AT_SUM = 176
 };
 
 bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
@@ -128,6 +129,17 @@ static bool digest_of(const void *bytes, size_t len, uint8_t out[DIGEST_LEN],
     return true;
 }
 
+/* Of the header, but for the state, which changes. */
+static bool digest_head(const uint8_t head[UNDO_HEADER], uint8_t out[DIGEST_LEN],
+                        struct error *err)
+{
+    uint8_t bytes[AT_SUM];
+
+    memcpy(bytes, head, sizeof bytes);
+    be_store(bytes + AT_STATE, 4, 0);
+    return digest_of(bytes, sizeof bytes, out, err);
+}
+
 /* Digest of bytes [off, off + len) of a source; what cannot be read counts as zeros. */
 static bool digest_source(struct source *src, uint64_t off, uint64_t len, uint8_t *bytes,
                           uint8_t out[DIGEST_LEN], struct error *err)
@@ -214,6 +226,7 @@ bool undo_write(struct sink *out, struct source *image, const struct patches *pa
     be_store(head + AT_RECORDS, 8, n);
     ok = undo_plan_digest(patches, head + AT_PLAN, err)
         && digest_of(rec, (size_t)n * RECORD, head + AT_DIGEST, err)
+        && tables_digest(image, head + AT_TABLES, err) && digest_head(head, head + AT_SUM, err)
         && sink_write(out, 0, head, sizeof head, err) && sink_sync(out, err);
 out:
     free(rec);
@@ -281,7 +294,7 @@ bool undo_unfinished(struct source *file)
 bool undo_open(struct source *src, struct undo *out, struct error *err)
 {
     struct undo u = { .src = src };
-    uint8_t head[UNDO_HEADER];
+    uint8_t head[UNDO_HEADER], sum[DIGEST_LEN];
     uint64_t n, size = source_size(src);
 
     if (!source_read(src, 0, head, sizeof head, err))
@@ -298,10 +311,14 @@ bool undo_open(struct source *src, struct undo *out, struct error *err)
     if (be32(head + AT_FORM) != FORM)
         return err_set(err, ERR_FORMAT, "an undo file of form %u; this program reads form %d",
                        be32(head + AT_FORM), FORM);
-    if (u.state < UNDO_READY || u.state > UNDO_UNDONE || n > RECORDS_MAX
+    if (!digest_head(head, sum, err))
+        return false;
+    memcpy(u.tables, head + AT_TABLES, DIGEST_LEN);
+    if (memcmp(sum, head + AT_SUM, DIGEST_LEN) != 0 || u.state < UNDO_READY || u.state > UNDO_UNDONE || n > RECORDS_MAX
         || !range_inside(UNDO_HEADER, n * RECORD, size) || u.old_size > READ_OFFSET_MAX
         || u.new_size > READ_OFFSET_MAX)
-        return err_set(err, ERR_FORMAT, "the undo file is damaged: its header makes no sense");
+        return err_set(err, ERR_FORMAT, "the undo file is damaged: its header is not what was "
+                       "written");
     if (!read_records(&u, n, head + AT_DIGEST, err)) {
         undo_free(&u);
         return false;
@@ -353,11 +370,29 @@ static bool changed_since(uint64_t off, struct error *err)
                    "does it all the same", (unsigned long long)off);
 }
 
+/* With the old bytes laid over it the image has the tables that it had, however far the plan was
+ * carried out. */
+static bool tables_fit(const struct undo *u, struct source *image, struct error *err)
+{
+    struct source *before = NULL;
+    uint8_t sum[DIGEST_LEN];
+    bool ok = source_open_patched_from(image, u->src, &u->old, &before, err)
+        && tables_digest(before, sum, err);
+
+    source_close(before);
+    return ok && (memcmp(sum, u->tables, DIGEST_LEN) == 0
+                  || err_set(err, ERR_FORMAT, "the undo file belongs to another image, or this one "
+                             "was changed since: its tables differ; --force takes the plan back "
+                             "all the same"));
+}
+
 bool undo_fits(const struct undo *u, struct source *image, struct error *err)
 {
     uint8_t *bytes, sum[DIGEST_LEN];
     bool ok;
 
+    if (!tables_fit(u, image, err))
+        return false;
     if (u->state != UNDO_APPLIED)
         return true;
     if (source_size(image) != u->new_size)

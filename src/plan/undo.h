@@ -7,7 +7,8 @@
  * Form, numbers big endian: a header of UNDO_HEADER bytes (magic, which stands there only once
  * all else is written, version, state, lengths of
  * the image before and after, digest of the plan's patches, number of records, digest of the
- * records, digest of what is added after the end), the records (offset, length, where the
+ * records, digest of what is added after the end, digest of the image's
+ * tables, digest of all that but the state), the records (offset, length, where the
  * bytes are in this file, their digest, that of what the plan writes there), the bytes. */
 #ifndef QCHECK_PLAN_UNDO_H
 #define QCHECK_PLAN_UNDO_H
@@ -34,6 +35,7 @@ struct undo {
     uint8_t (*digest)[DIGEST_LEN];  /* owned: one per record, in the order of `old` */
     uint8_t (*after)[DIGEST_LEN];   /* owned: of what the plan makes of each range */
     uint8_t tail[DIGEST_LEN];       /* ... and of what it adds after the old end */
+    uint8_t tables[DIGEST_LEN];     /* of the image before (tables_digest.h) */
 };
 
 /* What tells one plan from another: a digest of flattened patches. */
@@ -56,9 +58,9 @@ void undo_free(struct undo *u);
 /* Are the old bytes all as they were written? Reads all of them. */
 bool undo_verify(const struct undo *u, struct error *err);
 
-/* Are the bytes that the plan wrote still there? A guest that ran since has written others,
- * and with the old ones put back under them the image would be neither. True while the plan
- * was not carried out to its end. */
+/* Is it that image, and are the bytes that the plan wrote still there? A guest that ran since has
+ * written others, and with the old ones put back under them the image would be neither. While the
+ * plan was not carried out to its end only the tables are compared. */
 bool undo_fits(const struct undo *u, struct source *image, struct error *err);
 
 /* Marks the file and syncs it. */

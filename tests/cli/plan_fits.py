@@ -2,7 +2,7 @@
 # Copyright (C) the qcheck authors
 """Plans for images that changed after they were made: each change of a table, and of data that a
 step goes by, has the plan refused and leaves the image alone. Guest data that no step goes by may
-change."""
+change. The same for undo files, which are also damaged byte by byte."""
 
 import os
 import shutil
@@ -116,12 +116,52 @@ def by_content(sample, goal):
     return fits
 
 
+STATE_AT, HEADER_LEN = 23, 208          # of an undo file; state 1: the plan is half done
+
+
+def undone(undo, image):
+    """Is the plan taken back? What is refused stays as it is."""
+    for name, data in (("undo.now", undo), ("back.qcow2", image)):
+        with open(name, "wb") as file:
+            file.write(data)
+    status, text = qcheck("undo", "undo.now", "back.qcow2")
+    if status and content("back.qcow2") != image:
+        bad.append(f"a refused undo changes the image: {text}")
+    return status == 0
+
+
+def undo_files():
+    shutil.copy(os.path.join(TOP, "data", "samples", "leak.qcow2"), "image.qcow2")
+    before = content("image.qcow2")
+    qcheck("plan", "leaks", "-o", "plan", "--overwrite", "image.qcow2")
+    if os.path.exists("undo"):
+        os.unlink("undo")
+    qcheck("apply", "plan", "image.qcow2", "--in-place", "--undo", "undo")
+    after, undo = content("image.qcow2"), content("undo")
+    half = undo[:STATE_AT] + b"\1" + undo[STATE_AT + 1:]
+    for file in (undo, half):
+        if not undone(file, after) or content("back.qcow2") != before:
+            bad.append("undo does not give the image back")
+        if undone(file[:-1], after):
+            bad.append("an undo file that lacks a byte is taken")
+    for at in range(HEADER_LEN):
+        if at // 4 != STATE_AT // 4 and undone(undo[:at] + bytes([undo[at] ^ 0x41])
+                                               + undo[at + 1:], after):
+            bad.append(f"an undo file with another byte {at} is taken")
+    for change in CHANGES:
+        if changed(change) and content("changed.qcow2") != before:
+            for file in (undo, half):
+                if undone(file, content("changed.qcow2")):
+                    bad.append(f"an undo file is taken after {change}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
         tried = sum(one(sample, goal) for sample, goal in PLANS)
         if tried < 100:
             bad.append(f"only {tried} changes were tried")
+        undo_files()
         for sample, goal, refused in (("leak", "leaks", 7), ("misaligned", "entries", 2)):
             fits = by_content(sample, goal)
             if not any(fits):

@@ -19,6 +19,8 @@ size_t draft_n(const struct draft *d);
 const struct plan_step *draft_step(const struct draft *d, size_t i);
 bool draft_chosen(const struct draft *d, size_t i);
 size_t draft_n_chosen(const struct draft *d);
+/* Guest bytes, of all layers, that chosen steps give up, and that they put back. */
+void draft_guest_bytes(const struct draft *d, uint64_t *given_up, uint64_t *put_back);
 /* Grows with every change of what is chosen. */
 uint64_t draft_version(const struct draft *d);
 

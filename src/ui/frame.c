@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ui/outcome.h"
 #include "ui/where.h"
 
 /* Rows of the frame for a screen of this height; the body keeps at least one. */
@@ -234,49 +235,14 @@ static void draw_progress(const struct frame *f, const struct area *line, int x)
     }
 }
 
-/* What the scan has come to. */
-static const char *outcome_text(const struct frame *f, unsigned *role_out)
-{
-    const struct scan_result *r = f->ui->scan;
-    const char *text = "no scan";
-    unsigned role = ROLE_DIM;
-
-    if (f->scan_error->code != ERR_NONE) {
-        text = "scan failed";
-        role = ROLE_ALARM;
-    } else if (r && r->partial) {
-        text = "partial scan";
-        role = ROLE_ALARM;
-    } else if (f->ui->insight && f->ui->insight->verdict.data_lost == ANSWER_YES) {
-        text = "data lost";
-        role = ROLE_SEV + SEV_CORRUPTION;
-    } else if (r && problems_of_severity(&r->problems, SEV_CORRUPTION)) {
-        text = "corrupt";
-        role = ROLE_SEV + SEV_CORRUPTION;
-    } else if (f->ui->insight && f->ui->insight->verdict.data_lost == ANSWER_PERHAPS) {
-        text = "data perhaps lost";
-        role = ROLE_SEV + SEV_CORRUPTION;
-    } else if (r && problems_of_severity(&r->problems, SEV_ERROR)) {
-        text = "not fully checked";
-        role = ROLE_SEV + SEV_ERROR;
-    } else if (r && problems_of_severity(&r->problems, SEV_LEAK)) {
-        text = "leaks only";
-        role = ROLE_SEV + SEV_LEAK;
-    } else if (r) {
-        text = "clean";
-        role = ROLE_GOOD;
-    }
-    *role_out = role;
-    return text;
-}
-
 #define PROGRESS_COLS 13        /* "scanning 42%" */
 
 /* As much as fits beside what stands on the right; names before that. */
 static enum tab_level tab_level(const struct frame *f, int w)
 {
     unsigned role;
-    int need = f->ui->progress ? PROGRESS_COLS : (int)strlen(outcome_text(f, &role)) + 1;
+    const char *outcome = outcome_text(f->ui, f->scan_error, &role);
+    int need = f->ui->progress ? PROGRESS_COLS : (int)strlen(outcome) + 1;
 
     for (int level = TABS_WIDE; level < TABS_DIGITS; level++)
         if (tabs(f, NULL, (enum tab_level)level, -1, NULL) + need <= w)
@@ -287,7 +253,7 @@ static enum tab_level tab_level(const struct frame *f, int w)
 static void draw_outcome(const struct frame *f, const struct area *line, int x)
 {
     unsigned role;
-    const char *text = outcome_text(f, &role);
+    const char *text = outcome_text(f->ui, f->scan_error, &role);
 
     if (line->w - x - 1 >= (int)strlen(text))
         draw_right(line, 0, line->w - 1, role, text);

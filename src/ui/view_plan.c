@@ -57,7 +57,8 @@ static void plan_prepare(void *state, const struct ui *ui, int rows, int cols)
 
 /* --- before and after --- */
 
-static void counts_text(const struct scan_result *scan, const struct insight *x,
+/* changed: steps give up guest data, or put it where they think that it was. */
+static void counts_text(const struct scan_result *scan, const struct insight *x, bool changed,
                         struct buf *out)
 {
     uint64_t bad = problems_of_severity(&scan->problems, SEV_CORRUPTION)
@@ -72,12 +73,28 @@ static void counts_text(const struct scan_result *scan, const struct insight *x,
     if (x && spans_bytes(&x->verdict.lost))
         buf_printf(out, ", %s lost", text_size(n, spans_bytes(&x->verdict.lost)));
     else if (x)
-        buf_puts(out, x->verdict.data_lost == ANSWER_NO ? ", nothing lost"
-                 : ", perhaps something lost");
+        buf_puts(out, x->verdict.data_lost != ANSWER_NO ? ", perhaps something lost"
+                 : changed ? "" : ", nothing lost");
 }
 
-static unsigned counts_role(const struct scan_result *scan)
+/* What became of guest data: the check of the outcome knows nothing of it. False: nothing did. */
+static bool data_text(const struct draft *d, struct buf *out)
 {
+    uint64_t given_up, put_back;
+    char n[TEXT_NUM];
+
+    draft_guest_bytes(d, &given_up, &put_back);
+    if (given_up)
+        buf_printf(out, ", %s given up", text_size(n, given_up));
+    if (put_back)
+        buf_printf(out, ", %s put back (see how surely)", text_size(n, put_back));
+    return given_up || put_back;
+}
+
+static unsigned counts_role(const struct scan_result *scan, bool changed)
+{
+    if (changed && !problems_of_severity(&scan->problems, SEV_CORRUPTION) && !scan->refused.id)
+        return ROLE_SEV + SEV_LEAK;
     return problems_of_severity(&scan->problems, SEV_CORRUPTION) || scan->refused.id
         ? ROLE_SEV + SEV_CORRUPTION
         : problems_of_severity(&scan->problems, SEV_LEAK) ? ROLE_SEV + SEV_LEAK : ROLE_GOOD;
@@ -85,17 +102,21 @@ static unsigned counts_role(const struct scan_result *scan)
 
 static void draw_side(const struct area *a, int y, const char *label,
                       const struct scan_result *scan, const struct insight *x,
-                      const char *instead)
+                      const struct draft *draft, const char *instead)
 {
-    struct buf text = BUF_INIT;
+    struct buf text = BUF_INIT, data = BUF_INIT;
+    bool changed = draft && data_text(draft, &data);
 
     draw_text(a, y, 1, ROLE_HEADING, label);
-    if (scan)
-        counts_text(scan, x, &text);
-    else
+    if (scan) {
+        counts_text(scan, x, changed, &text);
+        buf_puts(&text, buf_str(&data));
+    } else {
         buf_puts(&text, instead);
-    draw_cut(a, y, 9, a->w - 10, scan ? counts_role(scan) : ROLE_DIM, buf_str(&text));
+    }
+    draw_cut(a, y, 9, a->w - 10, scan ? counts_role(scan, changed) : ROLE_DIM, buf_str(&text));
     buf_free(&text);
+    buf_free(&data);
 }
 
 static void draw_head(const struct plan_view *v, const struct ui *ui, const struct area *a)
@@ -104,8 +125,8 @@ static void draw_head(const struct plan_view *v, const struct ui *ui, const stru
     struct buf text = BUF_INIT;
 
     if (v->head_h >= 4) {
-        draw_side(a, 0, "Before", ui->before, ui->before_causes, "scanning\u2026");
-        draw_side(a, 1, "After", ui->after, ui->after_causes,
+        draw_side(a, 0, "Before", ui->before, ui->before_causes, NULL, "scanning\u2026");
+        draw_side(a, 1, "After", ui->after, ui->after_causes, ui->draft,
                   ui->plan_work ? ui->plan_work : "the same: no step is chosen");
     }
     if (v->head_h > 4)

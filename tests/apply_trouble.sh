@@ -21,6 +21,15 @@ before=$(sum a.qcow2)
 cp a.qcow2 whole; in_place whole whole.undo || fail "apply: $(cat message)"
 after=$(sum whole)
 
+# A copy takes the place of a file, never that of a device, a pipe or a link.
+mkfifo pipe && ln -s elsewhere link && mkdir folder
+for name in pipe link folder; do
+    "$QCHECK" apply plan a.qcow2 --output "$name" --overwrite >message 2>&1 &&
+        fail "a copy was written over a $name"
+    grep -q 'no regular file' message || fail "$name: $(cat message)"
+done
+[ -p pipe ] && [ -h link ] && [ -d folder ] || fail "something was replaced by a copy"
+
 # What is refused leaves no undo file.
 cp "$samples/healthy.qcow2" other.qcow2
 in_place other.qcow2 undo && fail "a plan for another image was carried out"

@@ -104,6 +104,23 @@ static void the_mode_of_a_file_and_a_link_to_it_stay(void **state)
     assert_int_equal(st.st_mode & 0777, 0640);
 }
 
+static void a_pipe_is_not_replaced(void **state)
+{
+    struct stat st;
+    int fd;
+
+    (void)state;
+    unlink("file");
+    assert_int_equal(mkfifo("file", 0600), 0);
+    fd = open("file", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    (void)write_by("file", "new");
+    assert_int_equal(lstat("file", &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    close(fd);
+    unlink("file");
+}
+
 static void the_image_is_never_written_to(void **state)
 {
     (void)state;
@@ -120,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_replaced_at_once_so_that_the_old_one_stays_whole),
         cmocka_unit_test(the_mode_of_a_file_and_a_link_to_it_stay),
+        cmocka_unit_test(a_pipe_is_not_replaced),
         cmocka_unit_test(the_image_is_never_written_to),
     };
 

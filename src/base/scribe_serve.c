@@ -80,8 +80,8 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
-/* Puts a new file in place of one that there is: whatever happens, either is there, and whole.
- * False where the folder does not let it. */
+/* Puts a new file in place of one that there is, which a pipe or device is not: whatever happens,
+ * either is there, and whole. False where the folder does not let it. */
 static bool replace_at_once(const char *name, const void *bytes, size_t len, bool *ok,
                             struct error *err)
 {
@@ -89,7 +89,7 @@ static bool replace_at_once(const char *name, const void *bytes, size_t len, boo
     struct stat st;
     struct sink *sink;
 
-    if (!realpath(name, path) || stat(path, &st) != 0)
+    if (!realpath(name, path) || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     snprintf(beside, sizeof beside, "%s.%ld.new", path, (long)getpid());
     if (!sink_open(beside, SINK_NEW, &sink, NULL))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,12 +105,18 @@ static enum end write_copy(const struct settings *s, struct files *f, struct err
 }
 
 /* May a file of this name be replaced by the copy? Not one that could hold data of the image, in
- * whatever way the image comes by it. */
+ * whatever way the image comes by it, and no device, pipe or link, of which nothing but the name
+ * would be used. */
 static bool may_replace(const struct settings *s, const char *path, const char *plan_name,
                         const char *image, const struct files *f, struct error *err)
 {
-    if (access(path, F_OK) != 0)
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
         return true;
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_USAGE, "%.200s is no regular file: the copy would take its place, "
+                       "and not be written to it", path);
     if (!s->overwrite)
         return err_set(err, ERR_USAGE, "%.200s exists; --overwrite replaces it", path);
     if (out_file_same(path, image) || out_file_same(path, plan_name))

@@ -42,9 +42,11 @@ status 0 export --backing --layer all top.qcow2 all
 cmp wanted.raw all.active || complain "--layer=all: OUT.active differs"
 cmp wanted-before.raw all.snapshot-1 || complain "--layer=all: OUT.snapshot-1 differs"
 [ "$(du -k got.raw | cut -f1)" -lt 6000 ] || complain "export is not sparse"
-[ "$(sum_of --backing top.qcow2)" = "$(sha256sum < wanted.raw | cut -d' ' -f1)" ] ||
+crypto=
+"$QCHECK" --version | grep -q 'encryption and sums: yes' && crypto=yes
+[ ! "$crypto" ] || [ "$(sum_of --backing top.qcow2)" = "$(sha256sum < wanted.raw | cut -d' ' -f1)" ] ||
     complain "sum differs from sha256sum"
-[ "$(sum_of --backing --layer before top.qcow2)" = \
+[ ! "$crypto" ] || [ "$(sum_of --backing --layer before top.qcow2)" = \
     "$(sha256sum < wanted-before.raw | cut -d' ' -f1)" ] || complain "sum of a snapshot differs"
 "$QCHECK" read --backing 1048570 100k top.qcow2 > part
 tail -c +1048571 wanted.raw | head -c 102400 | cmp - part || complain "read differs"
@@ -66,8 +68,8 @@ cmp base.raw nameless.raw || complain "export over a backing file of no format d
 # --- the overlay alone ---
 status 2 export top.qcow2 alone.raw
 err_has 'not open' "export without --backing"
-status 2 sum top.qcow2
-[ "$(sha256sum < alone.raw | cut -d' ' -f1)" = "$(cut -d' ' -f1 out)" ] ||
+[ ! "$crypto" ] || status 2 sum top.qcow2
+[ ! "$crypto" ] || [ "$(sha256sum < alone.raw | cut -d' ' -f1)" = "$(cut -d' ' -f1 out)" ] ||
     complain "sum of an overlay alone is not that of its export"
 
 # --- qcow2 ---
@@ -209,7 +211,7 @@ fi
 for command in "report" "map --output=svg" "pack"; do
     (trap '' XFSZ; ulimit -f 0; "$QCHECK" $command -o short.out top.qcow2 2>&1) | cat > out
     case $command in pack) what='top.qcow2: the pack cannot be written' ;; *) what='short.out: cannot be written' ;; esac
-    grep -q "$what\|packs need" out || complain "$command on a full disk: $(cat out)"
+    grep -q "$what\|packs need\|packs are not supported" out || complain "$command on a full disk: $(cat out)"
     [ ! -e short.out ] || complain "$command has left a file of which nothing was written"
 done
 
@@ -223,7 +225,7 @@ then
         driver=qcow2,file.filename=luks.qcow2,encrypt.key-secret=s0 luks.raw
     printf sesame > key
     printf wrong > wrong
-    if "$QCHECK" --version | grep -q 'encryption.*: yes'; then
+    if [ "$crypto" ]; then
         status 0 export --key-file key luks.qcow2 luks-got.raw
         cmp luks.raw luks-got.raw || complain "an encrypted disk differs"
         "$QCHECK" read --key-file key 1500001 777 luks.qcow2 > part
@@ -246,7 +248,7 @@ encrypt.ivgen-alg=${mode#*,}$hash" way.qcow2 1M 2>/dev/null || continue
         opts=driver=qcow2,file.filename=way.qcow2,encrypt.key-secret=s0
         qemu-io --object secret,id=s0,data=sesame -c 'write -P 6 64k 99k' --image-opts $opts >/dev/null
         qemu-img convert --object secret,id=s0,data=sesame -O raw --image-opts $opts want.raw
-        "$QCHECK" --version | grep -q 'encryption.*: yes' || continue
+        [ "$crypto" ] || continue
         case $way in
         aes-192,xts,*|cast5*|serpent*|twofish*) [ "$nettle" ] || continue ;;
         esac
@@ -254,11 +256,13 @@ encrypt.ivgen-alg=${mode#*,}$hash" way.qcow2 1M 2>/dev/null || continue
         cmp want.raw way.raw || complain "a disk encrypted with $way differs"
     done
     # Other words in the LUKS header: named.
-    at=$(grep -obam1 LUKS luks.qcow2 | cut -d: -f1)
-    cp luks.qcow2 way.qcow2
-    printf 'camellia' | dd of=way.qcow2 bs=1 seek=$((at + 8)) conv=notrunc 2>/dev/null
-    status 1 export --key-file key way.qcow2 way-none.raw
-    err_has 'camellia, 512 bits, xts-plain64, which is not supported' "an unknown cipher"
+    if [ "$crypto" ]; then
+        at=$(grep -obam1 LUKS luks.qcow2 | cut -d: -f1)
+        cp luks.qcow2 way.qcow2
+        printf 'camellia' | dd of=way.qcow2 bs=1 seek=$((at + 8)) conv=notrunc 2>/dev/null
+        status 1 export --key-file key way.qcow2 way-none.raw
+        err_has 'camellia, 512 bits, xts-plain64, which is not supported' "an unknown cipher"
+    fi
     status 1 export --key-file wrong luks.qcow2 luks-wrong.raw
     status 2 export luks.qcow2 luks-none.raw
 fi

@@ -7,6 +7,8 @@ set -u
 for tool in qemu-img qemu-io; do
     command -v $tool >/dev/null || { echo "$tool is not here"; exit 77; }
 done
+"$QCHECK" --version | grep -q 'encryption and sums: yes' ||
+    { echo "no plans without libcrypto"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -291,6 +291,28 @@ static void words_and_options_are_those_a_person_can_use(void **state)
     builder_free(b);
 }
 
+/* QEMU reads tables wherever an offset is no negative number, and finds nothing there. */
+static void offsets_that_qemu_accepts_are_only_doubted(void **state)
+{
+    static const char *const field[] = { "l1_table_offset", "refcount_table_offset" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof field / sizeof field[0]; i++)
+        for (unsigned bit = 62; bit <= 63; bit++) {
+            struct builder *b = usual();
+            struct image *img;
+            const struct guess *g;
+
+            set(b, field[i], UINT64_C(1) << bit);
+            img = opened(b);
+            g = guess_of(img, field[i]);
+            assert_non_null(g);
+            assert_int_equal(g->how, bit == 63 ? GUESS_TAKEN : GUESS_PROPOSED);
+            image_close(img);
+            builder_free(b);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +327,7 @@ int main(void)
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(a_search_ends_at_its_limits),
         cmocka_unit_test(words_and_options_are_those_a_person_can_use),
+        cmocka_unit_test(offsets_that_qemu_accepts_are_only_doubted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

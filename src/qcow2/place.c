@@ -60,7 +60,7 @@ static struct place in_header(uint64_t base, const struct field_table *t,
 
 struct place place_of_pointer(const struct image *img, const struct structure *s)
 {
-    const struct header_ext *bitmaps = img->ext.bitmaps_at, *crypto = img->ext.crypto_at;
+    const struct header_ext *bitmaps = img->ext.bitmaps_at;
 
     switch ((enum structure_kind)s->kind) {
     case STRUCTURE_L1:
@@ -73,7 +73,7 @@ struct place place_of_pointer(const struct image *img, const struct structure *s
     case STRUCTURE_SNAPSHOTS:
         return in_header(0, &FIELDS_HEADER, "snapshots_offset");
     case STRUCTURE_CRYPTO:
-        return in_header(crypto ? crypto->data_off : 0, &FIELDS_CRYPTO_EXT, NULL);
+        return in_header(img->ext.crypto_at->data_off, &FIELDS_CRYPTO_EXT, NULL);
     case STRUCTURE_BITMAP_DIR:
         return in_header(bitmaps ? bitmaps->data_off : 0, &FIELDS_BITMAPS_EXT,
                          bitmaps ? "bitmap_directory_offset" : NULL);

@@ -89,6 +89,20 @@ static void each_format_is_told_by_its_bytes_at_their_place_only(void **state)
     free(file);
 }
 
+static void a_footer_is_told_in_a_file_as_long_as_itself_and_in_no_shorter_one(void **state)
+{
+    uint8_t file[512] = "koly";
+
+    (void)state;
+    for (size_t len = 511; len <= 512; len++) {
+        enum sniff kind;
+        char *said = said_of(file, len, &kind);
+
+        assert_int_equal(strstr(said, "DMG") != NULL, len == 512);
+        free(said);
+    }
+}
+
 static void what_is_known_of_nothing_is_said(void **state)
 {
     uint8_t bytes[4096] = { 0 };
@@ -166,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_format_is_told_by_its_bytes_at_their_place_only),
+        cmocka_unit_test(a_footer_is_told_in_a_file_as_long_as_itself_and_in_no_shorter_one),
         cmocka_unit_test(what_is_known_of_nothing_is_said),
         cmocka_unit_test(a_header_behind_other_bytes_is_found),
     };

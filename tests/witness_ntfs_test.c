@@ -70,6 +70,19 @@ static void records_and_boot_sectors_are_placed_in_any_order(void **state)
     made_disk_free(&d);
 }
 
+static void clusters_of_128_sectors_are_known(void **state)
+{
+    struct made_disk d = made_disk("ntfscp", MKFS("-c 65536"), 96);
+    struct rescue_memory m;
+
+    (void)state;
+    ask(&m, &d, CLUSTER);
+    expect_records_placed(&m);
+    assert_true(rescue_placed(m.g, MADE_START / CLUSTER, NULL, NULL));
+    rescue_memory_close(&m);
+    made_disk_free(&d);
+}
+
 static void the_copy_of_the_first_records_is_told_from_them(void **state)
 {
     struct made_disk d = make();
@@ -165,6 +178,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_and_boot_sectors_are_placed_in_any_order),
+        cmocka_unit_test(clusters_of_128_sectors_are_known),
         cmocka_unit_test(the_copy_of_the_first_records_is_told_from_them),
         cmocka_unit_test(marks_tell_what_is_free),
         cmocka_unit_test(an_old_copy_is_not_taken_for_the_records),

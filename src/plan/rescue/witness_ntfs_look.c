@@ -21,7 +21,7 @@ static bool power_between(uint64_t n, uint64_t min, uint64_t max)
 /* A number of clusters, or, when negative, the exponent of a number of bytes. */
 static uint64_t size_of(uint8_t v, uint32_t cluster)
 {
-    return v < 0x80 ? (uint64_t)v * cluster : v > 0xe0 ? UINT64_C(1) << (0x100 - v) : 0;
+    return v <= 0x80 ? (uint64_t)v * cluster : v > 0xe0 ? UINT64_C(1) << (0x100 - v) : 0;
 }
 
 bool ntfs_boot_read(const uint8_t *p, struct ntfs_boot *out)

@@ -225,7 +225,7 @@ dd if=luks.qcow2 of=luks.qcow2 bs=65536 skip=$((at / 65536)) seek=$((end / 65536
     conv=notrunc 2>/dev/null
 poke luks.qcow2 poke "ext[crypto].offset=$end"
 rm -f plan new.qcow2
-"$QCHECK" plan refcounts leaks compact -o plan luks.qcow2 >text 2>&1 &&
+"$QCHECK" plan refcounts leaks compact --accept-loss -o plan luks.qcow2 >text 2>&1 &&
     "$QCHECK" apply plan luks.qcow2 --output new.qcow2 >/dev/null || fail "luks header: $(cat text)"
 [ "$("$QCHECK" sum --key-file=key new.qcow2 | cut -d' ' -f1)" = "$sum" ] || fail "luks header: another disk"
 [ "$(value new.qcow2 'ext[crypto].offset')" -lt "$end" ] ||
@@ -317,4 +317,15 @@ done
 "$QCHECK" plan resize size=100 mine.qcow2 >/dev/null 2>&1 && fail "a size that is no sector"
 [ ! -e never ] && ! "$QCHECK" plan resize size=1 -o never mine.qcow2 >/dev/null 2>&1 &&
     [ ! -e never ] || fail "a plan that was not made left a file"
+# The outcome of a plan is clean, and what became of the data is said beside it.
+cp "$samples/l1-wiped.qcow2" old.qcow2
+"$QCHECK" plan rescue -o plan --overwrite old.qcow2 >text 2>&1 || fail "rescue: $(cat text)"
+"$QCHECK" check --plan plan old.qcow2 2>&1 | grep -q 'puts back 96 KiB of guest data' ||
+    fail "check --plan does not say that data was put back"
+cp "$samples/truncated.qcow2" old.qcow2
+"$QCHECK" plan repair --accept-loss -o plan --overwrite old.qcow2 >text 2>&1 ||
+    fail "accept-loss: $(cat text)"
+"$QCHECK" check --plan plan old.qcow2 2>&1 | grep -q 'the plan gives up' ||
+    fail "check --plan does not say that data was given up"
+
 exit $bad

@@ -196,6 +196,26 @@ static bool named_plan(struct source *plan, bool ok, struct error *err)
     return err_set(err, err->code, "%.150s: %.240s", source_get_info(plan).name, text);
 }
 
+/* The check of an outcome knows nothing of what a plan did to guest data. */
+static void tell_guest_bytes(const struct plan *plan, struct source *file)
+{
+    uint64_t given_up = 0, put_back = 0;
+    struct buf text = BUF_INIT;
+    char n[TEXT_NUM];
+
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->step[i].chosen)
+            plan_step_guest_bytes(&plan->step[i], &given_up, &put_back);
+    if (given_up)
+        buf_printf(&text, "the plan gives up %s of guest data: ", text_size(n, given_up));
+    if (put_back)
+        buf_printf(&text, "%s %s of guest data, as surely as its steps say: ",
+                   given_up ? "it puts back" : "the plan puts back", text_size(n, put_back));
+    if (text.len)
+        message(buf_str(&text), source_get_info(file).name);
+    buf_free(&text);
+}
+
 /* Lays the plan, if there is one, over the image. Ends the plan's source. */
 static bool lay_plan(struct opened *o, struct error *err)
 {
@@ -208,6 +228,8 @@ static bool lay_plan(struct opened *o, struct error *err)
     ok = named_plan(o->plan, plan_read(o->plan, &plan, err), err) && plan_matches(&plan, o->src, err)
         && plan_patches(&plan, &patches, err)
         && source_wrap_patched(o->src, &patches, &o->src, err);
+    if (ok)
+        tell_guest_bytes(&plan, o->plan);
     patches_free(&patches);
     plan_free(&plan);
     source_close(o->plan);

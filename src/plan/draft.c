@@ -90,12 +90,9 @@ size_t draft_n_chosen(const struct draft *d)
 void draft_guest_bytes(const struct draft *d, uint64_t *given_up, uint64_t *put_back)
 {
     *given_up = *put_back = 0;
-    for (size_t i = 0; i < draft_n(d); i++) {
-        const struct plan_step *s = draft_step(d, i);
-
-        for (size_t k = 0; draft_chosen(d, i) && k < s->n_losses; k++)
-            *(s->loss[k].regained ? put_back : given_up) += s->loss[k].len;
-    }
+    for (size_t i = 0; i < draft_n(d); i++)
+        if (draft_chosen(d, i))
+            plan_step_guest_bytes(draft_step(d, i), given_up, put_back);
 }
 
 uint64_t draft_version(const struct draft *d)

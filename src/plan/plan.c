@@ -167,6 +167,12 @@ bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, 
     return s->n_owners && list[s->n_owners - 1].text;
 }
 
+void plan_step_guest_bytes(const struct plan_step *s, uint64_t *given_up, uint64_t *put_back)
+{
+    for (size_t i = 0; i < s->n_losses; i++)
+        *(s->loss[i].regained ? put_back : given_up) += s->loss[i].len;
+}
+
 bool plan_step_loses(const struct plan_step *s)
 {
     for (size_t i = 0; i < s->n_losses; i++)

@@ -90,6 +90,8 @@ bool plan_step_rests_on(struct plan_step *s, uint64_t off, uint64_t len);
 /* Does it rest on no other step? Bytes set by hand do not. */
 bool plan_step_alone(const struct plan_step *s);
 bool plan_step_loses(const struct plan_step *s);        /* does it give anything up? */
+/* Adds the guest bytes, of all layers, that it gives up, and that it puts back. */
+void plan_step_guest_bytes(const struct plan_step *s, uint64_t *given_up, uint64_t *put_back);
 
 /* All patches of the chosen steps, flattened and clipped. False when a chosen step that is not alone
  * follows one that was not chosen. */

@@ -165,6 +165,29 @@ static void what_a_deleted_snapshot_had_is_a_left_over(void **state)
     expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
 }
 
+/* The L1 table of a deleted snapshot, after `n` clusters of its data that read like one. */
+static struct builder *deleted_after(uint64_t n)
+{
+    struct builder *b = full();
+
+    for (uint64_t k = 0; k < n; k++)
+        fill(b, builder_map(b, k), 4096, 0x3000);
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t k = 0; k < n; k++)
+        builder_map(b, k);
+    fill(b, b->snapshots_off, 4096, 0);
+    builder_poke_field(b, "header", 0, "nb_snapshots", 0);
+    builder_poke_field(b, "header", 0, "snapshots_offset", 0);
+    return b;
+}
+
+static void the_search_for_a_deleted_snapshot_ends(void **state)
+{
+    (void)state;
+    expect(deleted_after(6), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+    expect(deleted_after(20), CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+}
+
 static void a_snapshot_that_the_header_does_not_name_may_be_lost(void **state)
 {
     struct builder *b;
@@ -256,6 +279,7 @@ int main(void)
         cmocka_unit_test(an_entry_that_only_a_snapshot_still_has_may_be_lost_data),
         cmocka_unit_test(data_beside_an_empty_l1_may_be_lost),
         cmocka_unit_test(what_a_deleted_snapshot_had_is_a_left_over),
+        cmocka_unit_test(the_search_for_a_deleted_snapshot_ends),
         cmocka_unit_test(a_snapshot_that_the_header_does_not_name_may_be_lost),
         cmocka_unit_test(a_data_file_with_more_than_is_mapped_may_be_lost_data),
         cmocka_unit_test(data_that_is_seen_in_a_data_file_and_not_mapped_is_lost),

@@ -13,47 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/source_backend.h"
 #include "scan/cells.h"
 #include "scan/scan.h"
-#include "support/image_builder.h"
+#include "support/longer.h"
+#include "support/pick.h"
 
 #define BITS    9
 #define USED    400                     /* guest clusters with data far out in the file */
 #define SPARSE  (UINT64_C(1) << 55)     /* bytes of a file with a sparse book */
 #define FLAT    (UINT64_C(1) << 39)     /* ... with a flat one, of many chunks */
 #define SIZE    (f->size)
-
-/* The bytes of a builder, and nothing behind them. */
-struct stretched { struct source base; const struct builder *b; };
-
-static void stretched_close(struct source *src)
-{
-    source_free_base(src);
-}
-
-static void stretched_info(struct source *src, struct source_info *out)
-{
-    out->kind = SOURCE_FILE;
-    out->allocated = ((struct stretched *)src)->b->len;
-}
-
-static void stretched_read(struct source *src, struct source_req *req, size_t n)
-{
-    const struct builder *b = ((struct stretched *)src)->b;
-
-    for (size_t i = 0; i < n; i++)
-        if (req[i].off < b->len)
-            memcpy(req[i].dst, b->bytes + req[i].off,
-                   (size_t)u64_min(req[i].got, b->len - req[i].off));
-}
-
-static bool stretched_next(struct source *src, uint64_t from, uint64_t *start, uint64_t *end)
-{
-    *start = from;
-    *end = ((struct stretched *)src)->b->len;
-    return from < *end;
-}
 
 struct far {
     uint64_t size;                      /* bytes of the file */
@@ -65,16 +34,6 @@ struct far {
     uint64_t near;                      /* clusters of the builder: all in use */
 };
 
-static uint64_t pick(uint64_t n)
-{
-    static uint64_t x = UINT64_C(88172645463325252);
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x % n;
-}
-
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -84,14 +43,10 @@ static int by_number(const void *a, const void *b)
 
 static int far_open(void **state, uint64_t size)
 {
-    static const struct source_ops ops = { .close = stretched_close, .info = stretched_info,
-                                           .read_many = stretched_read,
-                                           .next_data = stretched_next };
     struct far *f = calloc(1, sizeof *f);
-    struct stretched *s = calloc(1, sizeof *s);
     struct builder_options opt = BUILDER_DEFAULTS;
 
-    assert_true(f && s);
+    assert_non_null(f);
     f->size = size;
     opt.cluster_bits = BITS;
     f->b = builder_new(opt);
@@ -115,9 +70,7 @@ static int far_open(void **state, uint64_t size)
         assert_true(f->cl[i - 1] < f->cl[i]);
     f->n = USED;
     f->near = f->b->len >> BITS;
-    assert_true(source_init_base(&s->base, &ops, "far", SIZE, NULL));
-    s->b = f->b;
-    assert_true(image_open(&s->base, NULL, &f->img, NULL));
+    f->img = open_longer(f->b, SIZE);
     assert_true(scan_run(f->img, NULL, NULL, &f->scan, NULL));
     assert_int_equal(map_clusters(f->scan->map), SIZE >> BITS);
     assert_int_equal(map_clusters(f->scan->map) > CELLS_FLAT_MAX, size == SPARSE);

@@ -8,13 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/source_backend.h"
 #include "scan/scan.h"
-#include "support/image_builder.h"
+#include "support/longer.h"
 
 #define CLUSTER 4096
 
@@ -85,47 +83,14 @@ static void a_table_where_offsets_end_is_past_the_end(void **state)
     }
 }
 
-/* --- the bytes of a builder, and zeros up to any length --- */
-
-struct longer { struct source base; const struct builder *b; };
-
-static void longer_close(struct source *src)
-{
-    source_free_base(src);
-}
-
-static void longer_info(struct source *src, struct source_info *out)
-{
-    out->kind = SOURCE_FILE;
-    out->allocated = ((struct longer *)src)->b->len;
-}
-
-static void longer_read(struct source *src, struct source_req *req, size_t n)
-{
-    const struct builder *b = ((struct longer *)src)->b;
-
-    for (size_t i = 0; i < n; i++)
-        if (req[i].off < b->len)
-            memcpy(req[i].dst, b->bytes + req[i].off,
-                   (size_t)u64_min(req[i].got, b->len - req[i].off));
-}
-
 static void a_file_of_one_cluster_more_than_qemu_checks_is_refused(void **state)
 {
-    static const struct source_ops ops = { .close = longer_close, .info = longer_info,
-                                           .read_many = longer_read };
     struct builder *b = builder_new(BUILDER_DEFAULTS);
 
     (void)state;
     for (uint64_t more = 0; more < 2; more++) {
-        struct longer *l = calloc(1, sizeof *l);
-        struct image *img;
+        struct image *img = open_longer(b, (CHECK_CLUSTERS_MAX + more) * CLUSTER);
 
-        assert_non_null(l);
-        assert_true(source_init_base(&l->base, &ops, "longer",
-                                     (CHECK_CLUSTERS_MAX + more) * CLUSTER, NULL));
-        l->b = b;
-        assert_true(image_open(&l->base, NULL, &img, NULL));
         if (more)
             assert_string_equal(img->refused.id, "file-too-large");
         else

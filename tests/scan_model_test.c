@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "scan/scan.h"
 #include "support/image_builder.h"
+#include "support/pick.h"
 
 typedef unsigned long long ull;
 
@@ -167,16 +168,6 @@ static void model_free(struct model *m)
 }
 
 /* --- the images --- */
-
-static uint64_t pick(uint64_t n)
-{
-    static uint64_t x = UINT64_C(88172645463325252);
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x % n;
-}
 
 /* Guest clusters [g, end): neighbours from host cluster `cl` on, or any of the n from there. */
 static void put_stretch(struct builder *b, uint64_t g, uint64_t end, uint64_t cl, uint64_t n,

@@ -14,16 +14,7 @@
 #include "inspect/usage.h"
 #include "scan/guest.h"
 #include "support/image_builder.h"
-
-static uint64_t pick(uint64_t n)
-{
-    static uint64_t x = UINT64_C(88172645463325252);
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x % n;
-}
+#include "support/pick.h"
 
 /* Writes here and there, in clusters that the snapshots hold as well and in others. */
 static void write_some(struct builder *b, unsigned n)

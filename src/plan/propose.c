@@ -100,6 +100,9 @@ bool propose_work(void *arg, struct task_run *run, struct error *err)
         p->goal = "repair";
         ok = plan_goal(p, err);
     }
+    /* A rescue that was stopped has what it found by then. */
+    if (ok && strcmp(p->goal, "rescue") == 0 && regains(&p->plan))
+        return true;
     if (run->cancel || p->progress.cancel)
         return err_set(err, ERR_CANCELLED, "Planning was stopped");
     return ok;

@@ -133,7 +133,7 @@ static void data_over_a_table_is_told(void **state)
     expect(b, CAUSE_OF_TABLE_REUSED, ANSWER_YES, ANSWER_NO);
 }
 
-static void a_refcount_table_that_leads_to_data_loses_no_data(void **state)
+static void a_refcount_table_that_leads_to_data_may_lose_it(void **state)
 {
     struct builder *b = full();
     uint64_t data = builder_map(b, 100);
@@ -142,7 +142,7 @@ static void a_refcount_table_that_leads_to_data_loses_no_data(void **state)
     for (unsigned i = 0; i < 512; i++)
         builder_poke(b, data + i * 8, 8, UINT64_C(0x6c6f6f6b203a2d29) + i * 977);
     builder_poke(b, builder_peek(b, 48, 8), 8, data);
-    expect(b, CAUSE_OF_REFCOUNTS_LOST, ANSWER_NO, ANSWER_NO);
+    expect(b, CAUSE_OF_REFCOUNTS_LOST, ANSWER_PERHAPS, ANSWER_NO);
 }
 
 static void a_run_of_refcounts_in_a_table_loses_that_run_alone(void **state)
@@ -409,7 +409,7 @@ int main(void)
         cmocka_unit_test(one_cluster_for_two_is_lost_data),
         cmocka_unit_test(a_table_that_counts_as_free_is_a_danger),
         cmocka_unit_test(data_over_a_table_is_told),
-        cmocka_unit_test(a_refcount_table_that_leads_to_data_loses_no_data),
+        cmocka_unit_test(a_refcount_table_that_leads_to_data_may_lose_it),
         cmocka_unit_test(a_run_of_refcounts_in_a_table_loses_that_run_alone),
         cmocka_unit_test(refcounts_behind_with_the_dirty_bit_are_harmless),
         cmocka_unit_test(leaks_alone_are_left_overs),

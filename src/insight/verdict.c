@@ -169,7 +169,8 @@ static void answer(struct work *w, struct verdict *v)
     perhaps |= has(w, CAUSE_OF_HEADER_OVERWRITTEN);
     v->data_lost = loses ? ANSWER_YES
                    : perhaps || w->scan->partial || has(w, CAUSE_OF_UNFLUSHED) || past_end(w) ||
-                     in_doubt(w) || (v->incomplete && w->leaked.clusters) ? ANSWER_PERHAPS : ANSWER_NO;
+                     in_doubt(w) || (v->incomplete && w->leaked.clusters) ||
+                     scan_guest_bytes_damaged(w->scan) ? ANSWER_PERHAPS : ANSWER_NO;
     danger |= unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR) ||
               w->scan->partial || v->incomplete;
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO

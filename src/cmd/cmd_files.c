@@ -163,6 +163,21 @@ static bool is_damaged(const struct files_work *w)
     return w->range[LACK_LOST].bytes || w->range[LACK_DOUBTFUL].bytes;
 }
 
+/* Was a file asked for that the disk needs, and is not there? */
+static bool is_incomplete(const struct files_work *w)
+{
+    return w->s->backing && disk_files_incomplete(w->files);
+}
+
+static void tell_incomplete(const struct files_work *w, const char *name)
+{
+    struct error err = { .code = ERR_IO, .text = "part of the disk lies in a file that could not "
+                         "be opened: files and file systems may be missing" };
+
+    if (is_incomplete(w))
+        message_error(name, &err);
+}
+
 /* What is wrong with file systems, where standard output has nothing but files. */
 static void tell_notes(const struct files_work *w, const char *name)
 {
@@ -226,13 +241,15 @@ static int files_image(const struct settings *s, const char *name,
         volume_items_sort(&w.list);
         tell(&w, at);
         tell_cut(&w, name);
+        tell_incomplete(&w, name);
         if (s->list && !w.json)
             tell_notes(&w, name);
     }
     if (!ok)
         message_error(name, &err);
     else
-        status = !s->at && is_damaged(&w) ? STATUS_CORRUPT : STATUS_CLEAN;
+        status = (!s->at && is_damaged(&w)) || is_incomplete(&w) ? STATUS_CORRUPT
+                                                                     : STATUS_CLEAN;
     volume_items_free(&w.list);
     volumes_free(&w.volumes);
     for (int i = 0; i < N_LACKS; i++)

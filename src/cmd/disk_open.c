@@ -63,6 +63,15 @@ bool disk_files_open(const struct settings *s, const char *name, bool late_sandb
     return true;
 }
 
+bool disk_files_incomplete(const struct disk_files *f)
+{
+    bool fault = f->chain.data.fault;
+
+    for (size_t i = 0; i < f->chain.n; i++)
+        fault |= f->chain.layer[i].fault || f->chain.layer[i].data.fault;
+    return fault;
+}
+
 void disk_files_close(struct disk_files *f)
 {
     chain_close(&f->chain);

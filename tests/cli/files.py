@@ -295,6 +295,16 @@ def test_verdicts():
             expect(f"{name}: status of {command[0]}", done.returncode, 2)
 
 
+def test_incomplete():
+    """A disk without the base that was asked for does not end as if it were whole."""
+    run("qemu-img", "create", "-q", "-f", "qcow2", "gone.qcow2", "1M")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "gone.qcow2", "-F", "qcow2", "over.qcow2")
+    run(program, "files", "--backing", "over.qcow2")
+    os.unlink("gone.qcow2")
+    for option in "--backing", "--list":
+        run(program, "files", "--backing", option, "over.qcow2", status=(2,))
+
+
 def test_mutants(starts):
     """Status and time are all that is asked for. Bytes are changed where tables are."""
     raw = bytearray(open("disk.raw", "rb").read())
@@ -358,6 +368,7 @@ def main():
     test_fat(32, 64)
     test_exfat()
     test_verdicts()
+    test_incomplete()
     test_mutants(starts)
 
 

@@ -56,6 +56,39 @@ static void many_clusters_with_data_and_no_owner_are_not_harmless(void **state)
     expect(mostly_wiped(17), CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+/* More clusters without an owner than may be read, and a second table with a single entry.
+ * *table: where the one is that mapped them. */
+static struct builder *many_orphans(uint64_t *table)
+{
+    struct builder *b = builder_new((struct builder_options){
+        .version = 3, .cluster_bits = 18, .refcount_order = 4, .size = UINT64_C(1) << 34 });
+
+    for (uint64_t k = 0; k < 500; k++) {
+        uint64_t off = builder_map(b, k);
+
+        memset(b->bytes + off, 0x5a, 4096);
+    }
+    builder_map(b, UINT64_C(1) << 15);
+    *table = builder_l2_entry_off(b, 0);
+    memset(b->bytes + *table, 0, UINT64_C(1) << 18);
+    return b;
+}
+
+static void a_search_among_orphans_leaves_reads_for_the_tables_in_use(void **state)
+{
+    struct builder *b;
+    uint64_t table, noise = 7;
+
+    (void)state;
+    expect(many_orphans(&table), CAUSE_OF_L2_WIPED, ANSWER_YES, ANSWER_NO);
+    b = many_orphans(&table);
+    for (uint64_t k = 0; k < UINT64_C(1) << 15; k++) {
+        noise = noise * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        builder_poke(b, table + 8 * k, 8, noise ^ noise >> 29);
+    }
+    expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
+}
+
 static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)
 {
     struct builder *b = wiped_from(120);
@@ -406,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_may_be_lost_data),
         cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
+        cmocka_unit_test(a_search_among_orphans_leaves_reads_for_the_tables_in_use),
         cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
         cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),

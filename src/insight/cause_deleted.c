@@ -56,7 +56,7 @@ static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct rea
     for (uint64_t i = 0; i < l1_size; i++) {
         uint64_t e, part = i % PART;
 
-        if (!part && (!work_reads(w, sizeof entry) || r->l1_left < PART))
+        if (!part && (!work_searches(w, sizeof entry) || r->l1_left < PART))
             return false;
         if (!part && !image_read_l1(w->img, l1_off, i, (size_t)u64_min(PART, l1_size - i), entry,
                                     NULL))
@@ -70,7 +70,7 @@ static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct rea
             continue;
         if (++tables > L2_MAX)
             return false;
-        if ((e & (cs - 1)) || e >= w->geo->file_size || !work_reads(w, cs) ||
+        if ((e & (cs - 1)) || e >= w->geo->file_size || !work_searches(w, cs) ||
             !source_read(w->img->src, e, w->scratch, (size_t)cs, NULL))
             return false;
         reach_add(w, r, e, cs);
@@ -127,7 +127,7 @@ static bool next_table(struct work *w, enum cluster_class cls, uint64_t *cl,
     for (unsigned n = 0; n < TABLES_MAX; n++) {
         if (*cl == UINT64_MAX)
             *cl = 0;                /* the header, which is of neither class */
-        if (!map_find(w->scan->map, *cl, 1, cls, cl) || !work_reads(w, 4096))
+        if (!map_find(w->scan->map, *cl, 1, cls, cl) || !work_searches(w, 4096))
             return false;
         if (!table_at(w, *cl, out))
             continue;
@@ -156,7 +156,7 @@ static void add_zeros(struct work *w, struct reach *r)
         if (reach_has(r, cl, 1))
             continue;
         n++;
-        if (work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)) &&
+        if (work_searches(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)) &&
             content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
             content_info(c.kind)->group == CONTENT_IS_EMPTY)
             reach_add(w, r, cl << w->geo->cluster_bits, 1);
@@ -244,7 +244,7 @@ static bool seems_l1(struct work *w, uint64_t off)
     uint64_t entry[PART], used = 0, cs = w->geo->cluster_size;
     size_t n = (size_t)u64_min(PART, cs / 8);
 
-    if (!work_reads(w, sizeof entry) || !image_read_l1(w->img, off, 0, n, entry, NULL))
+    if (!work_searches(w, sizeof entry) || !image_read_l1(w->img, off, 0, n, entry, NULL))
         return false;
     for (size_t i = 0; i < n; i++) {
         uint64_t to = entry[i] & ENTRY_OFFSET_MASK;

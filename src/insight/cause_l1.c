@@ -52,7 +52,7 @@ static uint64_t tables_among(struct work *w, enum cluster_class cls, enum conten
     for (unsigned n = 0; any && (n < SEARCH_MAX || w->opt->deep); n++) {
         struct content c;
 
-        if (!work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)))
+        if (!work_searches(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)))
             break;
         if (content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
             c.kind == kind) {

@@ -292,7 +292,6 @@ static void overwritten(struct work *w, bool refcounts)
 
 /* --- wiped --- */
 
-#define TABLES_READ_MAX     16384
 #define NEARLY_LEAKS_MIN    64      /* leaks beside a table that is not all zeros */
 
 struct wiped {
@@ -360,43 +359,78 @@ static bool leaked_after(const struct work *w, const struct l2_table *t)
     return cell.cls == CLASS_LEAKED;
 }
 
-static void look_for_zeros(struct work *w, struct wiped *z)
+/* `nearly`: tables with a few entries left count as well. False: no more may be read. */
+static bool look_at_table(struct work *w, const struct l2_table *t, bool nearly, struct wiped *z)
 {
-    uint64_t used;
     size_t len = (size_t)w->geo->cluster_size;
+    uint64_t used;
 
-    for (size_t i = 0; i < w->scan->n_l2 && i < TABLES_READ_MAX; i++) {
-        const struct l2_table *t = &w->scan->l2[i];
-
-        if (t->off + len > w->geo->file_size)
-            continue;
-        if (!work_reads(w, len))
-            break;
-        if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
-            continue;
-        used = entries_in_use(w);
-        if (used && (!t->n_active || !nearly_wiped(w, used))) {
-            if (t->n_active)
-                look_at_pages(w, t, z);
-            continue;
-        }
-        z->entries += used;
-        z->beside |= leaked_after(w, t);
-        if (z->tables < EVIDENCE_MAX)
-            z->table[z->tables] = t;
-        z->tables++;
-        z->of_snapshots += !t->n_active;
+    if (t->off + len > w->geo->file_size)
+        return true;
+    if (!work_reads(w, len))
+        return false;
+    if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
+        return true;
+    used = entries_in_use(w);
+    if (used && (!nearly || !t->n_active || !nearly_wiped(w, used))) {
         if (t->n_active)
-            spans_add(&z->lost_tables, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
-                      w->geo->size);
+            look_at_pages(w, t, z);
+        return true;
     }
+    z->entries += used;
+    z->beside |= leaked_after(w, t);
+    if (z->tables < EVIDENCE_MAX)
+        z->table[z->tables] = t;
+    z->tables++;
+    z->of_snapshots += !t->n_active;
+    if (t->n_active)
+        spans_add(&z->lost_tables, geo_guest_off(w->geo, t->l1_index, 0), w->geo->l2_span,
+                  w->geo->size);
+    return true;
+}
+
+/* Where there are more tables than may be read, those come first that a leaked cluster follows,
+ * as their data do in most images. */
+static void look_for_zeros(struct work *w, bool nearly, struct wiped *z)
+{
+    size_t len = (size_t)w->geo->cluster_size;
+    bool all = w->opt->deep || w->scan->n_l2 <= w->bytes_left / len, more = true;
+
+    for (int round = all ? 1 : 0; more && round < 2; round++)
+        for (size_t i = 0; more && i < w->scan->n_l2; i++) {
+            const struct l2_table *t = &w->scan->l2[i];
+
+            if (all || leaked_after(w, t) == (round == 0))
+                more = look_at_table(w, t, nearly, z);
+        }
     spans_settle(&z->lost_tables);
     spans_settle(&z->lost_pages);
 }
 
+static void wiped_free(struct wiped *z)
+{
+    spans_free(&z->lost_tables);
+    spans_free(&z->lost_pages);
+    *z = (struct wiped){ 0 };
+}
+
+static uint64_t room_in(const struct work *w, const struct wiped *z)
+{
+    return z->tables * w->geo->l2_entries;
+}
+
+static uint64_t foreign_tables(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < w->n_bad; i++)
+        n += w->bad[i].foreign;
+    return n;
+}
+
 static void wiped(struct work *w, const struct wiped *z)
 {
-    uint64_t fit = z->tables * w->geo->l2_entries, leaks = work_orphans(w);
+    uint64_t fit = room_in(w, z), leaks = work_orphans(w);
     bool zeros = w->leaked.data * 2 < w->leaked.n;  /* what is leaked was wiped too */
     bool likely = (leaks >= 16 || z->beside) && !z->entries && !zeros;
     struct cause *c;
@@ -473,12 +507,15 @@ void causes_l2(struct work *w)
         return;
     list_bad(w);
     if (work_orphans(w))
-        look_for_zeros(w, &z);
+        look_for_zeros(w, false, &z);
+    if (work_orphans(w) > room_in(w, &z) + foreign_tables(w) * w->geo->l2_entries) {
+        wiped_free(&z);
+        look_for_zeros(w, true, &z);
+    }
     /* Leaks go to the first that can have them. */
     overwritten(w, true);
     overwritten(w, false);
     wiped(w, &z);
     zeroed_pages(w, &z);
-    spans_free(&z.lost_tables);
-    spans_free(&z.lost_pages);
+    wiped_free(&z);
 }

@@ -17,6 +17,15 @@ bool work_reads(struct work *w, uint64_t n)
     return true;
 }
 
+bool work_searches(struct work *w, uint64_t n)
+{
+    if (!w->opt->deep && n + CAUSE_BYTES_MAX / 2 > w->bytes_left) {
+        w->out->short_of_reads = true;
+        return false;
+    }
+    return work_reads(w, n);
+}
+
 uint64_t work_count(const struct work *w, enum problem_kind k)
 {
     return w->ps->count[k];

@@ -94,6 +94,9 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 
 /* Takes n bytes of what may be read; false when they are not left. */
 bool work_reads(struct work *w, uint64_t n);
+/* The same for a search among clusters that nobody owns, which may be any number: it leaves half
+ * of what may be read to the tables that are in use. */
+bool work_searches(struct work *w, uint64_t n);
 
 /* Do clusters that nobody owns hold so much data that a table may have referred to it which
  * looks sound now: one that is zero from some entry on, say, or a copy of a snapshot's? */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/propose.h"
 #include "support/play.h"
 #include "support/screens.h"
 
@@ -34,6 +35,16 @@ static void screens_are_the_golden_ones(void **state)
 {
     (void)state;
     play_golden(golden, sizeof golden / sizeof golden[0], DEPTH_16);
+}
+
+static void leaks_that_a_lost_table_may_have_had_are_not_freed(void **state)
+{
+    struct cause left = { .kind = CAUSE_OF_LEFT_OVERS };
+
+    (void)state;
+    assert_string_equal(propose_for_cause(&left), "leaks");
+    left.n_steps = 1;                   /* to keep them */
+    assert_string_equal(propose_for_cause(&left), "rescue");
 }
 
 /* The screens of a script; the caller frees. */
@@ -257,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(screens_are_the_golden_ones),
+        cmocka_unit_test(leaks_that_a_lost_table_may_have_had_are_not_freed),
         cmocka_unit_test(nothing_that_is_done_writes_to_the_image),
         cmocka_unit_test(flags_are_set_and_cleared_by_name),
         cmocka_unit_test(bytes_that_the_guest_reads_differently_have_a_star),

@@ -129,6 +129,10 @@ struct cause {
 /* Does it lose ranges of the active layer, certainly or likely? */
 bool cause_loses(const struct cause *c);
 
+/* Clusters without an owner of which a table that is lost may have been the owner: they have
+ * steps that keep them. */
+bool cause_keeps_leaks(const struct cause *c);
+
 /* "An L2 table was wiped (likely): 32 KiB of the active disk". */
 void cause_loss_text(const struct cause *c, struct buf *out);
 

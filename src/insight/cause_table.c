@@ -282,6 +282,11 @@ bool cause_loses_mapping(enum cause_kind kind)
     }
 }
 
+bool cause_keeps_leaks(const struct cause *c)
+{
+    return c->kind == CAUSE_OF_LEFT_OVERS && c->n_steps;
+}
+
 bool cause_loses(const struct cause *c)
 {
     return c->weight == CAUSE_LOSES && c->confidence != CONFIDENCE_POSSIBLE && c->lost.n;

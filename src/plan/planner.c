@@ -32,8 +32,7 @@ static const char *doubt_by_cause(const struct trial *t)
     if (!insight_find(t->scan, &opt, &x, NULL))
         return "the causes of the damage are not known";
     for (size_t i = 0; !why && i < x->n; i++)
-        if (loses_references(x->list[i].kind) ||
-            (x->list[i].kind == CAUSE_OF_LEFT_OVERS && x->list[i].n_steps))     /* to keep them */
+        if (loses_references(x->list[i].kind) || cause_keeps_leaks(&x->list[i]))
             why = cause_info(x->list[i].kind)->title;
     insight_free(x);
     return why;

@@ -31,9 +31,9 @@ const char *propose_for_problem(enum problem_kind kind)
     }
 }
 
-const char *propose_for_cause(enum cause_kind kind)
+const char *propose_for_cause(const struct cause *cause)
 {
-    switch (kind) {
+    switch (cause->kind) {
     case CAUSE_OF_HEADER_OVERWRITTEN: case CAUSE_OF_HEADER_VALUES: case CAUSE_OF_L1_POINTER:
     case CAUSE_OF_COMPRESSION_TYPE: case CAUSE_OF_LUKS_HEADER: case CAUSE_OF_FEATURE:
         return "header";
@@ -47,7 +47,7 @@ const char *propose_for_cause(enum cause_kind kind)
     case CAUSE_OF_L2_REFCOUNTS: case CAUSE_OF_L2_WIPED: case CAUSE_OF_L2_PAGES:
         return "rescue";
     case CAUSE_OF_COPIED_FLAGS: return "copied";
-    case CAUSE_OF_LEFT_OVERS: return "leaks";
+    case CAUSE_OF_LEFT_OVERS: return cause_keeps_leaks(cause) ? "rescue" : "leaks";
     case CAUSE_OF_ZEROS_STORED: return "discard";
     case CAUSE_OF_BLOATED: return "compact";
     default: return "repair";

@@ -10,7 +10,7 @@
 
 /* The goal that mends what is wrong: one of plan_goals(). */
 const char *propose_for_problem(enum problem_kind kind);
-const char *propose_for_cause(enum cause_kind kind);
+const char *propose_for_cause(const struct cause *cause);
 
 struct proposal {
     const struct image *img;        /* borrowed: as it is */

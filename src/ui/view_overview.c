@@ -364,7 +364,7 @@ static void propose(const struct overview_view *v, const struct ui *ui, struct r
         req->goal = propose_for_problem((enum problem_kind)line->which);
     else if (line && line->link == LINK_CAUSE && ui->insight
              && (size_t)line->which <= ui->insight->n)
-        req->goal = propose_for_cause(ui->insight->list[line->which - 1].kind);
+        req->goal = propose_for_cause(&ui->insight->list[line->which - 1]);
 }
 
 static void overview_act(void *state, const struct ui *ui, enum action action,

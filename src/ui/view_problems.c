@@ -259,7 +259,7 @@ static void propose(const struct problems_view *v, const struct ui *ui, struct r
     if (row && row->part != PICK_EVIDENCE)
         req->goal = propose_for_problem(ui->scan->problems.list[row->problem].kind);
     else if (cause)
-        req->goal = propose_for_cause(cause->kind);
+        req->goal = propose_for_cause(cause);
     else if (v->chosen.kind != N_PROBLEMS)
         req->goal = propose_for_problem(v->chosen.kind);
     else

@@ -89,6 +89,30 @@ static void a_search_among_orphans_leaves_reads_for_the_tables_in_use(void **sta
     expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
 }
 
+/* Half of one table is lost; the other, which has a single entry, has nothing to do with it. */
+static void a_sound_table_with_few_entries_is_not_called_wiped(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    (void)state;
+    for (uint64_t k = 0; k < 200; k++)
+        builder_map(b, k);
+    builder_map(b, 600);
+    for (uint64_t k = 100; k < 200; k++)
+        builder_poke(b, builder_l2_entry_off(b, k), 8, 0);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_NO);
+}
+
+static void flags_over_refcounts_that_are_too_high_are_right(void **state)
+{
+    struct builder *b = full();
+    uint64_t off = builder_map(b, 30);
+
+    (void)state;
+    builder_set_refcount(b, off >> 12, 5);
+    expect(b, CAUSE_OF_REFCOUNTS_WRONG, ANSWER_NO, ANSWER_NO);
+}
+
 static void an_image_not_closed_in_order_explains_no_lost_part_of_a_table(void **state)
 {
     struct builder *b = wiped_from(120);
@@ -440,6 +464,8 @@ int main(void)
         cmocka_unit_test(a_table_with_few_entries_left_beside_leaks_may_be_lost_data),
         cmocka_unit_test(many_clusters_with_data_and_no_owner_are_not_harmless),
         cmocka_unit_test(a_search_among_orphans_leaves_reads_for_the_tables_in_use),
+        cmocka_unit_test(a_sound_table_with_few_entries_is_not_called_wiped),
+        cmocka_unit_test(flags_over_refcounts_that_are_too_high_are_right),
         cmocka_unit_test(an_image_not_closed_in_order_explains_no_lost_part_of_a_table),
         cmocka_unit_test(a_few_clusters_without_an_owner_are_left_overs),
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),

@@ -82,7 +82,7 @@ void causes_entries(struct work *w)
         PROBLEM_COMPRESSED_SUBCLUSTERS, PROBLEM_DATA_FILE_OFFSET, PROBLEM_STREAM_PAST_END,
         N_PROBLEMS,
     };
-    uint64_t n = 0, known = 0, room = 0;
+    uint64_t n = 0, known = 0, room = 0, leaks = 0;
     struct cause *c;
     struct evidence kept[EVIDENCE_MAX];
     size_t n_kept = 0;
@@ -122,7 +122,9 @@ void causes_entries(struct work *w)
     cause_claim(w, c, kinds, single, NULL, CLAIM_LOST);
     /* The clusters such entries should lead to have no owner now. */
     if (w->leaked.clusters && w->leaked.clusters <= room)
-        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+        leaks = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (leaks)
+        cause_step(w, c, STEP_KEEP_LEAKS);
     if (known) {
         cause_text(w, c, "%llu entr%s of tables that are otherwise in order %s broken; the "
                    "neighbours or a flipped bit say what should stand in %llu of them.",
@@ -135,5 +137,7 @@ void causes_entries(struct work *w)
                    n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
         cause_step(w, c, "Compare the entries with an older copy of the file: qcheck %s, key "
                    "p", buf_str(&w->name));
+        if (leaks)
+            cause_step_plan(w, c, "rescue");
     }
 }

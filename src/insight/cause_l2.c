@@ -351,6 +351,28 @@ static uint64_t entries_in_use(const struct work *w)
     return n;
 }
 
+/* Those that a few entries left in a table lie among. */
+static bool leaked_beside_entries(const struct work *w)
+{
+    for (uint64_t i = 0; i < w->geo->l2_entries; i++) {
+        struct l2_entry e;
+        uint64_t cl;
+
+        l2_decode(w->geo, w->scratch + i * w->geo->l2_entry_size, &e);
+        cl = e.host_off >> w->geo->cluster_bits;
+        if (e.type == L2_UNALLOCATED || !cl)
+            continue;
+        for (uint64_t k = cl - 1; k <= cl + 1; k += 2) {
+            struct map_cell cell;
+
+            work_cell(w, k, &cell);
+            if (cell.cls == CLASS_LEAKED)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool leaked_after(const struct work *w, const struct l2_table *t)
 {
     struct map_cell cell;
@@ -372,7 +394,8 @@ static bool look_at_table(struct work *w, const struct l2_table *t, bool nearly,
     if (!source_read(w->img->src, t->off, w->scratch, len, NULL))
         return true;
     used = entries_in_use(w);
-    if (used && (!nearly || !t->n_active || !nearly_wiped(w, used))) {
+    if (used && (!nearly || !t->n_active || !nearly_wiped(w, used)
+                 || !(leaked_after(w, t) || leaked_beside_entries(w)))) {
         if (t->n_active)
             look_at_pages(w, t, z);
         return true;

@@ -13,13 +13,15 @@ static const enum problem_kind REFCOUNTS[] = {
     PROBLEM_REFCOUNT_HIGH, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED, N_PROBLEMS,
 };
 
+/* Not all have a record where there are very many. */
 static uint64_t unclaimed(const struct work *w, enum problem_kind k)
 {
-    uint64_t n = 0;
+    uint64_t n = 0, claimed = 0;
 
     for (size_t i = 0; i < w->ps->n; i++)
-        n += w->ps->list[i].kind == k && !w->out->claim[i] ? w->ps->list[i].count : 0;
-    return n;
+        if (w->ps->list[i].kind == k)
+            *(w->out->claim[i] ? &claimed : &n) += w->ps->list[i].count;
+    return n && !claimed ? work_count(w, k) : n;
 }
 
 static uint64_t used_clusters(const struct work *w)
@@ -150,17 +152,28 @@ static void wrong(struct work *w)
     uint64_t zero = unclaimed(w, PROBLEM_REFCOUNT_ZERO);
     uint64_t low = unclaimed(w, PROBLEM_REFCOUNT_LOW) +
                    unclaimed(w, PROBLEM_REFCOUNT_OVERFLOW);
+    uint64_t high = unclaimed(w, PROBLEM_REFCOUNT_HIGH);
+    uint64_t copied = unclaimed(w, PROBLEM_DATA_COPIED) + unclaimed(w, PROBLEM_L2_COPIED);
     struct cause *c;
-    char a[TEXT_NUM];
+    char a[TEXT_NUM], b[TEXT_NUM];
 
-    if (!zero && !low)
+    /* COPIED over a refcount that is too high: a snapshot would have cleared the flag. */
+    if (!zero && !low && (!copied || high < copied / 2 + 1))
         return;
     c = cause_add(w, CAUSE_OF_REFCOUNTS_WRONG, CONFIDENCE_LIKELY);
     cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_RISK);
-    cause_text(w, c, "%s cluster%s in use ha%s a refcount that is too low, in a mapping that is "
-               "in order: the guest's data can be read, but the next write may destroy some.",
-               text_group(a, zero + low), zero + low == 1 ? "" : "s",
-               zero + low == 1 ? "s" : "ve");
+    if (!zero && !low)
+        cause_text(w, c, "%s refcount%s too high, in a mapping that is in order: the guest's data "
+                   "can be read. COPIED flags of entries do not fit them.", text_group(b, high),
+                   high == 1 ? " is" : "s are");
+    else
+        cause_text(w, c, "%s cluster%s in use ha%s a refcount that is too low%s%s%s, in a mapping "
+                   "that is in order: the guest's data can be read, but the next write may destroy "
+                   "some.", text_group(a, zero + low), zero + low == 1 ? "" : "s",
+                   zero + low == 1 ? "s" : "ve", high ? ", and " : "",
+                   high ? text_group(b, high) : "",
+                   high == 1 ? " has one that is too high" : high ? " have one that is too high"
+                   : "");
     cause_step(w, c, STEP_HANDS_OFF);
 }
 

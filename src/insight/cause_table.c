@@ -178,9 +178,10 @@ static const struct cause_info table[N_CAUSES] = {
         "they are behind.",
         "The dirty bit is set and nothing but refcounts is wrong.", NULL,
         "Nothing is lost. QEMU counts anew when it opens the image for writing."),
-    ROW(REFCOUNTS_WRONG, "refcount-zero", "Refcounts are too low",
-        "Refcounts were lost or never written, while the mapping is in order.",
-        "Clusters in use have refcounts lower than their references.", NULL,
+    ROW(REFCOUNTS_WRONG, "refcount-zero", "Refcounts are wrong",
+        "Refcounts were lost, overwritten or never written, while the mapping is in order.",
+        "Clusters in use have refcounts lower than their references, or higher ones beside entries "
+        "whose COPIED flag says 1.", NULL,
         "The guest's data can be read. Refcounts have to be counted anew before a write, on a "
         "copy."),
     ROW(COPIED_FLAGS, "copied-flags", "COPIED flags do not fit",

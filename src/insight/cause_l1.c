@@ -18,10 +18,15 @@ static bool in_l1(const struct work *w, const struct problem *p, const void *ctx
     return p->place.kind == PLACE_L1 && p->place.layer == LAYER_ACTIVE;
 }
 
-/* Entries of the L2 table in w->scratch that lead to clusters which lack an owner. */
-static uint64_t to_orphans(const struct work *w)
+/* Where the entries of an L2 table lead: to clusters that lack an owner; to what the active
+ * disk maps. */
+struct leads { uint64_t orphans, active; };
+
+/* Of the table in w->scratch. */
+static struct leads leads_of(const struct work *w)
 {
-    uint64_t bytes = u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX), n = 0;
+    uint64_t bytes = u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
+    struct leads n = { 0 };
 
     for (size_t j = 0; j < bytes / w->geo->l2_entry_size; j++) {
         struct map_cell cell;
@@ -31,22 +36,28 @@ static uint64_t to_orphans(const struct work *w)
         if (!l2_entry_has_host(&e))
             continue;
         work_cell(w, e.host_off >> w->geo->cluster_bits, &cell);
-        n += cell.cls == CLASS_LEAKED || cell.problem;
+        n.orphans += cell.cls == CLASS_LEAKED || cell.problem;
+        n.active += cell.cls == CLASS_DATA || cell.cls == CLASS_DATA_SHARED;
     }
     return n;
 }
 
-/* Looks at clusters of one class for tables of a kind. Returns how many were found; *best:
- * the first. *orphans (NULL: not wanted): what L2 tables map that lacks an owner. */
-static uint64_t tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
-                             uint64_t *best, uint64_t *orphans)
+/* Tables that were found. `copies` map, in part, what the active disk maps as well: they are
+ * older states of tables it has, a snapshot's. */
+struct found { uint64_t n, first, copies, orphans; };
+
+/* Looks at clusters of one class for tables of a kind. *out: what there is; its first is one
+ * that is no copy if possible. */
+static bool tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
+                         struct found *out)
 {
-    uint64_t found = 0, cl = 0;
+    uint64_t cl = 0;
     struct map_cell cell;
     bool any;
 
+    *out = (struct found){ 0 };
     if (!w->scan->stats.class_clusters[cls])
-        return 0;
+        return false;
     work_cell(w, 0, &cell);
     any = cell.cls == cls || map_find(w->scan->map, 0, 1, cls, &cl);
     for (unsigned n = 0; any && (n < SEARCH_MAX || w->opt->deep); n++) {
@@ -56,22 +67,32 @@ static uint64_t tables_among(struct work *w, enum cluster_class cls, enum conten
             break;
         if (content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
             c.kind == kind) {
-            if (!found)
-                *best = cl;
-            found++;
-            if (orphans)
-                *orphans += to_orphans(w);
+            struct leads to = { 0 };
+            bool copy;
+
+            if (kind == CONTENT_L2 && !w->geo->data_file)
+                to = leads_of(w);
+            copy = to.active > to.orphans / 4;
+            if (!out->n || (out->n == out->copies && !copy))
+                out->first = cl;
+            out->n++;
+            out->copies += copy;
+            out->orphans += to.orphans;
         }
         any = map_find(w->scan->map, cl, 1, cls, &cl);
     }
-    return found;
+    return out->n > 0;
 }
 
 /* An older L1 table in space that nobody owns. */
 static bool old_l1(struct work *w, uint64_t *cl)
 {
-    return tables_among(w, CLASS_LEAKED, CONTENT_L1, cl, NULL) ||
-           tables_among(w, CLASS_VACANT, CONTENT_L1, cl, NULL);
+    struct found f;
+    bool any = tables_among(w, CLASS_LEAKED, CONTENT_L1, &f) ||
+               tables_among(w, CLASS_VACANT, CONTENT_L1, &f);
+
+    *cl = f.first;
+    return any;
 }
 
 /* Entries of the L1 table at this cluster, up to the last in use. */
@@ -238,7 +259,8 @@ static void vanished(struct work *w)
 {
     const struct layer_stats *a = &w->scan->stats.active;
     enum cluster_class where = CLASS_LEAKED;
-    uint64_t cl = 0, n = 0, missing = w->geo->l1_needed - u64_min(w->geo->l1_needed, a->l1_used);
+    uint64_t n, missing = w->geo->l1_needed - u64_min(w->geo->l1_needed, a->l1_used);
+    struct found f = { 0 };
     struct cause *c;
     struct place place;
     char size[TEXT_NUM];
@@ -252,14 +274,15 @@ static void vanished(struct work *w)
     /* A table alone is left over from copying it, but where nothing else maps anything. With a
      * data file there are no snapshots to copy it from, and data have no owner to lack. */
     if (w->leaked.clusters > 1 || !a->l1_used || w->geo->data_file)
-        n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl, NULL);
+        tables_among(w, CLASS_LEAKED, CONTENT_L2, &f);
     /* Free tables are left over where a snapshot of an empty disk was gone back to; not where
      * the refcounts are lost. */
-    if (!n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] &&
+    if (!f.n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] &&
         (!w->img->snaps.n || problems_of_severity(w->ps, SEV_CORRUPTION))) {
         where = CLASS_VACANT;
-        n = tables_among(w, CLASS_VACANT, CONTENT_L2, &cl, NULL);
+        tables_among(w, CLASS_VACANT, CONTENT_L2, &f);
     }
+    n = f.n - f.copies;
     /* What is left is data alone: then the tables were wiped as well. */
     if (!n && !a->l1_used && w->leaked.data) {
         only_data(w);
@@ -276,9 +299,9 @@ static void vanished(struct work *w)
     place_complete(w->img, &place);
     cause_evidence(c, &place, "%llu of %llu entries are in use",
                    (unsigned long long)a->l1_used, (unsigned long long)w->geo->l1_needed);
-    place = work_cluster_place(w, cl);
+    place = work_cluster_place(w, f.first);
     cause_evidence(c, &place, "an L2 table that nobody refers to");
-    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     cause_text(w, c, "The mapping has vanished: the L1 table is %s, yet %llu L2 table%s that "
                "nobody refers to %s in the file, with %s of clusters that have no owner.",
                a->l1_used ? "empty in part" : "empty", (unsigned long long)n,
@@ -302,33 +325,46 @@ static void vanished(struct work *w)
     cause_step_plan(w, c, "rescue");
 }
 
+static bool snapshot_table_is_damaged(const struct work *w)
+{
+    uint64_t n = 0;
+
+    for (int k = 0; k < N_PROBLEMS; k++)
+        if (problem_info((enum problem_kind)k)->section == SECTION_SNAPSHOTS)
+            n += work_count(w, (enum problem_kind)k);
+    return n > 0;
+}
+
 /* Tables in space that nobody owns, although nothing of the active disk is missing: those of
  * a snapshot whose entry, L1 table or part of it is gone. One that maps what has its owners is
  * left over from copying it. */
 static void vanished_snapshot(struct work *w)
 {
-    uint64_t cl = 0, orphans = 0, n;
+    struct found f;
+    uint64_t orphans, n;
     struct place place;
     struct cause *c;
     char a[TEXT_NUM];
 
-    if (!w->leaked.clusters || missing_tables(w->scan) ||
+    if (!w->leaked.clusters || missing_tables(w->scan) || snapshot_table_is_damaged(w) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
         cause_found(w, CAUSE_OF_MAPPING_VANISHED))
         return;
-    n = tables_among(w, CLASS_LEAKED, CONTENT_L2, &cl, &orphans);
+    tables_among(w, CLASS_LEAKED, CONTENT_L2, &f);
+    n = f.n;
+    orphans = f.orphans;
     if (!n || orphans < 2)
         return;
     c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, CONFIDENCE_POSSIBLE);
-    place = work_cluster_place(w, cl);
+    place = work_cluster_place(w, f.first);
     cause_evidence(c, &place, "an L2 table that nobody refers to");
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     cause_text(w, c, "The mapping of a snapshot has vanished, perhaps: %llu L2 table%s that nobody "
-               "refers to %s in the file, and %s cluster%s %s lack%s an owner. They belong to a "
-               "snapshot that is lost, or that was being deleted.",
+               "refers to %s in the file, and %s cluster%s %s %s counted more often than referred "
+               "to. They belong to a snapshot that is lost, or that was being deleted.",
                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "is" : "are",
                text_group(a, orphans), orphans == 1 ? "" : "s",
-               n == 1 ? "that it maps" : "that they map", orphans == 1 ? "s" : "");
+               n == 1 ? "that it maps" : "that they map", orphans == 1 ? "is" : "are");
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, "See whether all snapshots are there, and of the size they should have: "

@@ -57,8 +57,11 @@ static void snapshots(struct work *w)
                "it%s.", buf_str(&words), w->leaked.clusters ? ", but what only the snapshots hold "
                "looks like space without an owner" : "");
     /* Snapshots that cannot be read own clusters that nobody names. */
-    if (w->leaked.clusters)
+    if (w->leaked.clusters) {
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+        cause_step(w, c, STEP_KEEP_LEAKS);
+        cause_step_plan(w, c, "rescue");
+    }
     cause_step(w, c, "Compare the entries with an older copy of the file (qcheck %s, key 4); "
                "'qcheck dump snapshots %s' shows what can be read of them",
                buf_str(&w->name), buf_str(&w->name));

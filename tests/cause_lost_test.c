@@ -226,6 +226,47 @@ static void tables_that_a_snapshot_lost_are_not_harmless(void **state)
     expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+/* A disk with places that were never written. Its snapshot differs in a part of its data, or
+ * in all. */
+static struct builder *with_snapshot_and_room(uint64_t differ)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.size = 16 << 20;
+    b = builder_new(opt);
+    for (uint64_t k = 0; k < 24; k++)
+        builder_map(b, k);
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t k = 0; k < differ; k++)
+        builder_map(b, k);
+    return b;
+}
+
+static void tables_that_a_snapshot_lost_take_nothing_from_the_disk(void **state)
+{
+    const uint64_t differ[] = { 8, 24 };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct builder *b = with_snapshot_and_room(differ[i]);
+        struct scan_result *scan;
+        struct image *img;
+        struct insight *x;
+
+        builder_poke(b, snapshot_l1_entry(b, 0), 8, 0);
+        img = builder_open(b);
+        x = look(img, &scan);
+        assert_int_equal(x->verdict.data_lost, ANSWER_PERHAPS);
+        assert_int_equal(x->verdict.may_write, ANSWER_NO);
+        assert_int_equal(x->verdict.lost.n, 0);
+        insight_free(x);
+        scan_free(scan);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 /* The last copy of a table that was written before a crash maps what the old one maps. */
 static void a_copy_of_a_table_that_is_in_use_is_a_left_over(void **state)
 {
@@ -474,6 +515,7 @@ int main(void)
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_wiped_table_of_a_snapshot_is_not_harmless),
         cmocka_unit_test(tables_that_a_snapshot_lost_are_not_harmless),
+        cmocka_unit_test(tables_that_a_snapshot_lost_take_nothing_from_the_disk),
         cmocka_unit_test(a_copy_of_a_table_that_is_in_use_is_a_left_over),
         cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
         cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),

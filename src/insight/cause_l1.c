@@ -261,6 +261,7 @@ static void vanished(struct work *w)
     enum cluster_class where = CLASS_LEAKED;
     uint64_t n, missing = w->geo->l1_needed - u64_min(w->geo->l1_needed, a->l1_used);
     struct found f = { 0 };
+    bool of_whom;               /* is not known: tables of the disk, or of a snapshot */
     struct cause *c;
     struct place place;
     char size[TEXT_NUM];
@@ -292,8 +293,9 @@ static void vanished(struct work *w)
     if (!n || (where == CLASS_LEAKED && a->l1_used && !w->geo->data_file &&
                (w->leaked.clusters < 4 * n || w->leaked.clusters < 2)))
         return;
-    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED,
-                  a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
+    of_whom = a->l1_used && w->img->snaps.n;
+    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, of_whom ? CONFIDENCE_POSSIBLE
+                  : a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
     place = (struct place){ .kind = PLACE_L1, .i = 0, .file_off = NO_ADDRESS,
                             .guest_off = NO_ADDRESS };
     place_complete(w->img, &place);
@@ -303,10 +305,11 @@ static void vanished(struct work *w)
     cause_evidence(c, &place, "an L2 table that nobody refers to");
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     cause_text(w, c, "The mapping has vanished: the L1 table is %s, yet %llu L2 table%s that "
-               "nobody refers to %s in the file, with %s of clusters that have no owner.",
+               "nobody refers to %s in the file, with %s of clusters that have no owner%s.",
                a->l1_used ? "empty in part" : "empty", (unsigned long long)n,
                n == 1 ? "" : "s", n == 1 ? "is" : "are",
-               text_size(size, w->scan->stats.class_clusters[where] * w->geo->cluster_size));
+               text_size(size, w->scan->stats.class_clusters[where] * w->geo->cluster_size),
+               of_whom ? ": the disk's, or a snapshot's" : "");
     if (c && !a->l1_used)
         spans_add(&c->lost, 0, w->geo->size, w->geo->size);
     else if (c)
@@ -314,7 +317,8 @@ static void vanished(struct work *w)
             uint64_t e = 0;
 
             if (image_read_l1(w->img, w->img->hdr.l1_table_offset, i, 1, &e, NULL) && !e)
-                spans_add(&c->lost, i * w->geo->l2_span, w->geo->l2_span, w->geo->size);
+                spans_add(of_whom ? &c->risk : &c->lost, i * w->geo->l2_span, w->geo->l2_span,
+                          w->geo->size);
             if (i > 65536)
                 break;
         }

@@ -103,9 +103,11 @@ static int by_value(const void *x, const void *y)
 
 static bool add_refblocks(struct adding *a, const struct image *img)
 {
-    uint64_t *off = malloc((img->reftable_n + 1) * sizeof *off);
-    uint64_t last = 0;
+    uint64_t *off, last = 0;
 
+    if (!img->reftable_n)
+        return true;
+    off = malloc(img->reftable_n * sizeof *off);
     if (!off)
         return false;
     memcpy(off, img->reftable, img->reftable_n * sizeof *off);

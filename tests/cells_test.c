@@ -27,26 +27,24 @@ static void counts_and_owners_add_up(void **state)
     cells_init(&c, 10000);
     bump(&c, 17, OWNER_DATA | OWNER_IN_SNAPSHOT, 3);
     bump(&c, 17, OWNER_L2, 1);
-    s = cells_get(&c, 17, NULL);
+    s = cells_get(&c, 17);
     assert_int_equal(s.count, 4);
     assert_int_equal(s.owners, OWNER_DATA | OWNER_IN_SNAPSHOT | OWNER_L2);
-    assert_int_equal(cells_get(&c, 18, NULL).count, 0);
+    assert_int_equal(cells_get(&c, 18).count, 0);
     cells_free(&c);
 }
 
 static void the_flag_survives_counting(void **state)
 {
     struct cells c;
-    bool flag = false;
 
     (void)state;
     cells_init(&c, 100);
     cells_chunk_touch(&c, 0)[5] |= CELL_FLAG;
     bump(&c, 5, OWNER_HEADER, 1);
-    assert_int_equal(cells_get(&c, 5, &flag).count, 1);
-    assert_true(flag);
-    cells_get(&c, 6, &flag);
-    assert_false(flag);
+    assert_int_equal(cells_get(&c, 5).count, 1);
+    assert_true(cells_flag(&c, 5));
+    assert_false(cells_flag(&c, 6));
     cells_free(&c);
 }
 
@@ -62,7 +60,7 @@ static void rare_states_are_kept_beside(void **state)
     for (uint64_t cl = 0; cl < 5000; cl += 7)
         bump(&c, cl, OWNER_ZERO, 10);
     for (uint64_t cl = 0; cl < 5000; cl++) {
-        struct state s = cells_get(&c, cl, NULL);
+        struct state s = cells_get(&c, cl);
 
         assert_int_equal(s.count, cl + 1 + (cl % 7 ? 0 : 10));
         assert_int_equal(s.owners, OWNER_DATA | (cl % 7 ? 0u : OWNER_ZERO));
@@ -78,12 +76,12 @@ static void second_active_use_is_noticed(void **state)
     cells_init(&c, 10);
     bump(&c, 1, owner_bits(OWNER_DATA, 1, 0), 1);
     bump(&c, 1, owner_bits(OWNER_DATA, 0, 1), 1);
-    assert_false(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
+    assert_false(cells_get(&c, 1).owners & OWNER_TWICE_ACTIVE);
     bump(&c, 1, owner_bits(OWNER_ZERO, 1, 0), 1);
-    assert_true(cells_get(&c, 1, NULL).owners & OWNER_TWICE_ACTIVE);
+    assert_true(cells_get(&c, 1).owners & OWNER_TWICE_ACTIVE);
     bump(&c, 2, owner_bits(OWNER_COMPRESSED, 1, 0), 1);
     bump(&c, 2, owner_bits(OWNER_COMPRESSED, 1, 0), 1);
-    assert_false(cells_get(&c, 2, NULL).owners & OWNER_TWICE_ACTIVE);
+    assert_false(cells_get(&c, 2).owners & OWNER_TWICE_ACTIVE);
     cells_free(&c);
 }
 
@@ -105,8 +103,8 @@ static void runs_equal_single_steps(void **state)
             bump(&b, first + k, 1u << (round % 14), (uint64_t)round % 3 + 1);
     }
     for (uint64_t cl = 0; cl < 4096; cl++) {
-        assert_int_equal(cells_get(&a, cl, NULL).count, cells_get(&b, cl, NULL).count);
-        assert_int_equal(cells_get(&a, cl, NULL).owners, cells_get(&b, cl, NULL).owners);
+        assert_int_equal(cells_get(&a, cl).count, cells_get(&b, cl).count);
+        assert_int_equal(cells_get(&a, cl).owners, cells_get(&b, cl).owners);
     }
     cells_free(&a);
     cells_free(&b);
@@ -140,9 +138,9 @@ static void sparse_book_counts_as_well(void **state)
     for (uint64_t i = 0; i < 1000; i++)
         bump(&c, i * 99991 * 4096, OWNER_DATA, 2);
     bump(&c, far, OWNER_L2, 1);
-    assert_int_equal(cells_get(&c, far, NULL).owners, OWNER_L2);
-    assert_int_equal(cells_get(&c, far - 1, NULL).count, 0);
-    assert_int_equal(cells_get(&c, 99991 * 4096, NULL).count, 2);
+    assert_int_equal(cells_get(&c, far).owners, OWNER_L2);
+    assert_int_equal(cells_get(&c, far - 1).count, 0);
+    assert_int_equal(cells_get(&c, 99991 * 4096).count, 2);
     assert_true(cells_next_touched(&c, 99991 * 999 + 1, &chunk));
     assert_int_equal(chunk, far >> CHUNK_BITS);
     cells_free(&c);

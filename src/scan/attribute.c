@@ -138,7 +138,7 @@ static uint32_t tail_owner_bits(const struct engine *e)
 
     if (!(e->geo->file_size & (e->geo->cluster_size - 1)))
         return 0;
-    owners = cells_get(e->cells, e->geo->n_clusters - 1, NULL).owners & OWNER_KINDS;
+    owners = cells_get(e->cells, e->geo->n_clusters - 1).owners & OWNER_KINDS;
     return owners & ~(uint32_t)(OWNER_HEADER | OWNER_COMPRESSED | OWNER_ZERO | OWNER_VMSTATE);
 }
 

@@ -436,12 +436,17 @@ unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step 
     return (set & CELL_FLAG) | (unset & CELL_FLAG) >> 1;
 }
 
-struct state cells_get(const struct cells *c, uint64_t cl, bool *flag)
+bool cells_flag(const struct cells *c, uint64_t cl)
+{
+    const uint8_t *chunk = cl < c->n ? cells_chunk(c, cl >> CHUNK_BITS) : NULL;
+
+    return chunk && __atomic_load_n(&chunk[cl & (CHUNK_CELLS - 1)], __ATOMIC_RELAXED) & CELL_FLAG;
+}
+
+struct state cells_get(const struct cells *c, uint64_t cl)
 {
     const uint8_t *chunk = cl < c->n ? cells_chunk(c, cl >> CHUNK_BITS) : NULL;
     uint8_t cell = chunk ? chunk[cl & (CHUNK_CELLS - 1)] : 0;
 
-    if (flag)
-        *flag = cell & CELL_FLAG;
     return cells_state(c, cl, cell);
 }

@@ -161,8 +161,10 @@ void state_add(struct state *s, uint32_t owners, uint64_t weight);
 /* The code that a lost cluster in this state gets for good. */
 unsigned cells_code_many(struct cells *c, struct state s);
 
-/* State of a cluster; its flag in *flag when not NULL. */
-struct state cells_get(const struct cells *c, uint64_t cl, bool *flag);
+/* The flag of a cluster, also while others count. */
+bool cells_flag(const struct cells *c, uint64_t cl);
+/* State of a cluster. Nobody may count meanwhile. */
+struct state cells_get(const struct cells *c, uint64_t cl);
 /* State behind one cell byte of cluster cl. */
 struct state cells_state(const struct cells *c, uint64_t cl, uint8_t cell);
 

@@ -250,7 +250,7 @@ static void compare_grown(struct compare_pass *pass)
     struct engine *e = pass->e;
     uint64_t cl = e->geo->n_clusters, stored = 0;
     struct comparer c = { .pass = pass, .out = &e->res->problems };
-    struct state s = cells_get(e->cells, cl, NULL);
+    struct state s = cells_get(e->cells, cl);
     enum stored_status st = image_stored_refcount(e->img, cl, &stored);
 
     if (st == STORED_BAD_BLOCK || st == STORED_UNREADABLE) {
@@ -326,7 +326,7 @@ bool pass_compare(struct engine *e, struct error *err)
     }
     e->res->stats.highest_used = pass.highest;
     e->res->stats.twice_active = pass.twice;
-    pass.sum += cells_get(e->cells, e->geo->n_clusters, NULL).count;
+    pass.sum += cells_get(e->cells, e->geo->n_clusters).count;
     e->miscounted = e->shared_counting && pass.sum != e->cells->entered;
     return ok;
 }

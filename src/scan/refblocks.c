@@ -31,7 +31,7 @@ bool engine_stored_is_one(const struct engine *e, uint64_t k, bool *is_one)
             return true;
         if (e->block[i] == BLOCK_BAD || e->block[i] == BLOCK_UNREADABLE)
             return false;
-        cells_get(e->cells, k, is_one);
+        *is_one = cells_flag(e->cells, k);
         return true;
     }
     if (k >> e->geo->refblock_bits >= e->img->reftable_n) {
@@ -303,7 +303,7 @@ static void count_refblock(struct engine *e, uint64_t i, uint64_t raw)
         problems_add(&e->res->problems, &p);
         return;
     }
-    state = cells_get(e->cells, cl, NULL);
+    state = cells_get(e->cells, cl);
     if (cells_is_lost(e->cells, cl))
         state.count = COUNTED_UNKNOWN;      /* two at least */
     if (u64_min(state.count, geo->refcount_max) != 1) {

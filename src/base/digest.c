@@ -80,6 +80,43 @@ void digest_add_zeros(struct digest *d, uint64_t len)
         digest_add(d, zeros, (size_t)u64_min(len, sizeof zeros));
 }
 
+#define CHUNK (UINT64_C(1) << 20)
+
+bool digest_add_source(struct digest *d, struct source *src, uint64_t off, uint64_t len,
+                       struct error *err)
+{
+    uint8_t *bytes = malloc((size_t)u64_min(len, CHUNK) + 1);
+
+    if (!bytes)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    while (len) {
+        size_t n = (size_t)u64_min(len, CHUNK);
+        struct source_span bad;
+
+        source_read_known(src, off, bytes, n, &bad);
+        digest_add(d, bytes, n);
+        off += n;
+        len -= n;
+    }
+    free(bytes);
+    return true;
+}
+
+bool digest_of_source(struct source *src, uint64_t off, uint64_t len, uint8_t out[DIGEST_LEN],
+                      struct error *err)
+{
+    struct digest *d;
+
+    if (!digest_new(&d, err))
+        return false;
+    if (!digest_add_source(d, src, off, len, err)) {
+        digest_free(d);
+        return false;
+    }
+    digest_end(d, out);
+    return true;
+}
+
 void digest_text(const uint8_t digest[DIGEST_LEN], char out[DIGEST_TEXT])
 {
     static const char hex[] = "0123456789abcdef";

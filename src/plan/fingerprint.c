@@ -62,32 +62,6 @@ static bool ranges_of(const struct patches *p, uint64_t size, struct span_list *
     return true;
 }
 
-static bool digest_range(struct source *src, uint64_t off, uint64_t len,
-                         uint8_t out[DIGEST_LEN], struct error *err)
-{
-    static const size_t chunk = 1 << 20;
-    uint8_t *bytes = malloc(chunk);
-    struct digest *d = NULL;
-    bool ok = bytes && digest_new(&d, err);
-
-    if (!bytes)
-        err_set(err, ERR_NOMEM, "out of memory");
-    while (ok && len) {
-        size_t n = (size_t)u64_min(len, chunk);
-        struct source_span bad;
-
-        /* What cannot be read counts as zeros: a plan may be there to replace it. */
-        source_read_known(src, off, bytes, n, &bad);
-        digest_add(d, bytes, n);
-        off += n;
-        len -= n;
-    }
-    if (ok)
-        digest_end(d, out);
-    free(bytes);
-    return ok;
-}
-
 /* The ranges of the file that all steps together, chosen or not, replace or copy. */
 static bool plan_spans(const struct plan *p, struct span_list *out, struct error *err)
 {
@@ -243,7 +217,7 @@ bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
         struct plan_range *r = &p->range[p->n_ranges++];
 
         *r = (struct plan_range){ .off = spans.list[i].off, .len = spans.list[i].len };
-        if (!digest_range(image, r->off, r->len, r->digest, err))
+        if (!digest_of_source(image, r->off, r->len, r->digest, err))
             goto out;
     }
     ok = true;
@@ -284,7 +258,7 @@ bool plan_matches(const struct plan *p, struct source *image, struct error *err)
     for (size_t i = 0; i < p->n_ranges; i++) {
         const struct plan_range *r = &p->range[i];
 
-        if (!digest_range(image, r->off, r->len, digest, err))
+        if (!digest_of_source(image, r->off, r->len, digest, err))
             return false;
         if (memcmp(digest, r->digest, DIGEST_LEN) != 0)
             return err_set(err, ERR_FORMAT, "the plan was made for another image, or for "

@@ -13,13 +13,12 @@
 #include "qcow2/image.h"
 #include "scan/l2list.h"
 
-#define CHUNK (1u << 20)
 #define L2_AT_ONCE (1u << 20)
 
 struct adding {
     struct source *src;
     struct digest *d;
-    uint8_t *bytes;             /* CHUNK */
+    bool failed;                /* no memory */
 };
 
 static void add_range(struct adding *a, uint64_t off, uint64_t len)
@@ -27,15 +26,7 @@ static void add_range(struct adding *a, uint64_t off, uint64_t len)
     uint64_t size = source_size(a->src);
 
     len = off < size ? u64_min(len, size - off) : 0;
-    while (len) {
-        size_t n = (size_t)u64_min(len, CHUNK);
-        struct source_span bad;
-
-        source_read_known(a->src, off, a->bytes, n, &bad);
-        digest_add(a->d, a->bytes, n);
-        off += n;
-        len -= n;
-    }
+    a->failed |= !digest_add_source(a->d, a->src, off, len, NULL);
 }
 
 static void add_word(struct adding *a, uint64_t word)
@@ -98,7 +89,7 @@ static int by_value(const void *x, const void *y)
 {
     const uint64_t *a = x, *b = y;
 
-    return *a < *b ? -1 : *a > *b;
+    return u64_order(*a, *b);
 }
 
 static bool add_refblocks(struct adding *a, const struct image *img)
@@ -142,33 +133,25 @@ static bool add_l2(struct adding *a, const struct image *img)
 bool tables_digest(struct source *file, uint8_t out[DIGEST_LEN], struct error *err)
 {
     const struct patches none = { 0 };
-    struct adding a = { .bytes = malloc(CHUNK) };
+    struct adding a = { .failed = false };
     struct image *img = NULL;
-    bool ok = false;
+    bool ok;
 
     memset(out, 0, DIGEST_LEN);
-    if (!a.bytes)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (!source_open_patched(file, &none, &a.src, err)) {
-        free(a.bytes);
+    if (!source_open_patched(file, &none, &a.src, err))
         return false;
-    }
     if (!image_open(a.src, &(struct image_options){ .force_magic = false }, &img, NULL)) {
         source_close(a.src);
-        free(a.bytes);
         return true;
     }
-    if (digest_new(&a.d, err)) {
+    ok = digest_new(&a.d, err);
+    if (ok) {
         add_entries(&a, img);
         add_structures(&a, img);
-        ok = (add_refblocks(&a, img) && add_l2(&a, img))
-            || err_set(err, ERR_NOMEM, "out of memory");
-        if (ok)
-            digest_end(a.d, out);
-        else
-            digest_free(a.d);
+        a.failed |= !add_refblocks(&a, img) || !add_l2(&a, img);
+        digest_end(a.d, out);
+        ok = !a.failed || err_set(err, ERR_NOMEM, "out of memory");
     }
     image_close(img);
-    free(a.bytes);
     return ok;
 }

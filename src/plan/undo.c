@@ -140,30 +140,9 @@ static bool digest_head(const uint8_t head[UNDO_HEADER], uint8_t out[DIGEST_LEN]
     return digest_of(bytes, sizeof bytes, out, err);
 }
 
-/* Digest of bytes [off, off + len) of a source; what cannot be read counts as zeros. */
-static bool digest_source(struct source *src, uint64_t off, uint64_t len, uint8_t *bytes,
-                          uint8_t out[DIGEST_LEN], struct error *err)
-{
-    struct digest *d;
-
-    if (!digest_new(&d, err))
-        return false;
-    while (len) {
-        size_t n = (size_t)u64_min(len, CHUNK);
-        struct source_span bad;
-
-        source_read_known(src, off, bytes, n, &bad);
-        digest_add(d, bytes, n);
-        off += n;
-        len -= n;
-    }
-    digest_end(d, out);
-    return true;
-}
-
 /* What the ranges of the records, and the bytes after the old end, are to be under the plan. */
 static bool digest_after(struct source *image, const struct patches *patches, uint8_t *rec,
-                         uint64_t n, uint64_t new_size, uint8_t *bytes, uint8_t tail[DIGEST_LEN],
+                         uint64_t n, uint64_t new_size, uint8_t tail[DIGEST_LEN],
                          struct error *err)
 {
     uint64_t size = source_size(image);
@@ -173,11 +152,10 @@ static bool digest_after(struct source *image, const struct patches *patches, ui
     for (uint64_t i = 0; ok && i < n; i++) {
         uint64_t off = be64(rec + i * RECORD), len = be64(rec + i * RECORD + 8);
 
-        ok = digest_source(after, off, off < new_size ? u64_min(len, new_size - off) : 0, bytes,
-                           rec + i * RECORD + 56, err);
+        ok = digest_of_source(after, off, off < new_size ? u64_min(len, new_size - off) : 0,
+                              rec + i * RECORD + 56, err);
     }
-    ok = ok && digest_source(after, size, new_size > size ? new_size - size : 0, bytes, tail,
-                             err);
+    ok = ok && digest_of_source(after, size, new_size > size ? new_size - size : 0, tail, err);
     source_close(after);
     return ok;
 }
@@ -212,7 +190,7 @@ bool undo_write(struct sink *out, struct source *image, const struct patches *pa
             goto out;
         at += be64(rec + i * RECORD + 8);
     }
-    if (!digest_after(image, patches, rec, n, new_size, bytes, head + AT_TAIL, err))
+    if (!digest_after(image, patches, rec, n, new_size, head + AT_TAIL, err))
         goto out;
     if (n && !sink_write(out, UNDO_HEADER, rec, (size_t)n * RECORD, err))
         goto out;
@@ -314,7 +292,8 @@ bool undo_open(struct source *src, struct undo *out, struct error *err)
     if (!digest_head(head, sum, err))
         return false;
     memcpy(u.tables, head + AT_TABLES, DIGEST_LEN);
-    if (memcmp(sum, head + AT_SUM, DIGEST_LEN) != 0 || u.state < UNDO_READY || u.state > UNDO_UNDONE || n > RECORDS_MAX
+    if (memcmp(sum, head + AT_SUM, DIGEST_LEN) != 0 || u.state < UNDO_READY
+        || u.state > UNDO_UNDONE || n > RECORDS_MAX
         || !range_inside(UNDO_HEADER, n * RECORD, size) || u.old_size > READ_OFFSET_MAX
         || u.new_size > READ_OFFSET_MAX)
         return err_set(err, ERR_FORMAT, "the undo file is damaged: its header is not what was "
@@ -388,8 +367,8 @@ static bool tables_fit(const struct undo *u, struct source *image, struct error 
 
 bool undo_fits(const struct undo *u, struct source *image, struct error *err)
 {
-    uint8_t *bytes, sum[DIGEST_LEN];
-    bool ok;
+    uint8_t sum[DIGEST_LEN];
+    bool ok = true;
 
     if (!tables_fit(u, image, err))
         return false;
@@ -397,18 +376,15 @@ bool undo_fits(const struct undo *u, struct source *image, struct error *err)
         return true;
     if (source_size(image) != u->new_size)
         return changed_since(u64_min(source_size(image), u->new_size), err);
-    bytes = malloc(CHUNK);
-    ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; ok && i < u->old.n; i++) {
         uint64_t off = u->old.list[i].off, len = u->old.list[i].len;
 
         len = off < u->new_size ? u64_min(len, u->new_size - off) : 0;
-        ok = digest_source(image, off, len, bytes, sum, err)
+        ok = digest_of_source(image, off, len, sum, err)
             && (memcmp(sum, u->after[i], DIGEST_LEN) == 0 || changed_since(off, err));
     }
     if (ok && u->new_size > u->old_size)
-        ok = digest_source(image, u->old_size, u->new_size - u->old_size, bytes, sum, err)
+        ok = digest_of_source(image, u->old_size, u->new_size - u->old_size, sum, err)
             && (memcmp(sum, u->tail, DIGEST_LEN) == 0 || changed_since(u->old_size, err));
-    free(bytes);
     return ok;
 }

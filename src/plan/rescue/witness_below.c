@@ -23,8 +23,8 @@ struct vote { uint64_t cl; uint8_t n, second; };
 struct below_state {
     struct note *note;                  /* owned */
     size_t n, cap;
-    uint8_t *n_blocks;                  /* owned: of each candidate, blocks that were noted */
     bool done;
+    uint8_t n_blocks[];                 /* of each candidate: blocks that were noted */
 };
 
 static uint32_t block_len(const struct rescue_guest *g)
@@ -49,15 +49,7 @@ static uint64_t hash_of(const uint8_t *b, size_t len, unsigned k)
 
 static void *begin(struct rescue_guest *g)
 {
-    struct below_state *s = calloc(1, sizeof *s);
-
-    if (s)
-        s->n_blocks = calloc(rescue_candidates(g) + 1, 1);
-    if (s && !s->n_blocks) {
-        free(s);
-        return NULL;
-    }
-    return s;
+    return calloc(1, sizeof(struct below_state) + rescue_candidates(g));
 }
 
 static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes, size_t len)
@@ -187,7 +179,6 @@ static void end(void *self)
     struct below_state *s = self;
 
     free(s->note);
-    free(s->n_blocks);
     free(s);
 }
 

@@ -33,11 +33,11 @@ struct exfat_fs {
 struct exfat_boot { size_t cand; uint32_t at; uint8_t bytes[512]; };
 
 struct exfat_witness {
-    uint8_t *like;              /* owned: of each candidate */
     struct exfat_boot boot[EXFAT_BOOTS_MAX];
     size_t n_boots;
     struct exfat_fs *fs[EXFAT_FS_MAX];
     size_t n_fs;
+    uint8_t like[];             /* of each candidate */
 };
 
 /* --- witness_exfat_dirs.c --- */

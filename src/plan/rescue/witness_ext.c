@@ -170,27 +170,15 @@ static void end(void *self)
 {
     struct ext_witness *w = self;
 
-    if (!w)
-        return;
     for (size_t i = 0; i < w->n_fs; i++)
         ext_fs_free(w->fs[i]);
     free(w->seen);
-    free(w->like);
     free(w);
 }
 
 static void *begin(struct rescue_guest *g)
 {
-    struct ext_witness *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return NULL;
-    w->like = calloc(rescue_candidates(g) + 1, 1);
-    if (!w->like) {
-        end(w);
-        return NULL;
-    }
-    return w;
+    return calloc(1, sizeof(struct ext_witness) + rescue_candidates(g));
 }
 
 const struct rescue_witness witness_ext = { "ext", begin, look, reason, end };

@@ -111,11 +111,11 @@ struct ext_fs {
 struct ext_seen { size_t cand; uint32_t at; uint8_t bytes[1024]; };
 
 struct ext_witness {
-    uint8_t *like;              /* owned: of each candidate */
     struct ext_seen *seen;      /* owned */
     size_t n_seen;
     struct ext_fs *fs[EXT_FS_MAX];
     size_t n_fs;
+    uint8_t like[];             /* of each candidate */
 };
 
 /* --- witness_ext_fs.c: super block and groups --- */

@@ -358,30 +358,18 @@ static void end(void *self)
 {
     struct fat_witness *w = self;
 
-    if (!w)
-        return;
     for (size_t i = 0; i < w->n_fs; i++) {
         free(w->fs[i]->marked);
         free(w->fs[i]);
     }
     free(w->boot);
     free(w->dot);
-    free(w->like);
     free(w);
 }
 
 static void *begin(struct rescue_guest *g)
 {
-    struct fat_witness *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return NULL;
-    w->like = calloc(rescue_candidates(g) + 1, 1);
-    if (!w->like) {
-        end(w);
-        return NULL;
-    }
-    return w;
+    return calloc(1, sizeof(struct fat_witness) + rescue_candidates(g));
 }
 
 const struct rescue_witness witness_fat = { "fat", begin, look, reason, end };

@@ -47,13 +47,13 @@ struct fat_boot { size_t cand; uint32_t at; uint8_t bytes[512]; };
 struct fat_dot { size_t cand; uint32_t at, unit; };
 
 struct fat_witness {
-    uint8_t *like;              /* owned: of each candidate */
     struct fat_boot *boot;      /* owned */
     size_t n_boots;
     struct fat_dot *dot;        /* owned */
     size_t n_dots;
     struct fat_fs *fs[FAT_FS_MAX];
     size_t n_fs;
+    uint8_t like[];             /* of each candidate */
 };
 
 /* --- witness_fat.c --- */

@@ -165,7 +165,6 @@ static bool preallocated(const struct work *w, const struct holes *h)
            w->scan->stats.active.normal >= div_up(geo->size, geo->cluster_size);
 }
 
-#define PAGE 4096u
 #define PAGES_FIRST 64u         /* where the header and tables are, which have zeros */
 #define PAGES_SPREAD 64u        /* over the whole file */
 

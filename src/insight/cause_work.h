@@ -83,6 +83,8 @@ uint64_t cause_claim(struct work *w, struct cause *c, const enum problem_kind *k
 #define CLAIM(w, c, match, ctx, as, ...) \
     cause_claim(w, c, (const enum problem_kind[]){ __VA_ARGS__, N_PROBLEMS }, match, ctx, as)
 
+#define PAGE 4096               /* bytes that storage loses at a time */
+
 /* Steps that several causes have: the verdict names each once. */
 #define STEP_HANDS_OFF  "Do not start the guest, nor open the file for writing"
 #define STEP_OLDER_COPY "Look for a backup or an older copy of the file; it is better than " \
@@ -147,6 +149,7 @@ void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half
 void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */
+void causes_wiped(struct work *w);          /* cause_wiped.c */
 void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
 void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
 /* cause_data_file.c, for the above; name: of the data file, for people */

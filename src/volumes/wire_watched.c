@@ -29,51 +29,34 @@ bool wire_wait(int fd, short events, const _Atomic bool *cancel, struct error *e
     return err_set(err, ERR_LIMIT, "the process that reads file systems hangs");
 }
 
-static bool is_passing(ssize_t n)
+/* What send() or recv() said. False: the other end is gone. */
+static bool moved(ssize_t n, size_t *done, struct error *err)
 {
-    return n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-static bool gone(struct error *err)
-{
-    return err_set(err, ERR_IO, "the process that reads file systems ended before its time: "
-                                "this disk is too much for its libraries");
+    if (n > 0)
+        *done += (size_t)n;
+    else if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+        return err_set(err, ERR_IO, "the process that reads file systems ended before its time: "
+                                    "this disk is too much for its libraries");
+    return true;
 }
 
 bool wire_send_watched(int fd, const void *bytes, size_t len, const _Atomic bool *cancel,
                        struct error *err)
 {
-    for (const char *p = bytes; len;) {
-        ssize_t n;
-
-        if (!wire_wait(fd, POLLOUT, cancel, err))
+    for (size_t done = 0; done < len;)
+        if (!wire_wait(fd, POLLOUT, cancel, err)
+            || !moved(send(fd, (const char *)bytes + done, len - done,
+                           MSG_NOSIGNAL | MSG_DONTWAIT), &done, err))
             return false;
-        n = send(fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (is_passing(n))
-            continue;
-        if (n <= 0)
-            return gone(err);
-        p += n;
-        len -= (size_t)n;
-    }
     return true;
 }
 
 bool wire_receive_watched(int fd, void *bytes, size_t len, const _Atomic bool *cancel,
                           struct error *err)
 {
-    for (char *p = bytes; len;) {
-        ssize_t n;
-
-        if (!wire_wait(fd, POLLIN, cancel, err))
+    for (size_t done = 0; done < len;)
+        if (!wire_wait(fd, POLLIN, cancel, err)
+            || !moved(recv(fd, (char *)bytes + done, len - done, MSG_DONTWAIT), &done, err))
             return false;
-        n = recv(fd, p, len, MSG_DONTWAIT);
-        if (is_passing(n))
-            continue;
-        if (n <= 0)
-            return gone(err);
-        p += n;
-        len -= (size_t)n;
-    }
     return true;
 }

@@ -26,7 +26,7 @@ bool disk_files_open(const struct settings *s, const char *name, bool late_sandb
                      struct disk_files *out, struct error *err);
 /* Reads all of a key file: before the sandbox. */
 bool disk_files_key(const char *path, struct disk_files *f, struct error *err);
-/* Does a file of the chain lack, or the data file? Which one has been told. */
+/* Is a file of the chain missing, or the data file? Which one has been told. */
 bool disk_files_incomplete(const struct disk_files *f);
 void disk_files_close(struct disk_files *f);
 

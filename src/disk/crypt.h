@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* The key of an encrypted image, and decrypting with it: LUKS version 1, and the
- * AES of old images. By libcrypto, and block_cipher.h for what that lacks. Spec: "Data encryption"; LUKS1 on-disk format. */
+ * AES of old images. By libcrypto, and block_cipher.h for what that lacks. Spec: "Data encryption";
+ * LUKS1 on-disk format. */
 #ifndef QCHECK_DISK_CRYPT_H
 #define QCHECK_DISK_CRYPT_H
 

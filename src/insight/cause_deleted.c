@@ -205,8 +205,8 @@ static void tell(struct work *w, const struct gone_snapshot *g)
     if (!c || g->proved)
         return;
     c->weight = CAUSE_LEAD;
-    cause_step(w, c, "If you deleted the snapshot '%s', nothing is lost: what has no owner was its. "
-               "If not, keep those clusters, and do not let leaks be repaired", name);
+    cause_step(w, c, "If you deleted the snapshot '%s', nothing is lost: what has no owner was "
+               "its. If not, keep those clusters, and do not let leaks be repaired", name);
 }
 
 /* Is the snapshot table that the header names counted? One that is not may be of a moment
@@ -220,7 +220,8 @@ static bool table_counted(const struct work *w)
 }
 
 /* A table names the snapshot. */
-static bool by_table(struct work *w, enum cluster_class cls, struct reach *r, struct gone_snapshot *out)
+static bool by_table(struct work *w, enum cluster_class cls, struct reach *r,
+                     struct gone_snapshot *out)
 {
     const struct snapshot *s;
     struct snapshots old;

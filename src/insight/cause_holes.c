@@ -224,8 +224,8 @@ static void tell(struct work *w, const struct fits *f)
         struct place place = work_l2_place(w, x->table, x->first);
 
         cause_evidence(c, &place, "%llu empty entr%s; cluster %llu fits",
-                       (unsigned long long)(x->end - x->first), x->end - x->first == 1 ? "y" : "ies",
-                       (unsigned long long)x->at);
+                       (unsigned long long)(x->end - x->first),
+                       x->end - x->first == 1 ? "y" : "ies", (unsigned long long)x->at);
     }
     c->evidence_total = f->n;
     spans_add_all(sure ? &c->lost : &c->risk, &f->active);

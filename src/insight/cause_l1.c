@@ -246,8 +246,8 @@ static void only_data(struct work *w)
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     if (c)
         spans_add(&c->risk, 0, w->geo->size, w->geo->size);
-    cause_text(w, c, "The mapping has vanished, perhaps: the L1 table is empty, yet %s cluster%s without "
-               "an owner %s in the file, with data.", text_group(n, w->leaked.clusters),
+    cause_text(w, c, "The mapping has vanished, perhaps: the L1 table is empty, yet %s cluster%s "
+               "without an owner %s in the file, with data.", text_group(n, w->leaked.clusters),
                w->leaked.clusters == 1 ? "" : "s", w->leaked.clusters == 1 ? "is" : "are");
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);

@@ -84,7 +84,8 @@ static void bitmaps(struct work *w)
     if (w->leaked.clusters && w->leaked.data == 0)
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     if (w->scan->refused.id && !strncmp(w->scan->refused.id, "bitmap", strlen("bitmap")))
-        cause_step_change(w, c, "QEMU opens the image again without its bitmaps", "bitmaps drop=all",
+        cause_step_change(w, c, "QEMU opens the image again without its bitmaps",
+                          "bitmaps drop=all",
                           "bitmaps");
     cause_step(w, c, "Make a full backup next: the bitmaps no longer say what has changed");
     buf_free(&words);

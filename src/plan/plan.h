@@ -46,7 +46,7 @@ struct plan_step {
     size_t n_rests, rests_cap;
     uint64_t rests_len;         /* bytes of them */
 };
-#define PLAN_RESTS_LEN_MAX (UINT64_C(64) << 20)     /* of one step: what is read again to apply it */
+#define PLAN_RESTS_LEN_MAX (UINT64_C(64) << 20)     /* of a step: what is read again to apply it */
 #define PLAN_ZEROS_MAX ((size_t)1 << 18)    /* ranges in one step, so that plans can be read */
 
 /* What QEMU's check would say once all chosen steps are taken. */

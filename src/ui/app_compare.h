@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
 /* What the view of changes compares: the image with another one that was given, with itself
- * under the plan, with itself before the file changed, or two of its layers. It is compared on a thread, and only while that view is
- * in front. */
+ * under the plan, with itself before the file changed, or two of its layers. It is compared on a
+ * thread, and only while that view is in front. */
 #ifndef QCHECK_UI_APP_COMPARE_H
 #define QCHECK_UI_APP_COMPARE_H
 

@@ -251,7 +251,8 @@ void app_watch_turn(struct app *app)
         w->stamp = newer_stamp(app->img->src);
         w->looked_ms = app->term->ops->now_ms(app->term) - INTERVAL_MS;
         w->failed[0] = '\0';
-        app_say(app, false, "Watching: scanned again when the file changes; 9 shows how, W ends it");
+        app_say(app, false, "Watching: scanned again when the file changes; 9 shows how, W ends "
+                            "it");
     }
 }
 

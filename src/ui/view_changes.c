@@ -322,7 +322,8 @@ static void changes_teach(const void *state, const struct ui *ui, struct buf *ou
     buf_puts(out,
         "Two sides are laid side by side: two images, the image as it is and as it would be "
         "under the plan, the file that is watched before its last change and now, or two layers "
-        "of one image (a snapshot that is shown, and the disk as it is now). The map on the right says what became of each cluster from A to B: new, "
+        "of one image (a snapshot that is shown, and the disk as it is now). The map on the right "
+        "says what became of each cluster from A to B: new, "
         "freed, moved, used for something else, a table rewritten.\n\n"
         "Metadata is compared, not the guest's data: what the guest has overwritten in its "
         "place is not seen here. qemu-img compare reads all data.\n\n"

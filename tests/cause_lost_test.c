@@ -188,6 +188,88 @@ static void an_l1_past_the_end_loses_the_disk(void **state)
     expect(b, CAUSE_OF_L1_POINTER, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+#define SPAN (UINT64_C(2) << 20)      /* that a table of 4 KiB maps */
+
+/* A disk of 32 places, of which these are written to, in their order; `lost` has
+ * no table any more. */
+static struct builder *lost_place(const uint64_t *place, size_t n, uint64_t lost)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.size = 32 * SPAN;
+    b = builder_new(opt);
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t k = 0; k < 24; k++) {
+            uint64_t off = builder_map(b, place[i] * 512 + k);
+
+            memset(b->bytes + off, 0x5a, 4096);
+        }
+    builder_poke(b, builder_l1_entry_off(b, lost), 8, 0);
+    return b;
+}
+
+static void expect_places(struct builder *b, enum verdict_answer lost, uint64_t start,
+                          uint64_t end)
+{
+    struct image *img = builder_open(b);
+    struct scan_result *scan;
+    struct insight *x = look(img, &scan);
+    const struct guest_spans *s = lost == ANSWER_YES ? &x->verdict.lost : &x->verdict.risk;
+
+    assert_int_equal(x->list[0].kind, CAUSE_OF_MAPPING_VANISHED);
+    assert_int_equal(x->verdict.data_lost, lost);
+    assert_int_equal(x->verdict.may_write, ANSWER_NO);
+    assert_int_equal(s->n, 1);
+    assert_int_equal(s->list[0].start, start);
+    assert_int_equal(s->list[0].end, end);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
+static void places_that_were_never_written_are_not_lost_with_another(void **state)
+{
+    const uint64_t all[] = { 0, 1, 2, 3, 9 }, gap[] = { 0, 2, 3, 9 };
+
+    (void)state;
+    expect_places(lost_place(all, 5, 2), ANSWER_YES, 2 * SPAN, 3 * SPAN);
+    expect_places(lost_place(gap, 4, 2), ANSWER_PERHAPS, SPAN, 3 * SPAN);
+}
+
+/* Three kinds of damage at once: each is told, and its leaks are not another's. */
+static void a_wiped_and_an_overwritten_table_share_the_leaks(void **state)
+{
+    const uint64_t all[] = { 0, 1, 2, 3 };
+    struct builder *b = lost_place(all, 4, 9);
+    struct scan_result *scan;
+    struct image *img;
+    struct insight *x;
+    uint64_t noise = 5, off = table(b, 2);
+
+    (void)state;
+    fill(b, table(b, 1), 4096, 0);
+    for (uint64_t i = 0; i < 512; i++) {
+        noise = noise * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        builder_poke(b, off + 8 * i, 8, noise ^ noise >> 29);
+    }
+    for (uint64_t k = 0; k < 24; k++)
+        builder_set_refcount(b, (builder_peek(b, builder_l2_entry_off(b, 3 * 512 + k), 8)
+                                 & ENTRY_OFFSET_MASK) >> 12, 7);
+    img = builder_open(b);
+    x = look(img, &scan);
+    assert_int_equal(x->n, 3);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_L2_OVERWRITTEN);
+    assert_int_equal(x->list[1].kind, CAUSE_OF_L2_WIPED);
+    assert_int_equal(x->list[2].kind, CAUSE_OF_REFCOUNTS_WRONG);
+    assert_int_equal(spans_bytes(&x->verdict.lost), 2 * SPAN);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 /* --- of snapshots --- */
 
 /* Two tables of a snapshot, of which the active disk has copies: the data of both differ. */
@@ -512,6 +594,8 @@ int main(void)
         cmocka_unit_test(an_empty_table_without_leaks_is_a_discard),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data),
         cmocka_unit_test(an_empty_l1_beside_one_table_is_lost_data),
+        cmocka_unit_test(places_that_were_never_written_are_not_lost_with_another),
+        cmocka_unit_test(a_wiped_and_an_overwritten_table_share_the_leaks),
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(a_wiped_table_of_a_snapshot_is_not_harmless),
         cmocka_unit_test(tables_that_a_snapshot_lost_are_not_harmless),

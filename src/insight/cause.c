@@ -282,8 +282,8 @@ static void look_for_causes(struct work *w)
 {
     static void (*const families[])(struct work *w) = {
         causes_data, causes_streams, causes_deleted, causes_l1, causes_header, causes_l2,
-        causes_wiped, causes_file, causes_chain, causes_sharing, causes_entries, causes_holes,
-        causes_refcounts, causes_lists, causes_space, causes_told,
+        causes_lost_snapshot, causes_file, causes_chain, causes_sharing,
+        causes_entries, causes_holes, causes_refcounts, causes_lists, causes_space, causes_told,
     };
 
     if (work_count(w, PROBLEM_LEAKED))

@@ -47,10 +47,33 @@ static bool reach_has(const struct reach *r, uint64_t first, uint64_t n)
     return true;
 }
 
+/* Adds what a table in w->scratch leads to. False: it is no L2 table but data of a guest, say,
+ * which an L2 table leads to that was taken for an L1 table. */
+static bool follow_l2(const struct work *w, struct reach *r, uint64_t *used)
+{
+    const struct geometry *geo = w->geo;
+
+    for (uint64_t j = 0; j < geo->l2_entries; j++) {
+        struct l2_entry x;
+
+        l2_decode(geo, w->scratch + j * geo->l2_entry_size, &x);
+        *used += x.raw != 0;
+        if (x.type != L2_COMPRESSED && x.raw & L2_RESERVED_MASK)
+            return false;
+        if (!l2_entry_has_host(&x))
+            continue;
+        if (x.host_off >= geo->file_size ||
+            (x.type != L2_COMPRESSED && x.host_off & (geo->cluster_size - 1)))
+            return false;
+        reach_add(w, r, x.host_off, x.host_len);
+    }
+    return true;
+}
+
 /* Everything that an L1 table leads to; false when it is none, or not all could be read. */
 static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct reach *r)
 {
-    uint64_t cs = w->geo->cluster_size, tables = 0, entry[PART];
+    uint64_t cs = w->geo->cluster_size, tables = 0, used = 0, entry[PART];
 
     reach_add(w, r, l1_off, l1_size * 8);
     for (uint64_t i = 0; i < l1_size; i++) {
@@ -71,18 +94,12 @@ static bool follow(struct work *w, uint64_t l1_off, uint64_t l1_size, struct rea
         if (++tables > L2_MAX)
             return false;
         if ((e & (cs - 1)) || e >= w->geo->file_size || !work_searches(w, cs) ||
-            !source_read(w->img->src, e, w->scratch, (size_t)cs, NULL))
+            !source_read(w->img->src, e, w->scratch, (size_t)cs, NULL) ||
+            !follow_l2(w, r, &used))
             return false;
         reach_add(w, r, e, cs);
-        for (uint64_t j = 0; j < w->geo->l2_entries; j++) {
-            struct l2_entry x;
-
-            l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &x);
-            if (l2_entry_has_host(&x))
-                reach_add(w, r, x.host_off, x.host_len);
-        }
     }
-    return tables > 0;
+    return used > 0;
 }
 
 static bool same(const struct snapshot *a, const struct snapshot *b)

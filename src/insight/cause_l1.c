@@ -19,14 +19,14 @@ static bool in_l1(const struct work *w, const struct problem *p, const void *ctx
 }
 
 /* Where the entries of an L2 table lead: to clusters that lack an owner; to what the active
- * disk maps. */
-struct leads { uint64_t orphans, active; };
+ * disk maps. run: the last cluster of those that follow the table, which are its data. */
+struct leads { uint64_t orphans, active, run; };
 
-/* Of the table in w->scratch. */
-static struct leads leads_of(const struct work *w)
+/* Of the table in w->scratch, which is that of a cluster. */
+static struct leads leads_of(const struct work *w, uint64_t cl)
 {
     uint64_t bytes = u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
-    struct leads n = { 0 };
+    struct leads n = { .run = cl };
 
     for (size_t j = 0; j < bytes / w->geo->l2_entry_size; j++) {
         struct map_cell cell;
@@ -36,26 +36,23 @@ static struct leads leads_of(const struct work *w)
         if (!l2_entry_has_host(&e))
             continue;
         work_cell(w, e.host_off >> w->geo->cluster_bits, &cell);
+        n.run += e.host_off >> w->geo->cluster_bits == n.run + 1;
         n.orphans += cell.cls == CLASS_LEAKED || cell.problem;
         n.active += cell.cls == CLASS_DATA || cell.cls == CLASS_DATA_SHARED;
     }
     return n;
 }
 
-/* Tables that were found. `copies` map, in part, what the active disk maps as well: they are
- * older states of tables it has, a snapshot's. */
-struct found { uint64_t n, first, copies, orphans; };
-
 /* Looks at clusters of one class for tables of a kind. *out: what there is; its first is one
  * that is no copy if possible. */
 static bool tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
-                         struct found *out)
+                         struct orphan_tables *out)
 {
     uint64_t cl = 0;
     struct map_cell cell;
     bool any;
 
-    *out = (struct found){ 0 };
+    *out = (struct orphan_tables){ .n = 0 };
     if (!w->scan->stats.class_clusters[cls])
         return false;
     work_cell(w, 0, &cell);
@@ -67,27 +64,31 @@ static bool tables_among(struct work *w, enum cluster_class cls, enum content_ki
             break;
         if (content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
             c.kind == kind) {
-            struct leads to = { 0 };
+            struct leads to = { .run = cl };
             bool copy;
 
             if (kind == CONTENT_L2 && !w->geo->data_file)
-                to = leads_of(w);
+                to = leads_of(w, cl);
             copy = to.active > to.orphans / 4;
             if (!out->n || (out->n == out->copies && !copy))
                 out->first = cl;
             out->n++;
             out->copies += copy;
             out->orphans += to.orphans;
+            if (!copy && out->n_kept < ORPHAN_TABLES_KEPT)
+                out->kept[out->n_kept++] = cl << w->geo->cluster_bits;
+            cl = to.run;
         }
         any = map_find(w->scan->map, cl, 1, cls, &cl);
     }
+    out->cut |= any || out->n_kept < out->n - out->copies;
     return out->n > 0;
 }
 
 /* An older L1 table in space that nobody owns. */
 static bool old_l1(struct work *w, uint64_t *cl)
 {
-    struct found f;
+    struct orphan_tables f;
     bool any = tables_among(w, CLASS_LEAKED, CONTENT_L1, &f) ||
                tables_among(w, CLASS_VACANT, CONTENT_L1, &f);
 
@@ -260,8 +261,10 @@ static void vanished(struct work *w)
     const struct layer_stats *a = &w->scan->stats.active;
     enum cluster_class where = CLASS_LEAKED;
     uint64_t n, missing = w->geo->l1_needed - u64_min(w->geo->l1_needed, a->l1_used);
-    struct found f = { 0 };
-    bool of_whom;               /* is not known: tables of the disk, or of a snapshot */
+    struct orphan_tables f = { .n = 0 };
+    struct guest_spans lost = { 0 }, risk = { 0 };
+    uint64_t empty = 0;
+    bool sure;                  /* that they are tables of the disk, and of which places */
     struct cause *c;
     struct place place;
     char size[TEXT_NUM];
@@ -284,17 +287,20 @@ static void vanished(struct work *w)
         tables_among(w, CLASS_VACANT, CONTENT_L2, &f);
     }
     n = f.n - f.copies;
+    if (n && a->l1_used)
+        n = work_places(w, &f, &lost, &risk, &empty);
     /* What is left is data alone: then the tables were wiped as well. */
-    if (!n && !a->l1_used && w->leaked.data) {
+    if (!n && !a->l1_used && w->leaked.data)
         only_data(w);
-        return;
-    }
     /* One table that leads to what is mapped elsewhere is left over from copying it. */
     if (!n || (where == CLASS_LEAKED && a->l1_used && !w->geo->data_file &&
-               (w->leaked.clusters < 4 * n || w->leaked.clusters < 2)))
+               (w->leaked.clusters < 4 * n || w->leaked.clusters < 2))) {
+        spans_free(&lost);
+        spans_free(&risk);
         return;
-    of_whom = a->l1_used && w->img->snaps.n;
-    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, of_whom ? CONFIDENCE_POSSIBLE
+    }
+    sure = !a->l1_used || (!w->img->snaps.n && spans_bytes(&lost) && !spans_bytes(&risk));
+    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, !sure ? CONFIDENCE_POSSIBLE
                   : a->l1_used || where == CLASS_VACANT ? CONFIDENCE_LIKELY : CONFIDENCE_CERTAIN);
     place = (struct place){ .kind = PLACE_L1, .i = 0, .file_off = NO_ADDRESS,
                             .guest_off = NO_ADDRESS };
@@ -309,24 +315,29 @@ static void vanished(struct work *w)
                a->l1_used ? "empty in part" : "empty", (unsigned long long)n,
                n == 1 ? "" : "s", n == 1 ? "is" : "are",
                text_size(size, w->scan->stats.class_clusters[where] * w->geo->cluster_size),
-               of_whom ? ": the disk's, or a snapshot's" : "");
+               !a->l1_used ? "" : w->img->snaps.n ? ": the disk's, or a snapshot's"
+               : !sure && n < empty ? "; which of the empty places they are of is not known" : "");
     if (c && !a->l1_used)
         spans_add(&c->lost, 0, w->geo->size, w->geo->size);
-    else if (c)
-        for (uint64_t i = 0; i < w->geo->l1_needed && i < L1_ENTRIES_MAX; i++) {
-            uint64_t e = 0;
-
-            if (image_read_l1(w->img, w->img->hdr.l1_table_offset, i, 1, &e, NULL) && !e)
-                spans_add(of_whom ? &c->risk : &c->lost, i * w->geo->l2_span, w->geo->l2_span,
-                          w->geo->size);
-            if (i > 65536)
-                break;
-        }
+    else if (c) {
+        spans_add_all(sure ? &c->lost : &c->risk, &lost);
+        spans_add_all(&c->risk, &risk);
+    }
+    spans_free(&lost);
+    spans_free(&risk);
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, "See the tables that are left: qcheck %s, Enter on the evidence",
                buf_str(&w->name));
     cause_step_plan(w, c, "rescue");
+}
+
+static bool unclaimed_leaks(const struct work *w)
+{
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (w->ps->list[i].kind == PROBLEM_LEAKED && !w->out->claim[i])
+            return true;
+    return false;
 }
 
 static bool snapshot_table_is_damaged(const struct work *w)
@@ -341,10 +352,10 @@ static bool snapshot_table_is_damaged(const struct work *w)
 
 /* Tables in space that nobody owns, although nothing of the active disk is missing: those of
  * a snapshot whose entry, L1 table or part of it is gone. One that maps what has its owners is
- * left over from copying it. */
-static void vanished_snapshot(struct work *w)
+ * left over from copying it. After the causes of L2 tables, whose data the leaks may be. */
+void causes_lost_snapshot(struct work *w)
 {
-    struct found f;
+    struct orphan_tables f;
     uint64_t orphans, n;
     struct place place;
     struct cause *c;
@@ -352,7 +363,7 @@ static void vanished_snapshot(struct work *w)
 
     if (!w->leaked.clusters || missing_tables(w->scan) || snapshot_table_is_damaged(w) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
-        cause_found(w, CAUSE_OF_MAPPING_VANISHED))
+        cause_found(w, CAUSE_OF_MAPPING_VANISHED) || !unclaimed_leaks(w))
         return;
     tables_among(w, CLASS_LEAKED, CONTENT_L2, &f);
     n = f.n;
@@ -381,5 +392,4 @@ void causes_l1(struct work *w)
 {
     overwritten(w);
     vanished(w);
-    vanished_snapshot(w);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "insight/cause_work.h"
+#include "insight/cause_wiped.h"
 
 #define BAD_MAX 4096            /* tables looked into */
 #define SOUND_MIN 8             /* sound entries beside what overwrote the others */
@@ -226,15 +226,19 @@ static void table_lost(struct work *w, struct cause *c, const struct bad_table *
 }
 
 /* Leaks are the data of tables that are gone, as far as there can be so much of it. */
-static uint64_t claim_leaks(struct work *w, struct cause *c, uint64_t tables)
+/* With the room that wiped tables have, these must have been able to map them all. */
+static uint64_t claim_leaks(struct work *w, struct cause *c, uint64_t tables,
+                            const struct wiped *z)
 {
-    if (!w->leaked.clusters || w->leaked.clusters / w->geo->l2_entries > tables)
+    uint64_t room = tables * w->geo->l2_entries;
+
+    if (!w->leaked.clusters || w->leaked.clusters > room + wiped_room(w, z) + tables)
         return 0;
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
-    return w->leaked.clusters;
+    return u64_min(w->leaked.clusters, room);
 }
 
-static void overwritten(struct work *w, bool refcounts)
+static void overwritten(struct work *w, const struct wiped *z, bool refcounts)
 {
     uint64_t n = 0, leaks;
     struct cause *c = NULL;
@@ -273,7 +277,7 @@ static void overwritten(struct work *w, bool refcounts)
     CLAIM(w, c, through_foreign, &refcounts, CLAIM_RISK, PROBLEM_OVERLAP,
           PROBLEM_DOUBLE_ALLOCATION, PROBLEM_REFCOUNT_LOW, PROBLEM_REFCOUNT_ZERO,
           PROBLEM_REFCOUNT_OVERFLOW);
-    leaks = claim_leaks(w, c, n);
+    leaks = claim_leaks(w, c, n, z);
     if (c)
         spans_settle(&c->lost);
     cause_text(w, c, "%llu L2 table%s overwritten: %s stand%s where the mapping of %s of the "
@@ -292,9 +296,14 @@ static void overwritten(struct work *w, bool refcounts)
 
 void causes_l2(struct work *w)
 {
+    struct wiped z;
+
     if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
         return;
     list_bad(w);
-    overwritten(w, true);
-    overwritten(w, false);
+    wiped_look(w, &z);
+    overwritten(w, &z, true);
+    overwritten(w, &z, false);
+    wiped_tell(w, &z);
+    wiped_free(&z);
 }

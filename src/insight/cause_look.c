@@ -33,7 +33,11 @@ uint64_t work_count(const struct work *w, enum problem_kind k)
 
 uint64_t work_orphans(const struct work *w)
 {
-    return w->deleted ? 0 : w->leaked.clusters + work_count(w, PROBLEM_REFCOUNT_HIGH);
+    uint64_t high = work_count(w, PROBLEM_REFCOUNT_HIGH);
+
+    if (w->deleted)
+        return 0;
+    return w->leaked.clusters + high - u64_min(high, work_count(w, PROBLEM_DATA_COPIED));
 }
 
 uint64_t work_unclaimed_orphans(const struct work *w)

@@ -152,7 +152,7 @@ static void wrong(struct work *w)
     uint64_t zero = unclaimed(w, PROBLEM_REFCOUNT_ZERO);
     uint64_t low = unclaimed(w, PROBLEM_REFCOUNT_LOW) +
                    unclaimed(w, PROBLEM_REFCOUNT_OVERFLOW);
-    uint64_t high = unclaimed(w, PROBLEM_REFCOUNT_HIGH);
+    uint64_t high = work_count(w, PROBLEM_REFCOUNT_HIGH);
     uint64_t copied = unclaimed(w, PROBLEM_DATA_COPIED) + unclaimed(w, PROBLEM_L2_COPIED);
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];

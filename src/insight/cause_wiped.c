@@ -6,19 +6,9 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "insight/cause_work.h"
+#include "insight/cause_wiped.h"
 
 #define NEARLY_LEAKS_MIN    64      /* leaks beside a table that is not all zeros */
-
-struct wiped {
-    uint64_t tables, pages;     /* all zeros, or nearly; pages of zeros amid used ones */
-    uint64_t entries;           /* that are left in those tables */
-    uint64_t of_snapshots;      /* of those tables; the active disk does not use them */
-    bool beside;                /* a leak comes right after such a table, as its first data */
-    const struct l2_table *table[EVIDENCE_MAX];
-    struct place page[EVIDENCE_MAX];
-    struct guest_spans lost_tables, lost_pages;
-};
 
 static size_t used_in_page(const struct work *w, size_t page)
 {
@@ -146,14 +136,14 @@ static void look_for_zeros(struct work *w, bool nearly, struct wiped *z)
     spans_settle(&z->lost_pages);
 }
 
-static void wiped_free(struct wiped *z)
+void wiped_free(struct wiped *z)
 {
     spans_free(&z->lost_tables);
     spans_free(&z->lost_pages);
     *z = (struct wiped){ 0 };
 }
 
-static uint64_t room_in(const struct work *w, const struct wiped *z)
+uint64_t wiped_room(const struct work *w, const struct wiped *z)
 {
     return z->tables * w->geo->l2_entries;
 }
@@ -169,7 +159,8 @@ static uint64_t foreign_tables(const struct work *w)
 
 static void wiped(struct work *w, const struct wiped *z)
 {
-    uint64_t fit = room_in(w, z), leaks = work_orphans(w);
+    uint64_t fit = wiped_room(w, z) + foreign_tables(w) * w->geo->l2_entries;
+    uint64_t leaks = work_orphans(w);
     bool zeros = w->leaked.data * 2 < w->leaked.n;  /* what is leaked was wiped too */
     bool likely = (leaks >= 16 || z->beside) && !z->entries && !zeros;
     struct cause *c;
@@ -181,6 +172,7 @@ static void wiped(struct work *w, const struct wiped *z)
         w->beside += z->tables && leaks <= fit && !zeros ? leaks : 0;
         return;
     }
+    leaks = u64_min(leaks, wiped_room(w, z));          /* the rest is of overwritten tables */
     c = cause_add(w, CAUSE_OF_L2_WIPED, likely ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
     for (size_t i = 0; i < z->tables && i < EVIDENCE_MAX; i++) {
         struct place place = work_l1_place(w, z->table[i]);
@@ -238,20 +230,20 @@ static void zeroed_pages(struct work *w, const struct wiped *z)
     cause_step_plan(w, c, "rescue");
 }
 
-/* After causes_l2(): leaks go to the first that can have them. */
-void causes_wiped(struct work *w)
+void wiped_look(struct work *w, struct wiped *out)
 {
-    struct wiped z = { 0 };
-
-    if (!work_orphans(w) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
-        cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
+    *out = (struct wiped){ 0 };
+    if (!work_orphans(w))
         return;
-    look_for_zeros(w, false, &z);
-    if (work_orphans(w) > room_in(w, &z) + foreign_tables(w) * w->geo->l2_entries) {
-        wiped_free(&z);
-        look_for_zeros(w, true, &z);
+    look_for_zeros(w, false, out);
+    if (work_orphans(w) > wiped_room(w, out) + foreign_tables(w) * w->geo->l2_entries) {
+        wiped_free(out);
+        look_for_zeros(w, true, out);
     }
-    wiped(w, &z);
-    zeroed_pages(w, &z);
-    wiped_free(&z);
+}
+
+void wiped_tell(struct work *w, const struct wiped *z)
+{
+    wiped(w, z);
+    zeroed_pages(w, z);
 }

@@ -100,6 +100,25 @@ bool work_reads(struct work *w, uint64_t n);
  * of what may be read to the tables that are in use. */
 bool work_searches(struct work *w, uint64_t n);
 
+#define ORPHAN_TABLES_KEPT 512
+
+/* L2 tables, or L1 tables, that nobody refers to. `copies` of them map, in part, what the active
+ * disk maps as well: they are older states of tables it has, a snapshot's. */
+struct orphan_tables {
+    uint64_t n, copies;
+    uint64_t first;             /* cluster; of one that is no copy if possible */
+    uint64_t orphans;           /* clusters that lack an owner and that they map */
+    uint64_t kept[ORPHAN_TABLES_KEPT];  /* host bytes of those that are no copies, rising */
+    size_t n_kept;
+    bool cut;                   /* there may be more */
+};
+
+/* Which places of the disk have no L2 table, and may have had these (cause_places.c). Returns how
+ * many of the tables fit such a place; adds places to `lost` where they prove to be theirs, to
+ * `risk` where some of them are. *empty: how many places have no table. */
+uint64_t work_places(struct work *w, const struct orphan_tables *t, struct guest_spans *lost,
+                     struct guest_spans *risk, uint64_t *empty);
+
 /* Do clusters that nobody owns hold so much data that a table may have referred to it which
  * looks sound now: one that is zero from some entry on, say, or a copy of a snapshot's? */
 bool work_many_orphans(const struct work *w);
@@ -110,8 +129,8 @@ bool work_many_orphans(const struct work *w);
 
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
 
-/* Clusters that lack an owner: without any, or with fewer than they were counted for. None
- * where a snapshot was being deleted. */
+/* Clusters that lack an owner: without any, or with fewer than they were counted for; not where
+ * COPIED says that the count is wrong. None where a snapshot was being deleted. */
 uint64_t work_orphans(const struct work *w);
 uint64_t work_unclaimed_orphans(const struct work *w);      /* of which no cause was found yet */
 /* Kinds that tell that a guest reads wrong data or none. */
@@ -149,7 +168,7 @@ void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half
 void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */
-void causes_wiped(struct work *w);          /* cause_wiped.c */
+void causes_lost_snapshot(struct work *w);  /* cause_l1.c */
 void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
 void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
 /* cause_data_file.c, for the above; name: of the data file, for people */

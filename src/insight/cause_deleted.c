@@ -180,6 +180,11 @@ static void add_zeros(struct work *w, struct reach *r)
     }
 }
 
+static uint64_t counted_too_often(const struct work *w)
+{
+    return w->leaked.clusters + work_count(w, PROBLEM_REFCOUNT_HIGH);
+}
+
 /* Is all that has no owner, or a refcount that is too high, reached? */
 static bool explains_all(struct work *w, struct reach *r)
 {
@@ -189,7 +194,7 @@ static bool explains_all(struct work *w, struct reach *r)
     for (size_t i = 0; i < w->ps->n; i++)
         if (w->ps->list[i].kind == PROBLEM_LEAKED || w->ps->list[i].kind == PROBLEM_REFCOUNT_HIGH)
             n += of_reach(w, &w->ps->list[i], r) ? w->ps->list[i].count : 0;
-    return n == work_orphans(w);
+    return n == counted_too_often(w);
 }
 
 /* What was found of a snapshot that is not in the snapshot table in use. */
@@ -309,7 +314,7 @@ void causes_deleted(struct work *w)
     struct gone_snapshot gone = { .name = BUF_INIT };
     uint64_t flags = work_count(w, PROBLEM_L2_COPIED) + work_count(w, PROBLEM_DATA_COPIED);
 
-    if (work_orphans(w) < ORPHANS_MIN || missing_tables(w->scan) || r.n > CLUSTERS_MAX ||
+    if (counted_too_often(w) < ORPHANS_MIN || missing_tables(w->scan) || r.n > CLUSTERS_MAX ||
         w->geo->data_file || w->img->snaps.end != SNAPSHOTS_COMPLETE ||
         problems_of_severity(w->ps, SEV_CORRUPTION) > flags ||
         problems_of_severity(w->ps, SEV_ERROR) || work_count(w, PROBLEM_SNAPSHOT_L1_SMALL) ||

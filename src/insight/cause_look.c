@@ -37,7 +37,8 @@ uint64_t work_orphans(const struct work *w)
 
     if (w->deleted)
         return 0;
-    return w->leaked.clusters + high - u64_min(high, work_count(w, PROBLEM_DATA_COPIED));
+    high -= u64_min(high, work_count(w, PROBLEM_DATA_COPIED));
+    return w->leaked.clusters + (w->img->snaps.n ? high : 0);
 }
 
 uint64_t work_unclaimed_orphans(const struct work *w)

@@ -129,8 +129,9 @@ bool work_many_orphans(const struct work *w);
 
 uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the scan */
 
-/* Clusters that lack an owner: without any, or with fewer than they were counted for; not where
- * COPIED says that the count is wrong. None where a snapshot was being deleted. */
+/* Clusters that lack an owner: without any, or where there are snapshots to share them, with fewer
+ * than they were counted for; not where COPIED says that the count is wrong. None where a snapshot
+ * was being deleted. */
 uint64_t work_orphans(const struct work *w);
 uint64_t work_unclaimed_orphans(const struct work *w);      /* of which no cause was found yet */
 /* Kinds that tell that a guest reads wrong data or none. */

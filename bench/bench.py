@@ -48,6 +48,7 @@ IMAGES = {
     'scattered': '--size 1024P --cluster 2M --scatter 10000',
     'largest': '--size 2048P --cluster 2M --fill 0 --claim 9223372036854775296',
     'damaged': '--size 1T --order random --damage 1',
+    'flipped': '--size 1T --order random --flip 1',
     'few': '--size 1T --order random --damage 0.0001',
 }
 
@@ -88,6 +89,8 @@ ROWS = [
     Row('1 EiB of 2 MiB clusters, 10,000 scattered tables', 'scattered', seconds=0.1),
     Row('2^63-512 bytes with the largest L1 table', 'largest', seconds=0.1),
     Row('1 TiB, every L2 entry a random word', 'damaged', 1.5, 'random',
+        memory=per_cluster, qemu=False),
+    Row('1 TiB, one bit turned over in every L2 entry', 'flipped', 1.5, 'random',
         memory=per_cluster, qemu=False),
     Row('1 TiB sequential, cold cache', 'sequential', 1.3, cold=True, qemu=False),
     Row('1 TiB random, cold cache', 'random', 1.3, cold=True, qemu=False),

@@ -5,8 +5,8 @@
  *     mkimage [options] --size 1T FILE
  *
  * Guest data is never written, so that 1 TiB of 64 KiB clusters takes 160 MiB of disk.
- * The same options and seed give the same file. Without --damage and --claim the image is
- * one that `qemu-img check` finds clean.
+ * The same options and seed give the same file. Without --damage, --flip and --claim the image
+ * is one that `qemu-img check` finds clean.
  * The layout is in plan.h. */
 #include "config.h"
 
@@ -162,6 +162,7 @@ static void usage(void)
          "  --snapshots N      snapshots that share every table (0)\n"
          "  --compressed R     share of allocated clusters that are compressed (0)\n"
          "  --damage R         share of L2 entries that become random words (0)\n"
+         "  --flip R           share of L2 entries in which one bit is turned over (0)\n"
          "  --scatter N        only N L2 tables, anywhere in the disk\n"
          "  --entries N        with --scatter: entries in use per table (16)\n"
          "  --claim N          virtual size to write into the header instead\n"
@@ -177,7 +178,7 @@ static char *parse_options(struct plan *p, int argc, char **argv)
         { "extended", 0, NULL, 'X' }, { "tables", 1, NULL, 't' }, { "fill", 1, NULL, 'f' },
         { "snapshots", 1, NULL, 'n' }, { "compressed", 1, NULL, 'z' },
         { "damage", 1, NULL, 'd' }, { "scatter", 1, NULL, 'x' },
-        { "entries", 1, NULL, 'e' }, { "claim", 1, NULL, 'l' },
+        { "entries", 1, NULL, 'e' }, { "claim", 1, NULL, 'l' }, { "flip", 1, NULL, 'b' },
         { "seed", 1, NULL, 'S' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
     };
 
@@ -193,6 +194,7 @@ static char *parse_options(struct plan *p, int argc, char **argv)
         case 'n': p->snapshots = (unsigned)parse_size(optarg); break;
         case 'z': p->compressed = strtod(optarg, NULL); break;
         case 'd': p->damage = strtod(optarg, NULL); break;
+        case 'b': p->flip = strtod(optarg, NULL); break;
         case 'x': p->scatter = parse_size(optarg); break;
         case 'e': p->entries = parse_size(optarg); break;
         case 'l': p->claim = parse_size(optarg); break;

@@ -16,7 +16,7 @@
 
 /* What uses of the random function must not share numbers. */
 enum salt { SALT_FILL = 1, SALT_COMPRESSED, SALT_DAMAGE, SALT_WORD, SALT_RUN, SALT_ORDER,
-            SALT_PIECES, SALT_SCATTER, SALT_ENTRY };
+            SALT_PIECES, SALT_SCATTER, SALT_ENTRY, SALT_FLIP, SALT_BIT };
 
 _Noreturn void die(const char *what)
 {
@@ -266,6 +266,8 @@ static void walk_guest(struct plan *p, plan_writer write)
 
             if (chance(p, SALT_DAMAGE, guest + j, p->damage))
                 entry = rnd(p, SALT_WORD, guest + j);
+            if (chance(p, SALT_FLIP, guest + j, p->flip))
+                entry ^= UINT64_C(1) << rnd(p, SALT_BIT, guest + j) % 64;
             if (writing)
                 put(table + j * size, entry, 8);
             if (writing && p->extended && entry && !(entry & COMPRESSED))

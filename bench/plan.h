@@ -28,7 +28,7 @@ struct plan {
     enum order order;
     bool front;                     /* tables in one piece before the data */
     bool extended;                  /* L2 entries of 16 bytes, all subclusters allocated */
-    double fill, compressed, damage;
+    double fill, compressed, damage, flip;
     uint64_t scatter, entries;      /* tables and entries per table; 0 tables: all of them */
 
     /* follows */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Entries that lead far past the end are judged by classes: one stands for all. */
+/* Entries that lead far past the end, or into the file and not past it, are judged by classes:
+ * one stands for all. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -42,26 +43,30 @@ static uint64_t some_word(const struct geometry *geo, uint64_t *state)
 }
 
 /* Counts an entry by itself, and as all of its class: as `last`, the one before. */
-static void agree(const struct geometry *geo, uint64_t e, uint64_t *last)
+static void agree(const struct geometry *geo, uint64_t e, bool far, uint64_t *last)
 {
-    struct far_class far = { .n = 1 };
+    struct entry_class class = { .n = 1 };
     struct fault_counts a = { .copied = 0 }, b = { .copied = 0 };
+    unsigned number = entry_class_of(geo, e);
     struct judged jd;
 
-    if (entry_off(geo, e) < far_begins(geo, 0))
-        return;
     l2_judge(geo, e, 0, 0, &jd);
     faults_add(&a, &jd, 1);
-    a.copied = jd.copied_rule && e & OFLAG_COPIED;
-    far.entry = last[far_class_of(geo, e)] ? last[far_class_of(geo, e)] : e;
-    last[far_class_of(geo, e)] = e;
-    faults_add_class(&b, geo, &far);
-    if (memcmp(&a, &b, sizeof a) || jd.refers)
+    a.copied = far && jd.copied_rule && e & OFLAG_COPIED;
+    class.entry = last[number] ? last[number] : e;
+    last[number] = e;
+    if (far)
+        faults_add_far(&b, geo, &class);
+    else
+        faults_add_class(&b, geo, &class);
+    if (memcmp(&a, &b, sizeof a) || jd.refers == far
+        || (!far && ((CLASS_IS_PLAIN(number) && jd.faults)
+                     || CLASS_IS_MISALIGNED(number) != (jd.off % geo->cluster_size != 0))))
         fail_msg("version %u, clusters of %llu: 0x%016llx", geo->version,
                  (unsigned long long)geo->cluster_size, (unsigned long long)e);
 }
 
-static void entries_of_one_class_far_past_the_end_are_judged_alike(void **state)
+static void entries_of_one_class_are_judged_alike(void **state)
 {
     uint64_t seed = 88172645463325252;
 
@@ -71,20 +76,22 @@ static void entries_of_one_class_far_past_the_end_are_judged_alike(void **state)
             struct builder_options opt = BUILDER_DEFAULTS;
             struct builder *b;
             struct image *img;
-            uint64_t last[FAR_CLASSES] = { 0 };
-            unsigned seen = 0;
+            uint64_t far[ENTRY_CLASSES] = { 0 }, inside[ENTRY_CLASSES] = { 0 };
 
             opt.cluster_bits = bits;
             opt.version = version;
             b = builder_new(opt);
             builder_map(b, 0);
-            builder_truncate(b, b->len + 777);
+            builder_truncate(b, b->len + (3 << bits) + 777);
             img = builder_open(b);
-            for (unsigned k = 0; k < 50000; k++)
-                agree(&img->geo, some_word(&img->geo, &seed), last);
-            for (unsigned k = 0; k < FAR_CLASSES; k++)
-                seen += last[k] != 0;
-print_message("%u %u\n", bits, seen);
+            for (unsigned k = 0; k < 50000; k++) {
+                uint64_t e = some_word(&img->geo, &seed), off = entry_off(&img->geo, e);
+
+                if (off >= far_begins(&img->geo, 0))
+                    agree(&img->geo, e, true, far);
+                else if (entry_is_inside(&img->geo, e))
+                    agree(&img->geo, e, false, inside);
+            }
             image_close(img);
             builder_free(b);
         }
@@ -93,7 +100,7 @@ print_message("%u %u\n", bits, seen);
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_of_one_class_far_past_the_end_are_judged_alike),
+        cmocka_unit_test(entries_of_one_class_are_judged_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

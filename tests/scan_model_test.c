@@ -27,9 +27,10 @@ struct model {
     uint64_t cs, n;                 /* bytes of a cluster; clusters of the file */
     uint64_t *counted, *stored;     /* references of each cluster */
     uint8_t *active;                /* uncompressed ones of guest data in the active layer */
-    uint8_t *odd;                   /* of a table with a wrong flag in it */
+    uint8_t *odd;                   /* of a table with something wrong in it */
+    uint8_t *walked;                /* of an L2 table, once its faults are counted */
     uint64_t normal, zero_alloc, compressed, frag, steps, breaks, largest, tables;
-    uint64_t data_copied, l2_copied;
+    uint64_t data_copied, l2_copied, reserved, misaligned, zero_misaligned, past_end;
 };
 
 /* --- the model --- */
@@ -70,7 +71,25 @@ static void read_refcounts(struct model *m)
 
 static bool copied_is_wrong(const struct model *m, uint64_t entry, uint64_t off)
 {
+    if (off / m->cs >= m->n)
+        return entry >> 63;
     return (m->stored[off / m->cs] == 1) != entry >> 63;
+}
+
+/* Faults of an entry that leads somewhere and is not compressed. Does it lead far past the end? */
+static bool judge(struct model *m, uint64_t table, uint64_t entry, uint64_t off)
+{
+    bool first = !m->walked[table / m->cs], far = off / m->cs > m->n;
+    bool misaligned = off % m->cs, zero = entry & 1 && !m->b->geo.extended_l2;
+    bool reserved = entry & UINT64_C(0x3f000000000001fe);
+
+    m->reserved += first && reserved;
+    m->misaligned += first && misaligned && !zero;
+    m->zero_misaligned += first && misaligned && zero;
+    m->past_end += first && far;
+    if (reserved || misaligned || far)
+        m->odd[table / m->cs] = 1;
+    return far;
 }
 
 /* Extents: clusters in a row, both on the guest's disk and in the file. */
@@ -79,7 +98,7 @@ static void walk_table(struct model *m, uint64_t table, bool active)
     const struct geometry *geo = &m->b->geo;
     unsigned x = 62 - (geo->cluster_bits - 8);
     uint64_t expect = 0, run = 0;
-    bool after = false;
+    bool after = false, far;
 
     for (uint64_t j = 0; j < geo->l2_entries; j++) {
         uint64_t entry = word(m, table + j * geo->l2_entry_size, 8), off = entry & OFF_MASK;
@@ -98,10 +117,15 @@ static void walk_table(struct model *m, uint64_t table, bool active)
             after = false;
             continue;
         }
-        refer(m, off, m->cs);
+        far = judge(m, table, entry, off);
+        if (!far)
+            refer(m, off, m->cs);
         if (!active)
             continue;
-        m->active[off / m->cs]++;
+        if (!far) {
+            m->active[off / m->cs]++;
+            m->active[off / m->cs + 1] += off % m->cs != 0;
+        }
         if (entry & 1 && !geo->extended_l2)
             m->zero_alloc++;
         else
@@ -118,6 +142,7 @@ static void walk_table(struct model *m, uint64_t table, bool active)
         expect = off + m->cs;
         after = true;
     }
+    m->walked[table / m->cs] = 1;
 }
 
 static void walk_l1(struct model *m, uint64_t l1, uint64_t n, bool active)
@@ -148,7 +173,8 @@ static void model_make(struct model *m, const struct builder *b)
     m->stored = calloc(m->n, sizeof *m->stored);
     m->active = calloc(m->n, 1);
     m->odd = calloc(m->n, 1);
-    assert_true(m->counted && m->stored && m->active && m->odd);
+    m->walked = calloc(m->n, 1);
+    assert_true(m->counted && m->stored && m->active && m->odd && m->walked);
     refer(m, 0, m->cs);
     read_refcounts(m);
     walk_l1(m, word(m, 40, 8), word(m, 36, 4), true);
@@ -165,6 +191,7 @@ static void model_free(struct model *m)
     free(m->stored);
     free(m->active);
     free(m->odd);
+    free(m->walked);
 }
 
 /* --- the images --- */
@@ -181,6 +208,33 @@ static void put_stretch(struct builder *b, uint64_t g, uint64_t end, uint64_t cl
         if (how & 8 && !pick(7))
             continue;
         builder_set_l2(b, g + i, host << b->geo.cluster_bits | flag | zero, UINT32_MAX);
+    }
+}
+
+/* An entry with one bit turned over, if it then leads to the n clusters from cl on, or far past
+ * the end. */
+static uint64_t damaged(const struct builder *b, uint64_t entry, uint64_t cl, uint64_t n)
+{
+    uint64_t bad = entry ^ UINT64_C(1) << pick(62);
+    uint64_t to = (bad & OFF_MASK) >> b->geo.cluster_bits;
+
+    if (b->geo.extended_l2 && (bad ^ entry) == OFLAG_ZERO)
+        return entry;
+    return (to >= cl && to + 1 < cl + n) || to > b->len / b->geo.cluster_size * 4 ? bad : entry;
+}
+
+/* Of some stretches of the disk nearly every entry, of others now and then one. */
+static void damage(struct builder *b, uint64_t cl, uint64_t n)
+{
+    for (uint64_t g = pick(99), end; g < b->geo.guest_clusters; g = end + pick(n / 6)) {
+        unsigned rare = pick(2) ? 40 : 1;
+
+        for (end = g + pick(n / 6); g < end && g < b->geo.guest_clusters; g += 1 + pick(rare)) {
+            uint64_t off = builder_l2_entry_off(b, g), entry = builder_peek(b, off, 8);
+
+            if (entry & OFF_MASK && !(entry & OFLAG_COMPRESSED))
+                builder_poke(b, off, 8, damaged(b, entry, cl, n));
+        }
     }
 }
 
@@ -207,6 +261,7 @@ static struct builder *random_image(struct builder_options opt, uint64_t n)
     }
     for (unsigned i = 0; i < 300; i++)
         builder_set_refcount(b, first + pick(n), pick(4));
+    damage(b, first, n);
     return b;
 }
 
@@ -239,6 +294,10 @@ static void compare_clusters(const struct model *m, const struct scan_result *r)
     }
     n[PROBLEM_DATA_COPIED] = m->data_copied;
     n[PROBLEM_L2_COPIED] = m->l2_copied;
+    n[PROBLEM_L2_RESERVED] = m->reserved;
+    n[PROBLEM_DATA_MISALIGNED] = m->misaligned;
+    n[PROBLEM_ZERO_MISALIGNED] = m->zero_misaligned;
+    n[PROBLEM_DATA_PAST_END] = m->past_end;
     for (int k = 0; k < N_PROBLEMS; k++)
         if (r->problems.count[k] != n[k])
             fail_msg("%s: %llu, not %llu", problem_info((enum problem_kind)k)->id,

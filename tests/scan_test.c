@@ -56,6 +56,44 @@ static void threads_do_not_change_the_result(void **state)
     }
 }
 
+static void an_extent_goes_on_where_only_the_copied_flag_differs(void **state)
+{
+    static const uint64_t host[] = { 40, 41, 60, 80, 70 };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct scan_result *r;
+
+    (void)state;
+    builder_truncate(b, (size_t)100 << b->geo.cluster_bits);
+    for (unsigned i = 0; i < 5; i++)
+        builder_set_l2(b, i, host[i] << b->geo.cluster_bits | (i % 2 ? 0 : OFLAG_COPIED), 0);
+    img = builder_open(b);
+    r = scan_with(img, 1, 0);
+    assert_int_equal(r->stats.largest_extent, 2);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
+static void a_damaged_zero_entry_keeps_its_cluster_for_zeros(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    uint64_t host = builder_map_zero(b, 7, true);
+    struct image *img;
+    struct scan_result *r;
+
+    (void)state;
+    builder_set_l2(b, 7, host | OFLAG_COPIED | OFLAG_ZERO | 2, 0);
+    img = builder_open(b);
+    r = scan_with(img, 1, 0);
+    assert_int_equal(r->problems.count[PROBLEM_L2_RESERVED], 1);
+    assert_int_equal(r->stats.class_clusters[CLASS_ZERO_ALLOC], 1);
+    assert_int_equal(r->stats.class_clusters[CLASS_DATA], 0);
+    scan_free(r);
+    image_close(img);
+    builder_free(b);
+}
+
 /* 512 tables, of which each 128 refer to the same 1,200 clusters, some 50 times each: threads
  * count at the same time in the same cells. */
 static struct builder *contested(unsigned seed, uint64_t run)
@@ -438,6 +476,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_change_the_result),
+        cmocka_unit_test(an_extent_goes_on_where_only_the_copied_flag_differs),
+        cmocka_unit_test(a_damaged_zero_entry_keeps_its_cluster_for_zeros),
         cmocka_unit_test(contested_clusters_are_counted_exactly),
         cmocka_unit_test(fewer_records_keep_exact_counts),
         cmocka_unit_test(a_sink_gets_every_record_in_one_order_whatever_is_kept),

@@ -11,7 +11,8 @@
 
 #include "base/num.h"
 
-#define SKIPPED 4096            /* chunks looked at together */
+#define SKIPPED     4096        /* chunks looked at together */
+#define RUN_PAYS    8           /* shorter runs of equal cells are faster one by one */
 
 /* --- memory --- */
 
@@ -389,6 +390,27 @@ unsigned cells_equal(const uint8_t *p, unsigned n)
     while (i < n && p[i] == p[0])
         i++;
     return i;
+}
+
+void cells_tally(const uint8_t *p, unsigned n, struct cell_tally *out)
+{
+    unsigned i = 0;
+
+    memset(out, 0, sizeof *out);
+    while (i < n) {
+        unsigned run = cells_equal(p + i, n - i), end;
+
+        out->n[p[i]] += (uint16_t)run;
+        i += run;
+        if (run >= RUN_PAYS)
+            continue;
+        for (end = (unsigned)u64_min(n, i + 8 * RUN_PAYS); i < end; i++)
+            out->n[p[i]]++;
+    }
+    for (unsigned v = 0; v < 256; v++) {
+        if (out->n[v])
+            out->value[out->n_values++] = (uint8_t)v;
+    }
 }
 
 /* Cells [0, n) one by one, and what they were into *set and *unset. */

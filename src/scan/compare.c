@@ -65,40 +65,53 @@ static void cluster_problem(struct comparer *c, enum problem_kind kind, uint64_t
     problems_add(c->out, &p);
 }
 
-/* Clusters [cl, cl+n) have state s and the stored refcount `stored` (`known`: it could be
- * read). Returns whether a problem concerns them. */
+/* What is wrong with a cluster. */
+struct cluster_fault {
+    enum problem_kind kind;
+    uint64_t found;
+    uint64_t qemu;              /* what QEMU's check counts for it */
+};
+
+#define CLUSTER_FAULTS_MAX 3
+
+/* A cluster has state s and the stored refcount `stored` (`known`: it could be read). Returns
+ * how many faults it has. */
+static unsigned judge_cluster(const struct engine *e, struct state s, uint32_t look,
+                              uint64_t stored, bool known,
+                              struct cluster_fault f[CLUSTER_FAULTS_MAX])
+{
+    uint64_t capped = u64_min(s.count, e->geo->refcount_max);
+    unsigned n = 0;
+
+    if (known && stored < capped)
+        f[n++] = (struct cluster_fault){ stored ? PROBLEM_REFCOUNT_LOW : PROBLEM_REFCOUNT_ZERO,
+                                         stored, 1 };
+    else if (known && stored > capped)
+        f[n++] = (struct cluster_fault){ capped ? PROBLEM_REFCOUNT_HIGH : PROBLEM_LEAKED,
+                                         stored, 1 };
+    if (look & COMPARE_OVERFLOW)
+        f[n++] = (struct cluster_fault){ PROBLEM_REFCOUNT_OVERFLOW, capped, s.count - capped };
+    if (look & COMPARE_CONFLICT)
+        f[n++] = (struct cluster_fault){ PROBLEM_OVERLAP, stored, 0 };
+    else if (look & COMPARE_TWICE)
+        f[n++] = (struct cluster_fault){ PROBLEM_DOUBLE_ALLOCATION, stored, 0 };
+    return n;
+}
+
+/* Clusters [cl, cl+n) are alike. Returns whether a problem concerns them. */
 static bool compare_clusters(struct comparer *c, uint64_t cl, uint64_t n, struct state s,
                              uint32_t look, uint64_t stored, bool known)
 {
-    uint64_t capped = u64_min(s.count, c->pass->e->geo->refcount_max);
-    bool bad = false;
+    struct cluster_fault f[CLUSTER_FAULTS_MAX];
+    unsigned n_faults = judge_cluster(c->pass->e, s, look, stored, known, f);
 
-    if (known && (stored || capped))
+    if (known && (stored || s.count))
         c->highest = cl + n - 1;
-    if (known && stored < capped) {
-        cluster_problem(c, stored ? PROBLEM_REFCOUNT_LOW : PROBLEM_REFCOUNT_ZERO, cl, n,
-                        stored, s, n);
-        bad = true;
-    } else if (known && stored > capped) {
-        cluster_problem(c, capped ? PROBLEM_REFCOUNT_HIGH : PROBLEM_LEAKED, cl, n, stored, s,
-                        n);
-        bad = true;
-    }
-    if (look & COMPARE_OVERFLOW) {
-        cluster_problem(c, PROBLEM_REFCOUNT_OVERFLOW, cl, n, capped, s,
-                        n * (s.count - capped));
-        bad = true;
-    }
-    if (look & COMPARE_CONFLICT) {
-        cluster_problem(c, PROBLEM_OVERLAP, cl, n, stored, s, 0);
-        bad = true;
-    } else if (look & COMPARE_TWICE) {
-        cluster_problem(c, PROBLEM_DOUBLE_ALLOCATION, cl, n, stored, s, 0);
-        bad = true;
-    }
+    for (unsigned i = 0; i < n_faults; i++)
+        cluster_problem(c, f[i].kind, cl, n, f[i].found, s, n * f[i].qemu);
     if (look & COMPARE_TWICE)
         c->twice += n;
-    return bad;
+    return n_faults;
 }
 
 /* The block behind refcount table entry i, read once for the clusters that need it. */
@@ -116,6 +129,83 @@ static bool load_block(struct comparer *c, uint64_t i)
     return true;
 }
 
+/* Nothing but a count is wanted of a problem of this kind in cluster cl or after it. */
+static bool only_counted(const struct problems *out, enum problem_kind kind, uint64_t cl)
+{
+    size_t last = out->last[kind];
+
+    return !problems_wanted(out, kind)
+        && (last == SIZE_MAX || out->list[last].place.i + out->list[last].count < cl);
+}
+
+/* What all clusters come to whose cells have one value. */
+struct foreseen {
+    struct state s;
+    uint32_t look;
+    struct cluster_fault fault[CLUSTER_FAULTS_MAX];
+    unsigned n_faults;
+};
+
+/* The cells of this value, in cluster cl or after it, whose flags say what refcount is stored.
+ * False: they must be looked at one by one. */
+static bool foresee(const struct comparer *c, uint64_t cl, uint8_t value, struct foreseen *o)
+{
+    const struct engine *e = c->pass->e;
+
+    if ((value & CELL_CODE) == STATE_SIDE)
+        return false;
+    o->s = cells_state(e->cells, cl, value);
+    o->look = judge_state(e, o->s);
+    o->n_faults = judge_cluster(e, o->s, o->look, value >> 7, true, o->fault);
+    for (unsigned i = 0; i < o->n_faults; i++) {
+        if (!only_counted(c->out, o->fault[i].kind, cl))
+            return false;
+    }
+    return true;
+}
+
+#define OUTCOMES_MAX 32
+
+/* Compares n cells, from cluster cl on, all at once where it is known before what comes of
+ * them: in a damaged image no two neighbours are alike. Else false, and nothing is done. */
+static bool compare_at_once(struct comparer *c, uint64_t cl, uint8_t *cell, unsigned n)
+{
+    struct foreseen o[OUTCOMES_MAX];
+    uint8_t becomes[256];
+    struct cell_tally t;
+
+    cells_tally(cell, n, &t);
+    if (t.n_values > OUTCOMES_MAX)
+        return false;
+    for (unsigned k = 0; k < t.n_values; k++) {
+        if (!foresee(c, cl, t.value[k], &o[k]))
+            return false;
+    }
+    for (unsigned k = 0; k < t.n_values; k++) {
+        uint8_t v = t.value[k];
+        uint64_t n_like = t.n[v];
+
+        becomes[v] = (uint8_t)((v & CELL_CODE) | (o[k].n_faults ? CELL_FLAG : 0));
+        c->sum += n_like * o[k].s.count;
+        c->twice += o[k].look & COMPARE_TWICE ? n_like : 0;
+        for (unsigned i = 0; i < o[k].n_faults; i++)
+            problems_count(c->out, o[k].fault[i].kind, n_like, n_like * o[k].fault[i].qemu);
+    }
+    for (unsigned k = n; k; k--) {
+        if (cell[k - 1]) {              /* stored or counted */
+            c->highest = cl + k - 1;
+            break;
+        }
+    }
+    if (t.n_values == 1) {
+        memset(cell, becomes[t.value[0]], n);
+    } else {
+        for (unsigned k = 0; k < n; k++)
+            cell[k] = becomes[cell[k]];
+    }
+    return true;
+}
+
 /* Cells [lo, hi) of a chunk, all described by refcount table entry i. */
 static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsigned lo,
                           unsigned hi, uint64_t i)
@@ -127,6 +217,8 @@ static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsi
     bool mixed = bs == BLOCK_MIXED && load_block(c, i);
     uint64_t mask = e->geo->refblock_entries - 1;
 
+    if (known && bs != BLOCK_MIXED && compare_at_once(c, base + lo, cell + lo, hi - lo))
+        return;
     for (unsigned k = lo, n; k < hi; k += n) {
         uint64_t cl = base + k, stored = cell[k] >> 7;
         unsigned code = cell[k] & CELL_CODE;

@@ -25,14 +25,18 @@ struct fault_counts {
     uint64_t copied;                /* COPIED is wrong, of entries that are counted nowhere */
 };
 
-/* Standard entries that lead far past the end, of an image without a data file: of those in one
- * class the judge says the same. */
-#define FAR_CLASSES 32
+/* Standard entries of an image without a data file: of those in one class that lead far past the
+ * end, and of those that are inside (entry_is_inside), the judge says the same. */
+#define ENTRY_CLASSES 32
 
-struct far_class {
+struct entry_class {
     uint64_t n;                     /* entries */
     uint64_t entry;                 /* the last of them */
 };
+
+/* The classes of those that are as they should be, but for COPIED. */
+#define CLASS_IS_PLAIN(class)       (!((class) & ~2u))
+#define CLASS_IS_MISALIGNED(class)  ((class) >> 4 != 0)
 
 /* Does an entry that leads to this byte lead far past the end, so that it cannot refer to any
  * cluster, nor to one that has a refcount? counted_cl: clusters that refcounts can describe. */
@@ -53,11 +57,24 @@ static inline uint64_t entry_off(const struct geometry *geo, uint64_t e)
     return e & ((geo->coffset_mask & packed) | (ENTRY_OFFSET_MASK & ~packed));
 }
 
-static inline unsigned far_class_of(const struct geometry *geo, uint64_t e)
+static inline unsigned entry_class_of(const struct geometry *geo, uint64_t e)
 {
     return (unsigned)(e >> 62 | (e & OFLAG_ZERO) << 2
                       | (uint64_t)((e & L2_RESERVED_MASK) != 0) << 3
                       | (uint64_t)((e & ENTRY_OFFSET_MASK & (geo->cluster_size - 1)) != 0) << 4);
+}
+
+/* Clusters from 1 on into which an entry leads that is inside: all that it may refer to is in the
+ * file, be it misaligned or not. */
+static inline uint64_t clusters_inside(const struct geometry *geo)
+{
+    return geo->n_clusters > 2 ? geo->n_clusters - 2 : 0;
+}
+
+static inline bool entry_is_inside(const struct geometry *geo, uint64_t e)
+{
+    return !(e & OFLAG_COMPRESSED)
+        && ((e & ENTRY_OFFSET_MASK) >> geo->cluster_bits) - 1 < clusters_inside(geo);
 }
 
 /* Adds what the judge said of each of n entries. */
@@ -74,16 +91,25 @@ static inline void faults_add(struct fault_counts *c, const struct judged *jd, u
                 ? FACT_ZERO_ALLOC : FACT_COMPRESSED] += n;
 }
 
-/* Adds all entries of a class. */
-static inline void faults_add_class(struct fault_counts *c, const struct geometry *geo,
-                                    const struct far_class *far)
+/* Adds all entries of a class. Returns what the judge says of each. */
+static inline struct judged faults_add_class(struct fault_counts *c, const struct geometry *geo,
+                                             const struct entry_class *class)
 {
-    struct judged jd;
+    struct judged jd = { .faults = 0 };
 
-    if (!far->n)
-        return;
-    l2_judge(geo, far->entry, 0, 0, &jd);
-    faults_add(c, &jd, far->n);
+    if (class->n) {
+        l2_judge(geo, class->entry, 0, 0, &jd);
+        faults_add(c, &jd, class->n);
+    }
+    return jd;
+}
+
+/* Of entries that lead far past the end. */
+static inline void faults_add_far(struct fault_counts *c, const struct geometry *geo,
+                                  const struct entry_class *far)
+{
+    struct judged jd = faults_add_class(c, geo, far);
+
     if (jd.copied_rule && far->entry & OFLAG_COPIED)
         c->copied += far->n;            /* there is no refcount */
 }

@@ -43,8 +43,10 @@ static void add_judged(struct decode *d)
     struct fault_counts *c = &d->faults;
     uint64_t walks = d->table->n_active;
 
-    for (unsigned i = 0; d->has_far && i < FAR_CLASSES; i++)
-        faults_add_class(c, d->e->geo, &d->far[i]);
+    for (unsigned i = 0; d->has_classes && i < ENTRY_CLASSES; i++) {
+        faults_add_far(c, d->e->geo, &d->far[i]);
+        faults_add_class(c, d->e->geo, &d->inside[i]);
+    }
     st->invalid += c->fact[FACT_INVALID] * walks;
     st->unaligned += (c->n[7] + c->n[8]) * walks;       /* DATA_MISALIGNED, ZERO_MISALIGNED */
     st->zero_plain += c->fact[FACT_ZERO_PLAIN] * walks;
@@ -129,8 +131,9 @@ static inline void walk_on(struct course *c, bool after_mapped, uint64_t off, ui
     c->frag += (c->expect && other) + n - 1;
     c->steps += after_mapped + n - 1;
     c->breaks += (after_mapped && other) + n - 1;
-    c->run = n > 1 || !after_mapped || other ? 1 : c->run + 1;
+    c->run = !after_mapped || other ? 1 : c->run + 1;
     c->largest = u64_max(c->largest, c->run);
+    c->run = n > 1 ? 1 : c->run;
     c->expect = end;
 }
 
@@ -144,8 +147,29 @@ static inline void walk_on_row(struct course *c, bool after_mapped, uint64_t off
     c->largest = u64_max(c->largest, c->run);
 }
 
-/* Entries from j on that are neither plain nor empty: the loop of damaged tables. Returns how
- * many; entry j is one. */
+#define PLAIN_AGAIN 16      /* plain entries in a row that end a run of odd ones */
+
+/* Counts the references of an entry that leads into cluster cl, which n_inside knows, and the
+ * next one if it is misaligned. */
+static inline void refer_inside(struct decode *d, uint64_t entry, uint64_t cl, bool misaligned)
+{
+    struct cells *cells = d->e->cells;
+    struct step *step = &d->step[entry & OFLAG_ZERO ? ITEM_ZERO : ITEM_DATA];
+
+    d->wrong += (cells_bump_flat(cells, cells->flat, cl, step) ^ entry >> 56) >> 7 & 1;
+    if (misaligned)
+        cells_bump_flat(cells, cells->flat, cl + 1, step);
+    d->w->entered += d->weight << misaligned;
+}
+
+static inline void into_class(struct entry_class *class, uint64_t entry)
+{
+    class->n++;
+    class->entry = entry;
+}
+
+/* Entries from j on, of which the first is neither plain nor empty: the loop of damaged tables.
+ * Returns how many, up to an empty one, or to where they have been plain for a while. */
 static __attribute__((noinline))
 uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, struct course *c,
                    bool *after_mapped)
@@ -155,24 +179,30 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
     const struct cells *cells = d->e->cells;
     uint64_t expect = c->expect, after = *after_mapped, run = c->run, largest = c->largest;
     uint64_t frag = 0, steps = 0, breaks = 0;
+    unsigned plain = 0;
 
-    for (; j < n; j++) {
+    d->has_classes = true;
+    for (; j < n && plain < PLAIN_AGAIN; j++) {
         uint64_t entry = be64(p + j * 8), off = entry_off(geo, entry);
         uint64_t is = ~entry >> 62 & 1, other;      /* what the fragmentation rule looks at */
+        uint64_t cl = off >> geo->cluster_bits;
+        unsigned class = entry_class_of(geo, entry);
 
+        plain = CLASS_IS_PLAIN(class) ? plain + 1 : 0;
         if (cells->flat)
             prefetch_cell(d, p + (j + PREFETCH) * 8);
-        if (__builtin_expect(off >= far_off, 1)) {
-            struct far_class *far = &d->far[far_class_of(geo, entry)];
-
-            far->n++;
-            far->entry = entry;
-            d->has_far = true;
+        if (cl - 1 < d->n_inside && is) {               /* entry_is_inside */
+            into_class(&d->inside[class], entry);
+            refer_inside(d, entry, cl, CLASS_IS_MISALIGNED(class));
+        } else if (__builtin_expect(off >= far_off, 1)) {
+            into_class(&d->far[class], entry);
+            plain = 0;
         } else if (!entry || is_plain(d, entry)) {
             break;
         } else {
             off = decode_odd(d, entry, 0, j);
             is = off != 0;
+            plain = 0;
         }
         other = off != expect;
         frag += is & (expect != 0) & other;
@@ -398,6 +428,8 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
     };
     struct layer_stats before = w->active;
 
+    if (e->cells->flat && !d.preview && e->flags_known)
+        d.n_inside = clusters_inside(geo);
     d.odd_mask = L2_RESERVED_MASK | OFLAG_COMPRESSED | OFLAG_ZERO
         | ((geo->cluster_size - 1) & ENTRY_OFFSET_MASK);
     decode_extents(&d, k);

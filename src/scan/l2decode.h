@@ -24,8 +24,10 @@ struct decode {
     struct fault_counts faults;         /* of entries that the judge saw */
     uint64_t wrong;                     /* entries whose COPIED disagrees with the cell's flag */
     uint64_t far_off;                   /* from here on an entry leads far past the end */
-    struct far_class far[FAR_CLASSES];
-    bool has_far;
+    struct entry_class far[ENTRY_CLASSES];
+    struct entry_class inside[ENTRY_CLASSES];   /* counted in the cells as well */
+    bool has_classes;
+    uint64_t n_inside;                  /* clusters from 1 on, into which such an entry may lead */
     uint32_t copied_walks;              /* how often QEMU's check looks at COPIED */
     bool must_explain, preview;
     struct cell_run run[RUNS_AHEAD];         /* a ring: cells asked for, but not counted in */
@@ -74,7 +76,8 @@ void prefetch_cell(const struct decode *d, const uint8_t *p)
     const struct geometry *geo = d->e->geo;
     uint64_t cl = entry_off(geo, be64(p)) >> geo->cluster_bits;
 
-    __builtin_prefetch(d->e->cells->flat + (cl < geo->n_clusters ? cl : 0), 1);
+    cl &= 0 - (uint64_t)(cl < geo->n_clusters);         /* without a branch */
+    __builtin_prefetch(d->e->cells->flat + cl, 1);
 }
 
 #endif

@@ -95,22 +95,28 @@ static unsigned chunk_len(const struct map *map, uint64_t chunk)
 
 void map_fold(struct map *map, uint64_t index)
 {
-    uint64_t chunk = map_chunk_at(map, index);
-    unsigned n = chunk_len(map, chunk), i = 0;
+    uint64_t chunk = map_chunk_at(map, index), base = chunk << CHUNK_BITS;
+    unsigned n = chunk_len(map, chunk);
     const uint8_t *cell = cells_chunk(&map->cells, chunk);
     uint16_t *hist = map->hist[index];
+    struct cell_tally t;
 
     if (!cell)
         return;
-    while (i < n) {
-        unsigned len = cells_equal(cell + i, n - i);
+    cells_tally(cell, n, &t);
+    for (unsigned k = 0; k < t.n_values; k++) {
+        uint8_t v = t.value[k];
 
-        if ((cell[i] & CELL_CODE) == STATE_SIDE)
-            len = 1;
-        hist[class_of_cell(map, (chunk << CHUNK_BITS) + i, cell[i])] += (uint16_t)len;
-        if (cell_problem(map, cell[i]))
-            hist[N_CLASSES] += (uint16_t)len;
-        i += len;
+        if (cell_problem(map, v))
+            hist[N_CLASSES] += t.n[v];
+        if ((v & CELL_CODE) != STATE_SIDE) {
+            hist[class_of_cell(map, base, v)] += t.n[v];
+            continue;
+        }
+        for (unsigned i = 0; i < n; i++) {      /* each has a state of its own */
+            if (cell[i] == v)
+                hist[class_of_cell(map, base + i, v)]++;
+        }
     }
 }
 

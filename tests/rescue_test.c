@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "plan/rescue/rescue_guest.h"
+#include "plan/rescue/volume_home.h"
 
 #include "support/pattern.h"
 #include "support/rescue_memory.h"
@@ -199,6 +200,79 @@ static void witnesses_are_asked_until_none_has_news(void **state)
     rescue_memory_close(&m);
 }
 
+/* Three volumes of four clusters each, and heads of file systems as long. */
+static void open_volumes(struct rescue_memory *m, size_t n_heads)
+{
+    open_disk(m);
+    for (uint64_t i = 0; i < 3; i++)
+        rescue_volume(m->g, (1 + 4 * i) * CLUSTER, 4 * CLUSTER, "MBR partition");
+    for (size_t i = 0; i < n_heads; i++)
+        volume_head(m->g, 100 + i, 3 + 4 * i, 4 * CLUSTER);
+}
+
+static bool home_of(struct rescue_memory *m, uint64_t id, uint64_t hint, uint64_t *cl)
+{
+    enum rescue_sure sure;
+    uint64_t start;
+
+    if (!volume_home(m->g, &(struct volume_query){ id, 4 * CLUSTER, hint }, &start, &sure))
+        return false;
+    assert_int_equal(sure, SURE_LIKELY);
+    *cl = start / CLUSTER;
+    return true;
+}
+
+static void file_systems_as_long_as_several_volumes_lie_in_the_order_of_the_file(void **state)
+{
+    struct rescue_memory m;
+    uint64_t cl;
+
+    (void)state;
+    open_volumes(&m, 3);
+    for (uint64_t i = 3; i-- > 0;) {
+        assert_true(home_of(&m, 100 + i, 0, &cl));
+        assert_int_equal(cl, 1 + 4 * i);
+    }
+    rescue_memory_close(&m);
+
+    open_volumes(&m, 3);                /* in an order that falls nothing is told */
+    rescue_pin(m.g, 0, 15, SURE_CERTAIN, "a");
+    rescue_pin(m.g, 1, 14, SURE_CERTAIN, "a");
+    assert_false(home_of(&m, 101, 0, &cl));
+    assert_true(home_of(&m, 101, 9 * CLUSTER, &cl));    /* but by the file system itself */
+    assert_int_equal(cl, 9);
+    rescue_memory_close(&m);
+}
+
+static void a_file_system_lies_between_its_neighbours_in_the_file(void **state)
+{
+    struct rescue_memory m;
+    uint64_t cl;
+
+    (void)state;
+    open_volumes(&m, 1);                /* of candidate 3; two volumes have no head */
+    assert_false(home_of(&m, 100, 0, &cl));
+    rescue_pin(m.g, 2, 7, SURE_CERTAIN, "a");
+    rescue_pin(m.g, 4, 10, SURE_CERTAIN, "a");
+    assert_true(home_of(&m, 100, 0, &cl));
+    assert_int_equal(cl, 9);
+    rescue_memory_close(&m);
+}
+
+static void what_is_believed_of_a_file_system_does_not_prove_it(void **state)
+{
+    enum rescue_sure sure;
+    struct rescue_memory m;
+    uint64_t start;
+
+    (void)state;
+    open_disk(&m);
+    rescue_volume(m.g, 0, 4 * CLUSTER, "XFS");
+    if (volume_home(m.g, &(struct volume_query){ 1, 4 * CLUSTER, 0 }, &start, &sure))
+        assert_int_equal(sure, SURE_LIKELY);
+    rescue_memory_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +283,9 @@ int main(void)
         cmocka_unit_test(the_stronger_mark_stays_and_free_is_rounded_inwards),
         cmocka_unit_test(extents_are_kept_once_by_place),
         cmocka_unit_test(witnesses_are_asked_until_none_has_news),
+        cmocka_unit_test(file_systems_as_long_as_several_volumes_lie_in_the_order_of_the_file),
+        cmocka_unit_test(a_file_system_lies_between_its_neighbours_in_the_file),
+        cmocka_unit_test(what_is_believed_of_a_file_system_does_not_prove_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

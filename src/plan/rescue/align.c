@@ -29,29 +29,41 @@ static bool contradicts(const struct print *c, const struct place_print *p)
     return place_cost(c, p) - p->unknown * NOTHING_SAID > DOUBT;
 }
 
-/* Between two pins as many candidates as places, or as many as places that cannot be empty. */
-static bool settle_between(struct order_walk *w, size_t a, size_t b)
+enum between { ALL_PLACES, NOT_FREE, NOT_EMPTY, BETWEEN_END };
+
+/* Is it one of the places that hold something? */
+static bool holds(const struct order_walk *w, size_t place, enum between what)
 {
-    size_t from = w->at[a], to = w->at[b] - 1, n = b - a - 1, full = 0, k = 0;
-    bool all = to >= from && to - from == n, news = false;
+    const struct place_print *p = &w->place[place];
+
+    return what == ALL_PLACES
+        || (!p->taken && (what == NOT_EMPTY ? p->skip > DOUBT : !p->n_free || p->unknown
+                          || p->n_content || p->n_data));
+}
+
+/* Between two pins as many candidates as places; or in an order that rises, as many as places
+ * that are not free, or that cannot be empty. */
+static bool settle_between(struct order_walk *w, size_t a, size_t b, enum between what)
+{
+    size_t from = w->at[a], to = w->at[b] - 1, n = b - a - 1, full = 0;
+    bool news = false;
 
     if (to < from || !n)
         return false;
     for (size_t p = from; p < to; p++)
-        full += w->place[p].skip > DOUBT && !w->place[p].taken;
-    if (!all && (full != n || w->jump != JUMP_NEVER))
-        return false;
-    if (all && w->jump != JUMP_NEVER && n > 64)
+        full += holds(w, p, what);
+    if (full != n || (w->jump != JUMP_NEVER && (what != ALL_PLACES || n > 64)))
         return false;
     for (int pass = 0; pass < 2; pass++) {
-        k = 0;
+        size_t k = a + 1;
+
         for (size_t p = from; p < to; p++) {
-            if (!all && (w->place[p].skip <= DOUBT || w->place[p].taken))
+            if (!holds(w, p, what))
                 continue;
-            if (w->place[p].taken || contradicts(&w->o->print[a + 1 + k], &w->place[p]))
+            if (w->place[p].taken || contradicts(&w->o->print[k], &w->place[p]))
                 return false;
             if (pass)
-                news |= settle(w, a + 1 + k, p, SURE_LIKELY,
+                news |= settle(w, k, p, SURE_LIKELY,
                                "neighbours in the file whose places are known");
             k++;
         }
@@ -67,8 +79,11 @@ static bool settle_exact(struct order_walk *w)
     for (size_t i = 0; i < w->n_items; i++) {
         if (!w->at[i])
             continue;
-        if (last != SIZE_MAX && w->at[i] > w->at[last])
-            news |= settle_between(w, last, i);
+        for (int k = ALL_PLACES; last != SIZE_MAX && w->at[i] > w->at[last] && k < BETWEEN_END; k++)
+            if (settle_between(w, last, i, (enum between)k)) {
+                news = true;
+                break;
+            }
         last = i;
     }
     return news;
@@ -279,6 +294,7 @@ static void find_anchors(const struct order_walk *w, struct settled_run *r, cons
     }
 }
 
+#define WHY_ORDER "order in the file"
 #define REACH 64                /* items from an anchor */
 
 /* How sure is the place of an item of that run? False: less likely than not. Where nothing is
@@ -323,7 +339,7 @@ static bool settle_credible(struct order_walk *w, const bool *pinned)
                 news |= settle(w, k, w->at[k] - 1, sure,
                                sure == SURE_LIKELY ? "order in the file, between neighbours that "
                                                      "fit nowhere else near by"
-                                                   : "order in the file");
+                                                   : WHY_ORDER) && sure == SURE_LIKELY;
     }
     return news;
 }
@@ -389,6 +405,16 @@ static void drop_free(struct order_walk *w)
             w->at[i] = now[w->at[i] - 1];
     w->n_places = n;
     free(now);
+}
+
+void align_forget(struct rescue_guest *g)
+{
+    struct rescue_pin pin;
+
+    for (size_t i = 0; i < rescue_candidates(g); i++)
+        if (rescue_pinned(g, i, &pin) && pin.sure == SURE_POSSIBLE
+            && strcmp(pin.why, WHY_ORDER) == 0)
+            rescue_unpin(g, i);
 }
 
 bool align(const struct align_order *o, bool all, bool *news, struct error *err)

@@ -35,8 +35,11 @@ struct align_order {
 
 /* Places candidates that are not pinned. With `all` unset only those of which there is no
  * doubt, as LIKELY; then witnesses may know more. Else all whose place is more likely than not,
- * as POSSIBLE. *news: something was placed. */
+ * as POSSIBLE or LIKELY. *news: something was placed, with `all` as LIKELY. */
 bool align(const struct align_order *o, bool all, bool *news, struct error *err);
+
+/* Takes back what was placed as POSSIBLE. */
+void align_forget(struct rescue_guest *g);
 
 /* A candidate is entry `entry` of a block of `per` places that belong together. */
 struct align_block { uint32_t block, entry; };

@@ -44,7 +44,7 @@ struct place_print {
     uint64_t free[2], content[2], data[2];
     uint64_t zero[2];           /* past the end of a file, in its last block */
     int skip, empty;            /* cost of going over it; ... of leaving it empty at last */
-    uint8_t n_content, n_data, n_typed;         /* bits set; order_note_extents() counts them */
+    uint8_t n_free, n_content, n_data, n_typed; /* bits set; order_note_extents() counts them */
     uint32_t cand;              /* that is here, when taken */
     bool taken;                 /* nobody else may have it */
     bool unknown;               /* nothing is said of most of it */

@@ -135,6 +135,7 @@ void order_note_extents(struct order_walk *w)
 
         p->inside[0] &= ~p->starts[0];          /* both: one file ends there, another starts */
         p->inside[1] &= ~p->starts[1];
+        p->n_free = (uint8_t)ones(p->free);
         p->n_content = (uint8_t)ones(p->content);
         p->n_data = (uint8_t)ones(p->data);
         p->n_typed = (uint8_t)ones(p->typed);

@@ -36,16 +36,4 @@ void claims_free(struct claims *c);
 /* Do two candidates hold the same bytes? */
 bool candidates_alike(struct rescue_guest *g, size_t a, size_t b);
 
-/* Reads `len` bytes (4096 at most) from byte `at` on of the disk and of each volume, as far as
- * they are certain. Ends when `match` returns true, and says where that volume begins. */
-typedef bool volume_match(void *ctx, const uint8_t *bytes);
-bool volume_find(struct rescue_guest *g, uint64_t at, size_t len, volume_match *match, void *ctx,
-                 uint64_t *start);
-
-/* Where a file system of `fs_len` bytes begins: at a volume that is known, and just long enough;
- * else, with confidence LIKELY, at a usual place such that it ends where the disk ends. CERTAIN
- * when just one volume fits. False: nowhere. */
-bool volume_home(const struct rescue_guest *g, uint64_t fs_len, uint64_t *start,
-                 enum rescue_sure *sure);
-
 #endif

@@ -194,6 +194,14 @@ bool rescue_pinned(const struct rescue_guest *g, size_t cand, struct rescue_pin 
     return true;
 }
 
+void rescue_unpin(struct rescue_guest *g, size_t cand)
+{
+    if (cand >= g->n_cands || !g->at[cand])
+        return;
+    place_at(g, g->at[cand] - 1)->held = false;
+    g->at[cand] = 0;
+}
+
 bool rescue_any_placed(const struct rescue_guest *g, uint64_t first_cl, uint64_t n)
 {
     uint64_t end = u64_min(first_cl + n, g->n_clusters);

@@ -53,6 +53,7 @@ struct rescue_pin {
     const char *why;
 };
 bool rescue_pinned(const struct rescue_guest *g, size_t cand, struct rescue_pin *out);
+void rescue_unpin(struct rescue_guest *g, size_t cand);
 /* False: nothing was ever placed at these n guest clusters. Quick. */
 bool rescue_any_placed(const struct rescue_guest *g, uint64_t first_cl, uint64_t n);
 

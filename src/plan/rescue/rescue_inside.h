@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Inside of a disk that is being rescued. Nobody but rescue.c, rescue_marks.c and
- * rescue_joined.c includes this. */
+/* Inside of a disk that is being rescued. Nobody but rescue.c, rescue_marks.c,
+ * rescue_joined.c and volume_home.c includes this. */
 #ifndef QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
 #define QCHECK_PLAN_RESCUE_RESCUE_INSIDE_H
 
@@ -30,6 +30,13 @@ struct cache_slot {
 
 struct rescue_found_list { struct rescue_volume_found *found; size_t n; };  /* owned */
 
+/* A candidate that begins a file system. */
+struct volume_seen {
+    uint64_t id, fs_len;
+    uint64_t home;                  /* where it was found to begin; UINT64_MAX: not yet */
+    size_t cand;
+};
+
 #define MARK_PAGE 65536             /* bytes of marks, 4 grains each, made at once */
 
 struct rescue_guest {
@@ -56,6 +63,8 @@ struct rescue_guest {
     size_t n_extents, extents_cap;
     bool extents_sorted;
     struct rescue_found_list volumes, holders;
+    struct volume_seen *head;                   /* owned: of file systems */
+    size_t n_heads;
     struct rescue_piece *piece;                 /* owned: of joined volumes, rising */
     size_t n_pieces, n_joined;
 };

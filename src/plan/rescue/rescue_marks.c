@@ -29,6 +29,7 @@ void rescue_marks_free(struct rescue_guest *g)
     free(g->volumes.found);
     free(g->holders.found);
     free(g->piece);
+    free(g->head);
 }
 
 uint32_t rescue_grain(const struct rescue_guest *g)

@@ -222,7 +222,7 @@ static bool open_guest(struct l2_work *w, struct error *err)
     if (!w->print || !w->counted)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < w->cands.n; i++)
-        w->counted[i] = w->cands.list[i].counted && w->cands.refcounts_known;
+        w->counted[i] = w->cands.list[i].counted;
     return orphan_reader_init(&w->reader, w->s->t->img, w->cands.list, err)
         && guest_reader_open(w->s->t, w->s->below, &w->known, err)
         && rescue_new(&store, geo->size, (uint32_t)geo->cluster_size, w->cands.n, &w->g, err);
@@ -336,6 +336,7 @@ static bool damage_shows(const struct l2_work *w)
 }
 
 #define TURNS_MAX 8
+#define FINAL_TURNS_MAX 3
 
 /* Witnesses and the order in the file take turns, as each lets the other know more. */
 static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err)
@@ -348,7 +349,20 @@ static bool reason(struct l2_work *w, struct rescue_asking *a, struct error *err
         if (!rescue_ask_reason(a, cancel, &news, err) || !align(&order, false, &news, err))
             return false;
     doubt_tables(w);
-    return (w->no_damage && !damage_shows(w)) || align(&order, true, &news, err);
+    if (w->no_damage && !damage_shows(w))
+        return true;
+    /* What is likely by its order lets witnesses read more, and that may move the rest. */
+    for (int turn = 0;; turn++) {
+        if (!align(&order, true, &news, err))
+            return false;
+        if (!news || turn == FINAL_TURNS_MAX || (cancel && *cancel))
+            return true;
+        if (!rescue_ask_reason(a, cancel, &news, err))
+            return false;
+        if (!news)
+            return true;
+        align_forget(w->g);
+    }
 }
 
 static bool place_candidates(struct l2_work *w, struct error *err)

@@ -38,6 +38,11 @@ static void end(void *self)
     free(w);
 }
 
+static uint64_t device_id(const struct btrfs_super *super)
+{
+    return le_load(super->fsid, 8) ^ super->devid << 48;
+}
+
 /* The number of a UUID; FSIDS_MAX: too many are known. */
 static size_t fsid_number(struct btrfs_witness *w, const uint8_t *fsid)
 {
@@ -93,6 +98,8 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
         if (w->n_supers < SUPERS_MAX &&
             btrfs_super_read(bytes + at, len - at, &w->super[w->n_supers].super,
                              &w->super[w->n_supers].bytenr)) {
+            volume_head(g, device_id(&w->super[w->n_supers].super), cand,
+                        w->super[w->n_supers].super.total_len);
             w->super[w->n_supers].cand = cand;
             w->super[w->n_supers++].at = (uint32_t)at;
         }
@@ -156,7 +163,9 @@ static bool find_home(struct btrfs *fs)
 {
     fs->sure = SURE_CERTAIN;
     return volume_find(fs->g, SUPER_OFF, SUPER_LEN, is_its_super, fs, &fs->start)
-        || volume_home(fs->g, fs->super.total_len, &fs->start, &fs->sure);
+        || volume_home(fs->g, &(struct volume_query){ device_id(&fs->super),
+                                                      fs->super.total_len, 0 },
+                       &fs->start, &fs->sure);
 }
 
 static bool claim_supers(struct btrfs *fs, bool *news)

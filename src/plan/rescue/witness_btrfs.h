@@ -8,6 +8,7 @@
 #define QCHECK_PLAN_RESCUE_WITNESS_BTRFS_H
 
 #include "plan/rescue/claims.h"
+#include "plan/rescue/volume_home.h"
 
 #define NODE_MAX        65536u
 #define NODE_HEADER     101u

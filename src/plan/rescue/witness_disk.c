@@ -13,6 +13,7 @@
 
 #include "base/num.h"
 #include "plan/rescue/rescue_guest.h"
+#include "plan/rescue/volume_home.h"
 
 #define SECTOR 512
 #define SEEN_MAX 4096               /* sectors remembered */
@@ -28,6 +29,7 @@ struct disk_seen {
     uint8_t kind;
     uint8_t sure;
     uint64_t place;                 /* GPT: guest byte of it; swap: bytes of the space */
+    uint64_t id;                    /* swap: tells spaces apart */
 };
 
 struct disk_part { uint64_t off, len; };
@@ -171,10 +173,10 @@ static void remember(struct disk_witness *w, enum seen_kind kind, size_t cand, s
 {
     if (w->n_seen < SEEN_MAX)
         w->seen[w->n_seen++] = (struct disk_seen){ cand, (uint32_t)at, (uint8_t)kind,
-                                              (uint8_t)sure, place };
+                                              (uint8_t)sure, place, 0 };
 }
 
-static void look_sector(struct disk_witness *w, const struct rescue_guest *g, size_t cand,
+static void look_sector(struct disk_witness *w, struct rescue_guest *g, size_t cand,
                         const uint8_t *bytes, size_t len, size_t at)
 {
     const uint8_t *p = bytes + at;
@@ -189,9 +191,13 @@ static void look_sector(struct disk_witness *w, const struct rescue_guest *g, si
         remember(w, SEEN_GPT, cand, at, sure, place);
     if (at + SECTOR >= PAGE && memcmp(p + SECTOR - 10, "SWAPSPACE2", 10) == 0) {
         const uint8_t *page = p + SECTOR - PAGE;
+        size_t n = w->n_seen;
 
         remember(w, SEEN_SWAP, cand, at + SECTOR - PAGE, SURE_LIKELY,
                  (le_load(page + 1028, 4) + 1) * PAGE);
+        if (w->n_seen > n)
+            w->seen[n].id = le_load(page + 1036, 8);
+        volume_head(g, le_load(page + 1036, 8), cand, (le_load(page + 1028, 4) + 1) * PAGE);
     }
 }
 
@@ -365,21 +371,36 @@ static void pin_mbr(const struct disk_witness *w, struct rescue_guest *g, bool *
         }
 }
 
-/* The first of a kind that can lie there. */
-static void pin_first(const struct disk_witness *w, struct rescue_guest *g,
-                      enum seen_kind kind, uint64_t guest_off, uint64_t len,
-                      const char *why, bool *news)
+/* The first link that can lie there. */
+static void pin_link(const struct disk_witness *w, struct rescue_guest *g, uint64_t guest_off,
+                     bool *news)
 {
     if (is_at(g, guest_off))
         return;
     for (size_t i = 0; i < w->n_seen; i++) {
         const struct disk_seen *s = &w->seen[i];
 
-        if (s->kind == kind && (!s->place || s->place == len) &&
-            pin_at(g, s, guest_off, SURE_LIKELY, why)) {
+        if (s->kind == SEEN_LOGICAL &&
+            pin_at(g, s, guest_off, SURE_LIKELY, "the chain of logical partitions")) {
             *news = true;
             return;
         }
+    }
+}
+
+static void pin_swap(const struct disk_witness *w, struct rescue_guest *g, bool *news)
+{
+    enum rescue_sure sure;
+    uint64_t off;
+
+    for (size_t i = 0; i < w->n_seen; i++) {
+        const struct disk_seen *s = &w->seen[i];
+
+        if (s->kind == SEEN_SWAP
+            && volume_home(g, &(struct volume_query){ s->id, s->place, 0 }, &off, &sure)
+            && !is_at(g, off))
+            *news |= pin_at(g, s, off, SURE_LIKELY,
+                            "a swap header of the length of the partition");
     }
 }
 
@@ -399,8 +420,7 @@ static void pin_logical(const struct disk_witness *w, struct rescue_guest *g, bo
         if (!is_extended(r.type))
             continue;
         for (size_t n = 0; n < PARTS_MAX && at < rescue_size(g) / SECTOR; n++) {
-            pin_first(w, g, SEEN_LOGICAL, at * SECTOR, 0,
-                      "the chain of logical partitions", news);
+            pin_link(w, g, at * SECTOR, news);
             if (!rescue_read(g, at * SECTOR, link, SECTOR, SURE_LIKELY) ||
                 !link_fits(link) || r.first + mbr_row(link, 1).first <= at)
                 break;
@@ -449,9 +469,7 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
     pin_mbr(w, g, news);
     pin_logical(w, g, news);
     read_table(w, g, news);
-    for (size_t i = 0; i < w->n_parts; i++)
-        pin_first(w, g, SEEN_SWAP, w->part[i].off, w->part[i].len,
-                  "a swap header of the length of the partition", news);
+    pin_swap(w, g, news);
     mark_gaps(w, g, news);
     return true;
 }

@@ -8,13 +8,17 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "plan/rescue/claims.h"
 
 #define BOOT_COPY 12                    /* sector of the second boot region */
 #define BOOT_CODE 9                     /* sectors that a boot region begins with */
 #define BOOT_SUM 11                     /* its sector with the checksum */
 
 /* --- looking --- */
+
+static uint64_t exfat_id(const uint8_t *boot)
+{
+    return UINT64_C(0xefa7) << 32 | le_load(boot + 100, 4);
+}
 
 static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes, size_t len)
 {
@@ -38,6 +42,7 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
             b->cand = cand;
             b->at = (uint32_t)at;
             memcpy(b->bytes, p, 512);
+            volume_head(g, exfat_id(p), cand, fs.fat.len);
         }
     }
     return true;
@@ -105,7 +110,9 @@ static void locate(struct exfat_witness *w, struct rescue_guest *g, bool *news)
         uint64_t off;
 
         if (!exfat_boot_parse(b->bytes, rescue_size(g), &fs)
-            || !volume_home(g, fs.fat.len, &off, &sure))
+            || !volume_home(g, &(struct volume_query){ exfat_id(b->bytes), fs.fat.len,
+                                                       le_load(b->bytes + 64, 8) * fs.fat.sector },
+                            &off, &sure))
             continue;
         if (pin(g, b->cand, b->at, off, "an exFAT boot sector as long as its partition")
             || pin(g, b->cand, b->at, off + BOOT_COPY * fs.fat.sector,

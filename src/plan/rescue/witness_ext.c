@@ -2,6 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include "plan/rescue/volume_home.h"
 #include "plan/rescue/witness_ext.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
         if (ext_super_parse(bytes + at, rescue_size(g), &fs)) {
             if (!list_double(&w->seen, w->n_seen, sizeof *w->seen))
                 return false;
+            volume_head(g, le_load(fs.uuid, 8), cand, fs.n_blocks << fs.bits);
             w->seen[w->n_seen].cand = cand;
             w->seen[w->n_seen].at = (uint32_t)at;
             memcpy(w->seen[w->n_seen++].bytes, bytes + at, 1024);
@@ -75,61 +77,26 @@ static void read_super(struct ext_witness *w, struct rescue_guest *g, uint64_t o
                   ? SURE_CERTAIN : SURE_LIKELY, news);
 }
 
-/* How well a super block goes with a file system in [off, off + len): 0 not at all, 1 it has
- * room, 2 it is just as long. */
-static unsigned suits(const struct rescue_guest *g, const struct ext_seen *s,
-                      const struct ext_fs *fs, uint64_t off, uint64_t len)
-{
-    uint64_t at = off + ext_super_at(fs, ext_super_group(s->bytes));
-    uint64_t fs_len = fs->n_blocks << fs->bits;
-
-    if (fs_len > len || at < s->at || (at - s->at) % rescue_cluster(g) ||
-        ext_super_group(s->bytes) >= fs->n_groups)
-        return 0;
-    return len - fs_len < fs->block ? 2 : 1;
-}
-
+/* Where the file system of a super block, or of a copy of one, begins. */
 static void settle_super(struct ext_witness *w, struct rescue_guest *g,
                          const struct ext_seen *s, bool *news)
 {
-    static const uint64_t usual[] = { 0, 1u << 20, 63 * 512 };
-    size_t n, matches = 0;
-    const struct rescue_volume_found *v = rescue_volumes(g, &n);
-    uint64_t size = rescue_size(g), best_off = 0;
-    unsigned best = 0;
-    bool table = false, guessed = false;
+    enum rescue_sure sure;
     struct ext_fs fs;
+    uint64_t off, at;
 
-    if (!ext_super_parse(s->bytes, size, &fs))
+    if (!ext_super_parse(s->bytes, rescue_size(g), &fs) ||
+        ext_super_group(s->bytes) >= fs.n_groups)
         return;
     for (size_t i = 0; i < w->n_fs; i++)
         if (memcmp(w->fs[i]->uuid, fs.uuid, 16) == 0)
             return;
-    for (size_t i = 0; i < n; i++) {
-        unsigned now = suits(g, s, &fs, v[i].guest_off, v[i].len);
-
-        table |= strstr(v[i].what, "partition") != NULL;
-        if (!now || fs_at(w, v[i].guest_off))
-            continue;
-        if (now > best) {
-            best = now;
-            best_off = v[i].guest_off;
-            matches = 0;
-        }
-        matches += now == best;
-    }
-    rescue_holders(g, &n);
-    /* No partition it fits into: the file system that is as long as the rest of the disk. */
-    for (size_t i = 0; (!table || !best) && !n && i < sizeof usual / sizeof *usual; i++)
-        if (usual[i] < size && suits(g, s, &fs, usual[i], size - usual[i]) > best) {
-            best = suits(g, s, &fs, usual[i], size - usual[i]);
-            best_off = usual[i];
-            matches = 1;
-            guessed = table;
-        }
-    if (best && (best == 2 || matches == 1))
-        found(w, g, best_off, s->bytes, false,
-              best == 2 && matches == 1 && !guessed ? SURE_CERTAIN : SURE_LIKELY, news);
+    if (!volume_home(g, &(struct volume_query){ le_load(fs.uuid, 8), fs.n_blocks << fs.bits, 0 },
+                     &off, &sure))
+        return;
+    at = off + ext_super_at(&fs, ext_super_group(s->bytes));
+    if (at >= s->at && (at - s->at) % rescue_cluster(g) == 0)
+        found(w, g, off, s->bytes, false, sure, news);
 }
 
 static void locate(struct ext_witness *w, struct rescue_guest *g, bool *news)

@@ -35,6 +35,12 @@ static bool is_dot(const uint8_t *p)
            p[11] & 0x10 && p[43] & 0x10;
 }
 
+/* By serial number and length. */
+static uint64_t fat_id(const uint8_t *boot, const struct fat_fs *fs)
+{
+    return le_load(boot + (fs->kind == 32 ? 67 : 39), 4) << 32 ^ fs->len >> 9;
+}
+
 static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes,
                  size_t len)
 {
@@ -59,6 +65,7 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
         if (fat_boot_parse(p, rescue_size(g), &fs) && w->n_boots < FAT_BOOTS_MAX) {
             if (!list_double(&w->boot, w->n_boots, sizeof *w->boot))
                 return false;
+            volume_head(g, fat_id(p, &fs), cand, fs.len);
             w->boot[w->n_boots] = (struct fat_boot){ .cand = cand, .at = (uint32_t)at };
             memcpy(w->boot[w->n_boots++].bytes, p, 512);
         }
@@ -107,8 +114,10 @@ static bool boot_at(struct fat_witness *w, struct rescue_guest *g, const struct 
 {
     uint32_t cluster = rescue_cluster(g);
     uint64_t copy = off + (uint64_t)fs->backup * fs->sector;
+    size_t there;
 
-    if (off >= b->at && (off - b->at) % cluster == 0) {
+    if (off >= b->at && (off - b->at) % cluster == 0 &&
+        !(rescue_placed(g, (off - b->at) / cluster, &there, NULL) && there != b->cand)) {
         *news |= rescue_pin(g, b->cand, (off - b->at) / cluster, SURE_LIKELY,
                             "a FAT boot sector as long as its partition");
     } else if (fs->backup && copy >= b->at && (copy - b->at) % cluster == 0) {
@@ -121,51 +130,27 @@ static bool boot_at(struct fat_witness *w, struct rescue_guest *g, const struct 
     return true;
 }
 
-static bool has_fs(const struct fat_witness *w, uint64_t off)
-{
-    for (size_t i = 0; i < w->n_fs; i++)
-        if (w->fs[i]->off == off)
-            return true;
-    return false;
-}
-
 static void locate(struct fat_witness *w, struct rescue_guest *g, bool *news)
 {
-    static const uint64_t usual[] = { 0, 1u << 20, 63 * 512 };
     size_t n;
-    const struct rescue_volume_found *v;
-    bool table;
+    const struct rescue_volume_found *v = rescue_volumes(g, &n);
 
-    rescue_holders(g, &n);
-    table = n != 0;
-    v = rescue_volumes(g, &n);
     read_boot(w, g, 0, news);
     for (size_t i = 0; i < n; i++) {
-        table |= strstr(v[i].what, "partition") != NULL;
         read_boot(w, g, v[i].guest_off, news);
         v = rescue_volumes(g, &n);              /* may have moved */
     }
     for (size_t k = 0; k < w->n_boots; k++) {
         const struct fat_boot *b = &w->boot[k];
+        enum rescue_sure sure;
         struct fat_fs fs;
-        uint64_t best = UINT64_MAX, best_off = 0;
+        uint64_t off;
 
-        if (!fat_boot_parse(b->bytes, rescue_size(g), &fs))
-            continue;
-        v = rescue_volumes(g, &n);
-        for (size_t i = 0; i < n; i++)
-            if (v[i].len >= fs.len && v[i].len - fs.len < best && !has_fs(w, v[i].guest_off)) {
-                best = v[i].len - fs.len;
-                best_off = v[i].guest_off;
-            }
-        for (size_t i = 0; !table && i < sizeof usual / sizeof *usual; i++)
-            if (rescue_room(g, usual[i]) >= fs.len &&
-                rescue_room(g, usual[i]) - fs.len < best && !has_fs(w, usual[i])) {
-                best = rescue_room(g, usual[i]) - fs.len;
-                best_off = usual[i];
-            }
-        if (best < fs.len / 8 + (1u << 20))
-            boot_at(w, g, b, &fs, best_off, news);
+        if (fat_boot_parse(b->bytes, rescue_size(g), &fs) &&
+            volume_home(g, &(struct volume_query){ fat_id(b->bytes, &fs), fs.len,
+                                                   le_load(b->bytes + 28, 4) * fs.sector },
+                        &off, &sure))
+            boot_at(w, g, b, &fs, off, news);
     }
 }
 

@@ -10,6 +10,7 @@
 #define QCHECK_PLAN_RESCUE_WITNESS_FAT_H
 
 #include "plan/rescue/claims.h"
+#include "plan/rescue/volume_home.h"
 #include "plan/rescue/rescue_guest.h"
 
 #define FAT_FS_MAX      16

@@ -67,17 +67,16 @@ static void find_boots(struct ntfs_witness *w, struct rescue_guest *g)
 static bool find_home(struct ntfs *fs)
 {
     uint64_t len = (fs->boot.sectors + 1) * fs->boot.sector;
+    const struct volume_query q = { fs->boot.serial, len, fs->boot.hidden * fs->boot.sector };
 
     fs->sure = SURE_CERTAIN;
     if (volume_find(fs->g, 0, BOOT_LEN, is_its_boot, fs, &fs->start))
         return true;
-    if (volume_home(fs->g, len, &fs->start, &fs->sure) && fs->sure == SURE_CERTAIN)
+    if (volume_home(fs->g, &q, &fs->start, &fs->sure))
         return true;
-    if (fs->boot.hidden && range_inside(fs->boot.hidden * fs->boot.sector, len, rescue_size(fs->g))) {
-        fs->start = fs->boot.hidden * fs->boot.sector;
-        return true;
-    }
-    return volume_home(fs->g, len, &fs->start, &fs->sure);
+    fs->start = q.hint;
+    fs->sure = SURE_LIKELY;
+    return q.hint && range_inside(q.hint, len, rescue_size(fs->g));
 }
 
 static bool claim(struct ntfs *fs, const struct ntfs_seen *s, uint64_t off)

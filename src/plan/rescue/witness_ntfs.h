@@ -8,6 +8,7 @@
 #define QCHECK_PLAN_RESCUE_WITNESS_NTFS_H
 
 #include "plan/rescue/claims.h"
+#include "plan/rescue/volume_home.h"
 
 #define NTFS_SEEN_MAX       (1u << 20)
 #define NTFS_BOOTS_MAX      16u

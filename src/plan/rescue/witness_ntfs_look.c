@@ -146,7 +146,6 @@ bool ntfs_look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *b
     struct ntfs_witness *w = self;
     bool upcase = false;
 
-    (void)g;
     if (bytes[0] == 0xff && !memcmp(bytes, bytes + 1, len - 1)) {
         struct ntfs_seen seen = { .cand = (uint32_t)cand, .kind = NTFS_SEEN_BLANK };
 
@@ -169,6 +168,8 @@ bool ntfs_look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *b
                    ntfs_boot_read(p, &w->boot[w->n_boots].boot)) {
             w->boot[w->n_boots].cand = (uint32_t)cand;
             w->boot[w->n_boots].at = (uint32_t)at;
+            volume_head(g, w->boot[w->n_boots].boot.serial, cand,
+                        (w->boot[w->n_boots].boot.sectors + 1) * w->boot[w->n_boots].boot.sector);
             w->boot[w->n_boots++].placed = false;
         }
         if (!ok)

@@ -64,7 +64,9 @@ static bool find_home(struct xfs *fs)
 {
     fs->sure = SURE_CERTAIN;
     return volume_find(fs->g, 0, SUPER_LEN, is_its_super, fs, &fs->start)
-        || volume_home(fs->g, fs->super.blocks * fs->super.block, &fs->start, &fs->sure);
+        || volume_home(fs->g, &(struct volume_query){ le_load(fs->super.uuid, 8),
+                                                      fs->super.blocks * fs->super.block, 0 },
+                       &fs->start, &fs->sure);
 }
 
 /* The byte of the volume where that was written. */

@@ -8,6 +8,7 @@
 #define QCHECK_PLAN_RESCUE_WITNESS_XFS_H
 
 #include "plan/rescue/claims.h"
+#include "plan/rescue/volume_home.h"
 
 #define XFS_SEEN_MAX    (1u << 21)
 #define XFS_SUPERS_MAX  16u

@@ -236,12 +236,18 @@ static bool look_log(struct xfs_witness *w, size_t cand, size_t at, const uint8_
     return seen.uuid == XFS_UUIDS_MAX || remember(w, seen);
 }
 
+static void look_super(struct xfs_witness *w, struct rescue_guest *g, size_t cand,
+                       const struct xfs_super *super)
+{
+    xfs_super_keep(w, super);
+    volume_head(g, le_load(super->uuid, 8), cand, super->blocks * super->block);
+}
+
 bool xfs_look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *bytes, size_t len)
 {
     struct xfs_witness *w = self;
     size_t inode = SIZE_MAX;
 
-    (void)g;
     for (size_t at = 0; at + 512 <= len; at += 256) {
         const uint8_t *p = bytes + at;
         struct xfs_super super;
@@ -257,7 +263,7 @@ bool xfs_look(void *self, struct rescue_guest *g, size_t cand, const uint8_t *by
         else if (p[0] == 0xfe)
             ok = look_log(w, cand, at, p, len - at);
         else if (p[0] == 'X' && xfs_super_read(p, len - at, &super))
-            xfs_super_keep(w, &super);
+            look_super(w, g, cand, &super);
         else if ((p[0] >= 'A' && p[0] <= 'X') || p[8] == 0x3d || p[8] == 0x3e || p[8] == 0x3b)
             ok = look_block(w, cand, at, p, len - at);
         if (!ok)

@@ -163,7 +163,8 @@ class Bench:
     def qcheck(self, path, threads=None):
         cost = self.run([self.args.qcheck, 'check', '--silent', '--threads',
                          str(threads or self.args.threads), path])
-        if cost.status not in (0, 2, 3):
+        # 1: QEMU does not open an image that claims more than is there
+        if cost.status not in (0, 2, 3) and (cost.status != 1 or '/largest.' not in path):
             sys.exit('bench: qcheck ended with status %d on %s' % (cost.status, path))
         return cost
 

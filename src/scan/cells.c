@@ -394,9 +394,16 @@ unsigned cells_equal(const uint8_t *p, unsigned n)
 
 void cells_tally(const uint8_t *p, unsigned n, struct cell_tally *out)
 {
-    unsigned i = 0;
+    unsigned i = cells_equal(p, n);
 
-    memset(out, 0, sizeof *out);
+    out->n_values = 0;
+    if (i == n) {                           /* mostly */
+        out->n[p[0]] = (uint16_t)n;
+        out->value[out->n_values++] = p[0];
+        return;
+    }
+    memset(out->n, 0, sizeof out->n);
+    out->n[p[0]] = (uint16_t)i;
     while (i < n) {
         unsigned run = cells_equal(p + i, n - i), end;
 

@@ -151,11 +151,11 @@ unsigned cells_bump_run(struct cells *c, uint64_t cl, unsigned len, struct step 
 /* Length of the run of equal cell bytes at p, at most n (> 0). */
 unsigned cells_equal(const uint8_t *p, unsigned n);
 
-/* Of the n cells at p (CHUNK_CELLS at most): how many have each value. */
+/* Of the n cells at p (> 0, CHUNK_CELLS at most): how many have each value. */
 struct cell_tally {
-    uint16_t n[256];
     uint8_t value[256];             /* those that occur, ascending */
     unsigned n_values;
+    uint16_t n[256];                /* defined for these */
 };
 void cells_tally(const uint8_t *p, unsigned n, struct cell_tally *out);
 

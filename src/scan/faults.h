@@ -34,6 +34,12 @@ struct entry_class {
     uint64_t entry;                 /* the last of them */
 };
 
+/* Of one table. */
+struct entry_classes {
+    struct entry_class far[ENTRY_CLASSES];
+    struct entry_class inside[ENTRY_CLASSES];       /* counted in the cells as well */
+};
+
 /* The classes of those that are as they should be, but for COPIED. */
 #define CLASS_IS_PLAIN(class)       (!((class) & ~2u))
 #define CLASS_IS_MISALIGNED(class)  ((class) >> 4 != 0)

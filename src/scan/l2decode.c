@@ -44,9 +44,11 @@ static void add_judged(struct decode *d)
     uint64_t walks = d->table->n_active;
 
     for (unsigned i = 0; d->has_classes && i < ENTRY_CLASSES; i++) {
-        faults_add_far(c, d->e->geo, &d->far[i]);
-        faults_add_class(c, d->e->geo, &d->inside[i]);
+        faults_add_far(c, d->e->geo, &d->classes->far[i]);
+        faults_add_class(c, d->e->geo, &d->classes->inside[i]);
     }
+    if (d->has_classes)
+        memset(d->classes, 0, sizeof *d->classes);
     st->invalid += c->fact[FACT_INVALID] * walks;
     st->unaligned += (c->n[7] + c->n[8]) * walks;       /* DATA_MISALIGNED, ZERO_MISALIGNED */
     st->zero_plain += c->fact[FACT_ZERO_PLAIN] * walks;
@@ -192,10 +194,10 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
         if (cells->flat)
             prefetch_cell(d, p + (j + PREFETCH) * 8);
         if (cl - 1 < d->n_inside && is) {               /* entry_is_inside */
-            into_class(&d->inside[class], entry);
+            into_class(&d->classes->inside[class], entry);
             refer_inside(d, entry, cl, CLASS_IS_MISALIGNED(class));
         } else if (__builtin_expect(off >= far_off, 1)) {
-            into_class(&d->far[class], entry);
+            into_class(&d->classes->far[class], entry);
             plain = 0;
         } else if (!entry || is_plain(d, entry)) {
             break;
@@ -421,7 +423,8 @@ void l2_decode_table(struct engine *e, struct l2_worker *w, size_t index, size_t
     const struct l2_table *t = &e->l2.list[index];
     struct decode d = {
         .e = e, .w = w, .table = t, .weight = (uint64_t)t->n_active + t->n_snapshot,
-        .step = steps_for(e, w, t),
+        .step = steps_for(e, w, t), .classes = &w->classes,
+        .run = w->run,
         .far_off = far_begins(geo, e->img->reftable_n << geo->refblock_bits),
         .must_explain = w->reader.bad[k].len != 0, .copied_walks = engine_copied_walks(e, t),
         .preview = e->progress && e->progress->want_preview,

@@ -8,10 +8,6 @@
 #include "scan/l2pass.h"
 
 #define PREFETCH    24      /* entries between asking for a cell and counting in it */
-#define RUNS_AHEAD  8       /* runs between that (a power of two) */
-
-/* Neighbouring entries that lead to neighbouring clusters [cl, cl+len). */
-struct cell_run { uint64_t cl, len, copied; };
 
 /* One table on its way through. */
 struct decode {
@@ -24,13 +20,12 @@ struct decode {
     struct fault_counts faults;         /* of entries that the judge saw */
     uint64_t wrong;                     /* entries whose COPIED disagrees with the cell's flag */
     uint64_t far_off;                   /* from here on an entry leads far past the end */
-    struct entry_class far[ENTRY_CLASSES];
-    struct entry_class inside[ENTRY_CLASSES];   /* counted in the cells as well */
+    struct entry_classes *classes;      /* all zeros, but where has_classes */
     bool has_classes;
     uint64_t n_inside;                  /* clusters from 1 on, into which such an entry may lead */
     uint32_t copied_walks;              /* how often QEMU's check looks at COPIED */
     bool must_explain, preview;
-    struct cell_run run[RUNS_AHEAD];         /* a ring: cells asked for, but not counted in */
+    struct cell_run *run;               /* a ring: cells asked for, but not counted in */
     unsigned n_runs;                    /* ever put there */
 };
 

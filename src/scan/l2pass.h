@@ -10,6 +10,10 @@
 enum item_kind { ITEM_DATA, ITEM_ZERO, ITEM_COMPRESSED, N_ITEM_KINDS };
 
 #define STEPS_CACHED 8
+#define RUNS_AHEAD   8      /* runs between asking for cells and counting in them (a power of two) */
+
+/* Neighbouring entries that lead to neighbouring clusters [cl, cl+len). */
+struct cell_run { uint64_t cl, len, copied; };
 
 /* What the entries of tables that are referred to so often do to cells. */
 struct table_steps {
@@ -27,6 +31,8 @@ struct l2_worker {
     uint64_t frag, breaks, steps, beyond, entries, largest;
     uint64_t entered;                   /* references made */
     struct fault_totals faults;
+    struct entry_classes classes;       /* of the table in work; all zeros between tables */
+    struct cell_run run[RUNS_AHEAD];
     bool grown;
 };
 

@@ -101,7 +101,7 @@ void map_fold(struct map *map, uint64_t index)
     uint16_t *hist = map->hist[index];
     struct cell_tally t;
 
-    if (!cell)
+    if (!cell || !n)
         return;
     cells_tally(cell, n, &t);
     for (unsigned k = 0; k < t.n_values; k++) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Runs the fuzz target on files, without libFuzzer: replay [--mutate N] FILE|FOLDER...
- * With --mutate each file is also damaged in N ways that are the same in every run. */
+/* Runs the fuzz target on files, without libFuzzer:
+ *     replay [--mutate N] [--seed S] FILE|FOLDER...
+ * With --mutate each file is also damaged in N ways, which the seed chooses: the same in every
+ * run. Without what libFuzzer and the sanitizers cost, this is how millions of images are tried. */
 #include "config.h"
 
 #include <assert.h>
@@ -15,8 +17,9 @@
 #include "fuzz.h"
 
 #define SIZE_MAX_INPUT  (128u << 10)    /* bytes of a damaged file */
+#define DAMAGES_MAX     8               /* done to a file before it is taken anew */
 
-struct totals { unsigned mutations; size_t files, runs; };
+struct totals { unsigned mutations, seed; size_t files, runs; };
 
 /* Any byte may become any other; good enough beside the mutator that knows the format. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
@@ -54,15 +57,20 @@ static void run(const uint8_t *bytes, size_t len)
 
 static void replay_file(const char *path, struct totals *t)
 {
-    size_t len;
-    uint8_t *bytes = load(path, &len);
+    size_t sound_len, len;
+    uint8_t *sound = load(path, &sound_len), *bytes = load(path, &len);
 
     fprintf(stderr, "%s\n", path);          /* the last one named is the guilty one */
     run(bytes, len);
     for (unsigned i = 1; i <= t->mutations; i++) {
-        len = LLVMFuzzerCustomMutator(bytes, len, SIZE_MAX_INPUT, i * 2654435761u);
+        len = LLVMFuzzerCustomMutator(bytes, len, SIZE_MAX_INPUT, (t->seed + i) * 2654435761u);
         run(bytes, len);
+        if (i % DAMAGES_MAX == 0) {
+            memcpy(bytes, sound, sound_len);
+            len = sound_len;
+        }
     }
+    free(sound);
     t->files++;
     t->runs += 1 + t->mutations;
     free(bytes);
@@ -99,9 +107,10 @@ int main(int argc, char **argv)
     struct totals t = { 0 };
     int first = 1;
 
-    if (argc > 2 && strcmp(argv[1], "--mutate") == 0) {
-        t.mutations = (unsigned)atoi(argv[2]);
-        first = 3;
+    for (; first + 1 < argc && strncmp(argv[first], "--", 2) == 0; first += 2) {
+        unsigned *option = strcmp(argv[first], "--seed") == 0 ? &t.seed : &t.mutations;
+
+        *option = (unsigned)strtoul(argv[first + 1], NULL, 10);
     }
     for (int i = first; i < argc; i++)
         replay(argv[i], &t);

@@ -197,6 +197,7 @@ class House:
         self.named = (args.tests or "").split()
         self.work = work
         self.slow = slow
+        self.near_only = args.near
         self.build = os.path.join(work, "build")
         self.lib = os.path.join(self.build, "libmutant.so")
         self.copy_tree()
@@ -208,7 +209,7 @@ class House:
         self.external = shlex.split(self.variable("EXTERNAL_LIBS")) + self.linker_flags()
         self.units = self.variable("UNIT_TESTS").split()
         self.includes = {u: self.included_by(u) for u in self.units}
-        if args.tests:
+        if args.tests or args.near:
             self.units = [u for u in self.units if self.chosen(u, args)]
         self.compile_flags = shlex.split(self.variable(
             "DEFS DEFAULT_INCLUDES INCLUDES AM_CPPFLAGS CPPFLAGS AM_CFLAGS CFLAGS"))
@@ -234,6 +235,9 @@ class House:
     def chosen(self, unit, args):
         """One of those named, or one that is about a file that will be changed."""
         changed = {m.path[len("src/"):-2] + ".h" for m in args.candidates}
+        folders = tuple(d + "/" for d in args.dirs.split())
+        if args.near and any(i.startswith(folders) for i in self.includes[unit]):
+            return True
         return os.path.basename(unit) in self.named or changed & self.includes[unit]
 
     def copy_tree(self):
@@ -340,13 +344,18 @@ class House:
             return (3 if inc is None else 0 if header in inc else
                     1 if any(i.startswith(folder) for i in inc) else 2)
 
+        def wanted(test):
+            if near(test) == 0 or os.path.basename(test) in self.named:
+                return True
+            if self.slow and self.time[test] > self.slow:
+                return False
+            return near(test) == 1 if self.near_only else not self.named
+
         def key(test):
             kills = self.killers.get((path, test), 0)
             quick = self.time[test] < 0.2
             return (test.endswith(".sh"), -kills, not quick, near(test), self.time[test])
-        return [t for t in sorted(self.time, key=key)
-                if near(t) == 0 or ((not self.slow or self.time[t] <= self.slow) and
-                                    (not self.named or os.path.basename(t) in self.named))]
+        return [t for t in sorted(self.time, key=key) if wanted(t)]
 
     def passes(self, test, limit):
         if test.endswith(".sh"):
@@ -452,6 +461,8 @@ def main():
                     help="leave out tests that take longer, unless they include the header")
     ap.add_argument("--tests", help="build and run only these unit tests, and those that "
                     "include the header of the file")
+    ap.add_argument("--near", action="store_true", help="only tests that include a header of the "
+                    "folder of the file, and those of --tests")
     ap.add_argument("--work", default=os.path.join(os.getcwd(), "mutants"))
     ap.add_argument("--list", action="store_true", help="list what could be changed")
     args = ap.parse_args()

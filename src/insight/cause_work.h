@@ -134,8 +134,6 @@ uint64_t work_count(const struct work *w, enum problem_kind k);     /* of the sc
  * was being deleted. */
 uint64_t work_orphans(const struct work *w);
 uint64_t work_unclaimed_orphans(const struct work *w);      /* of which no cause was found yet */
-/* Kinds that tell that a guest reads wrong data or none. */
-bool problem_loses_data(enum problem_kind k);
 
 struct place work_l2_place(const struct work *w, const struct l2_table *t, uint64_t j);
 struct place work_l1_place(const struct work *w, const struct l2_table *t);

@@ -22,7 +22,8 @@ struct names {
     struct anonymous *told;
 };
 
-void anonymous_name(const char *what, uint64_t i, char *out, size_t len)
+/* A stand-in of `len` bytes for name number i; `out` holds `len` bytes. */
+static void anonymous_name(const char *what, uint64_t i, char *out, size_t len)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     size_t head = strlen(what);

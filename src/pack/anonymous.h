@@ -28,7 +28,4 @@ bool anonymous_patches(const struct scan_result *scan, const struct keep *k,
 bool anonymous_tables(const struct scan_result *scan, const struct keep *k,
                       struct patches *out, struct anonymous *told, struct error *err);
 
-/* A stand-in of `len` bytes for name number i; `out` holds `len` bytes. */
-void anonymous_name(const char *what, uint64_t i, char *out, size_t len);
-
 #endif

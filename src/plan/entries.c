@@ -295,7 +295,7 @@ static void mark_foreign(struct entries *e)
     }
 }
 
-bool entries_collect(struct trial *t, struct entries *out, struct error *err)
+static bool entries_collect(struct trial *t, struct entries *out, struct error *err)
 {
     struct collecting c = { .e = out, .reader.src = t->img->src };
     struct odd_walk odd = { out, err, false };

@@ -36,7 +36,6 @@ struct entries {
                                        something else too */
 };
 
-bool entries_collect(struct trial *t, struct entries *out, struct error *err);
 void entries_free(struct entries *e);
 
 /* Adds what the entries are to become. */

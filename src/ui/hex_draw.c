@@ -21,7 +21,8 @@ int hex_head_rows(const struct hex_view *v, int rows)
     return (v->plain || v->guest.on) && rows > 2;
 }
 
-bool hex_has_values(const struct hex_view *v, int cols)
+/* Is there room for what the bytes are as numbers? */
+static bool hex_has_values(const struct hex_view *v, int cols)
 {
     return cols - (hex_text_column(v, v->per_line) + 2) >= VALUES_COLS;
 }

@@ -175,7 +175,8 @@ void hex_guest_show(struct hex_guest *g, const struct ui *ui, struct hexdata *d,
 
 /* --- what it is --- */
 
-const struct disk_span *hex_guest_span(const struct hex_guest *g, uint64_t off)
+/* The state of a byte; NULL: not known yet. */
+static const struct disk_span *hex_guest_span(const struct hex_guest *g, uint64_t off)
 {
     const struct disk_spans *s = &g->have.spans;
 

@@ -48,9 +48,6 @@ void hex_guest_show(struct hex_guest *g, const struct ui *ui, struct hexdata *d,
 /* Takes what the task has read, when it has ended. */
 void hex_guest_take(struct hex_guest *g);
 
-/* The state of a byte; NULL: not known yet. */
-const struct disk_span *hex_guest_span(const struct hex_guest *g, uint64_t off);
-
 /* In words: where it is stored, or why it is not. */
 void hex_guest_text(const struct hex_guest *g, const struct ui *ui, uint64_t off,
                     struct buf *out);

@@ -66,8 +66,6 @@ struct hex_view {
 
 /* --- view_hex.c, for the search --- */
 
-/* Shows the guest's disk, or the file. */
-void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req);
 /* Shows the file again, after a compressed cluster. */
 void hex_leave_plain(struct hex_view *v);
 /* The cursor stands somewhere else now. */
@@ -88,9 +86,6 @@ void hex_hunt_ended(struct hex_view *v, const struct ui *ui, struct request *req
 /* How a view of `rows` rows is divided: rows of explanation below, a title above. */
 int hex_detail_rows(int rows);
 int hex_head_rows(const struct hex_view *v, int rows);
-
-/* Is there room for what the bytes are as numbers? */
-bool hex_has_values(const struct hex_view *v, int cols);
 
 /* Columns of byte number i of a line: as hex, as a character. */
 int hex_column(const struct hex_view *v, int i);

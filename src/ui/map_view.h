@@ -73,8 +73,6 @@ static inline struct map_pane *map_focus(struct map_view *v)
 /* What suits the terminal. */
 enum map_style map_style_for(const struct ui *ui);
 
-struct tile_source map_source(const struct map_view *v, const struct ui *ui);
-
 /* map_survey.c: takes what a walk has found, and begins the next one that is needed;
  * stops and frees. */
 void map_survey_poll(struct map_view *v, const struct ui *ui, bool guest_in_sight);

@@ -28,7 +28,8 @@ static void take(struct peek *p, bool ok)
     p->found = p->saw;
 }
 
-void peek_poll(struct peek *p)
+/* Takes what has ended. */
+static void peek_poll(struct peek *p)
 {
     if (p->task && task_ended(p->task)) {
         bool ok = task_finish(p->task, NULL);

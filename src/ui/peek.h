@@ -23,7 +23,6 @@ struct peek {
 
 /* Nothing happens when that is the wish already. Images in memory are looked at at once. */
 void peek_want(struct peek *p, const struct image *img, uint64_t off);
-void peek_poll(struct peek *p);             /* takes what has ended; call in prepare() */
 void peek_forget(struct peek *p);
 int peek_fd(const struct peek *p);          /* of the look going on; -1: none */
 void peek_free(struct peek *p);             /* waits */

@@ -250,7 +250,7 @@ static void draw_place(const struct problems_view *v, const struct ui *ui,
                  row->part == PICK_OWNER ? "  refers to it" : "  refers to it as well");
         if (where_guest(ui, &place, &start, &len)) {
             buf_puts(&b, ", guest ");
-            text_offset(&b, start);
+            text_range(&b, start, start + len, TEXT_DASH);
         }
         draw_cut(a, y, x, a->w - x, ROLE_DIM, buf_str(&b));
     }

@@ -9,7 +9,8 @@
 #include "ui/table_draw.h"
 #include "ui/tables_view.h"
 
-bool tables_filtered(const struct tables_view *v)
+/* Are only used entries rows? */
+static bool tables_filtered(const struct tables_view *v)
 {
     return v->hide_unused && v->shown.row;
 }

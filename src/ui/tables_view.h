@@ -71,7 +71,6 @@ void tables_find_problems(struct tables_view *v, const struct ui *ui);
 enum topic { TOPIC_MAPPING, TOPIC_REFCOUNTS, TOPIC_SNAPSHOTS, TOPIC_BITMAPS, N_TOPICS };
 
 enum topic tables_topic(const struct table *t);
-bool tables_filtered(const struct tables_view *v);      /* only used entries are rows */
 bool tables_is_list(const struct tables_view *v);       /* snapshots or bitmaps */
 
 /* How a view of `rows` rows is divided: heads above, explanation below. */

@@ -264,7 +264,8 @@ static void step_entry(struct hex_view *v, const struct ui *ui, int dir)
     }
 }
 
-void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req)
+/* Shows the guest's disk, or the file. */
+static void hex_turn(struct hex_view *v, const struct ui *ui, struct request *req)
 {
     uint32_t layer;
     uint64_t guest_off = guest_here(v, ui, &layer);

@@ -35,7 +35,7 @@ static void map_destroy(void *state)
     free(v);
 }
 
-struct tile_source map_source(const struct map_view *v, const struct ui *ui)
+static struct tile_source map_source(const struct map_view *v, const struct ui *ui)
 {
     return (struct tile_source){ ui->img, ui->scan, ui->progress, v->survey.guest,
                                  v->survey.order, ui->layer, v->zone, v->n_zones,

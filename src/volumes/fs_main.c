@@ -52,7 +52,7 @@ static const uint8_t *slot_of(struct fs_work *w, uint64_t off)
     return s->bytes;
 }
 
-void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len)
+static void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len)
 {
     uint8_t *p = dst;
 
@@ -139,7 +139,7 @@ void fs_note(struct volume *v, const char *format, ...)
     va_end(args);
 }
 
-void fs_send_volume(struct fs_work *w, uint32_t index)
+static void fs_send_volume(struct fs_work *w, uint32_t index)
 {
     struct wire_volume msg;
 

@@ -60,7 +60,6 @@ struct touch {
 
 /* Ends the process when the program is gone. Bytes past the end are zeros. Of a volume, what
  * has a stand-in is read from that. */
-void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len);
 void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
                     size_t len);
 /* Has [off, off + len) of the volume read from its byte `from` on. */
@@ -69,7 +68,6 @@ void fs_use_stand_in(struct fs_work *w, const struct volume *v, uint64_t off, ui
                      uint64_t from);
 /* Adds a sentence to v->note. */
 void fs_note(struct volume *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void fs_send_volume(struct fs_work *w, uint32_t index);
 void fs_send_item(struct fs_work *w, struct volume_item *item, const struct touch *t,
                   const char *path, size_t len);
 void fs_progress(const struct fs *fs, uint64_t done, uint64_t total);

@@ -187,7 +187,8 @@ static bool explains_enough(const struct image_shape *s, uint64_t sectors)
     return s->entries && (s->entries << s->cluster_bits) >= sectors / SHARE_MIN * SECTOR;
 }
 
-bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_shape *out)
+/* False: there are no tables that agree, or *cancel was set. Reads the whole file once. */
+static bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_shape *out)
 {
     struct shape_trial t = { .src = src };
     struct suspect_list l = { 0 };

@@ -14,9 +14,6 @@ struct image_shape {
     uint64_t tables, entries;       /* L2 tables found, and their entries in use */
 };
 
-/* False: there are no tables that agree, or *cancel was set. Reads the whole file once. */
-bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_shape *out);
-
 /* Opens a trial for a rescue: as trial_open where the image opens, and else, where tables are
  * found, with a header made for them, which is the first step of the plan. */
 bool rescue_open(struct source *src, const struct trial_options *how, struct plan *plan,

@@ -108,9 +108,6 @@ uint64_t btrfs_chunk_type(const struct btrfs *fs, uint64_t logical);    /* 0: no
 /* The bytes of a node that was seen. One that is longer than a cluster goes on in the candidates
  * that follow, if at all. */
 bool btrfs_node_of_candidates(struct btrfs *fs, const struct btrfs_seen *s, uint8_t *dst);
-/* Reads a node, from the disk or from a candidate. generation 0: any. */
-bool btrfs_node_get(struct btrfs *fs, uint64_t logical, uint64_t generation, unsigned level,
-                    uint8_t *dst);
 
 /* Calls leaf for every leaf of a tree that can be read, in order of keys. `gap`: something
  * before this one is missing. Returns whether all was there. */

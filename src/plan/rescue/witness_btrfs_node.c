@@ -108,8 +108,9 @@ bool btrfs_node_of_candidates(struct btrfs *fs, const struct btrfs_seen *s, uint
     return true;
 }
 
-bool btrfs_node_get(struct btrfs *fs, uint64_t logical, uint64_t generation, unsigned level,
-                    uint8_t *dst)
+/* Reads a node, from the disk or from a candidate. generation 0: any. */
+static bool btrfs_node_get(struct btrfs *fs, uint64_t logical, uint64_t generation, unsigned level,
+                           uint8_t *dst)
 {
     const struct btrfs_witness *w = fs->w;
     uint64_t place[STRIPES_MAX], left;

@@ -149,7 +149,6 @@ static inline bool ext_bit(const uint8_t *map, uint32_t i)
 /* --- witness_ext_sums.c: checksums, and back --- */
 
 void ext_undo_make(struct ext_undo *u, size_t len);
-uint32_t ext_undo(const struct ext_undo *u, uint32_t crc);
 uint32_t ext_inode_seed(const struct ext_fs *fs, uint32_t inode, uint32_t generation);
 /* The number that an inode bears by its checksum; 0: none that this file system has. */
 uint32_t ext_inode_solve(const struct ext_fs *fs, const uint8_t *p);

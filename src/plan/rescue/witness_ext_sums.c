@@ -30,7 +30,7 @@ void ext_undo_make(struct ext_undo *u, size_t len)
     }
 }
 
-uint32_t ext_undo(const struct ext_undo *u, uint32_t crc)
+static uint32_t ext_undo(const struct ext_undo *u, uint32_t crc)
 {
     uint32_t out = 0;
 

@@ -91,8 +91,6 @@ uint64_t xfs_group_off(const struct xfs *fs, uint64_t group, uint64_t block);
 uint64_t xfs_inode_off(const struct xfs *fs, uint64_t ino);
 uint64_t xfs_block_off(const struct xfs *fs, uint64_t fsblock);
 
-/* Reads bytes of the volume. */
-bool xfs_read(struct xfs *fs, uint64_t off, void *dst, size_t len);
 void xfs_mark(struct xfs *fs, uint64_t off, uint64_t len, enum rescue_use use);
 /* Not used, though no free space. */
 void xfs_idle(struct xfs *fs, uint64_t off, uint64_t len);

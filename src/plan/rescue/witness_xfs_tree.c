@@ -39,7 +39,8 @@ uint64_t xfs_inode_off(const struct xfs *fs, uint64_t ino)
         : off + (ino & ((UINT64_C(1) << bits) - 1)) * fs->super.inode;
 }
 
-bool xfs_read(struct xfs *fs, uint64_t off, void *dst, size_t len)
+/* Reads bytes of the volume. */
+static bool xfs_read(struct xfs *fs, uint64_t off, void *dst, size_t len)
 {
     return range_inside(off, len, fs->super.blocks * fs->super.block) &&
            rescue_read(fs->g, fs->start + off, dst, len, SURE_LIKELY);

@@ -117,13 +117,23 @@ static void take_blocks(struct ext *x, struct touch *t, uint64_t logical, uint64
     (set_aside ? touch_add_spare : touch_add)(x->fs, t, off, len, file_off);
 }
 
-/* Goes through an extent tree; a node that cannot be read loses what it spans. */
+/* Blocks that an inode says it has, with those of its map; 0 when there are not that many. */
+static uint64_t blocks_of(const struct ext *x, struct ext2_inode *inode)
+{
+    uint64_t n = x->lib->ext2fs_inode_i_blocks(x->ext, inode) / (x->block / 512);
+
+    return n <= x->lib->ext2fs_blocks_count(x->ext->super) ? n : 0;
+}
+
+/* Goes through an extent tree. A node that cannot be read loses what it spans, but of a sparse
+ * file no more than the blocks that were not found. */
 static void walk_extents(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode,
                          struct touch *t, uint8_t *flags)
 {
     const uint64_t size_blocks = div_up(EXT2_I_SIZE(inode), x->block);
     ext2_extent_handle_t h;
     struct ext2fs_extent e = { 0, 0, 0, 0 };
+    uint64_t all = blocks_of(x, inode), found = 0, spanned = 0;
     int op = EXT2_EXTENT_ROOT;
 
     if (x->lib->ext2fs_extent_open2(x->ext, ino, inode, &h) != 0) {
@@ -140,7 +150,7 @@ static void walk_extents(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode
 
             *flags |= ITEM_MAP_LOST;
             if (end > e.e_lblk)
-                t->bytes[LACK_LOST] += (end - e.e_lblk) * x->block;
+                spanned += end - e.e_lblk;
             op = EXT2_EXTENT_NEXT_SIB;
             continue;
         }
@@ -152,12 +162,17 @@ static void walk_extents(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode
         op = EXT2_EXTENT_NEXT;
         if (e.e_flags & EXT2_EXTENT_FLAGS_SECOND_VISIT)
             continue;
-        if (e.e_flags & EXT2_EXTENT_FLAGS_LEAF)
+        if (e.e_flags & EXT2_EXTENT_FLAGS_LEAF) {
             take_blocks(x, t, e.e_lblk, e.e_pblk, e.e_len,
                         e.e_flags & EXT2_EXTENT_FLAGS_UNINIT);
-        else
+            found += e.e_len;
+        } else {
             take_blocks(x, t, e.e_lblk, e.e_pblk, 1, false);
+            found++;
+        }
     }
+    if (all > found)
+        t->bytes[LACK_LOST] += u64_min(spanned, all - found) * x->block;
     x->lib->ext2fs_extent_free(h);
 }
 
@@ -204,7 +219,7 @@ static void walk_blocks(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode,
                         struct touch *t, uint8_t *flags)
 {
     struct ext_run r = { .x = x, .t = t };
-    uint64_t all = x->lib->ext2fs_inode_i_blocks(x->ext, inode) / (x->block / 512);
+    uint64_t all = blocks_of(x, inode);
 
     if (x->lib->ext2fs_block_iterate3(x->ext, ino, BLOCK_FLAG_READ_ONLY, NULL, take_block,
                                       &r) != 0)
@@ -213,7 +228,7 @@ static void walk_blocks(struct ext *x, ext2_ino_t ino, struct ext2_inode *inode,
     if (!r.map_lost)
         return;
     *flags |= ITEM_MAP_LOST;
-    if (all > r.seen && all <= x->lib->ext2fs_blocks_count(x->ext->super))
+    if (all > r.seen)
         t->bytes[LACK_LOST] += (all - r.seen) * x->block;
 }
 

@@ -178,3 +178,45 @@ void names_free(struct fs_names *n)
     free(n->text);
     *n = (struct fs_names){ .root = n->root };
 }
+
+static size_t put_utf8(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+size_t names_utf8(const uint8_t *p, size_t n, char *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t c = p[2 * i] | (uint32_t)p[2 * i + 1] << 8;
+
+        if (c >= 0xd800 && c < 0xdc00 && i + 1 < n && (p[2 * i + 3] & 0xfc) == 0xdc) {
+            uint32_t low = p[2 * i + 2] | (uint32_t)p[2 * i + 3] << 8;
+
+            c = 0x10000 + ((c & 0x3ff) << 10) + (low & 0x3ff);
+            i++;
+        }
+        len += put_utf8(out + len, c);
+    }
+    return len;
+}

@@ -16,6 +16,7 @@ struct fs_node {
     uint16_t name_len;
     uint8_t kind, flags;                /* of struct volume_item */
     bool wanted;                        /* to be sent; else only there for its name */
+    bool in_pieces;                     /* NTFS: what its other records say is still to come */
 };
 
 struct fs_names {
@@ -37,5 +38,9 @@ void names_name(struct fs_names *n, struct fs_node *node, uint64_t parent, const
 /* Sends all that are wanted: what lacks most first. */
 void names_send(struct fs *fs, struct fs_names *n);
 void names_free(struct fs_names *n);
+
+/* Writes n units of UTF-16, little-endian, as UTF-8 of at most 3 * n bytes and gives their
+ * number. Half a surrogate pair stays as it is: no valid UTF-8, and shown so. */
+size_t names_utf8(const uint8_t *p, size_t n, char *out);
 
 #endif

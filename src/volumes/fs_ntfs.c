@@ -14,21 +14,9 @@
 
 #ifdef HAVE_LIBNTFS
 
-/* Its headers have other things of these names. */
-#define be16 ntfs_be16
-#define be32 ntfs_be32
-#define be64 ntfs_be64
-#include <ntfs-3g/types.h>
-#include <ntfs-3g/layout.h>
-#include <ntfs-3g/device.h>
-#include <ntfs-3g/volume.h>
-#include <ntfs-3g/inode.h>
-#include <ntfs-3g/attrib.h>
-#include <ntfs-3g/runlist.h>
-#include <ntfs-3g/logging.h>
-#undef be16
-#undef be32
-#undef be64
+#include "volumes/fs_ntfs.h"
+#include <ntfs-3g/dir.h>
+#include <ntfs-3g/mft.h>
 
 #define NTFS_CALLS(X) \
     X(ntfs_attr_get_search_ctx) \
@@ -37,11 +25,13 @@
     X(ntfs_attr_put_search_ctx) \
     X(ntfs_device_alloc) \
     X(ntfs_device_mount) \
+    X(ntfs_file_record_read) \
     X(ntfs_inode_close) \
     X(ntfs_inode_open) \
     X(ntfs_log_handler_null) \
     X(ntfs_log_set_handler) \
     X(ntfs_mapping_pairs_decompress) \
+    X(ntfs_readdir) \
     X(ntfs_umount) \
     X(ntfs_volume_startup)
 struct ntfs_lib { NTFS_CALLS(LIBRARY_CALL) };
@@ -54,97 +44,6 @@ static struct library library =
 #define PROGRESS_RECORDS 16384
 #define BITMAP_BYTES     65536
 
-/* --- the library's way to read --- */
-
-struct ntfs_port { struct fs *fs; s64 at; };
-
-static int port_open(struct ntfs_device *dev, int flags)
-{
-    (void)flags;
-    NDevSetReadOnly(dev);
-    NDevSetOpen(dev);
-    return 0;
-}
-
-static int port_close(struct ntfs_device *dev)
-{
-    NDevClearOpen(dev);
-    return 0;
-}
-
-static s64 port_seek(struct ntfs_device *dev, s64 offset, int whence)
-{
-    struct ntfs_port *p = dev->d_private;
-
-    p->at = whence == SEEK_CUR ? p->at + offset
-          : whence == SEEK_END ? (s64)p->fs->v->len + offset : offset;
-    return p->at;
-}
-
-static s64 port_pread(struct ntfs_device *dev, void *buf, s64 count, s64 offset)
-{
-    struct ntfs_port *p = dev->d_private;
-
-    if (count < 0 || offset < 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    fs_volume_read(p->fs->w, p->fs->v, (uint64_t)offset, buf, (size_t)count);
-    return count;
-}
-
-static s64 port_read(struct ntfs_device *dev, void *buf, s64 count)
-{
-    struct ntfs_port *p = dev->d_private;
-    s64 n = port_pread(dev, buf, count, p->at);
-
-    if (n > 0)
-        p->at += n;
-    return n;
-}
-
-static s64 port_write(struct ntfs_device *dev, const void *buf, s64 count)
-{
-    (void)dev, (void)buf, (void)count;
-    errno = EROFS;
-    return -1;
-}
-
-static s64 port_pwrite(struct ntfs_device *dev, const void *buf, s64 count, s64 offset)
-{
-    (void)offset;
-    return port_write(dev, buf, count);
-}
-
-static int port_sync(struct ntfs_device *dev)
-{
-    (void)dev;
-    return 0;
-}
-
-static int port_stat(struct ntfs_device *dev, struct stat *st)
-{
-    struct ntfs_port *p = dev->d_private;
-
-    memset(st, 0, sizeof *st);
-    st->st_mode = S_IFREG | 0400;
-    st->st_size = (off_t)p->fs->v->len;
-    return 0;
-}
-
-static int port_ioctl(struct ntfs_device *dev, unsigned long request, void *arg)
-{
-    (void)dev, (void)request, (void)arg;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-static struct ntfs_device_operations port = {
-    .open = port_open, .close = port_close, .seek = port_seek, .read = port_read,
-    .write = port_write, .pread = port_pread, .pwrite = port_pwrite, .sync = port_sync,
-    .stat = port_stat, .ioctl = port_ioctl,
-};
-
 /* --- file records --- */
 
 struct ntfs_work {
@@ -152,6 +51,9 @@ struct ntfs_work {
     ntfs_volume *vol;
     struct fs_names names;
     uint64_t unreadable;            /* file records */
+    bool records_lost;              /* some, by what the disk lacks */
+    bool in_pieces;                 /* some files: see struct fs_node */
+    uint64_t dir;                   /* number of the directory that names are read from */
 };
 
 /* What one record says. */
@@ -163,49 +65,6 @@ struct record {
     int name_rank;                  /* Windows names before those of DOS */
     uint8_t flags;
 };
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-/* Half a surrogate pair stays as it is: no valid UTF-8, and shown so. */
-static size_t to_utf8(const uint8_t *p, size_t n, char *out)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        uint32_t c = p[2 * i] | (uint32_t)p[2 * i + 1] << 8;
-
-        if (c >= 0xd800 && c < 0xdc00 && i + 1 < n && (p[2 * i + 3] & 0xfc) == 0xdc) {
-            uint32_t low = p[2 * i + 2] | (uint32_t)p[2 * i + 3] << 8;
-
-            c = 0x10000 + ((c & 0x3ff) << 10) + (low & 0x3ff);
-            i++;
-        }
-        len += put_utf8(out + len, c);
-    }
-    return len;
-}
 
 static void take_name(struct record *r, const ATTR_RECORD *a)
 {
@@ -220,7 +79,7 @@ static void take_name(struct record *r, const ATTR_RECORD *a)
     if (66 + 2 * n > len || rank <= r->name_rank)
         return;
     r->name_rank = rank;
-    r->name_len = to_utf8(p + 66, n, r->name);
+    r->name_len = names_utf8(p + 66, n, r->name);
     r->parent = be_load((const uint8_t[]){ p[5], p[4], p[3], p[2], p[1], p[0] }, 6);
 }
 
@@ -276,13 +135,15 @@ static bool send_own(struct ntfs_work *n, uint64_t number, const struct record *
     return true;
 }
 
-static void keep(struct ntfs_work *n, uint64_t number, bool directory, const struct record *r)
+static void keep(struct ntfs_work *n, uint64_t number, bool directory, bool in_pieces,
+                 const struct record *r)
 {
-    bool wanted = (n->fs->w->want == VOLUMES_ALL && number >= 16) || fs_wants(n->fs->w, &r->touch) ||
+    bool wanted = (n->fs->w->want == VOLUMES_ALL && number >= FILE_first_user) ||
+                  fs_wants(n->fs->w, &r->touch) ||
                   (r->flags && n->fs->w->want == VOLUMES_LACKING);
     struct fs_node *node;
 
-    if (send_own(n, number, r) || (!wanted && !directory))
+    if (send_own(n, number, r) || (!wanted && !directory && !in_pieces))
         return;
     node = names_add(&n->names, number);
     if (!node)
@@ -292,6 +153,8 @@ static void keep(struct ntfs_work *n, uint64_t number, bool directory, const str
     node->size = directory ? NO_ADDRESS : r->size;
     node->touch = r->touch;
     node->wanted = wanted;
+    node->in_pieces = in_pieces;
+    n->in_pieces |= in_pieces;
     if (r->name_len && number != FILE_root)
         names_name(&n->names, node, r->parent, r->name, r->name_len);
 }
@@ -301,30 +164,186 @@ static bool next_attribute(ntfs_attr_search_ctx *ctx)
     return lib.ntfs_attr_lookup(AT_UNUSED, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0;
 }
 
+/* False when some cannot be found. */
+static bool take_attributes(struct ntfs_work *n, struct record *r, ntfs_inode *ni,
+                            MFT_RECORD *record)
+{
+    ntfs_attr_search_ctx *ctx = lib.ntfs_attr_get_search_ctx(ni, record);
+
+    bool all;
+
+    while (ctx && next_attribute(ctx))
+        take_attribute(n, r, ctx->attr);
+    all = ctx && errno == ENOENT;
+    if (ctx)
+        lib.ntfs_attr_put_search_ctx(ctx);
+    return all;
+}
+
+/* A file of which the list of its records, or one of them, is lost: the first record alone. The
+ * others are found by `take_pieces`. */
+static void take_first_record(struct ntfs_work *n, uint64_t number)
+{
+    struct record r = { .touch = TOUCH_INIT, .flags = ITEM_MAP_LOST };
+    MFT_RECORD *record = NULL;
+
+    if (lib.ntfs_file_record_read(n->vol, (MFT_REF)number, &record, NULL) != 0) {
+        n->unreadable++;
+        return;
+    }
+    if ((record->flags & MFT_RECORD_IN_USE) && !record->base_mft_record) {
+        take_attributes(n, &r, NULL, record);
+        keep(n, number, record->flags & MFT_RECORD_IS_DIRECTORY, true, &r);
+    }
+    free(record);
+}
+
 static void take_record(struct ntfs_work *n, uint64_t number)
 {
     struct record r = { .touch = TOUCH_INIT, .size = 0 };
+    uint64_t known[N_LACKS];
     ntfs_inode *ni;
-    ntfs_attr_search_ctx *ctx;
+    bool whole;
 
+    memcpy(known, n->fs->known, sizeof known);
     errno = 0;
     ni = lib.ntfs_inode_open(n->vol, (MFT_REF)number);
     if (!ni) {
-        n->unreadable += errno != ENOENT;
+        if (errno != ENOENT)
+            take_first_record(n, number);
         return;
     }
-    ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
-    while (ctx && next_attribute(ctx))
-        take_attribute(n, &r, ctx->attr);
-    if (ctx && errno != ENOENT)
-        r.flags |= ITEM_MAP_LOST;
-    if (ctx)
-        lib.ntfs_attr_put_search_ctx(ctx);
-    keep(n, number, ni->mrec->flags & MFT_RECORD_IS_DIRECTORY, &r);
+    whole = take_attributes(n, &r, ni, NULL);
+    if (number == FILE_MFT)
+        n->records_lost = r.touch.bytes[LACK_LOST] || r.touch.bytes[LACK_UNMAPPED];
+    if (whole || number < FILE_first_user) {
+        keep(n, number, ni->mrec->flags & MFT_RECORD_IS_DIRECTORY, false, &r);
+    } else {
+        memcpy(n->fs->known, known, sizeof known);      /* it is counted anew */
+        take_first_record(n, number);
+    }
     lib.ntfs_inode_close(ni);
 }
 
+/* What other records say of a file in pieces. */
+static void take_piece(struct ntfs_work *n, uint64_t number)
+{
+    struct record r = { .touch = TOUCH_INIT, .size = 0 };
+    MFT_RECORD *record = NULL;
+    struct fs_node *node;
+
+    if (lib.ntfs_file_record_read(n->vol, (MFT_REF)number, &record, NULL) != 0)
+        return;
+    node = (record->flags & MFT_RECORD_IN_USE) && record->base_mft_record
+         ? names_find(&n->names, MREF_LE(record->base_mft_record)) : NULL;
+    if (node && node->in_pieces) {
+        r.size = node->size;
+        r.touch = node->touch;
+        take_attributes(n, &r, NULL, record);
+        node->touch = r.touch;
+        node->wanted |= fs_wants(n->fs->w, &r.touch);
+        if (node->kind == ITEM_FILE)
+            node->size = r.size;
+        if (r.name_len)
+            names_name(&n->names, node, r.parent, r.name, r.name_len);
+    }
+    free(record);
+}
+
+/* --- tables that are not all there --- */
+
+/* Does any of [start, end) of what has these runs lie in a part that is not there? */
+static bool runs_lack(const struct ntfs_work *n, const runlist_element *e, uint64_t start,
+                      uint64_t end)
+{
+    const uint64_t cluster = n->vol->cluster_size;
+
+    for (; e && e->length > 0; e++) {
+        uint64_t from = u64_max(start, (uint64_t)e->vcn * cluster);
+        uint64_t to = u64_min(end, (uint64_t)(e->vcn + e->length) * cluster);
+        uint64_t off = (uint64_t)(e->lcn - e->vcn) * cluster + from;
+
+        if (e->lcn >= 0 && from < to &&
+            (fs_lacking(n->fs, LACK_LOST, off, to - from) ||
+             fs_lacking(n->fs, LACK_UNMAPPED, off, to - from)))
+            return true;
+    }
+    return false;
+}
+
+/* --- names that only directories have --- */
+
+static bool record_lost(const struct ntfs_work *n, uint64_t number)
+{
+    const uint64_t size = n->vol->mft_record_size;
+
+    return runs_lack(n, n->vol->mft_na->rl, number * size, (number + 1) * size);
+}
+
+static int take_entry(void *arg, const ntfschar *text, int len, int kind, s64 pos, MFT_REF ref,
+                      unsigned type)
+{
+    struct ntfs_work *n = arg;
+    const uint64_t number = MREF(ref);
+    struct fs_node *node;
+    char name[4 * 255 + 1];
+
+    (void)pos;
+    if (kind == FILE_NAME_DOS || len <= 0 || len > 255 || number < FILE_first_user ||
+        number > UINT32_MAX)
+        return 0;
+    node = names_find(&n->names, number);
+    if (!node && record_lost(n, number)) {
+        node = names_add(&n->names, number);
+        if (!node)
+            return -1;
+        node->kind = type == NTFS_DT_DIR ? ITEM_DIRECTORY : ITEM_FILE;
+        node->flags = ITEM_INODE_LOST;
+        node->size = NO_ADDRESS;
+        node->wanted = n->fs->w->want != VOLUMES_ASKED;
+    }
+    if (node && !node->name)
+        names_name(&n->names, node, n->dir, name,
+                   names_utf8((const uint8_t *)text, (size_t)len, name));
+    return 0;
+}
+
+static void read_directories(struct ntfs_work *n)
+{
+    const uint32_t last = n->names.n;
+
+    for (uint32_t i = 0; i < last; i++) {
+        ntfs_inode *ni = NULL;
+        s64 pos = 0;
+
+        if (n->names.node[i].kind != ITEM_DIRECTORY)
+            continue;
+        n->dir = n->names.node[i].id;
+        ni = lib.ntfs_inode_open(n->vol, (MFT_REF)n->dir);
+        if (!ni)
+            continue;
+        lib.ntfs_readdir(ni, &pos, n, take_entry);
+        lib.ntfs_inode_close(ni);
+    }
+}
+
 /* --- free space --- */
+
+/* Clusters that lost parts of the bitmap stand for are not free; are there any? */
+static bool mask_lost(const struct ntfs_work *n, uint64_t at, uint8_t *bits)
+{
+    const uint32_t step = n->vol->cluster_size < BITMAP_BYTES ? n->vol->cluster_size
+                                                              : BITMAP_BYTES;
+    bool any = false;
+
+    for (uint32_t i = 0; fs_any(n->fs) && i < BITMAP_BYTES; i += step) {
+        if (!runs_lack(n, n->vol->lcnbmp_na->rl, at + i, at + i + step))
+            continue;
+        memset(bits + i, 0xff, step);
+        any = true;
+    }
+    return any;
+}
 
 static void count_free(struct ntfs_work *n)
 {
@@ -332,6 +351,7 @@ static void count_free(struct ntfs_work *n)
     struct touch t = TOUCH_INIT;
     uint8_t *bits = malloc(BITMAP_BYTES);
     uint64_t clusters = (uint64_t)n->vol->nr_clusters, free_clusters = 0, at = 0;
+    bool bits_lost = false;
 
     for (; bits && n->vol->lcnbmp_na && at < div_up(clusters, 8); at += BITMAP_BYTES) {
         uint64_t first = at * 8, last = u64_min(clusters, first + 8 * BITMAP_BYTES);
@@ -340,6 +360,7 @@ static void count_free(struct ntfs_work *n)
         memset(bits, 0xff, BITMAP_BYTES);
         if (lib.ntfs_attr_pread(n->vol->lcnbmp_na, (s64)at, BITMAP_BYTES, bits) <= 0)
             break;
+        bits_lost |= mask_lost(n, at, bits);
         for (uint64_t c = first; c < last; c++) {
             if (bits[c / 8 - at] & 1u << c % 8)
                 continue;
@@ -348,7 +369,7 @@ static void count_free(struct ntfs_work *n)
                 touch_add(n->fs, &t, c * cluster, cluster, NO_ADDRESS);
         }
     }
-    if (at >= div_up(clusters, 8) && free_clusters <= clusters)
+    if (at >= div_up(clusters, 8) && free_clusters <= clusters && !bits_lost)
         n->fs->v->used = (clusters - free_clusters) * cluster;
     free(bits);
     t.bytes[LACK_UNMAPPED] = 0;             /* as it should be */
@@ -364,6 +385,10 @@ static void scan(struct ntfs_work *n)
         if (i % PROGRESS_RECORDS == 0)
             fs_progress(n->fs, i, count);
     }
+    for (uint64_t i = 0; n->in_pieces && i < count; i++)
+        take_piece(n, i);
+    if (n->records_lost || n->in_pieces)
+        read_directories(n);
     names_send(n->fs, &n->names);
 }
 
@@ -394,7 +419,7 @@ bool fs_ntfs(struct fs *fs)
     struct ntfs_work n = { .fs = fs, .names = { .root = FILE_root } };
 
     lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
-    dev = lib.ntfs_device_alloc("disk", 0, &port, &p);
+    dev = lib.ntfs_device_alloc("disk", 0, &fs_ntfs_port, &p);
     if (dev)
         n.vol = open_volume(&n, dev);
     if (!n.vol) {

@@ -18,7 +18,7 @@ import tempfile
 
 from files_common import MIB, damage, expect, failed, files, jsonschema, program, run, schema, tree
 from files_disks import make_ext, make_ntfs, make_pv, make_tree, partition, place
-from files_owners import ext_names, ext_owners, fat_owners, inodes, ntfs_owners
+from files_owners import debugfs, ext_names, ext_owners, fat_owners, inodes, ntfs_owners
 
 rng = random.Random(int(sys.argv[3]))
 mutants = int(sys.argv[4])
@@ -188,6 +188,75 @@ def test_lost_super(image, starts):
     expect("names by a copy", "/big.bin" in {i["path"] for i in report["items"]}, True)
 
 
+def test_lost_map_of_a_sparse_file():
+    """It has lost the blocks that it had, not what its map spans."""
+    os.makedirs("sparse")
+    with open("sparse/file", "wb") as f:
+        for i in range(30):
+            f.seek(i * 256 * MIB)
+            f.write(rng.randbytes(4096))
+    run("truncate", "-s", "32M", "sparse.raw")
+    run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", "sparse", "sparse.raw")
+    run("qemu-img", "convert", "-O", "qcow2", "sparse.raw", "sparse.qcow2")
+    stat = debugfs("sparse.raw", "stat /file")
+    leaf = int(re.search(r"\(ETB0\):(\d+)", stat).group(1))
+    damage("sparse.qcow2", [leaf * 4096 // CLUSTER])
+    report = files("sparse.qcow2", "--damaged", status=(2,))
+    expect("lost of a sparse file",
+           [(i["lost"], i.get("map-lost")) for i in report["items"] if i.get("path") == "/file"],
+           [(int(re.search(r"Blockcount: (\d+)", stat).group(1)) * 512, True)])
+
+
+def test_lost_ntfs_records(image, start):
+    """Directories still have the names of files whose records are lost: those from 64 on."""
+    shutil.copy(image, "records.qcow2")
+    with open("p3", "rb") as f:
+        table = int.from_bytes(f.read(56)[48:], "little") * 4096
+    first = start + table + 64 * 1024
+    damage("records.qcow2", range(first // CLUSTER, (first + 30 * 1024) // CLUSTER + 1))
+    expect("names of lost file records",
+           sorted(i["path"] for i in files("records.qcow2", "--damaged", status=(2,))["items"]
+                  if i.get("inode-lost")),
+           sorted(["/big.bin"] + [f"/f{i} \u00fc\U0001f600.dat" for i in range(20, 40)]))
+
+
+def test_lost_ntfs_list():
+    """A file whose list of records is lost has lost what those say."""
+    run("truncate", "-s", "20M", "streams.raw")
+    run("mkntfs", "-q", "-F", "streams.raw")
+    run("ntfscp", "-q", "streams.raw", "tree/var/lib/app/f9", "/many")
+    for i in range(40):
+        run("ntfscp", "-q", "-N", f"s{i}", "streams.raw", "tree/var/lib/app/f9", "/many")
+    run("qemu-img", "convert", "-O", "qcow2", "-o", "cluster_size=4096", "streams.raw",
+        "streams.qcow2")
+    runs = run("ntfscluster", "-q", "-F", "/many", "streams.raw", status=(0, 1)).decode()
+    runs = [[int(c) for c in re.findall(r"^ +\d+ +(\d+) +\d+$", part, re.M)]
+            for part in re.split(r"0x20 - non-resident|0x80 - non-resident", runs)]
+    hit = [runs[1][0], runs[5][0], runs[35][0]]     # the list, and two streams
+    damage("streams.qcow2", hit)
+    expect("file without its list of records",
+           [(i["path"], i["lost"], i.get("map-lost"))
+            for i in files("streams.qcow2", "--damaged", status=(2,))["items"]],
+           [("/many", 3 * 4096, True)])
+    expect("owner of a stream without it",
+           [i["path"] for i in files("streams.qcow2", f"--at={hit[2] * 4096}")["items"]],
+           ["/many"])
+
+
+def test_lost_ntfs_bitmap():
+    """Where the bitmap is lost, nothing is called free."""
+    run("qemu-img", "convert", "-O", "qcow2", "-o", "cluster_size=4096", "streams.raw",
+        "bitmap.qcow2")
+    runs = run("ntfscluster", "-q", "-F", "/$Bitmap", "streams.raw", status=(0, 1)).decode()
+    bitmap = int(re.search(r"^ +\d+ +(\d+) +\d+$", runs.split("0x80")[1], re.M).group(1))
+    damage("bitmap.qcow2", [bitmap, *range(1000, 1100), *range(5100, 5120)])
+    report = files("bitmap.qcow2", "--damaged", status=(2,))
+    expect("free space by a lost bitmap",
+           [i for i in report["items"] if i["kind"] == "free"], [])
+    expect("bytes in all by a lost bitmap", sum(i["lost"] for i in report["items"]),
+           report["volumes"][0]["lost"])
+
+
 def fat_shape(part):
     """Where the heap begins, and bytes of a cluster."""
     with open(part, "rb") as f:
@@ -207,10 +276,14 @@ def test_fat(bits, mib):
     clusters = rng.sample(range(heap // CLUSTER + 4, 9 * 16), 40)
     shutil.copy("fat.qcow2", "damaged.qcow2")
     damage("damaged.qcow2", clusters, (1 << 63) | 512)
-    expect(f"files of FAT{bits}",
-           {i["path"]: i["lost"] for i in files("damaged.qcow2", "--damaged", status=(2,))["items"]
-            if i["kind"] in ("file", "directory")},
-           fat_owners("fat.raw", heap, cluster, ranges_of(clusters, 0, mib * MIB)))
+    wanted = fat_owners("fat.raw", heap, cluster, ranges_of(clusters, 0, mib * MIB))
+    items = files("damaged.qcow2", "--damaged", status=(2,))["items"]
+    got = {i["path"]: i["lost"] for i in items if i["kind"] in ("file", "directory")}
+    nameless = {name: n for name, n in wanted.items()   # their directory lost the names
+                if name not in got and os.path.dirname(name) in wanted}
+    expect(f"files of FAT{bits}", got | nameless, wanted)
+    expect(f"bytes of FAT{bits} without a name",
+           sum(i["lost"] for i in items if i["kind"] == "unknown"), sum(nameless.values()))
     shutil.copy("fat.qcow2", "damaged.qcow2")
     damage("damaged.qcow2", [2] if bits == 32 else [], (1 << 63) | 512)
     whole = files("fat.qcow2", "--list")
@@ -364,6 +437,10 @@ def main():
     test_lvm("disk.qcow2", starts[3], pieces)
     test_lost_inodes("disk.qcow2", starts)
     test_lost_super("disk.qcow2", starts)
+    test_lost_map_of_a_sparse_file()
+    test_lost_ntfs_records("disk.qcow2", starts[2])
+    test_lost_ntfs_list()
+    test_lost_ntfs_bitmap()
     test_fat(16, 16)
     test_fat(32, 64)
     test_exfat()

@@ -75,6 +75,8 @@
 #define PACK_CALL_MAX           (UINT64_C(32) << 20)    /* ... read on at once */
 #define PACK_MANIFEST_MAX       ((size_t)1 << 20)       /* bytes of what is told of the image in a pack */
 #define PACK_MEMBERS_MAX        64          /* files before the image in a pack */
+#define PLAN_GAP_CLUSTERS       UINT64_C(65536)         /* after the end of the file, left free by a
+                                               plan, as pointers lead there */
 #define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
                                                header */
 

@@ -276,3 +276,12 @@ bool patches_touch(const struct patches *p, uint64_t off, uint64_t len)
 
     return len && i < p->n && (p->list[i].off <= off || p->list[i].off - off < len);
 }
+
+uint64_t patches_size_after(const struct patches *p, uint64_t size)
+{
+    if (p->has_length)
+        return p->length;
+    if (p->n)
+        size = u64_max(size, p->list[p->n - 1].off + p->list[p->n - 1].len);
+    return size;
+}

@@ -57,6 +57,9 @@ size_t patches_from(const struct patches *p, uint64_t off);
 /* ... does any of them touch [off, off + len)? */
 bool patches_touch(const struct patches *p, uint64_t off, uint64_t len);
 
+/* Of a flattened list: bytes that a file of `size` bytes has under it. */
+uint64_t patches_size_after(const struct patches *p, uint64_t size);
+
 /* `inner` with flattened patches over it. Both are borrowed and must stay as they are until
  * the source is closed; `inner` goes on by itself. */
 bool source_open_patched(struct source *inner, const struct patches *patches,

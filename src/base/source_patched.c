@@ -191,16 +191,6 @@ static const struct source_ops PATCHED_OPS = {
     .interrupt = patched_interrupt,
 };
 
-/* Bytes of the file once the patches are made. */
-static uint64_t length_after(uint64_t length, const struct patches *p)
-{
-    if (p->has_length)
-        return p->length;
-    if (p->n)
-        length = u64_max(length, p->list[p->n - 1].off + p->list[p->n - 1].len);
-    return length;
-}
-
 bool source_open_patched_from(struct source *inner, struct source *from,
                               const struct patches *patches, struct source **out,
                               struct error *err)
@@ -210,7 +200,7 @@ bool source_open_patched_from(struct source *inner, struct source *from,
     if (!p)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (!source_init_base(&p->base, &PATCHED_OPS, inner->name,
-                          length_after(inner->size, patches), err)) {
+                          patches_size_after(patches, inner->size), err)) {
         free(p);
         return false;
     }

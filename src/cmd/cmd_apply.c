@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/source_pack.h"
+#include "base/text.h"
 #include "cmd/cmd_common.h"
 #include "plan/apply.h"
 
@@ -91,6 +92,24 @@ static enum end in_sandbox(const struct settings *s, struct files *f, work_fn *w
     return WIFEXITED(status) ? (enum end)WEXITSTATUS(status) : END_BETWEEN;
 }
 
+/* Says how long the file will be, before anything is written, where that changes. */
+static bool tell_size(const char *name, const struct plan *plan, struct error *err)
+{
+    struct patches patches = { 0 };
+    char was[TEXT_NUM], will[TEXT_NUM];
+    uint64_t size;
+
+    if (!plan_patches(plan, &patches, err))
+        return false;
+    size = patches_size_after(&patches, plan->file_size);
+    patches_free(&patches);
+    if (size != plan->file_size)
+        printf("%s: %s bytes, of %s before\n", name, text_group(will, size),
+               text_group(was, plan->file_size));
+    fflush(stdout);
+    return true;
+}
+
 /* --- on a copy --- */
 
 static enum end write_copy(const struct settings *s, struct files *f, struct error *err)
@@ -98,7 +117,7 @@ static enum end write_copy(const struct settings *s, struct files *f, struct err
     struct plan plan = { 0 };
     bool is_pack;
     bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(s, f, &plan, err)
-        && apply_to_copy(&plan, f->image, f->target, NULL, err);
+        && tell_size(s->apply_output, &plan, err) && apply_to_copy(&plan, f->image, f->target, NULL, err);
 
     plan_free(&plan);
     return ok ? END_DONE : END_BEFORE;
@@ -211,6 +230,7 @@ static enum end write_in_place(const struct settings *s, struct files *f, struct
     struct undo saved = { 0 };
     bool ok = is_no_pack(f, s->operand[1], "--output=NEW writes what the plan makes of it", err)
         && read_plan(s, f, &plan, err) && get_undo(s, &plan, f, &saved, err)
+        && tell_size(s->operand[1], &plan, err)
         && apply_in_place(&plan, f->image, f->target, &saved, f->mark, &progress, err);
 
     undo_free(&saved);

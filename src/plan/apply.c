@@ -138,12 +138,16 @@ static bool same_plan(const struct undo *saved, const struct patches *patches,
 
     if (!undo_plan_digest(patches, digest, err))
         return false;
-    if (memcmp(digest, saved->plan, DIGEST_LEN) != 0)
-        return err_set(err, ERR_USAGE, "the undo file belongs to another plan");
-    if (saved->state == UNDO_APPLIED)
-        return err_set(err, ERR_USAGE, "the undo file says that this plan was carried out "
-                       "already; use undo to take it back");
-    return true;
+    return memcmp(digest, saved->plan, DIGEST_LEN) == 0
+        || err_set(err, ERR_USAGE, "the undo file belongs to another plan");
+}
+
+/* Of a plan that was carried out to its end: is the image what it made of it? */
+static bool still_as_planned(const struct undo *saved, struct source *image, struct error *err)
+{
+    return undo_fits(saved, image, NULL)
+        || err_set(err, ERR_USAGE, "this plan was carried out already, and the image was changed "
+                   "since");
 }
 
 bool apply_in_place(const struct plan *plan, struct source *image, struct sink *target,
@@ -156,8 +160,13 @@ bool apply_in_place(const struct plan *plan, struct source *image, struct sink *
     bool ok = false;
 
     if (!plan_patches(plan, &patches, err) || !same_plan(saved, &patches, err)
-        || !undo_verify(saved, err)
-        || !source_open_patched_from(image, saved->src, &saved->old, &before, err)
+        || !undo_verify(saved, err))
+        goto out;
+    if (saved->state == UNDO_APPLIED) {
+        ok = still_as_planned(saved, image, err);
+        goto out;
+    }
+    if (!source_open_patched_from(image, saved->src, &saved->old, &before, err)
         || !plan_matches(plan, before, err)
         || !source_open_patched(before, &patches, &after, err)
         || !writer_init(&w, target, progress, err))

@@ -26,7 +26,8 @@ bool apply_to_copy(const struct plan *plan, struct source *image, struct sink *o
  *               opened for writing
  * New clusters are written first, then what is replaced, then the first cluster, then the
  * file is cut; each is synced before the next. Stopped anywhere, the same call again ends as
- * the first would have, and apply_undo gives the image back. */
+ * the first would have, and apply_undo gives the image back. Called once more when all is done
+ * it writes nothing, and fails if the image was changed since. */
 bool apply_in_place(const struct plan *plan, struct source *image, struct sink *target,
                     const struct undo *saved, struct sink *mark,
                     struct apply_progress *progress, struct error *err);

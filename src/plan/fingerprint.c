@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 #include "plan/tables_digest.h"
 
@@ -247,6 +248,43 @@ bool plan_covered(const struct plan *p, struct error *err)
     return ok;
 }
 
+/* --- how far it makes the file grow --- */
+
+static uint64_t cluster_size_of(struct source *image)
+{
+    uint8_t head[24];
+    uint32_t bits;
+
+    if (!source_read(image, 0, head, sizeof head, NULL))
+        return UINT64_C(1) << CLUSTER_BITS_MAX;
+    bits = be32(head + 20);
+    return UINT64_C(1) << (bits >= CLUSTER_BITS_MIN && bits <= CLUSTER_BITS_MAX ? bits
+                           : CLUSTER_BITS_MAX);
+}
+
+#define ZEROS_MORE (UINT64_C(1) << 30)
+
+/* What lies after the end is what is appended, and not somewhere. Tables are appended as zeros with
+ * some entries, none of which leads nowhere: they are no longer than the file, or short. */
+static bool grows_sensibly(const struct plan *p, struct source *image, struct error *err)
+{
+    uint64_t size = source_size(image), end, given = 0;
+    uint64_t most = size + ZEROS_MORE + PLAN_GAP_CLUSTERS * cluster_size_of(image);
+    struct patches all = { 0 };
+
+    if (!plan_patches(p, &all, err))
+        return false;
+    end = patches_size_after(&all, size);
+    for (size_t i = patches_from(&all, size); i < all.n; i++)
+        if (all.list[i].kind != PATCH_ZEROS)
+            given += all.list[i].off + all.list[i].len - u64_max(all.list[i].off, size);
+    patches_free(&all);
+    return end <= size || end - size - given <= most
+        || err_set(err, ERR_FORMAT, "the plan makes a file of %llu bytes out of one of %llu, with "
+                   "next to nothing in what is added", (unsigned long long)end,
+                   (unsigned long long)size);
+}
+
 bool plan_matches(const struct plan *p, struct source *image, struct error *err)
 {
     uint8_t digest[DIGEST_LEN];
@@ -270,5 +308,5 @@ bool plan_matches(const struct plan *p, struct source *image, struct error *err)
     if (memcmp(digest, p->tables, DIGEST_LEN) != 0)
         return err_set(err, ERR_FORMAT, "the plan was made for another image, or for this one "
                        "before it changed: its tables differ");
-    return zeros_match(p, image, err);
+    return grows_sensibly(p, image, err) && zeros_match(p, image, err);
 }

@@ -239,27 +239,6 @@ static bool read_image(struct reading *r, const json_t *o, struct plan *p)
     return true;
 }
 
-#define GAP_MAX (UINT64_C(65536) << 21)     /* what a planner leaves free after the end, at most */
-
-/* What lies after the end is what is appended, and not somewhere. */
-static bool grows_sensibly(const struct plan *p, struct error *err)
-{
-    uint64_t end = p->file_size, most = end + GAP_MAX;
-
-    for (size_t i = 0; i < p->n; i++) {
-        const struct patches *all = &p->step[i].patches;
-
-        if (all->has_length)
-            end = u64_max(end, all->length);
-        for (size_t k = 0; k < all->n; k++) {
-            end = u64_max(end, all->list[k].off + all->list[k].len);
-            most += u64_min(all->list[k].len, BYTES_MAX);
-        }
-    }
-    return end <= most || err_set(err, ERR_FORMAT, "the plan writes far after the end of the "
-                                  "image, where nothing is appended");
-}
-
 struct plan_input { struct source *src; uint64_t at; };
 
 static size_t load_some(void *buffer, size_t len, void *data)
@@ -300,7 +279,7 @@ bool plan_read(struct source *file, struct plan *out, struct error *err)
         ok = true;
         for (; ok && r.step < json_array_size(steps); r.step++)
             ok = read_step(&r, json_array_get(steps, r.step), &p);
-        ok = ok && grows_sensibly(&p, err) && plan_covered(&p, err);
+        ok = ok && plan_covered(&p, err);
     }
     json_decref(all);
     if (ok)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/limits.h"
 #include "base/num.h"
 #include "plan/findings.h"
 #include "scan/refsearch.h"
@@ -108,8 +109,6 @@ static bool find_inside(struct room *s, uint64_t n, bool empty, uint64_t *first_
     return false;
 }
 
-#define BEYOND_MAX 65536            /* clusters after the end that are looked at */
-
 static void mark_beyond(struct room *s, uint64_t off, uint64_t len)
 {
     const struct geometry *geo = &s->trial->img->geo;
@@ -117,7 +116,7 @@ static void mark_beyond(struct room *s, uint64_t off, uint64_t len)
 
     if (!len || !u64_add(off, len - 1, &end))
         return;
-    end = u64_min(geo_cluster_of(geo, end) + 1, geo->n_clusters + BEYOND_MAX);
+    end = u64_min(geo_cluster_of(geo, end) + 1, geo->n_clusters + PLAN_GAP_CLUSTERS);
     for (uint64_t cl = first; cl < end; cl++)
         s->beyond[cl - geo->n_clusters] = 1;
 }
@@ -159,7 +158,7 @@ static bool look_beyond(struct room *s, struct error *err)
         [PROBLEM_DATA_PAST_END] = true, [PROBLEM_COMPRESSED_PAST_END] = true,
     };
     const struct trial *t = s->trial;
-    const struct ref_target target = { t->img->geo.n_clusters, BEYOND_MAX };
+    const struct ref_target target = { t->img->geo.n_clusters, PLAN_GAP_CLUSTERS };
     const struct ref_search search = {
         .img = t->img, .l2 = t->scan->l2, .n_l2 = t->scan->n_l2, .target = &target,
         .n_targets = 1, .threads = t->opt.scan.threads, .hit = mark_referrer, .ctx = s,
@@ -167,7 +166,7 @@ static bool look_beyond(struct room *s, struct error *err)
 
     if (s->beyond)
         return true;
-    s->beyond = calloc(BEYOND_MAX, 1);
+    s->beyond = calloc(PLAN_GAP_CLUSTERS, 1);
     if (!s->beyond)
         return err_set(err, ERR_NOMEM, "out of memory");
     mark_structures(s);
@@ -181,7 +180,7 @@ static bool is_beyond(const struct room *s, uint64_t cl)
 {
     uint64_t i = cl - s->trial->img->geo.n_clusters;
 
-    return i < BEYOND_MAX && s->beyond[i];
+    return i < PLAN_GAP_CLUSTERS && s->beyond[i];
 }
 
 /* Takes n clusters after the end; *none: there is no room. */
@@ -195,7 +194,7 @@ static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl, bool *non
         return true;
     if (!look_beyond(s, err))
         return false;
-    while (len < n && first + len - s->trial->img->geo.n_clusters < BEYOND_MAX) {
+    while (len < n && first + len - s->trial->img->geo.n_clusters < PLAN_GAP_CLUSTERS) {
         if (is_beyond(s, first + len)) {
             first += len + 1;
             len = 0;

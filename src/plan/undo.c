@@ -163,7 +163,8 @@ static bool digest_after(struct source *image, const struct patches *patches, ui
 bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
                 struct error *err)
 {
-    uint64_t size = source_size(image), n = 0, at, new_size = size, end = UNDO_HEADER;
+    uint64_t size = source_size(image), n = 0, at, end = UNDO_HEADER;
+    uint64_t new_size = patches_size_after(patches, size);
     uint8_t head[UNDO_HEADER] = { 0 };
     uint8_t *rec = records_of(patches, size, &n), *bytes = malloc(CHUNK);
     bool ok = false;
@@ -172,11 +173,6 @@ bool undo_write(struct sink *out, struct source *image, const struct patches *pa
         err_set(err, ERR_NOMEM, "out of memory");
         goto out;
     }
-    if (patches->n)
-        new_size = u64_max(size, patches->list[patches->n - 1].off
-                                 + patches->list[patches->n - 1].len);
-    if (patches->has_length)
-        new_size = patches->length;
     end = UNDO_HEADER + n * RECORD;
     for (uint64_t i = 0; i < n; i++)
         end += be64(rec + i * RECORD + 8);

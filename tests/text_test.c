@@ -218,9 +218,23 @@ static void every_byte_string_becomes_printable(void **state)
     buf_free(&out);
 }
 
+static void two_sizes_are_told_apart(void **state)
+{
+    char a[TEXT_NUM], b[TEXT_NUM];
+
+    (void)state;
+    text_sizes(a, 65536, b, 1 << 20);
+    assert_string_equal(a, "64 KiB");
+    assert_string_equal(b, "1 MiB");
+    text_sizes(a, 1119989760, b, 1119989761);
+    assert_string_equal(a, "1119989760 bytes");
+    assert_string_equal(b, "1119989761 bytes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_sizes_are_told_apart),
         cmocka_unit_test(sizes_have_a_unit_and_are_never_rounded_up),
         cmocka_unit_test(digits_are_grouped_by_three),
         cmocka_unit_test(percentages_do_not_hide_a_little_or_invent_a_whole),

@@ -37,6 +37,16 @@ const char *text_size(char out[TEXT_NUM], uint64_t bytes)
     return out;
 }
 
+void text_sizes(char a[TEXT_NUM], uint64_t one, char b[TEXT_NUM], uint64_t other)
+{
+    text_size(a, one);
+    text_size(b, other);
+    if (strcmp(a, b) == 0) {
+        snprintf(a, TEXT_NUM, "%" PRIu64 " bytes", one);
+        snprintf(b, TEXT_NUM, "%" PRIu64 " bytes", other);
+    }
+}
+
 const char *text_group(char out[TEXT_NUM], uint64_t n)
 {
     char digits[24];

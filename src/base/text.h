@@ -16,6 +16,9 @@
  * decimal, never rounded up to a value that is not reached ("1023.9 KiB"). */
 const char *text_size(char out[TEXT_NUM], uint64_t bytes);
 
+/* Two sizes that are to be told apart: as text_size, or in bytes where that is the same. */
+void text_sizes(char a[TEXT_NUM], uint64_t one, char b[TEXT_NUM], uint64_t other);
+
 /* 1226355 -> "1,226,355" */
 const char *text_group(char out[TEXT_NUM], uint64_t n);
 

@@ -206,9 +206,11 @@ static bool say(struct compaction *c, const char *order, uint64_t before, struct
         buf_printf(&title, "%s %s compressed cluster%s %s", title.len ? ", pack" : "Pack",
                    text_group(n, c->packed.moved), c->packed.moved == 1 ? "" : "s",
                    order ? "in that order" : "closer together");
-    if (geo->file_size != before)
+    if (geo->file_size != before) {
+        text_sizes(b, before, a, geo->file_size);
         buf_printf(&title, "%s the file from %s to %s", title.len ? " and shorten" : "Shorten",
-                   text_size(b, before), text_size(a, geo->file_size));
+                   b, a);
+    }
     buf_putc(&title, '.');
     if (c->packed.kept)
         buf_puts(&note, c->packed.kept);

@@ -8,8 +8,9 @@
 #include "plan/trial.h"
 
 /* Takes the changes in `trial`, whose refcounts should be right already, and adds them to
- * `step`. *changed: entries. */
-bool copied_plan(struct trial *trial, struct patches *step, uint64_t *changed,
+ * `step`. *changed: entries. by_count: where a refcount is higher than the references, a flag that
+ * agrees with the references stays. What was written over a table is left alone. */
+bool copied_plan(struct trial *trial, bool by_count, struct patches *step, uint64_t *changed,
                  struct error *err);
 
 #endif

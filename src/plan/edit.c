@@ -89,8 +89,11 @@ void edit_entry_means(const struct image *img, const struct place *p, uint64_t v
         buf_puts(out, ")");
         if (type == L2_COMPRESSED || type == L2_UNALLOCATED || type == L2_ZERO_PLAIN)
             return;
-    } else if (p->kind == PLACE_REFTABLE) {
-        off = value & REFTABLE_OFFSET_MASK;
+    } else {
+        if (p->kind == PLACE_REFTABLE)
+            off = value & REFTABLE_OFFSET_MASK;
+        buf_puts(out, !off ? " (none)" : p->kind == PLACE_REFTABLE ? " (refcount block)"
+                 : " (L2 table)");
     }
     if (off & (img->geo.cluster_size - 1))
         buf_puts(out, " - not the start of a cluster");

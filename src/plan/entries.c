@@ -15,7 +15,6 @@
 #include "plan/stream_reach.h"
 #include "scan/l1walk.h"
 
-#define FOREIGN_MIN 4           /* broken entries of one table from which on it may be none */
 
 /* What is mended here. */
 static const bool wanted[N_PROBLEMS] = {
@@ -256,46 +255,7 @@ void entries_sort(struct entries *e)
     e->n = n;
 }
 
-/* Entries in use in the cluster of a table. */
-static size_t count_used(const struct image *img, const struct place *place)
-{
-    size_t step = place->kind == PLACE_L2 ? img->geo.l2_entry_size : 8, used = 0;
-    uint64_t at = place->file_off & ~(img->geo.cluster_size - 1), end = at;
-    uint8_t bytes[4096];
-
-    for (end += img->geo.cluster_size; at < end; at += sizeof bytes) {
-        size_t len = (size_t)u64_min(sizeof bytes, end - at);
-
-        if (!source_read(img->src, at, bytes, len, NULL))
-            return SIZE_MAX;
-        for (size_t i = 0; i < len; i += step)
-            used += be64(bytes + i) != 0;
-    }
-    return used;
-}
-
-/* A table of which most entries make no sense was overwritten: what stands there are no
- * entries, and nothing is gained by making them look like some. */
-static void mark_foreign(struct entries *e)
-{
-    const struct geometry *geo = &e->t->img->geo;
-    size_t first = 0;
-
-    while (first < e->n) {
-        uint64_t cl = geo_cluster_of(geo, e->list[first].place.file_off);
-        size_t end = first, odd = 0;
-        bool foreign;
-
-        for (; end < e->n && geo_cluster_of(geo, e->list[end].place.file_off) == cl; end++)
-            odd += entry_makes_no_sense(geo, e->list[end].place.kind == PLACE_L2,
-                                        e->list[end].was);
-        foreign = odd >= FOREIGN_MIN && odd >= count_used(e->t->img, &e->list[first].place) / 2;
-        for (; first < end; first++)
-            e->list[first].foreign = foreign;
-    }
-}
-
-static bool entries_collect(struct trial *t, struct entries *out, struct error *err)
+bool entries_collect(struct trial *t, struct entries *out, struct error *err)
 {
     struct collecting c = { .e = out, .reader.src = t->img->src };
     struct odd_walk odd = { out, err, false };
@@ -312,7 +272,7 @@ static bool entries_collect(struct trial *t, struct entries *out, struct error *
     entries_sort(out);
     if (!settle_shaky(out, err))
         goto failed;
-    mark_foreign(out);
+    entries_mark_foreign(out);
     return true;
 failed:
     entries_free(out);

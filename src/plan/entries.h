@@ -36,7 +36,15 @@ struct entries {
                                        something else too */
 };
 
+/* All broken entries of a trial in tables that are nothing but tables, in the order of the file. */
+bool entries_collect(struct trial *t, struct entries *out, struct error *err);
 void entries_free(struct entries *e);
+
+/* Marks those of tables of which most entries make no sense: something was written over them, what
+ * stands there are no entries, and nothing is gained by making them look like some. */
+void entries_mark_foreign(struct entries *e);
+/* Does the entry at this byte lie in such a table? */
+bool entries_foreign(const struct entries *e, uint64_t file_off);
 
 /* Adds what the entries are to become. */
 void entries_patch(const struct entries *e, struct patches *step);

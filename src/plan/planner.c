@@ -170,19 +170,32 @@ bool planner_leaks(struct trial *t, const struct planner_options *opt,
     return set_text(&step->cost, &text, err);
 }
 
-bool planner_copied(struct trial *t, const struct planner_options *opt,
-                    struct plan_step *step, struct error *err)
+static bool copied_step(struct trial *t, bool by_count, struct plan_step *step,
+                        struct error *err)
 {
     struct buf text = BUF_INIT;
     uint64_t changed = 0;
     char n[TEXT_NUM];
 
-    (void)opt;
-    if (!copied_plan(t, &step->patches, &changed, err))
+    if (!copied_plan(t, by_count, &step->patches, &changed, err))
         return false;
     buf_printf(&text, "Set the COPIED flag of %s entr%s to what the refcounts say.",
                text_group(n, changed), changed == 1 ? "y" : "ies");
     return set_text(&step->title, &text, err);
+}
+
+bool planner_copied(struct trial *t, const struct planner_options *opt,
+                    struct plan_step *step, struct error *err)
+{
+    (void)opt;
+    return copied_step(t, false, step, err);
+}
+
+bool planner_copied_by_count(struct trial *t, const struct planner_options *opt,
+                             struct plan_step *step, struct error *err)
+{
+    (void)opt;
+    return copied_step(t, true, step, err);
 }
 
 const char *planner_arg(const struct planner_options *opt, const char *name)

@@ -41,6 +41,7 @@ typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
                         struct plan_step *step, struct error *err);
 
 planner_fn planner_refcounts, planner_leaks, planner_copied;
+planner_fn planner_copied_by_count;     /* part of "repair": refcounts may stay too high */
 planner_fn planner_entries;             /* entries.c */
 planner_fn planner_reused;              /* reused.c */
 planner_fn planner_snapshot_table;      /* snapshot_table.c; part of "repair" */

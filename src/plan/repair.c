@@ -214,7 +214,7 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         && planner_run_fn(plan, t, "header", planner_header_lengths, &how, err)
         && planner_run_fn(plan, t, "refcounts", planner_refcounts, &how, err)
         && free_leaks(plan, t, &how, doubt, err)
-        && planner_run_fn(plan, t, "copied", planner_copied, &how, err)
+        && planner_run_fn(plan, t, "copied", planner_copied_by_count, &how, err)
         && settle_bits(plan, t, err)
         && tell_what_is_left(plan, t, &how, err)
         && tell_what_is_lost(plan, t, &how, err);

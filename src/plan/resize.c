@@ -106,8 +106,8 @@ bool planner_resize(struct trial *t, const struct planner_options *opt,
         && !move_l1(t, div_up(size, img->geo.l2_span), &round, err))
         return false;
     edit_header(&round, "size", size);
-    buf_printf(&title, "Resize the guest disk from %s to %s.",
-               text_size(a, img->geo.size), text_size(b, size));
+    text_sizes(a, img->geo.size, b, size);
+    buf_printf(&title, "Resize the guest disk from %s to %s.", a, b);
     step->title = buf_take(&title);
     step->cost = strdup("Partitions and file systems inside stay as they are.");
     return planner_take_all(t, step, &round, err);

@@ -27,7 +27,7 @@ bool planner_take_all(struct trial *t, struct plan_step *step, struct patches *r
     if (ok) {
         patches_append(&step->patches, round);
         ok = refcounts_follow(t, past.scan, &step->patches, err)
-            && copied_plan(t, &step->patches, &changed, err);
+            && copied_plan(t, false, &step->patches, &changed, err);
         trial_past_free(&past);
     }
     patches_free(round);

@@ -84,19 +84,36 @@ static void print_step(const struct plan_step *s, size_t number, struct out *out
     out_printf(out, "     writes %s\n", text_size(size, bytes));
 }
 
+static void print_refused(const struct refusal *why, struct out *out)
+{
+    struct buf all = BUF_INIT, text = BUF_INIT;
+
+    buf_printf(&all, "QEMU refuses to %s the image then: %s.", why->at_check ? "check" : "open",
+               why->text);
+    wrap_text(&text, buf_str(&all), 0, 0, WIDTH);
+    out_printf(out, "%s", buf_str(&text));
+    buf_free(&all);
+    buf_free(&text);
+}
+
 static void print_outcome(const struct trial *after, uint64_t size_before, struct out *out)
 {
     const struct scan_result *scan = after->scan;
     uint64_t size = source_size(after->img->src);
+    uint64_t errors = scan->qemu.check_errors;
     char a[TEXT_NUM], b[TEXT_NUM];
 
     out_printf(out, "\nAfterwards: %s corruption%s, %s leaked cluster%s",
                text_group(a, scan->qemu.corruptions), scan->qemu.corruptions == 1 ? "" : "s",
                text_group(b, scan->qemu.leaks), scan->qemu.leaks == 1 ? "" : "s");
+    if (errors)
+        out_printf(out, ", %s error%s of the check", text_group(a, errors), errors == 1 ? "" : "s");
     if (size != size_before)
-        out_printf(out, "; the file has %s instead of %s", text_size(a, size),
-                   text_size(b, size_before));
+        out_printf(out, "; the file has %s bytes instead of %s", text_group(a, size),
+                   text_group(b, size_before));
     out_printf(out, ".\n");
+    if (scan->refused.id)
+        print_refused(&scan->refused, out);
 }
 
 static void print_left(const struct plan *plan, struct out *out)

@@ -140,5 +140,8 @@ i=0
 while [ $i -lt 200 ] && ! "$QCHECK" info a.qcow2 2>/dev/null | grep -qi 'in use'; do i=$((i + 1)); done
 "$QCHECK" undo undo a.qcow2 >/dev/null 2>message && kill -0 $writer 2>/dev/null &&
     fail "an image in use was written to"
+"$QCHECK" plan copied -o in-use a.qcow2 >/dev/null
+"$QCHECK" apply in-use a.qcow2 --output torn >/dev/null 2>message && kill -0 $writer 2>/dev/null &&
+    fail "an image in use was copied"
 kill $writer 2>/dev/null; wait $writer 2>/dev/null
 exit $bad

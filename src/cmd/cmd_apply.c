@@ -146,6 +146,14 @@ static bool may_replace(const struct settings *s, const char *path, const char *
     return true;
 }
 
+/* What a machine writes while it is copied would be half old, half new. */
+static bool is_at_rest(struct source *image, struct error *err)
+{
+    return !source_get_info(image).in_use
+        || err_set(err, ERR_USAGE, "is in use by another process; shut down the virtual machine "
+                   "first");
+}
+
 static bool apply_copy(const struct settings *s, const char *plan_name, const char *image,
                        struct error *err)
 {
@@ -155,7 +163,7 @@ static bool apply_copy(const struct settings *s, const char *plan_name, const ch
 
     buf_printf(&part, "%s.part", s->apply_output);
     if (!named(plan_name, source_open_file(plan_name, &f.plan, err), err)
-        || !named(image, open_it(image, &f.image, err), err)
+        || !named(image, open_it(image, &f.image, err) && is_at_rest(f.image, err), err)
         || !may_replace(s, s->apply_output, plan_name, image, &f, err)
         || !may_replace(s, buf_str(&part), plan_name, image, &f, err))
         goto out;
@@ -231,7 +239,8 @@ static enum end write_in_place(const struct settings *s, struct files *f, struct
     bool ok = is_no_pack(f, s->operand[1], "--output=NEW writes what the plan makes of it", err)
         && read_plan(s, f, &plan, err) && get_undo(s, &plan, f, &saved, err)
         && tell_size(s->operand[1], &plan, err)
-        && apply_in_place(&plan, f->image, f->target, &saved, f->mark, &progress, err);
+        && named(s->operand[1], apply_in_place(&plan, f->image, f->target, &saved, f->mark,
+                                               &progress, err), err);
 
     undo_free(&saved);
     plan_free(&plan);

@@ -227,8 +227,8 @@ static void two_sizes_are_told_apart(void **state)
     assert_string_equal(a, "64 KiB");
     assert_string_equal(b, "1 MiB");
     text_sizes(a, 1119989760, b, 1119989761);
-    assert_string_equal(a, "1119989760 bytes");
-    assert_string_equal(b, "1119989761 bytes");
+    assert_string_equal(a, "1,119,989,760 bytes");
+    assert_string_equal(b, "1,119,989,761 bytes");
 }
 
 int main(void)

@@ -42,8 +42,10 @@ void text_sizes(char a[TEXT_NUM], uint64_t one, char b[TEXT_NUM], uint64_t other
     text_size(a, one);
     text_size(b, other);
     if (strcmp(a, b) == 0) {
-        snprintf(a, TEXT_NUM, "%" PRIu64 " bytes", one);
-        snprintf(b, TEXT_NUM, "%" PRIu64 " bytes", other);
+        text_group(a, one);
+        text_group(b, other);
+        strcat(a, " bytes");
+        strcat(b, " bytes");
     }
 }
 

@@ -92,7 +92,7 @@ bool apply_to_copy(const struct plan *plan, struct source *image, struct sink *o
     for (size_t i = 0; cloned && i < patches.n; i++)
         if (!write_patch(&w, &patches.list[i], after, err))
             goto out;
-    ok = sink_sync(out, err);
+    ok = sink_sync(out, err) && !source_changed(image, err);
 out:
     free(w.bytes);
     source_close(after);

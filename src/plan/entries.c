@@ -311,6 +311,17 @@ static bool may_be_version_3(const struct entries *e, const struct broken_entry 
         && e->t->scan->problems.count[PROBLEM_V2_ZERO_FLAG] > 1;
 }
 
+/* QEMU goes by the flag of zeros in version 2 as well, where it cannot stand; without a backing
+ * file what is not mapped reads as zeros. */
+static bool unmap_zeros(const struct image *img, struct broken_entry *b)
+{
+    if (img->geo.version != 2 || img->hdr.backing_file_offset
+        || l2_type_of(&img->geo, b->was.word) != L2_ZERO_ALLOC)
+        return false;
+    b->now = (struct entry_words){ 0, 0 };
+    return true;
+}
+
 static void keep_what_reads_the_same(struct entries *e, bool zero)
 {
     const struct geometry *geo = &e->t->img->geo;
@@ -322,7 +333,8 @@ static void keep_what_reads_the_same(struct entries *e, bool zero)
         if (b->foreign || (!zero && may_be_version_3(e, b)))
             continue;
         if (b->place.kind == PLACE_L2)
-            same = entry_fix_l2(geo, b->was, b->place.guest_off, &b->now);
+            same = entry_fix_l2(geo, b->was, b->place.guest_off, &b->now)
+                || unmap_zeros(e->t->img, b);
         else if (b->place.kind == PLACE_L1)
             same = entry_fix_l1(geo, b->was.word, &b->now.word);
         if (same)

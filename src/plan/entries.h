@@ -41,7 +41,8 @@ bool entries_collect(struct trial *t, struct entries *out, struct error *err);
 void entries_free(struct entries *e);
 
 /* Marks those of tables of which most entries make no sense: something was written over them, what
- * stands there are no entries, and nothing is gained by making them look like some. */
+ * stands there are no entries, and nothing is gained by making them look like some. Not so where
+ * all clusters have their owners and all entries can be mended so that they read the same. */
 void entries_mark_foreign(struct entries *e);
 /* Does the entry at this byte lie in such a table? */
 bool entries_foreign(const struct entries *e, uint64_t file_off);

@@ -24,20 +24,33 @@ static size_t count_used(const struct image *img, const struct place *place)
     return used;
 }
 
+/* Can it become a valid entry of which the guest reads the same? */
+static bool reads_the_same_mended(const struct geometry *geo, const struct broken_entry *b)
+{
+    struct entry_words now;
+
+    return b->place.kind == PLACE_L2 ? entry_fix_l2(geo, b->was, b->place.guest_off, &now)
+        : b->place.kind == PLACE_L1 && entry_fix_l1(geo, b->was.word, &now.word);
+}
+
 void entries_mark_foreign(struct entries *e)
 {
     const struct geometry *geo = &e->t->img->geo;
+    const uint64_t *count = e->t->scan->problems.count;
+    bool all_owned = !count[PROBLEM_LEAKED] && !count[PROBLEM_REFCOUNT_HIGH];
     size_t first = 0;
 
     while (first < e->n) {
         uint64_t cl = geo_cluster_of(geo, e->list[first].place.file_off);
         size_t end = first, odd = 0;
-        bool foreign;
+        bool foreign, harmless = all_owned;
 
-        for (; end < e->n && geo_cluster_of(geo, e->list[end].place.file_off) == cl; end++)
+        for (; end < e->n && geo_cluster_of(geo, e->list[end].place.file_off) == cl; end++) {
             odd += entry_makes_no_sense(geo, e->list[end].place.kind == PLACE_L2,
                                         e->list[end].was);
-        foreign = odd >= FOREIGN_MIN && odd >= count_used(e->t->img, &e->list[first].place) / 2;
+            harmless = harmless && reads_the_same_mended(geo, &e->list[end]);
+        }
+        foreign = !harmless && odd >= FOREIGN_MIN && odd >= count_used(e->t->img, &e->list[first].place) / 2;
         for (; first < end; first++)
             e->list[first].foreign = foreign;
     }

@@ -36,7 +36,7 @@ struct entries {
                                        something else too */
 };
 
-/* All broken entries of a trial in tables that are nothing but tables, in the order of the file. */
+/* Fills `out`; the caller frees it. */
 bool entries_collect(struct trial *t, struct entries *out, struct error *err);
 void entries_free(struct entries *e);
 

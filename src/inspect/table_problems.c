@@ -106,7 +106,7 @@ bool table_problem_rows(const struct image *img, const struct table *t,
 {
     struct entry_span span;
 
-    if (t->n == 0 || !rows_of(img, t, p, &span) || span.first >= t->n)
+    if (!rows_of(img, t, p, &span) || span.first >= t->n)
         return false;
     *first = span.first;
     *last = u64_min(span.last, t->n - 1);

@@ -75,7 +75,7 @@ static bool last_cluster(const struct image *img, uint64_t *out)
     bool ok = bytes && list;
 
     /* The block that also describes clusters past the end of the file stands alone. */
-    if (ok && whole < img->reftable_n && geo->n_clusters % per) {
+    if (ok && whole < img->reftable_n) {
         uint64_t off = img->reftable[whole] & REFTABLE_OFFSET_MASK;
 
         if (off && !(off & (geo->cluster_size - 1)) && off < geo->file_size)

@@ -98,12 +98,28 @@ static void sound_headers_are_left_alone(void **state)
     }
 }
 
+static void a_header_length_is_not_made_up_where_no_list_follows(void **state)
+{
+    struct builder *b = built(options());
+    struct image *img;
+
+    (void)state;
+    set(b, "header_length", 4);
+    for (uint64_t off = 104; off < b->geo.cluster_size; off += 8)
+        builder_poke(b, off, 8, UINT64_MAX);
+    img = opened(b);
+    assert_null(guess_of(img, "header_length"));
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_header_length_past_the_extensions_is_replaced),
         cmocka_unit_test(an_extension_that_is_too_long_has_its_length_replaced),
         cmocka_unit_test(sound_headers_are_left_alone),
+        cmocka_unit_test(a_header_length_is_not_made_up_where_no_list_follows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,28 @@ static void the_size_of_the_disk_is_at_least_what_is_mapped(void **state)
     builder_free(b);
 }
 
+/* L1 tables are read backwards, page by page. */
+static void the_last_mapped_cluster_is_found_in_l1_tables_of_any_length(void **state)
+{
+    (void)state;
+    for (uint64_t n = 510; n <= 514; n++)
+        for (uint64_t last = n - 4; last < n; last++) {
+            struct builder_options o = BUILDER_DEFAULTS;
+            struct builder *b;
+            struct image *img;
+
+            o.cluster_bits = 9;
+            o.size = n << 15;
+            b = builder_new(o);
+            builder_map(b, last * 64 + 9);
+            set(b, "size", UINT64_MAX);
+            img = opened(b);
+            assert_guess(img, "size", GUESS_PROPOSED, (last * 64 + 10) * 512, "at least");
+            image_close(img);
+            builder_free(b);
+        }
+}
+
 static void a_header_wiped_altogether_is_made_anew(void **state)
 {
     static const uint32_t bits[] = { 9, 12, 16, 21 };
@@ -276,6 +298,7 @@ int main(void)
         cmocka_unit_test(every_width_of_refcounts_is_told),
         cmocka_unit_test(a_damaged_version_2_is_not_read_as_version_3),
         cmocka_unit_test(the_size_of_the_disk_is_at_least_what_is_mapped),
+        cmocka_unit_test(the_last_mapped_cluster_is_found_in_l1_tables_of_any_length),
         cmocka_unit_test(a_header_wiped_altogether_is_made_anew),
         cmocka_unit_test(tables_that_moved_are_found_by_search),
         cmocka_unit_test(damaged_entries_are_tolerated_up_to_one_in_sixteen),

@@ -334,6 +334,7 @@ static void compare_all_ways(struct builder *b)
     static const struct { struct scan_options opt; bool preview; } way[] = {
         { { .threads = 1 }, false }, { { .threads = 3 }, false }, { { .threads = 2 }, true },
         { { .threads = 1, .tightest = true }, false },
+        { { .threads = 2, .problems_kept = 1 }, false },
     };
     struct image *img = builder_open(b);
     struct model m;
@@ -373,6 +374,10 @@ static void runs_over_chunks_of_the_map_are_counted_as_in_the_model(void **state
     (void)state;
     opt.size = 40 << 20;
     compare_all_ways(random_image(opt, 6000));
+    opt.refcount_order = 1;             /* one refcount block for all chunks */
+    compare_all_ways(random_image(opt, 6000));
+    opt.refcount_order = 2;
+    compare_all_ways(random_image(opt, 9000));
 }
 
 static void extended_entries_are_counted_as_in_the_model(void **state)

@@ -301,7 +301,8 @@ static void compare_worker(void *ctx, unsigned number)
 
         if (pass->found) {
             c.out = &pass->found[slot];
-            problems_init_part(c.out, KEPT_PER_UNIT, &e->res->problems);
+            problems_init_part(c.out, (size_t)u64_min(KEPT_PER_UNIT, e->res->problems.kept_max),
+                               &e->res->problems);
         }
         for (; i < end; i++)
             compare_chunk(&c, i);

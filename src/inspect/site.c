@@ -11,7 +11,7 @@
 
 static bool within(uint64_t off, uint64_t start, uint64_t len)
 {
-    return off >= start && off - start < len;
+    return off - start < len;           /* before it, that wraps to a larger one */
 }
 
 /* Reads the word of `width` bytes the site is about. */

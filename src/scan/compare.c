@@ -34,14 +34,13 @@ struct comparer {                   /* of one worker */
     uint64_t block_index;           /* UINT64_MAX: none */
     uint64_t highest, twice;
     uint64_t sum;                   /* of all references that the cells tell of */
-    uint32_t kinds[128];            /* per state: what to look at, see COMPARE_* */
 };
 
-enum { COMPARE_KNOWN = 1, COMPARE_CONFLICT = 2, COMPARE_TWICE = 4, COMPARE_OVERFLOW = 8 };
+enum { COMPARE_CONFLICT = 1, COMPARE_TWICE = 2, COMPARE_OVERFLOW = 4 };
 
 static uint32_t judge_state(const struct engine *e, struct state s)
 {
-    return COMPARE_KNOWN | (owners_conflict(s.owners) ? COMPARE_CONFLICT : 0)
+    return (owners_conflict(s.owners) ? COMPARE_CONFLICT : 0)
         | (s.owners & OWNER_TWICE_ACTIVE ? COMPARE_TWICE : 0)
         | (s.count > e->geo->refcount_max ? COMPARE_OVERFLOW : 0);
 }
@@ -100,9 +99,10 @@ static unsigned judge_cluster(const struct engine *e, struct state s, uint32_t l
 
 /* Clusters [cl, cl+n) are alike. Returns whether a problem concerns them. */
 static bool compare_clusters(struct comparer *c, uint64_t cl, uint64_t n, struct state s,
-                             uint32_t look, uint64_t stored, bool known)
+                             uint64_t stored, bool known)
 {
     struct cluster_fault f[CLUSTER_FAULTS_MAX];
+    uint32_t look = judge_state(c->pass->e, s);
     unsigned n_faults = judge_cluster(c->pass->e, s, look, stored, known, f);
 
     if (known && (stored || s.count))
@@ -206,54 +206,56 @@ static bool compare_at_once(struct comparer *c, uint64_t cl, uint8_t *cell, unsi
     return true;
 }
 
+/* How many cells from `cell` on, of cluster cl, are like the first: n at most. `mixed`: the block
+ * that was read last holds other refcounts than 0 and 1, which flags do not tell. */
+static unsigned count_alike(const struct comparer *c, uint64_t cl, const uint8_t *cell,
+                            unsigned n, bool mixed, uint64_t *stored)
+{
+    const struct geometry *geo = c->pass->e->geo;
+    uint64_t mask = geo->refblock_entries - 1;
+    unsigned m = 1;
+
+    *stored = cell[0] >> 7;
+    if ((cell[0] & CELL_CODE) == STATE_SIDE)
+        n = 1;
+    else
+        n = cells_equal(cell, n);
+    if (!mixed || *stored)
+        return n;
+    *stored = refblock_get(c->block, geo->refcount_order, cl & mask);
+    while (m < n && refblock_get(c->block, geo->refcount_order, (cl + m) & mask) == *stored)
+        m++;
+    return m;
+}
+
 /* Cells [lo, hi) of a chunk, all described by refcount table entry i. */
 static void compare_cells(struct comparer *c, uint64_t base, uint8_t *cell, unsigned lo,
                           unsigned hi, uint64_t i)
 {
     const struct engine *e = c->pass->e;
     enum block_state bs = i < e->n_blocks ? (enum block_state)e->block[i] : BLOCK_NONE;
-    uint32_t order = e->geo->refcount_order;
     bool known = bs != BLOCK_BAD && bs != BLOCK_UNREADABLE;
     bool mixed = bs == BLOCK_MIXED && load_block(c, i);
-    uint64_t mask = e->geo->refblock_entries - 1;
 
     if (known && bs != BLOCK_MIXED && compare_at_once(c, base + lo, cell + lo, hi - lo))
         return;
     for (unsigned k = lo, n; k < hi; k += n) {
-        uint64_t cl = base + k, stored = cell[k] >> 7;
+        uint64_t cl = base + k, stored;
         unsigned code = cell[k] & CELL_CODE;
-        struct state s;
-        uint32_t look;
+        struct state s = cells_state(e->cells, cl, cell[k]);
+        bool bad;
 
-        n = code == STATE_SIDE ? 1 : cells_equal(cell + k, hi - k);
-        s = cells_state(e->cells, cl, cell[k]);
-        if (code == STATE_SIDE) {
-            look = judge_state(e, s);
-            if (cells_lost(e->cells, cl, cell[k])) {
-                code = cells_code_many(e->cells, s);
-                if (c->pass->abandoned) {
-                    cell[k] = (uint8_t)code;
-                    continue;
-                }
+        n = count_alike(c, cl, cell + k, hi - k, mixed, &stored);
+        if (code == STATE_SIDE && cells_lost(e->cells, cl, cell[k])) {
+            code = cells_code_many(e->cells, s);
+            if (c->pass->abandoned) {
+                cell[k] = (uint8_t)code;
+                continue;
             }
-        } else {
-            if (!c->kinds[code])
-                c->kinds[code] = judge_state(e, s);
-            look = c->kinds[code];
         }
-        /* A flag of 0 in a mixed block may be any number but 1: look, one by one or, where
-         * many are the same, run by run. */
-        if (mixed && !stored) {
-            unsigned m = 1;
-
-            stored = refblock_get(c->block, order, cl & mask);
-            while (m < n && refblock_get(c->block, order, (cl + m) & mask) == stored)
-                m++;
-            n = m;
-        }
+        bad = compare_clusters(c, cl, n, s, stored, known);
         c->sum += n * s.count;
-        memset(cell + k, (int)(code | (compare_clusters(c, cl, n, s, look, stored, known)
-                                       ? CELL_FLAG : 0)), n);
+        memset(cell + k, (int)(code | (bad ? CELL_FLAG : 0)), n);
     }
 }
 
@@ -352,7 +354,7 @@ static void compare_grown(struct compare_pass *pass)
     }
     if (st == STORED_NO_BLOCK)
         stored = 0;
-    compare_clusters(&c, cl, 1, s, judge_state(e, s), stored, true);
+    compare_clusters(&c, cl, 1, s, stored, true);
     if (c.highest == cl)
         pass->highest = cl;
     pass->twice += c.twice;

@@ -157,61 +157,60 @@ static void first_block(struct first_pass *fp, uint64_t i, const struct reader *
         fp->past_end += beyond;
 }
 
+/* Blocks from *i on that must be read, max at most, into `index` and `off`; of the others it is
+ * said what they are. Returns how many; 0: *i is `end`. */
+static size_t blocks_to_read(struct engine *e, uint64_t *i, uint64_t end, size_t max,
+                             uint64_t *index, uint64_t *off)
+{
+    size_t n = 0;
+
+    for (; *i < end && n < max; ++*i) {
+        uint64_t at = block_off(e, *i);
+
+        if (!at) {
+            if (reftable_entry_lost(e->img, *i))
+                e->block[*i] = BLOCK_UNREADABLE;
+        } else if (at & (e->geo->cluster_size - 1)
+                   || at > READ_OFFSET_MAX - e->geo->cluster_size) {
+            e->block[*i] = BLOCK_BAD;
+        } else if (at >= e->geo->file_len) {
+            e->block[*i] = BLOCK_SIMPLE;        /* past the end: zeros */
+        } else {
+            index[n] = *i;
+            off[n++] = at;
+        }
+    }
+    return n;
+}
+
 static void first_worker(void *ctx, unsigned worker)
 {
     struct first_pass *fp = ctx;
     struct engine *e = fp->e;
     struct reader rd;
-    uint64_t *index = NULL, *off = NULL, grab;
+    bool ready = reader_init(&rd, e->img, e->geo->cluster_size, e->threads);
+    uint64_t *index = ready ? calloc(rd.max, sizeof *index) : NULL;
+    uint64_t *off = ready ? calloc(rd.max, sizeof *off) : NULL;
     /* Blocks that share a chunk of cells go to one worker. */
-    uint64_t per_chunk = u64_max(1, CHUNK_CELLS >> e->geo->refblock_bits);
+    uint64_t grab = round_up(rd.max, u64_max(1, CHUNK_CELLS >> e->geo->refblock_bits));
 
     (void)worker;
-    if (!reader_init(&rd, e->img, e->geo->cluster_size, e->threads)) {
-        fp->failed = true;
-        return;
-    }
     rd.leave_holes = true;
-    index = calloc(rd.max, sizeof *index);
-    off = calloc(rd.max, sizeof *off);
-    if (!index || !off) {
+    if (!index || !off)
         fp->failed = true;
-        goto out;
-    }
-    grab = round_up(rd.max, per_chunk);
     while (!fp->failed && !engine_cancelled(e)) {
         uint64_t i = atomic_fetch_add(&fp->next, grab), end = u64_min(i + grab, e->n_blocks);
-        size_t n = 0;
+        size_t n;
 
         if (i >= e->n_blocks)
             break;
-        for (; i < end || n; ) {
-            for (; i < end && n < rd.max; i++) {
-                uint64_t at = block_off(e, i);
-
-                if (!at) {
-                    if (reftable_entry_lost(e->img, i))
-                        e->block[i] = BLOCK_UNREADABLE;
-                    continue;
-                }
-                if (at & (e->geo->cluster_size - 1) ||
-                    at > READ_OFFSET_MAX - e->geo->cluster_size) {
-                    e->block[i] = BLOCK_BAD;
-                } else if (at >= e->geo->file_len) {
-                    e->block[i] = BLOCK_SIMPLE;         /* past the end: zeros */
-                } else {
-                    index[n] = i;
-                    off[n++] = at;
-                }
-            }
+        while ((n = blocks_to_read(e, &i, end, rd.max, index, off)) > 0) {
             reader_fetch(&rd, off, n);
             for (size_t k = 0; k < n; k++)
                 first_block(fp, index[k], &rd, k);
             engine_done(e, n);
-            n = 0;
         }
     }
-out:
     free(index);
     free(off);
     reader_free(&rd);

@@ -290,6 +290,34 @@ static void the_table_of_a_snapshot_is_not_taken_for_the_active_one(void **state
     builder_free(b);
 }
 
+static void a_header_wiped_altogether_finds_snapshots_and_extended_entries(void **state)
+{
+    (void)state;
+    for (int extended = 0; extended < 2; extended++) {
+        struct builder *b = built((struct builder_options){
+            .version = 3, .cluster_bits = 14, .refcount_order = 4, .size = 96 << 20,
+            .extended_l2 = extended });
+        uint64_t table;
+        struct image *img;
+
+        for (uint64_t k = 0; k < 40; k++)
+            builder_map(b, 3 + k);
+        builder_add_snapshot(b, "1", "one");
+        builder_add_snapshot(b, "2", "two");
+        builder_map(b, 7);
+        table = builder_peek(b, 64, 8);
+        memset(b->bytes, 0, 4096);
+        img = opened(b);
+        assert_guess(img, "snapshots_offset", GUESS_TAKEN, table, "2 entries");
+        assert_guess(img, "nb_snapshots", GUESS_TAKEN, 2, "so many");
+        assert_int_equal(img->geo.extended_l2, extended);
+        assert_int_equal(img->snaps.n, 2);
+        assert_scans_clean(img);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +328,7 @@ int main(void)
         cmocka_unit_test(the_size_of_the_disk_is_at_least_what_is_mapped),
         cmocka_unit_test(the_last_mapped_cluster_is_found_in_l1_tables_of_any_length),
         cmocka_unit_test(a_header_wiped_altogether_is_made_anew),
+        cmocka_unit_test(a_header_wiped_altogether_finds_snapshots_and_extended_entries),
         cmocka_unit_test(tables_that_moved_are_found_by_search),
         cmocka_unit_test(damaged_entries_are_tolerated_up_to_one_in_sixteen),
         cmocka_unit_test(the_default_layout_is_named_as_such),

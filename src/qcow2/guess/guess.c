@@ -299,9 +299,10 @@ static bool guess_shape(struct guessing *g, bool lost)
         g->s.hdr = before;
         return false;
     }
-    if (base == &none)
+    g->lost = base == &none;
+    if (g->lost)
         guess_take(g, G_VERSION, 3, "nothing of the header is left: version 3 without "
-                   "features and snapshots is assumed");
+                   "features is assumed");
     guess_take(g, G_CLUSTER_BITS, found.cluster_bits,
                "%s: %s at 0x%llx", how, reftable_words(&found, words), (ull)found.off);
     guess_take(g, G_REFCOUNT_ORDER, found.refcount_order,
@@ -482,9 +483,9 @@ bool guess_header(struct source *src, const struct image_options *opt, struct he
         g.refused = any_impossible(&g);
         forced_reftable_length(&g);
         guess_reftable(&g);
+        guess_snapshots(&g);
         guess_l1(&g);
         guess_extensions(&g);
-        guess_snapshots(&g);
     }
     tell_forced(&g);
     *hdr = g.s.hdr;

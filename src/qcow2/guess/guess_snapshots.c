@@ -58,8 +58,8 @@ static bool try_cluster(struct seek *s, uint64_t off, const uint8_t *bytes, size
     return true;
 }
 
-/* The header's offset with one bit, or the bits inside a cluster, put right; or the first
- * cluster with such a table. 0: none. */
+/* The header's offset with one bit, or the bits inside a cluster, put right, if there is one; or
+ * the first cluster with such a table. 0: none. */
 static uint64_t find_table(struct seek *s, uint64_t off, const char **how)
 {
     struct table_search found = { 0 };
@@ -69,7 +69,7 @@ static uint64_t find_table(struct seek *s, uint64_t off, const char **how)
     if (table_at(s, down))
         return down;
     *how = "one bit differs";
-    for (unsigned bit = s->geo.cluster_bits; bit < 64; bit++)
+    for (unsigned bit = s->geo.cluster_bits; off && bit < 64; bit++)
         if (table_at(s, off ^ UINT64_C(1) << bit))
             return off ^ UINT64_C(1) << bit;
     *how = "found by search";
@@ -83,20 +83,24 @@ void guess_snapshots(struct guessing *g)
     bool zeros = false;
     const char *how = "";
 
-    if (!n && !off)
+    if (!n && !off && !g->lost)
         return;
-    there = table_at(&g->s, off) ? off : n ? find_table(&g->s, off, &how) : 0;
+    there = table_at(&g->s, off) ? off : 0;
+    if (!there && (n || g->lost)) {
+        guess_doubt_refcounts(g);
+        there = table_at(&g->s, off) ? off : find_table(&g->s, off, &how);
+    }
     if (!there)
         return;
     max = n && n <= SNAPSHOTS_MAX ? n : SNAPSHOTS_MAX;
     count = count_entries(&g->s, there, max, &zeros);
-    if (there != off && snapshots_offset_bad(&g->s.geo, off, n))
+    if (there != off && (g->lost || snapshots_offset_bad(&g->s.geo, off, n)))
         guess_take(g, G_SNAPSHOTS_OFFSET, there, "%s: %llu entr%s of snapshots", how,
                    (ull)count, count == 1 ? "y" : "ies");
     else if (there != off)
         guess_put(g, G_SNAPSHOTS_OFFSET, there, "%s: %llu entr%s of snapshots", how,
                   (ull)count, count == 1 ? "y" : "ies");
-    if (n > SNAPSHOTS_MAX)
+    if (n > SNAPSHOTS_MAX || g->lost)
         guess_take(g, G_NB_SNAPSHOTS, count, "so many entries are there");
     else if (count && count != n && zeros)
         guess_put(g, G_NB_SNAPSHOTS, count, "so many entries are there");

@@ -111,6 +111,41 @@ static void take_l1_size(struct guessing *g, uint64_t off)
                    "has them");
 }
 
+/* Tables with extended entries, where no header says of which size they are: entries of the
+ * other size do not convince. */
+static bool search_extended(struct guessing *g, uint64_t n, struct l1_found *found, bool *searched)
+{
+    uint64_t before = g->s.hdr.incompatible_features;
+
+    g->s.hdr.incompatible_features |= INCOMPAT_EXTENDED_L2;
+    if (!(before & INCOMPAT_EXTENDED_L2) && seek_geometry(&g->s) &&
+        l1_search(&g->s, n, GUESS_CLUSTERS_MAX, found, searched) && l1_convinces(found)) {
+        guess_take(g, G_INCOMPAT, g->s.hdr.incompatible_features,
+                   "the L2 tables hold extended entries");
+        return true;
+    }
+    g->s.hdr.incompatible_features = before;
+    seek_geometry(&g->s);
+    return false;
+}
+
+static bool search(struct guessing *g, uint64_t n, struct l1_found *found, bool *searched)
+{
+    bool any = l1_search(&g->s, n, GUESS_CLUSTERS_MAX, found, searched);
+
+    if (g->lost && !(any && l1_convinces(found))) {
+        struct l1_found other;
+        bool far;
+
+        if (search_extended(g, n, &other, &far)) {
+            *found = other;
+            *searched = far;
+            return true;
+        }
+    }
+    return any;
+}
+
 /* The table is somewhere else. n: entries, 0 unknown. */
 static void find_table(struct guessing *g, uint64_t n)
 {
@@ -119,9 +154,9 @@ static void find_table(struct guessing *g, uint64_t n)
     const char *how;
     bool searched;
 
-    if (!l1_search(&g->s, n, GUESS_CLUSTERS_MAX, &found, &searched)) {
+    if (!search(g, n, &found, &searched)) {
         g->s.no_refcounts = true;               /* they may be behind, or damaged too */
-        if (!l1_search(&g->s, n, GUESS_CLUSTERS_MAX, &found, &searched))
+        if (!search(g, n, &found, &searched))
             return;
     }
     how = searched ? "found by search" : "default layout";
@@ -180,6 +215,13 @@ static void propose_length(struct guessing *g)
         guess_propose(g, G_L1_SIZE, n, LAST_IN_USE);
 }
 
+void guess_doubt_refcounts(struct guessing *g)
+{
+    uint64_t count;
+
+    g->s.no_refcounts = !seek_refcount(&g->s, 0, &count) || !count;
+}
+
 void guess_l1(struct guessing *g)
 {
     struct header *h = &g->s.hdr;
@@ -198,11 +240,8 @@ void guess_l1(struct guessing *g)
         bad_n = !g->forced[G_L1_SIZE];
         bad_off = bad_off || (!h->l1_table_offset && !g->forced[G_L1_OFFSET]);
     }
-    if (bad_n || bad_off) {
-        uint64_t count;
-
-        g->s.no_refcounts = !seek_refcount(&g->s, 0, &count) || !count;
-    }
+    if (bad_n || bad_off)
+        guess_doubt_refcounts(g);
     if (bad_off)
         find_table(g, !bad_n ? n : needed && needed <= L1_ENTRIES_MAX ? needed : 0);
     else if (bad_n)

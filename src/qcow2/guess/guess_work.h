@@ -20,6 +20,7 @@
     X(G_REFTABLE_CLUSTERS, refcount_table_clusters) \
     X(G_NB_SNAPSHOTS, nb_snapshots) \
     X(G_SNAPSHOTS_OFFSET, snapshots_offset) \
+    X(G_INCOMPAT, incompatible_features) \
     X(G_REFCOUNT_ORDER, refcount_order) \
     X(G_HEADER_LENGTH, header_length)
 
@@ -38,6 +39,7 @@ struct guessing {
     bool forced[N_GUESS_FIELDS];
     bool unknown;                       /* nobody knows as what the file begins */
     bool overwritten;                   /* the file begins as something else does */
+    bool lost;                          /* nothing of the header is left */
     bool refused;                       /* QEMU opens no image with these values */
     struct guess guess[N_GUESS_FIELDS]; /* field NULL: none */
     struct guess ext[EXT_FIXES_MAX];    /* by rising offset, the first n_ext */
@@ -72,8 +74,11 @@ void guess_advice(const struct guessing *g, struct buf *out);
 /* "12 entries point to refcount blocks that count themselves" */
 const char *reftable_words(const struct reftable_found *f, char out[GUESS_WORDS]);
 
-/* The tables, once cluster_bits is known (guess_tables.c). */
+/* The tables, once cluster_bits is known (guess_tables.c). Snapshots before L1: their L1 tables
+ * are not the active one. */
 void guess_reftable(struct guessing *g);
+/* Goes without refcounts where not even the first cluster has one. */
+void guess_doubt_refcounts(struct guessing *g);
 void guess_l1(struct guessing *g);
 /* The snapshot table: its place and its length (guess_snapshots.c). */
 void guess_snapshots(struct guessing *g);

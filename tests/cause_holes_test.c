@@ -61,6 +61,13 @@ static void a_little_beside_one_neighbour_is_a_left_over(void **state)
     expect(cut_off(16), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
 }
 
+/* The neighbour was allocated after them: what a crash leaves comes last. */
+static void a_little_before_its_neighbour_may_be_lost_data(void **state)
+{
+    (void)state;
+    expect(wiped(0, 3), CAUSE_OF_L2_PAGES, ANSWER_PERHAPS, ANSWER_PERHAPS);
+}
+
 static void much_beside_one_neighbour_may_be_lost_data(void **state)
 {
     (void)state;
@@ -272,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_that_are_missing_between_neighbours_are_lost_data),
         cmocka_unit_test(a_little_beside_one_neighbour_is_a_left_over),
+        cmocka_unit_test(a_little_before_its_neighbour_may_be_lost_data),
         cmocka_unit_test(much_beside_one_neighbour_may_be_lost_data),
         cmocka_unit_test(zeros_that_fit_are_left_overs),
         cmocka_unit_test(what_was_discarded_is_a_left_over),

@@ -281,8 +281,8 @@ static bool start(struct work *w, const struct scan_result *scan,
 static void look_for_causes(struct work *w)
 {
     static void (*const families[])(struct work *w) = {
-        causes_data, causes_streams, causes_deleted, causes_l1, causes_header, causes_l2,
-        causes_lost_snapshot, causes_file, causes_chain, causes_sharing,
+        causes_data, causes_streams, causes_deleted, causes_astray, causes_l1, causes_header,
+        causes_l2, causes_lost_snapshot, causes_file, causes_chain, causes_sharing,
         causes_entries, causes_holes, causes_refcounts, causes_lists, causes_space, causes_told,
     };
 
@@ -316,6 +316,8 @@ bool insight_find(const struct scan_result *scan, const struct insight_options *
     }
     free(w.scratch);
     free(w.bad);
+    free(w.orphans);
+    free(w.freed);
     buf_free(&w.name);
     buf_free(&w.copy);
     if (!ok) {

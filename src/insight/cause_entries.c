@@ -47,7 +47,8 @@ static unsigned bits_in(uint64_t v)
     return n;
 }
 
-/* The one bit whose change makes the entry possible and lead to a cluster nobody has. */
+/* The one bit whose change makes the entry possible and lead to a cluster nobody has, or nobody
+ * else: a reserved bit does not keep it from its cluster. */
 static uint64_t one_bit(const struct work *w, const struct problem *p)
 {
     uint64_t found = 0;
@@ -62,7 +63,9 @@ static uint64_t one_bit(const struct work *w, const struct problem *p)
             (off & (w->geo->cluster_size - 1)) || off >= w->geo->file_size)
             continue;
         work_cell(w, off >> w->geo->cluster_bits, &cell);
-        if (cell.cls != CLASS_LEAKED)
+        if (cell.cls != CLASS_LEAKED &&
+            !((UINT64_C(1) << bit & L2_RESERVED_MASK) && cell.cls == CLASS_DATA &&
+              cell.counted == 1))
             continue;
         if (found)
             return 0;
@@ -71,73 +74,140 @@ static uint64_t one_bit(const struct work *w, const struct problem *p)
     return found;
 }
 
+static const enum problem_kind KINDS[] = {
+    PROBLEM_L2_RESERVED, PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED,
+    PROBLEM_DATA_PAST_END, PROBLEM_COMPRESSED_PAST_END, PROBLEM_COMPRESSED_COPIED,
+    PROBLEM_SUBCLUSTER_CONFLICT, PROBLEM_SUBCLUSTER_UNALLOCATED, PROBLEM_L1_RESERVED,
+    PROBLEM_L2_MISALIGNED, PROBLEM_L2_PAST_END, PROBLEM_V2_ZERO_FLAG,
+    PROBLEM_EXTENDED_ZERO_FLAG, PROBLEM_COMPRESSED_DATA_FILE,
+    PROBLEM_COMPRESSED_SUBCLUSTERS, PROBLEM_DATA_FILE_OFFSET, PROBLEM_STREAM_PAST_END,
+    N_PROBLEMS,
+};
+
+/* What is found of broken entries. One may have several problems. */
+struct broken {
+    struct guest_spans l1, l2;          /* bytes of the file where they stand */
+    struct guest_spans known;           /* of those, where it is known what they should say */
+    uint64_t problems;
+    struct evidence kept[EVIDENCE_MAX];
+    size_t n_kept;
+};
+
+static void keep(struct broken *b, const struct problem *p, uint64_t value)
+{
+    struct evidence *e = &b->kept[b->n_kept];
+
+    for (size_t i = 0; i < b->n_kept; i++)
+        if (b->kept[i].place.file_off == p->place.file_off)
+            return;
+    if (b->n_kept == EVIDENCE_MAX)
+        return;
+    b->n_kept++;
+    e->place = p->place;
+    snprintf(e->text, sizeof e->text, "0x%016llx at file offset 0x%llx; expected 0x%016llx%s",
+             (unsigned long long)p->found, (unsigned long long)p->place.file_off,
+             (unsigned long long)value,
+             bits_in(p->found ^ value) == 1 ? ": one bit is flipped" : "");
+}
+
+static void look_at(const struct work *w, const struct problem *p, struct broken *b)
+{
+    bool in_l2 = p->place.kind == PLACE_L2;
+    uint64_t step = in_l2 ? w->geo->l2_entry_size : 8, value;
+
+    spans_add(in_l2 ? &b->l2 : &b->l1, p->place.file_off,
+              u64_min(p->count, w->geo->cluster_size) * step, UINT64_MAX);
+    b->problems += p->count;
+    value = between(w, p);
+    if (!value && in_l2)
+        value = one_bit(w, p);
+    if (!value)
+        return;
+    spans_add(&b->known, p->place.file_off, step, UINT64_MAX);
+    keep(b, p, value);
+}
+
+static uint64_t entries_in(const struct guest_spans *s, uint64_t step, const struct broken *b)
+{
+    return s->inexact ? b->problems : spans_bytes(s) / step;
+}
+
+/* COPIED flags of such entries say nothing of their own. */
+static bool in_broken(const struct work *w, const struct problem *p, const void *ctx)
+{
+    const struct broken *b = ctx;
+
+    (void)w;
+    return spans_has(p->place.kind == PLACE_L2 ? &b->l2 : &b->l1, p->place.file_off);
+}
+
+/* Adds to what is told of L1 entries that lead astray. */
+static void say(struct work *w, struct cause *c, uint64_t n, uint64_t known)
+{
+    struct buf text = BUF_INIT;
+
+    if (c && c->text)
+        buf_printf(&text, "%s ", c->text);
+    buf_printf(&text, "%llu entr%s of tables that are otherwise in order %s broken",
+               (unsigned long long)n, n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
+    if (known)
+        buf_printf(&text, "; the neighbours or a flipped bit say what should stand in %llu of "
+                   "them.", (unsigned long long)known);
+    else
+        buf_puts(&text, ", and nothing says what should stand there.");
+    cause_text(w, c, "%s", buf_str(&text));
+    w->failed |= text.failed;
+    buf_free(&text);
+}
+
+static void tell(struct work *w, const struct broken *b)
+{
+    uint64_t in_l1 = entries_in(&b->l1, 8, b);
+    uint64_t in_l2 = entries_in(&b->l2, w->geo->l2_entry_size, b), leaks = 0;
+    struct cause *c = cause_found(w, CAUSE_OF_BROKEN_ENTRIES);
+
+    if (!c)
+        c = cause_add(w, CAUSE_OF_BROKEN_ENTRIES, b->n_kept ? CONFIDENCE_LIKELY
+                                                            : CONFIDENCE_POSSIBLE);
+    for (size_t k = 0; k < b->n_kept; k++)
+        cause_evidence(c, &b->kept[k].place, "%s", b->kept[k].text);
+    cause_claim(w, c, KINDS, single, NULL, CLAIM_LOST);
+    CLAIM(w, c, in_broken, b, CLAIM_ONLY, PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
+    /* The clusters such entries should lead to have no owner now. */
+    if (w->leaked.clusters && w->leaked.clusters <= in_l1 * (w->geo->l2_entries + 1) + in_l2)
+        leaks = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+    if (leaks)
+        cause_step(w, c, STEP_KEEP_LEAKS);
+    say(w, c, in_l1 + in_l2, spans_bytes(&b->known) / w->geo->l2_entry_size);
+    if (b->n_kept) {
+        cause_step_plan(w, c, "entries");
+        return;
+    }
+    cause_step(w, c, "Compare the entries with an older copy of the file: qcheck %s, key p",
+               buf_str(&w->name));
+    if (leaks)
+        cause_step_plan(w, c, "rescue");
+}
+
 void causes_entries(struct work *w)
 {
-    static const enum problem_kind kinds[] = {
-        PROBLEM_L2_RESERVED, PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED,
-        PROBLEM_DATA_PAST_END, PROBLEM_COMPRESSED_PAST_END, PROBLEM_COMPRESSED_COPIED,
-        PROBLEM_SUBCLUSTER_CONFLICT, PROBLEM_SUBCLUSTER_UNALLOCATED, PROBLEM_L1_RESERVED,
-        PROBLEM_L2_MISALIGNED, PROBLEM_L2_PAST_END, PROBLEM_V2_ZERO_FLAG,
-        PROBLEM_EXTENDED_ZERO_FLAG, PROBLEM_COMPRESSED_DATA_FILE,
-        PROBLEM_COMPRESSED_SUBCLUSTERS, PROBLEM_DATA_FILE_OFFSET, PROBLEM_STREAM_PAST_END,
-        N_PROBLEMS,
-    };
-    uint64_t n = 0, known = 0, room = 0, leaks = 0;
-    struct cause *c;
-    struct evidence kept[EVIDENCE_MAX];
-    size_t n_kept = 0;
+    struct broken b = { .n_kept = 0 };
 
     for (size_t i = 0; i < w->ps->n; i++) {
         const struct problem *p = &w->ps->list[i];
         bool mine = false;
-        uint64_t value;
 
-        for (size_t k = 0; kinds[k] != N_PROBLEMS; k++)
-            mine |= p->kind == kinds[k];
-        if (!mine || w->out->claim[i] || !single(w, p, NULL))
-            continue;
-        n += p->count;
-        room += p->place.kind == PLACE_L1 ? w->geo->l2_entries + 1 : p->count;
-        value = between(w, p);
-        if (!value)
-            value = p->place.kind == PLACE_L2 ? one_bit(w, p) : 0;
-        if (!value)
-            continue;
-        known++;
-        if (n_kept < EVIDENCE_MAX) {
-            struct evidence *e = &kept[n_kept++];
-
-            e->place = p->place;
-            snprintf(e->text, sizeof e->text, "0x%016llx at file offset 0x%llx; expected "
-                     "0x%016llx%s", (unsigned long long)p->found,
-                     (unsigned long long)p->place.file_off, (unsigned long long)value,
-                     bits_in(p->found ^ value) == 1 ? ": one bit is flipped" : "");
-        }
+        for (size_t k = 0; KINDS[k] != N_PROBLEMS; k++)
+            mine |= p->kind == KINDS[k];
+        if (mine && !w->out->claim[i] && single(w, p, NULL))
+            look_at(w, p, &b);
     }
-    if (!n)
-        return;
-    c = cause_add(w, CAUSE_OF_BROKEN_ENTRIES, known ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
-    for (size_t k = 0; k < n_kept; k++)
-        cause_evidence(c, &kept[k].place, "%s", kept[k].text);
-    cause_claim(w, c, kinds, single, NULL, CLAIM_LOST);
-    /* The clusters such entries should lead to have no owner now. */
-    if (w->leaked.clusters && w->leaked.clusters <= room)
-        leaks = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
-    if (leaks)
-        cause_step(w, c, STEP_KEEP_LEAKS);
-    if (known) {
-        cause_text(w, c, "%llu entr%s of tables that are otherwise in order %s broken; the "
-                   "neighbours or a flipped bit say what should stand in %llu of them.",
-                   (unsigned long long)n, n == 1 ? "y" : "ies", n == 1 ? "is" : "are",
-                   (unsigned long long)known);
-        cause_step_plan(w, c, "entries");
-    } else {
-        cause_text(w, c, "%llu entr%s of tables that are otherwise in order %s broken, and "
-                   "nothing says what should stand there.", (unsigned long long)n,
-                   n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
-        cause_step(w, c, "Compare the entries with an older copy of the file: qcheck %s, key "
-                   "p", buf_str(&w->name));
-        if (leaks)
-            cause_step_plan(w, c, "rescue");
-    }
+    spans_settle(&b.l1);
+    spans_settle(&b.l2);
+    spans_settle(&b.known);
+    if (b.l1.n || b.l2.n)
+        tell(w, &b);
+    spans_free(&b.l1);
+    spans_free(&b.l2);
+    spans_free(&b.known);
 }

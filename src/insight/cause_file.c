@@ -7,7 +7,6 @@
 #include "insight/cause_work.h"
 #include "insight/figures.h"
 
-
 static void in_use(struct work *w)
 {
     struct cause *c;
@@ -158,6 +157,16 @@ static uint64_t last_used_end(const struct work *w)
                              : cell.cls == CLASS_L2 ? w->geo->cluster_size : 1);
 }
 
+/* COPIED flags of entries whose cluster, or its refcount, is missing. */
+static bool refcount_is_missing(const struct work *w, const struct problem *p, const void *ctx)
+{
+    uint64_t stored;
+
+    (void)ctx;
+    return p->host_off == NO_ADDRESS || p->host_off >= w->geo->file_size ||
+           image_stored_refcount(w->img, p->host_off >> w->geo->cluster_bits, &stored) != STORED_OK;
+}
+
 static void cut_short(struct work *w)
 {
     struct tail t = tail_of(w);
@@ -179,6 +188,7 @@ static void cut_short(struct work *w)
           PROBLEM_REFBLOCK_PAST_END, PROBLEM_SNAPTABLE_PAST_END, PROBLEM_BITMAP_PAST_END,
           PROBLEM_CRYPTO_PAST_END, PROBLEM_TAIL_TRUNCATED, PROBLEM_STREAM_PAST_END,
           PROBLEM_REFCOUNT_PAST_END);
+    CLAIM(w, c, refcount_is_missing, NULL, CLAIM_ONLY, PROBLEM_DATA_COPIED, PROBLEM_L2_COPIED);
     if (tables || (c && w->ps->count[PROBLEM_TAIL_TRUNCATED] && w->leaked.clusters))
         CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     if (older)

@@ -25,6 +25,7 @@ struct fits {
     struct fit list[EVIDENCE_MAX];
     uint64_t n, entries;        /* found; and the entries in them */
     uint64_t between;           /* of the entries, those with neighbours on both sides */
+    uint64_t before;            /* those whose neighbour was allocated after them */
     struct guest_spans active;  /* guest ranges of those that the active layer has */
     unsigned looked;
 };
@@ -129,6 +130,7 @@ static void look_beside(struct work *w, struct fits *f, const struct l2_table *t
     if ((edge->type != L2_NORMAL && edge->type != L2_COMPRESSED) || (dir < 0 && !at))
         return;
     n = run_of(w, f, dir > 0 ? at + 1 : at - 1, dir, hole);
+    f->before += dir < 0 ? n : 0;
     if (n)
         keep(w, f, &(struct fit){ t, dir > 0 ? edge->index + 1 : edge->index - n,
                                   dir > 0 ? edge->index + 1 + n : edge->index,
@@ -271,7 +273,7 @@ void causes_holes(struct work *w)
     if (!f.n && w->img->snaps.n)
         each_table(w, &f, look_across);
     spans_settle(&f.active);
-    if (f.between || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
+    if (f.between || f.before >= SURE_MIN || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
         tell(w, &f);
     else
         w->beside += f.entries;

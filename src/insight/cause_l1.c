@@ -9,7 +9,8 @@
 #include "insight/cause_work.h"
 #include "scan/missing.h"
 
-#define SEARCH_MAX 4096             /* clusters looked at for a lost table */
+#define PART        512             /* L1 entries read at once */
+#define TRIES_MAX   16              /* L1 tables, and tables that one leads to, looked at */
 
 static bool in_l1(const struct work *w, const struct problem *p, const void *ctx)
 {
@@ -18,82 +19,15 @@ static bool in_l1(const struct work *w, const struct problem *p, const void *ctx
     return p->place.kind == PLACE_L1 && p->place.layer == LAYER_ACTIVE;
 }
 
-/* Where the entries of an L2 table lead: to clusters that lack an owner; to what the active
- * disk maps. run: the last cluster of those that follow the table, which are its data. */
-struct leads { uint64_t orphans, active, run; };
-
-/* Of the table in w->scratch, which is that of a cluster. */
-static struct leads leads_of(const struct work *w, uint64_t cl)
-{
-    uint64_t bytes = u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX);
-    struct leads n = { .run = cl };
-
-    for (size_t j = 0; j < bytes / w->geo->l2_entry_size; j++) {
-        struct map_cell cell;
-        struct l2_entry e;
-
-        l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
-        if (!l2_entry_has_host(&e))
-            continue;
-        work_cell(w, e.host_off >> w->geo->cluster_bits, &cell);
-        n.run += e.host_off >> w->geo->cluster_bits == n.run + 1;
-        n.orphans += cell.cls == CLASS_LEAKED || cell.problem;
-        n.active += cell.cls == CLASS_DATA || cell.cls == CLASS_DATA_SHARED;
-    }
-    return n;
-}
-
-/* Looks at clusters of one class for tables of a kind. *out: what there is; its first is one
- * that is no copy if possible. */
-static bool tables_among(struct work *w, enum cluster_class cls, enum content_kind kind,
-                         struct orphan_tables *out)
-{
-    uint64_t cl = 0;
-    struct map_cell cell;
-    bool any;
-
-    *out = (struct orphan_tables){ .n = 0 };
-    if (!w->scan->stats.class_clusters[cls])
-        return false;
-    work_cell(w, 0, &cell);
-    any = cell.cls == cls || map_find(w->scan->map, 0, 1, cls, &cl);
-    for (unsigned n = 0; any && (n < SEARCH_MAX || w->opt->deep); n++) {
-        struct content c;
-
-        if (!work_searches(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)))
-            break;
-        if (content_at(w->img, cl << w->geo->cluster_bits, w->scratch, &c) &&
-            c.kind == kind) {
-            struct leads to = { .run = cl };
-            bool copy;
-
-            if (kind == CONTENT_L2 && !w->geo->data_file)
-                to = leads_of(w, cl);
-            copy = to.active > to.orphans / 4;
-            if (!out->n || (out->n == out->copies && !copy))
-                out->first = cl;
-            out->n++;
-            out->copies += copy;
-            out->orphans += to.orphans;
-            if (!copy && out->n_kept < ORPHAN_TABLES_KEPT)
-                out->kept[out->n_kept++] = cl << w->geo->cluster_bits;
-            cl = to.run;
-        }
-        any = map_find(w->scan->map, cl, 1, cls, &cl);
-    }
-    out->cut |= any || out->n_kept < out->n - out->copies;
-    return out->n > 0;
-}
-
 /* An older L1 table in space that nobody owns. */
 static bool old_l1(struct work *w, uint64_t *cl)
 {
-    struct orphan_tables f;
-    bool any = tables_among(w, CLASS_LEAKED, CONTENT_L1, &f) ||
-               tables_among(w, CLASS_VACANT, CONTENT_L1, &f);
+    const struct orphan_tables *l1 = &work_orphan_tables(w, CLASS_LEAKED)->l1;
 
-    *cl = f.first;
-    return any;
+    if (!l1->n)
+        l1 = &work_orphan_tables(w, CLASS_VACANT)->l1;
+    *cl = l1->first;
+    return l1->n > 0;
 }
 
 /* Entries of the L1 table at this cluster, up to the last in use. */
@@ -152,6 +86,105 @@ static bool maps_l1(struct work *w, uint64_t cl, uint64_t *guest_off)
     return false;
 }
 
+/* Whatever such a table leads to is no table either: all that follows comes of it. */
+static void claim_all(struct work *w, struct cause *c)
+{
+    CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L1_RESERVED, PROBLEM_L2_MISALIGNED,
+          PROBLEM_L2_PAST_END, PROBLEM_L2_RESERVED, PROBLEM_DATA_PAST_END,
+          PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED, PROBLEM_COMPRESSED_PAST_END,
+          PROBLEM_COMPRESSED_COPIED, PROBLEM_OVERLAP, PROBLEM_REFCOUNT_LOW,
+          PROBLEM_REFCOUNT_ZERO, PROBLEM_LEAKED, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
+          PROBLEM_DOUBLE_ALLOCATION, PROBLEM_PAST_DISK_END, PROBLEM_V2_ZERO_FLAG,
+          PROBLEM_STREAM_PAST_END, PROBLEM_HEADER_PROPOSED);
+}
+
+/* Of the entries of the L1 table at this cluster, as far as looked at: how many lead to L2 tables
+ * that nobody refers to. *tried: of how many. */
+static uint64_t leads_to_orphans(struct work *w, uint64_t cl, uint64_t *tried)
+{
+    uint64_t n = u64_min(l1_entries_at(w, cl), PART), good = 0, raw[PART];
+
+    *tried = 0;
+    if (!image_read_l1(w->img, cl << w->geo->cluster_bits, 0, n, raw, NULL))
+        return 0;
+    for (uint64_t i = 0; i < n && *tried < TRIES_MAX; i++) {
+        uint64_t off = raw[i] & ENTRY_OFFSET_MASK;
+        struct content content;
+        struct map_cell cell;
+
+        if (!off)
+            continue;
+        ++*tried;
+        work_cell(w, off >> w->geo->cluster_bits, &cell);
+        good += (cell.cls == CLASS_LEAKED || off == w->img->hdr.l1_table_offset) &&
+                work_reads(w, u64_min(w->geo->cluster_size, CONTENT_BYTES_MAX)) &&
+                content_at(w->img, off, w->scratch, &content) && content.kind == CONTENT_L2;
+    }
+    return good;
+}
+
+/* Nothing that the active L1 table leads to is an L2 table. */
+static bool leads_to_no_tables(const struct work *w)
+{
+    uint64_t used = w->scan->stats.active.l1_used, foreign = 0;
+
+    for (size_t i = 0; i < w->n_bad; i++)
+        foreign += w->bad[i].foreign && !w->bad[i].end && w->bad[i].at->n_active;
+    return foreign * 4 >= used * 3;
+}
+
+static void look_through(struct work *w, struct cause *c, const char *which, uint64_t cl)
+{
+    unsigned long long off = cl << w->geo->cluster_bits, n = l1_entries_at(w, cl);
+
+    cause_step(w, c, "Look at the disk through %s L1 table: qcheck check --l1-offset=0x%llx "
+               "--l1-size=%llu %s", which, off, n, buf_str(&w->name));
+    cause_step(w, c, "If few problems are left, let a plan write them into the header: "
+               "qcheck plan set l1_table_offset=0x%llx l1_size=%llu %s", off, n,
+               buf_str(&w->name));
+}
+
+/* The header names another place in the file: what lies there leads to no tables, and the L1 table
+ * has no owner. */
+static void misled(struct work *w)
+{
+    uint64_t cl = 0, good = 0, tried, best = 0, off = w->img->hdr.l1_table_offset;
+    struct place place = work_header_place(40);
+    const struct orphan_tables *l1;
+    struct cause *c;
+
+    if (w->deleted || !w->leaked.clusters || off >= w->geo->file_size || !leads_to_no_tables(w))
+        return;
+    l1 = &work_orphan_tables(w, CLASS_LEAKED)->l1;
+    for (size_t i = 0; i < l1->n_kept && i < TRIES_MAX; i++) {
+        good = leads_to_orphans(w, l1->kept[i] >> w->geo->cluster_bits, &tried);
+        if (good > best && good * 4 >= tried * 3) {
+            best = good;
+            cl = l1->kept[i] >> w->geo->cluster_bits;
+        }
+    }
+    if (!best)
+        return;
+    c = cause_add(w, CAUSE_OF_L1_POINTER, CONFIDENCE_LIKELY);
+    cause_evidence(c, &place, "l1_table_offset 0x%llx: none of what it leads to is a table",
+                   (unsigned long long)off);
+    place = work_cluster_place(w, cl);
+    cause_evidence(c, &place, "an L1 table that nobody refers to, with %llu L2 tables",
+                   (unsigned long long)best);
+    claim_all(w, c);
+    if (c) {
+        spans_free(&c->risk);
+        spans_add(&c->lost, 0, w->geo->size, w->geo->size);
+    }
+    cause_text(w, c, "The whole disk is unmapped: the header looks for the L1 table at 0x%llx, "
+               "where there is none. The L1 table at 0x%llx, which nobody refers to, leads to L2 "
+               "tables without an owner.", (unsigned long long)off,
+               (unsigned long long)(cl << w->geo->cluster_bits));
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    look_through(w, c, "that", cl);
+}
+
 static void overwritten(struct work *w)
 {
     uint64_t bad = 0, used = w->scan->stats.active.l1_used, cl, overlaps = 0;
@@ -171,7 +204,7 @@ static void overwritten(struct work *w)
             bad += p->count;
         overlaps += p->kind == PROBLEM_OVERLAP;
     }
-    if (bad < 4 || bad * 4 < used)
+    if (bad < 2 || (bad < 4 && bad < used) || bad * 4 < used)
         return;
     work_cell(w, l1_cl, &cell);
     if (!content_at(w->img, l1_cl << w->geo->cluster_bits, w->scratch, &content) ||
@@ -191,14 +224,7 @@ static void overwritten(struct work *w)
                        "new one" : "an older L1 table",
                        proved ? (unsigned long long)guest_off : 0);
     }
-    /* Whatever such a table leads to is no table either: all that follows comes of it. */
-    CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L1_RESERVED, PROBLEM_L2_MISALIGNED,
-          PROBLEM_L2_PAST_END, PROBLEM_L2_RESERVED, PROBLEM_DATA_PAST_END,
-          PROBLEM_DATA_MISALIGNED, PROBLEM_ZERO_MISALIGNED, PROBLEM_COMPRESSED_PAST_END,
-          PROBLEM_COMPRESSED_COPIED, PROBLEM_OVERLAP, PROBLEM_REFCOUNT_LOW,
-          PROBLEM_REFCOUNT_ZERO, PROBLEM_LEAKED, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED,
-          PROBLEM_DOUBLE_ALLOCATION, PROBLEM_PAST_DISK_END, PROBLEM_V2_ZERO_FLAG,
-          PROBLEM_STREAM_PAST_END, PROBLEM_HEADER_PROPOSED);
+    claim_all(w, c);
     if (resized)
         cause_text(w, c, "Two programs wrote to the image: it was resized while another had it "
                    "open. %s lie over the L1 table%s.",
@@ -211,18 +237,9 @@ static void overwritten(struct work *w)
                    (unsigned long long)u64_min(bad, used), (unsigned long long)used,
                    old ? "; an older one is still in the file" : "");
     if (old) {
-        uint64_t n = l1_entries_at(w, cl);
-
         if (resized && c)
             spans_free(&c->lost);
-        cause_step(w, c, "Look at the disk through the older L1 table: qcheck check "
-                   "--l1-offset=0x%llx --l1-size=%llu %s",
-                   (unsigned long long)(cl << w->geo->cluster_bits), (unsigned long long)n,
-                   buf_str(&w->name));
-        cause_step(w, c, "If few problems are left, let a plan write them into the header: "
-                   "qcheck plan set l1_table_offset=0x%llx l1_size=%llu %s",
-                   (unsigned long long)(cl << w->geo->cluster_bits), (unsigned long long)n,
-                   buf_str(&w->name));
+        look_through(w, c, "the older", cl);
     } else {
         if (c)
             spans_add(&c->lost, 0, w->geo->size, w->geo->size);
@@ -273,20 +290,22 @@ static void vanished(struct work *w)
     if ((missing_tables(w->scan) & ~(1u << MISSING_ACTIVE_L1 | 1u << MISSING_L2)) ||
         !missing || w->deleted || (work_count(w, PROBLEM_L1_PAST_END) &&
                      w->img->hdr.l1_table_offset >= w->geo->file_size) ||
-        cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE))
+        cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
+        cause_found(w, CAUSE_OF_L1_POINTER))
         return;
     /* A table alone is left over from copying it, but where nothing else maps anything. With a
      * data file there are no snapshots to copy it from, and data have no owner to lack. */
     if (w->leaked.clusters > 1 || !a->l1_used || w->geo->data_file)
-        tables_among(w, CLASS_LEAKED, CONTENT_L2, &f);
+        f = work_orphan_tables(w, CLASS_LEAKED)->l2;
     /* Free tables are left over where a snapshot of an empty disk was gone back to; not where
      * the refcounts are lost. */
     if (!f.n && !a->l1_used && w->scan->stats.class_clusters[CLASS_VACANT] &&
         (!w->img->snaps.n || problems_of_severity(w->ps, SEV_CORRUPTION))) {
         where = CLASS_VACANT;
-        tables_among(w, CLASS_VACANT, CONTENT_L2, &f);
+        f = work_orphan_tables(w, CLASS_VACANT)->l2;
     }
     n = f.n - f.copies;
+    n -= u64_min(n, w->n_astray);
     if (n && a->l1_used)
         n = work_places(w, &f, &lost, &risk, &empty);
     /* What is left is data alone: then the tables were wiped as well. */
@@ -355,7 +374,7 @@ static bool snapshot_table_is_damaged(const struct work *w)
  * left over from copying it. After the causes of L2 tables, whose data the leaks may be. */
 void causes_lost_snapshot(struct work *w)
 {
-    struct orphan_tables f;
+    const struct orphan_tables *f;
     uint64_t orphans, n;
     struct place place;
     struct cause *c;
@@ -365,13 +384,13 @@ void causes_lost_snapshot(struct work *w)
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
         cause_found(w, CAUSE_OF_MAPPING_VANISHED) || !unclaimed_leaks(w))
         return;
-    tables_among(w, CLASS_LEAKED, CONTENT_L2, &f);
-    n = f.n;
-    orphans = f.orphans;
+    f = &work_orphan_tables(w, CLASS_LEAKED)->l2;
+    n = f->n;
+    orphans = f->orphans;
     if (!n || orphans < 2)
         return;
     c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, CONFIDENCE_POSSIBLE);
-    place = work_cluster_place(w, f.first);
+    place = work_cluster_place(w, f->first);
     cause_evidence(c, &place, "an L2 table that nobody refers to");
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     cause_text(w, c, "The mapping of a snapshot has vanished, perhaps: %llu L2 table%s that nobody "
@@ -390,6 +409,8 @@ void causes_lost_snapshot(struct work *w)
 
 void causes_l1(struct work *w)
 {
-    overwritten(w);
+    misled(w);
+    if (!cause_found(w, CAUSE_OF_L1_POINTER))
+        overwritten(w);
     vanished(w);
 }

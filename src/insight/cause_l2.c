@@ -37,10 +37,9 @@ static int by_table(const void *a, const void *b)
     return x->at->off < y->at->off ? -1 : x->at->off > y->at->off;
 }
 
-static struct bad_table *bad_of(const struct work *w, const struct problem *p)
+struct bad_table *work_bad_of(const struct work *w, const struct place *place)
 {
-    const struct l2_table *t = p->place.kind == PLACE_L2
-                               ? work_table_at(w, p->place.file_off) : NULL;
+    const struct l2_table *t = place->kind == PLACE_L2 ? work_table_at(w, place->file_off) : NULL;
     struct bad_table key = { .at = t };
 
     return t && w->n_bad ? bsearch(&key, w->bad, w->n_bad, sizeof key, by_table) : NULL;
@@ -131,7 +130,7 @@ static void look_into(struct work *w, struct bad_table *b)
     }
 }
 
-static void list_bad(struct work *w)
+void work_list_bad(struct work *w)
 {
     size_t n = 0, cap = 0;
 
@@ -184,7 +183,7 @@ static bool is_refcounts(const struct bad_table *b)
 
 static bool in_refcounts(const struct work *w, const struct problem *p, const void *ctx)
 {
-    const struct bad_table *b = bad_of(w, p);
+    const struct bad_table *b = work_bad_of(w, &p->place);
 
     (void)ctx;
     return b && is_refcounts(b);
@@ -192,7 +191,7 @@ static bool in_refcounts(const struct work *w, const struct problem *p, const vo
 
 static bool in_foreign(const struct work *w, const struct problem *p, const void *ctx)
 {
-    const struct bad_table *b = bad_of(w, p);
+    const struct bad_table *b = work_bad_of(w, &p->place);
 
     (void)ctx;
     return b && b->foreign && !is_refcounts(b);
@@ -202,16 +201,13 @@ static bool in_foreign(const struct work *w, const struct problem *p, const void
 static bool through_foreign(const struct work *w, const struct problem *p, const void *ctx)
 {
     const bool *refcounts = ctx;
-    struct problem at = { .place = p->owner };
     const struct bad_table *b;
 
     if (p->place.kind != PLACE_CLUSTER)
         return false;
-    b = bad_of(w, &at);
-    if ((!b || !b->foreign) && p->other.kind == PLACE_L2) {
-        at.place = p->other;
-        b = bad_of(w, &at);
-    }
+    b = work_bad_of(w, &p->owner);
+    if ((!b || !b->foreign) && p->other.kind == PLACE_L2)
+        b = work_bad_of(w, &p->other);
     return b && b->foreign && is_refcounts(b) == *refcounts;
 }
 
@@ -294,13 +290,31 @@ static void overwritten(struct work *w, const struct wiped *z, bool refcounts)
     buf_free(&words);
 }
 
+/* Leaves out tables of which all records have found their cause since the list was made. */
+static void leave_claimed(struct work *w)
+{
+    struct bad_table *b;
+
+    for (size_t i = 0; i < w->n_bad; i++)
+        w->bad[i].problems = 0;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (!w->out->claim[i] && entry_kind(p->kind) && (b = work_bad_of(w, &p->place)))
+            b->problems += p->count;
+    }
+    for (size_t i = 0; i < w->n_bad; i++)
+        w->bad[i].foreign &= w->bad[i].problems > 0 && !w->bad[i].astray;
+}
+
 void causes_l2(struct work *w)
 {
     struct wiped z;
 
-    if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN))
+    if (cause_found(w, CAUSE_OF_LIVE_RESIZE) || cause_found(w, CAUSE_OF_L1_OVERWRITTEN) ||
+        cause_found(w, CAUSE_OF_L1_POINTER))
         return;
-    list_bad(w);
+    leave_claimed(w);
     wiped_look(w, &z);
     overwritten(w, &z, true);
     overwritten(w, &z, false);

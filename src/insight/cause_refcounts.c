@@ -34,15 +34,29 @@ static uint64_t used_clusters(const struct work *w)
     return n;
 }
 
-static bool is_metadata(const struct work *w, const struct problem *p, const void *ctx)
+#define RUN_LOOKED_AT 4096      /* clusters of a run */
+
+/* How many clusters of a run, as far as looked at, are tables. */
+static uint64_t tables_in(const struct work *w, const struct problem *p)
 {
-    struct map_cell cell;
+    uint64_t n = 0;
+
+    for (uint64_t k = 0; p->place.kind == PLACE_CLUSTER && k < u64_min(p->count, RUN_LOOKED_AT); k++) {
+        struct map_cell cell;
+
+        work_cell(w, p->place.i + k, &cell);
+        n += class_info(cell.cls)->metadata;
+    }
+    return n;
+}
+
+/* Tables beside which little else counts as free. */
+static bool of_tables(const struct work *w, const struct problem *p, const void *ctx)
+{
+    uint64_t n = tables_in(w, p);
 
     (void)ctx;
-    if (p->place.kind != PLACE_CLUSTER)
-        return false;
-    work_cell(w, p->place.i, &cell);
-    return class_info(cell.cls)->metadata;
+    return n && n * 2 >= p->count;
 }
 
 /* --- lost: the table or blocks of it --- */
@@ -96,13 +110,15 @@ static void armed(struct work *w)
     for (size_t i = 0; i < w->ps->n; i++) {
         const struct problem *p = &w->ps->list[i];
 
-        if (p->kind != PROBLEM_REFCOUNT_ZERO || w->out->claim[i] || !is_metadata(w, p, NULL))
+        if (p->kind != PROBLEM_REFCOUNT_ZERO || w->out->claim[i] || !of_tables(w, p, NULL))
             continue;
-        n += p->count;
+        n += tables_in(w, p);
         if (!first)
             first = p;
     }
-    if (!n || (w->img->hdr.incompatible_features & INCOMPAT_DIRTY))
+    /* Beside much else that counts as free, a few tables are nothing of their own. */
+    if (!n || (w->img->hdr.incompatible_features & INCOMPAT_DIRTY) ||
+        unclaimed(w, PROBLEM_REFCOUNT_ZERO) / 8 > n)
         return;
     /* What was allocated last is armed, and some of it never got an owner. */
     no_space = first->place.i >= tail && w->leaked.clusters &&
@@ -110,7 +126,7 @@ static void armed(struct work *w)
     place = first->place;
     c = cause_add(w, no_space ? CAUSE_OF_NO_SPACE : CAUSE_OF_ARMED_TABLE,
                   no_space ? CONFIDENCE_POSSIBLE : CONFIDENCE_CERTAIN);
-    CLAIM(w, c, is_metadata, NULL, CLAIM_RISK, PROBLEM_REFCOUNT_ZERO);
+    CLAIM(w, c, of_tables, NULL, CLAIM_RISK, PROBLEM_REFCOUNT_ZERO);
     cause_claim(w, c, (const enum problem_kind[]){ PROBLEM_L2_COPIED, N_PROBLEMS }, NULL, NULL,
                 CLAIM_RISK);
     if (no_space)
@@ -154,12 +170,16 @@ static void wrong(struct work *w)
                    unclaimed(w, PROBLEM_REFCOUNT_OVERFLOW);
     uint64_t high = work_count(w, PROBLEM_REFCOUNT_HIGH);
     uint64_t copied = unclaimed(w, PROBLEM_DATA_COPIED) + unclaimed(w, PROBLEM_L2_COPIED);
+    uint64_t tables = 0;
     struct cause *c;
     char a[TEXT_NUM], b[TEXT_NUM];
 
     /* COPIED over a refcount that is too high: a snapshot would have cleared the flag. */
     if (!zero && !low && (!copied || high < copied / 2 + 1))
         return;
+    for (size_t i = 0; i < w->ps->n; i++)
+        if (w->ps->list[i].kind == PROBLEM_REFCOUNT_ZERO && !w->out->claim[i])
+            tables += tables_in(w, &w->ps->list[i]);
     c = cause_add(w, CAUSE_OF_REFCOUNTS_WRONG, CONFIDENCE_LIKELY);
     cause_claim(w, c, REFCOUNTS, NULL, NULL, CLAIM_RISK);
     if (!zero && !low)
@@ -169,11 +189,11 @@ static void wrong(struct work *w)
     else
         cause_text(w, c, "%s cluster%s in use ha%s a refcount that is too low%s%s%s, in a mapping "
                    "that is in order: the guest's data can be read, but the next write may destroy "
-                   "some.", text_group(a, zero + low), zero + low == 1 ? "" : "s",
+                   "%s.", text_group(a, zero + low), zero + low == 1 ? "" : "s",
                    zero + low == 1 ? "s" : "ve", high ? ", and " : "",
                    high ? text_group(b, high) : "",
                    high == 1 ? " has one that is too high" : high ? " have one that is too high"
-                   : "");
+                   : "", tables ? "some, or a table" : "some");
     cause_step(w, c, STEP_HANDS_OFF);
 }
 

@@ -6,11 +6,18 @@
 #include "base/text.h"
 #include "insight/cause_work.h"
 #include "scan/guest.h"
+#include "scan/referrers.h"
 
 #define METADATA (OWNER_HEADER | OWNER_L1_ACTIVE | OWNER_L1_SNAPSHOT | OWNER_L2 | \
                   OWNER_REFTABLE | OWNER_REFBLOCK | OWNER_SNAPTABLE | OWNER_BITMAP_DIR | \
                   OWNER_BITMAP_TABLE | OWNER_CRYPTO)
+#define ACROSS_MAX 8            /* records whose users are looked for, which walks all tables */
 #define RUN_OF_TWO_WRITERS 8    /* clusters: so many in a row do not come of one flipped bit */
+
+#define STEP_DECIDES_NOTHING "A repair, on a copy or not, decides nothing here: it only raises " \
+                             "refcounts"
+#define STEP_WHOSE "See whose the content is: both guest ranges of each cluster stand with the " \
+                   "evidence (qcheck check --output json %s)"
 
 /* --- a table that something else was written over, or will be --- */
 
@@ -184,8 +191,9 @@ static void twice(struct work *w)
     CLAIM(w, c, shared, NULL, CLAIM_LOST, PROBLEM_DOUBLE_ALLOCATION, PROBLEM_OVERLAP);
     claim_refcounts_of(w, c);
     claim_flags_of(w, c);
+    leaks += w->img->snaps.n ? work_count(w, PROBLEM_REFCOUNT_HIGH) : 0;
     if (leaks && leaks <= n * 2)
-        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     if (c)
         spans_settle(&c->lost);
     cause_text(w, c, "%s%s cluster%s used by two guest ranges at once (%s of the guest disk): "
@@ -195,14 +203,87 @@ static void twice(struct work *w)
                text_group(a, n), n == 1 ? " is" : "s are",
                text_size(b, c ? spans_bytes(&c->lost) : 0));
     cause_step(w, c, STEP_HANDS_OFF);
-    cause_step(w, c, "A repair, on a copy or not, decides nothing here: it only raises "
-               "refcounts");
-    cause_step(w, c, "See whose the content is: both guest ranges of each cluster stand with the "
-               "evidence (qcheck check --output json %s)", buf_str(&w->name));
+    cause_step(w, c, STEP_DECIDES_NOTHING);
+    cause_step(w, c, STEP_WHOSE, buf_str(&w->name));
+}
+
+/* --- the disk and a snapshot --- */
+
+/* Snapshots share a cluster with the disk at the same place of it only. The users of a cluster at
+ * two places, in *a and *b. */
+static bool at_two_places(struct work *w, uint64_t cl, struct place *a, struct place *b)
+{
+    struct referrers_query q = { .img = w->img, .scan = w->scan, .first = cl, .n = 1,
+                                 .max = EVIDENCE_MAX };
+    struct referrers users;
+    bool found = false;
+
+    if (!work_reads(w, w->scan->n_l2 * w->geo->cluster_size) ||
+        !referrers_find(&q, w->opt->cancel, NULL, &users, NULL))
+        return false;
+    for (size_t i = 0; i < users.n && !found; i++)
+        for (size_t k = 0; k < i && !found; k++) {
+            *a = users.list[k].place;
+            *b = users.list[i].place;
+            found = users.list[i].owner == OWNER_DATA && users.list[k].owner == OWNER_DATA &&
+                    a->layer != b->layer && a->guest_off != b->guest_off &&
+                    a->guest_off != NO_ADDRESS && b->guest_off != NO_ADDRESS;
+        }
+    referrers_free(&users);
+    return found;
+}
+
+static bool is_record(const struct work *w, const struct problem *p, const void *ctx)
+{
+    (void)w;
+    return p == ctx;
+}
+
+static void across(struct work *w)
+{
+    struct cause *c = NULL;
+    uint64_t n = 0, looked = 0;
+
+    if (!w->img->snaps.n || cause_found(w, CAUSE_OF_TWICE_USED) ||
+        cause_found(w, CAUSE_OF_TWO_WRITERS))
+        return;
+    for (size_t i = 0; i < w->ps->n && looked < ACROSS_MAX; i++) {
+        const struct problem *p = &w->ps->list[i];
+        struct place a, b;
+
+        if (w->out->claim[i] || p->kind != PROBLEM_REFCOUNT_LOW || p->count > 1)
+            continue;
+        looked++;
+        if (!at_two_places(w, p->place.i, &a, &b))
+            continue;
+        if (!n++)
+            c = cause_add(w, CAUSE_OF_TWICE_USED, CONFIDENCE_CERTAIN);
+        cause_evidence(c, &p->place, "guest 0x%llx of %s and guest 0x%llx of %s",
+                       (unsigned long long)a.guest_off, a.layer ? "a snapshot" : "the disk",
+                       (unsigned long long)b.guest_off, b.layer ? "a snapshot" : "the disk");
+        cause_claim(w, c, (const enum problem_kind[]){ p->kind, N_PROBLEMS }, is_record, p,
+                    CLAIM_ONLY);
+        if (c && a.layer == LAYER_ACTIVE)
+            spans_add(&c->lost, a.guest_off, w->geo->cluster_size, w->geo->size);
+        if (c && b.layer == LAYER_ACTIVE)
+            spans_add(&c->lost, b.guest_off, w->geo->cluster_size, w->geo->size);
+    }
+    if (!n)
+        return;
+    claim_flags_of(w, c);
+    if (work_count(w, PROBLEM_REFCOUNT_HIGH) + w->leaked.clusters <= n)
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_REFCOUNT_HIGH, PROBLEM_LEAKED);
+    cause_text(w, c, "%llu cluster%s used at one place of the disk and at another of a snapshot: "
+               "one of the two entries is wrong, and reads the data of the other.",
+               (unsigned long long)n, n == 1 ? " is" : "s are");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_DECIDES_NOTHING);
+    cause_step(w, c, STEP_WHOSE, buf_str(&w->name));
 }
 
 void causes_sharing(struct work *w)
 {
     table_reused(w);
     twice(w);
+    across(w);
 }

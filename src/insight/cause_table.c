@@ -86,7 +86,8 @@ static const struct cause_info table[N_CAUSES] = {
         "Reserved bits, offsets far outside; the content looks like text, a file system or "
         "noise.", NULL, KEEP_LEAKS),
     ROW(L2_WIPED, "l2-wiped", "An L2 table was wiped",
-        "A live L2 table was replaced by zeros: a lost write, or a hole punched into the file.",
+        "A live L2 table was replaced by zeros: a lost write, or a hole punched into the file. Or "
+        "QEMU was killed before it filled a new table: then what the guest wrote last is lost.",
         "It is all zeros, and clusters without an owner hold data and fit in its range.",
         "A discard of the whole range: it frees the clusters, so none are without an owner.",
         KEEP_LEAKS),

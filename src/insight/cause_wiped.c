@@ -90,10 +90,12 @@ static bool leaked_after(const struct work *w, const struct l2_table *t)
 /* `nearly`: tables with a few entries left count as well. False: no more may be read. */
 static bool look_at_table(struct work *w, const struct l2_table *t, bool nearly, struct wiped *z)
 {
+    const struct place place = { .kind = PLACE_L2, .file_off = t->off };
+    const struct bad_table *bad = work_bad_of(w, &place);
     size_t len = (size_t)w->geo->cluster_size;
     uint64_t used;
 
-    if (t->off + len > w->geo->file_size)
+    if (t->off + len > w->geo->file_size || (bad && bad->astray))
         return true;
     if (!work_reads(w, len))
         return false;
@@ -157,6 +159,15 @@ static uint64_t foreign_tables(const struct work *w)
     return n;
 }
 
+/* Are the orphans the last clusters that were allocated, but for as many? Then the tables may never
+ * have been filled: QEMU writes them after the data, and was killed. */
+static bool at_the_end(const struct work *w)
+{
+    uint64_t used = w->scan->stats.highest_used, first = w->leaked.n ? w->leaked.list[0].cluster : 0;
+
+    return w->leaked.n && used >= first && used - first <= 2 * w->leaked.clusters;
+}
+
 static void wiped(struct work *w, const struct wiped *z)
 {
     uint64_t fit = wiped_room(w, z) + foreign_tables(w) * w->geo->l2_entries;
@@ -191,9 +202,10 @@ static void wiped(struct work *w, const struct wiped *z)
         buf_printf(&where, "of %s of the guest disk", text_size(b, spans_bytes(&z->lost_tables)));
     if (z->of_snapshots)
         buf_printf(&where, "%sof snapshots", where.len ? ", or " : "");
-    cause_text(w, c, "%llu L2 table%s wiped: %s%s, and %s clusters %s fit in the range %s that %s "
+    cause_text(w, c, "%llu L2 table%s wiped%s: %s%s, and %s clusters %s fit in the range %s that %s "
                "mapped.",
                (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
+               at_the_end(w) ? ", or never written because the program was killed" : "",
                z->tables == 1 ? "it is all zeros" : "they are all zeros", left,
                text_group(a, leaks), leaks > w->leaked.clusters
                ? "that nobody has, or snapshots alone," : "without an owner",

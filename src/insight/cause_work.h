@@ -18,6 +18,7 @@ struct bad_table {
     size_t bad;                 /* ... impossible */
     struct content content;     /* of the part that is wrong */
     bool foreign;               /* overwritten, as a whole or a part of it */
+    bool astray;                /* what leads to it leads astray: it is no table at all */
     size_t first, end;          /* entries that are; end 0: all of the table */
 };
 
@@ -45,6 +46,8 @@ struct work {
     bool failed;                /* memory ran out */
     struct bad_table *bad;      /* sorted by offset of the table */
     size_t n_bad;
+    struct orphans *orphans, *freed;    /* owned, see work_orphan_tables; NULL: not searched yet */
+    uint64_t n_astray;          /* leaked L2 tables to which an L1 entry that leads astray led */
     struct samples leaked, vacant;
     uint64_t beside;            /* empty entries that a few orphans would fit into */
     bool deleted;               /* all orphans are those of a snapshot that was deleted */
@@ -113,6 +116,18 @@ struct orphan_tables {
     bool cut;                   /* there may be more */
 };
 
+struct orphans {
+    struct orphan_tables l1, l2;
+};
+
+/* What there is of them in leaked or in vacant clusters; searched for once. */
+const struct orphans *work_orphan_tables(struct work *w, enum cluster_class cls);
+
+/* Makes the list of L2 tables in which entries are wrong, and looks into them (cause_l2.c). */
+void work_list_bad(struct work *w);
+/* The table of this list that the entry at `place` is in; NULL: none. */
+struct bad_table *work_bad_of(const struct work *w, const struct place *place);
+
 /* Which places of the disk have no L2 table, and may have had these (cause_places.c). Returns how
  * many of the tables fit such a place; adds places to `lost` where they prove to be theirs, to
  * `risk` where some of them are. *empty: how many places have no table. */
@@ -164,6 +179,7 @@ void verdict_told(const struct work *w, struct verdict *v);
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */
 void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half deleted */
+void causes_astray(struct work *w);         /* cause_astray.c: entries of L1 that lead elsewhere */
 void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */

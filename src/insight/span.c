@@ -122,6 +122,21 @@ uint64_t spans_bytes(const struct guest_spans *s)
     return sum;
 }
 
+bool spans_has(const struct guest_spans *s, uint64_t at)
+{
+    size_t from = 0, to = s->n;
+
+    while (from < to) {             /* the first that ends behind it */
+        size_t mid = from + (to - from) / 2;
+
+        if (s->list[mid].end <= at)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < s->n && s->list[from].start <= at;
+}
+
 void spans_free(struct guest_spans *s)
 {
     free(s->list);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* Guest ranges of the active layer, added in any order and merged. Past SPANS_MAX of them
+/* Ranges of bytes, of the guest disk mostly, added in any order and merged. Past SPANS_MAX of them
  * neighbours are joined with the gap between, and `exact` is false. */
 #ifndef QCHECK_INSIGHT_SPAN_H
 #define QCHECK_INSIGHT_SPAN_H
@@ -30,6 +30,7 @@ void spans_subtract(struct guest_spans *s, const struct guest_spans *less);
 void spans_rest(struct guest_spans *s, const struct guest_spans *a, const struct guest_spans *b,
                 uint64_t disk);
 uint64_t spans_bytes(const struct guest_spans *s);        /* settled */
+bool spans_has(const struct guest_spans *s, uint64_t at);  /* settled: is this byte in one? */
 void spans_free(struct guest_spans *s);
 
 #endif

@@ -121,6 +121,11 @@ static void a_header_that_names_another_place_for_the_l1_table_is_found(void **s
     b = four_tables();
     builder_poke_field(b, "header", 0, "l1_table_offset", table(b, 0));
     expect(b, CAUSE_OF_L1_POINTER, ANSWER_YES, ANSWER_NO);
+    b = four_tables();                      /* an L2 table that begins with empty entries */
+    for (uint64_t k = 0; k < 4; k++)
+        builder_set_l2(b, k, 0, 0);
+    builder_poke_field(b, "header", 0, "l1_table_offset", table(b, 0));
+    expect(b, CAUSE_OF_L1_POINTER, ANSWER_YES, ANSWER_NO);
 }
 
 static void a_wiped_l1_table_is_not_a_pointer_that_leads_astray(void **state)

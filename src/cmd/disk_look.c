@@ -50,10 +50,16 @@ static void tell(const struct disk_look *l)
     struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < l->insight->n; i++) {
-        if (!cause_loses(&l->insight->list[i]))
+        const struct cause *c = &l->insight->list[i];
+
+        if (c->weight != CAUSE_LOSES || (!cause_loses(c) && c->confidence != CONFIDENCE_POSSIBLE))
             continue;
         buf_reset(&text);
-        cause_loss_text(&l->insight->list[i], &text);
+        if (cause_loses(c))
+            cause_loss_text(c, &text);
+        else
+            buf_printf(&text, "%s (possible): what nothing maps may be lost data; qcheck check "
+                       "tells more", cause_info(c->kind)->title);
         snprintf(err.text, sizeof err.text, "%s", buf_str(&text));
         message_error(l->name, &err);
     }

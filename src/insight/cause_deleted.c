@@ -286,6 +286,9 @@ static bool by_l1(struct work *w, struct reach *r, struct gone_snapshot *out)
     struct snapshot_seen seen;
     unsigned tries = 0;
 
+    /* Of an empty disk it may be the L1 table, which the header takes to be elsewhere. */
+    if (!w->scan->stats.active.l1_used)
+        return false;
     /* An entry behind those in use: the number in the header is wrong. */
     if (w->img->snaps.n &&
         snapshot_seems(w->img->src, w->geo, round_up(w->img->snaps.table_off +

@@ -49,7 +49,7 @@ static void add(const struct work *w, struct orphan_tables *out, uint64_t cl,
         out->kept[out->n_kept++] = cl << w->geo->cluster_bits;
 }
 
-static void search(struct work *w, enum cluster_class cls, struct orphans *out)
+static void search(struct work *w, enum cluster_class cls, struct unowned_tables *out)
 {
     uint64_t cl = 0;
     struct map_cell cell;
@@ -77,10 +77,10 @@ static void search(struct work *w, enum cluster_class cls, struct orphans *out)
     out->l2.cut = any || out->l2.n_kept < out->l2.n - out->l2.copies;
 }
 
-const struct orphans *work_orphan_tables(struct work *w, enum cluster_class cls)
+const struct unowned_tables *work_orphan_tables(struct work *w, enum cluster_class cls)
 {
-    static const struct orphans none;
-    struct orphans **at = cls == CLASS_LEAKED ? &w->orphans : &w->freed;
+    static const struct unowned_tables none;
+    struct unowned_tables **at = cls == CLASS_LEAKED ? &w->orphans : &w->freed;
 
     if (!*at) {
         *at = calloc(1, sizeof **at);

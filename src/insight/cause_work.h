@@ -46,7 +46,7 @@ struct work {
     bool failed;                /* memory ran out */
     struct bad_table *bad;      /* sorted by offset of the table */
     size_t n_bad;
-    struct orphans *orphans, *freed;    /* owned, see work_orphan_tables; NULL: not searched yet */
+    struct unowned_tables *orphans, *freed;    /* owned, see work_orphan_tables; NULL: not searched yet */
     uint64_t n_astray;          /* leaked L2 tables to which an L1 entry that leads astray led */
     struct samples leaked, vacant;
     uint64_t beside;            /* empty entries that a few orphans would fit into */
@@ -116,12 +116,12 @@ struct orphan_tables {
     bool cut;                   /* there may be more */
 };
 
-struct orphans {
+struct unowned_tables {
     struct orphan_tables l1, l2;
 };
 
 /* What there is of them in leaked or in vacant clusters; searched for once. */
-const struct orphans *work_orphan_tables(struct work *w, enum cluster_class cls);
+const struct unowned_tables *work_orphan_tables(struct work *w, enum cluster_class cls);
 
 /* Makes the list of L2 tables in which entries are wrong, and looks into them (cause_l2.c). */
 void work_list_bad(struct work *w);

@@ -124,7 +124,8 @@ void files_lacking(const struct volumes *v, const struct volume_items *l, bool u
     char number[TEXT_NUM];
 
     if (!l->n) {
-        out_puts(out, unmapped ? "\nNothing is lost or unmapped.\n" : "\nNothing is lost.\n");
+        out_puts(out, unmapped ? "\nNothing is known to be lost, or unmapped.\n"
+                               : "\nNothing is known to be lost.\n");
         return;
     }
     out_puts(out, "\n");

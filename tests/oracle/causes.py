@@ -391,6 +391,42 @@ class Damaged:
         self.word(at, self.word(at) ^ 1 << self.rng.choice([3, 9, 11, 45, 58]))
         return "broken-entries"
 
+    def l1_astray(self):
+        """A flipped bit makes the entry lead to data of the guest."""
+        self.create()
+        tables = [self.l2(k) for k in range(self.tables)]
+        data = {self.word(e) & qcow2.OFFSET_MASK for t in tables for e in self.used(t)}
+        ways = [(k, 1 << bit) for k in range(self.tables) for bit in range(9, 40)
+                if tables[k] ^ 1 << bit in data]
+        k, bit = self.rng.choice(ways)
+        self.word(self.l1() + 8 * k, self.word(self.l1() + 8 * k) ^ bit)
+        return "broken-entries"
+
+    def l1_doubled(self):
+        self.create()
+        a, b = self.rng.sample(range(self.tables), 2)
+        self.word(self.l1() + 8 * a, self.word(self.l1() + 8 * b))
+        return "broken-entries"
+
+    def l1_elsewhere(self):
+        """The header takes an L2 table for the L1 table."""
+        self.create()
+        self.word(40, self.some_l2())
+        return "l1-pointer"
+
+    def twice_across(self):
+        """An entry of the disk leads to what a snapshot has at another place."""
+        self.create()
+        index = self.rng.randrange(self.tables)
+        start = index * (self.cs // 8)
+        run("qemu-img", "snapshot", "-c", "a", self.path)
+        old = self.used(self.l2(index))
+        at = (old[0] - self.l2(index)) // 8 + start
+        kept = self.word(old[0]) & qcow2.OFFSET_MASK
+        run("qemu-io", "-f", "qcow2", "-c", f"write {at * self.cs} {self.cs}", self.path)
+        self.word(self.used(self.l2(index))[3], kept)
+        return "cluster-used-twice"
+
     def leaks(self):
         self.create()
         end = -(-os.path.getsize(self.path) // self.cs) * self.cs
@@ -466,10 +502,10 @@ class Damaged:
         return "copied-while-running"
 
 
-DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l2_wiped_shared", "l1_wiped", "l1_noise", "l1_pointer",
-           "refblock", "reftable", "armed", "twice", "two_writers", "reused", "flipped",
-           "l1_flipped", "leaks", "dirty", "compression", "luks", "bitmap", "snapshot", "base",
-           "data", "copied"]
+DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l2_wiped_shared", "l1_wiped", "l1_noise",
+           "l1_pointer", "l1_astray", "l1_doubled", "l1_elsewhere", "refblock", "reftable", "armed",
+           "twice", "twice_across", "two_writers", "reused", "flipped", "l1_flipped", "leaks",
+           "dirty", "compression", "luks", "bitmap", "snapshot", "base", "data", "copied"]
 
 
 def run_known(damages, make_one, n, seed):

@@ -192,13 +192,28 @@ qemu-img convert -c -O qcow2 random.raw random.qcow2
 for seconds in 0.01 0.02 0.04 0.08 0.16; do
     rm -f killed.raw killed.map
     timeout -s KILL $seconds "$QCHECK" export --threads 1 --map killed.map random.qcow2 killed.raw
-    if [ -s killed.map ]; then
+    if [ -e killed.map ]; then
         status 0 export --map killed.map --resume random.qcow2 killed.raw
     else
         status 0 export --map killed.map --overwrite random.qcow2 killed.raw
     fi
     cmp random.raw killed.raw || complain "an export killed after $seconds s and resumed differs"
 done 2>/dev/null
+
+# Stopped before anything was written: nothing is had. What was there before may be anything.
+: > killed.map
+: > killed.raw
+status 0 export --map killed.map --resume random.qcow2 killed.raw
+cmp random.raw killed.raw || complain "an export resumed from its first moment differs"
+: > killed.map
+status 1 export --map killed.map --resume random.qcow2 killed.raw
+err_has 'begin anew' "resuming with an empty map over a file with data"
+cmp random.raw killed.raw || complain "resuming with an empty map has written"
+
+# Lost ranges are tried again: what marked them is gone.
+status 2 export --map marked.map --on-damage mark=0xee --overwrite $s marked.raw
+status 2 export --map marked.map --resume $s marked.raw
+cmp salvaged.raw marked.raw || complain "marks of the run before are left"
 
 # --- what is left behind when the disk is full ---
 if (trap '' XFSZ; ulimit -f 2048; "$QCHECK" export --backing top.qcow2 short.raw > out 2> err); then

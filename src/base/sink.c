@@ -112,7 +112,16 @@ bool sink_is_block(const struct sink *s)
 
 bool sink_begins_as_zeros(const struct sink *s)
 {
-    return !s->block;
+    return !s->block && s->mode != SINK_RESUME;
+}
+
+bool sink_is_blank(const struct sink *s)
+{
+#ifdef SEEK_DATA
+    return !s->block && lseek(s->fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
+#else
+    return !s->block && lseek(s->fd, 0, SEEK_END) == 0;
+#endif
 }
 
 bool sink_begin(struct sink *s, uint64_t size, struct error *err)

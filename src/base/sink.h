@@ -36,8 +36,11 @@ bool sink_is_block(const struct sink *s);
  * checks that it has as many. */
 bool sink_begin(struct sink *s, uint64_t size, struct error *err);
 
-/* Do bytes never written read as zeros? Not those of a block device. */
+/* Do bytes never written read as zeros? Not those of a block device, or of an earlier run. */
 bool sink_begins_as_zeros(const struct sink *s);
+
+/* Is it a file without data: empty, or all holes? */
+bool sink_is_blank(const struct sink *s);
 
 /* Makes the file hold what an open file holds, by sharing its storage. False where the file
  * system cannot: then it is empty. */

@@ -190,7 +190,10 @@ static bool load_map(struct outlet *o, struct error *err)
     bool ok = text ? sink_read_back(o->map, 0, text, most, &got, err)
                    : err_set(err, ERR_NOMEM, "out of memory");
 
-    if (ok) {
+    if (ok && !got && !sink_is_blank(o->sink)) {
+        ok = err_set(err, ERR_USAGE, "is empty, as after a stop before anything was written: "
+                     "begin anew with --overwrite");
+    } else if (ok && got) {
         text[got] = '\0';
         ok = rangemap_parse(text, o->label, disk_size(o->disk), &o->have, err);
     }

@@ -175,8 +175,7 @@ static void a_chain_is_followed_as_deep_as_the_limit_and_no_deeper(void **state)
 
 static void names_of_other_protocols_are_not_opened(void **state)
 {
-    static const char *const names[] = { "json:{\"file\":1}", "nbd://localhost/x",
-                                         "rbd:a/b" };
+    static const char *const names[] = { "nbd://localhost/x", "rbd:a/b" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -192,6 +191,24 @@ static void names_of_other_protocols_are_not_opened(void **state)
         chain_close(&c);
         image_close(img);
     }
+}
+
+static void a_file_that_json_describes_is_opened(void **state)
+{
+    struct chain c;
+    struct image *img;
+
+    (void)state;
+    save_and_free(builder_new(BUILDER_DEFAULTS), "base");
+    save_and_free(with_backing("json:{\"driver\":\"raw\",\"file.filename\":\"base\"}"), "top");
+    img = open_file("top");
+    assert_true(chain_open("top", img, true, &c, NULL));
+    assert_int_equal(c.n, 1);
+    assert_null(c.layer[0].fault);
+    assert_string_equal(c.layer[0].path, "base");
+    assert_string_equal(c.layer[0].format, "raw");
+    chain_close(&c);
+    image_close(img);
 }
 
 /* --- the guest disk through the chain --- */
@@ -453,6 +470,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_loop_is_noticed, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(a_chain_is_followed_as_deep_as_the_limit_and_no_deeper,
                                         enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_json_describes_is_opened, enter_folder,
+                                        leave_folder),
         cmocka_unit_test_setup_teardown(names_of_other_protocols_are_not_opened,
                                         enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(what_the_overlay_lacks_comes_from_below,

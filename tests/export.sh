@@ -144,6 +144,17 @@ status 1 export --overwrite data.qcow2 kept.raw
 cmp -s kept.raw kept.copy || complain "export over the data file of the image"
 status 1 export --overwrite --map same data.qcow2 same
 
+# The name of a data file is one in the working folder, as in QEMU; else one beside the image.
+mkdir sub
+(cd sub && qemu-img create -q -f qcow2 -o data_file=beside.raw data.qcow2 1M
+qemu-io -c 'write -P 6 0 1M' data.qcow2 >/dev/null)
+status 0 export --overwrite --backing sub/data.qcow2 got.raw
+cmp sub/beside.raw got.raw || complain "a data file beside the image was not read"
+cp kept.raw beside.raw
+status 0 export --overwrite --backing sub/data.qcow2 got.raw
+qemu-img convert -O raw sub/data.qcow2 wanted-data.raw
+cmp wanted-data.raw got.raw || complain "a data file in the working folder was not read"
+
 # --- damage ---
 s=$samples/misaligned.qcow2
 qemu-img convert --salvage -O raw $s salvaged.raw 2>/dev/null

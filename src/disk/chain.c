@@ -4,12 +4,14 @@
 
 #include "disk/chain.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/source_pack.h"
+#include "disk/json_name.h"
 
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
@@ -27,7 +29,7 @@ static bool identify(const char *path, struct identity *out)
     return true;
 }
 
-/* "json:{...}", "nbd://host/x": not the name of a file. */
+/* "nbd://host/x": not the name of a file. */
 static bool is_protocol(const char *name)
 {
     size_t word = strcspn(name, ":/");
@@ -36,7 +38,7 @@ static bool is_protocol(const char *name)
 }
 
 /* Relative names are relative to the layer that names them. */
-static char *path_of(const char *above, const char *name)
+static char *plain_path(const char *above, const char *name)
 {
     const char *slash = strrchr(above, '/');
     struct buf b = BUF_INIT;
@@ -47,6 +49,23 @@ static char *path_of(const char *above, const char *name)
         buf_add(&b, above, (size_t)(slash - above) + 1);
     buf_puts(&b, name);
     return buf_take(&b);
+}
+
+/* Where the file lies that the layer above calls `name`, and as what it is to be read, NULL: not
+ * said. NULL with *why for what is not a file, and when memory runs out. */
+static char *find_file(const char *above, const char *name, char **format, struct error *why)
+{
+    struct json_name json = { NULL, NULL };
+    char *path = NULL;
+
+    if (is_json_name(name))
+        json_name_read(name, &json, why);
+    else if (is_protocol(name))
+        err_set(why, ERR_FORMAT, "not the name of a file");
+    else if (!(path = plain_path(above, name)))
+        err_set(why, ERR_NOMEM, "out of memory");
+    *format = json.format;
+    return json.path ? json.path : path;
 }
 
 static struct chain_layer *append(struct chain *c, const char *name, size_t len)
@@ -77,25 +96,41 @@ static bool fault(struct chain_layer *l, const char *why, struct error *err)
     return set_fault(&l->fault, why, err);
 }
 
-/* The external data file of `img`, whose own file is `filename`. */
+static bool not_opened(char **fault, const char *why, struct error *err)
+{
+    char text[sizeof err->text];
+
+    snprintf(text, sizeof text, "not opened: %.380s", why);
+    return set_fault(fault, text, err);
+}
+
+/* The external data file of `img`, whose own file is `filename`. QEMU takes its name as one in the
+ * working folder; where nothing is there, it is looked for beside the image. */
 static bool open_data(const char *filename, const struct image *img, bool allowed,
                       struct chain_data *out, struct error *err)
 {
-    struct error why;
+    struct error why = { .code = ERR_NONE };
+    struct identity there;
+    char *format;
+    bool raw;
 
     if (!img || !img->geo.data_file)
         return true;
     if (!img->data_file)
         return set_fault(&out->fault, "the image does not name its data file", err);
-    if (!is_protocol(img->data_file)) {
-        out->path = path_of(filename, img->data_file);
-        if (!out->path)
-            return err_set(err, ERR_NOMEM, "out of memory");
+    out->path = find_file("", img->data_file, &format, &why);
+    if (out->path && !is_json_name(img->data_file) && !identify(out->path, &there)) {
+        free(out->path);
+        out->path = find_file(filename, img->data_file, &format, &why);
     }
+    raw = !format || strcmp(format, "raw") == 0;
+    free(format);
+    if (why.code == ERR_NOMEM)
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (!allowed)
         return set_fault(&out->fault, "not opened without --backing", err);
-    if (!out->path)
-        return set_fault(&out->fault, "not opened: not the name of a file", err);
+    if (!out->path || !raw)
+        return not_opened(&out->fault, raw ? why.text : "it is not to be read as raw", err);
     return source_open_file(out->path, &out->src, &why) ||
            set_fault(&out->fault, why.text, err);
 }
@@ -157,20 +192,19 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
     while (img && img->backing_file && img->backing_file_len) {
         struct chain_layer *l = append(out, img->backing_file, img->backing_file_len);
         bool again = false, ok = true;
+        struct error why = { .code = ERR_NONE };
+        char *format = NULL;
 
-        if (!l)
+        if (l)
+            l->path = find_file(above, l->name, &format, &why);
+        if (!l || why.code == ERR_NOMEM)
             goto nomem;
-        if (!is_protocol(l->name)) {
-            l->path = path_of(above, l->name);
-            if (!l->path)
-                goto nomem;
-        }
         if (!allowed) {
             ok = fault(l, "not opened without --backing", err);
         } else if (out->n > CHAIN_MAX) {
             ok = fault(l, "not opened: the chain is longer than " STRING(CHAIN_MAX) " files", err);
         } else if (!l->path) {
-            ok = fault(l, "not opened: not the name of a file", err);
+            ok = not_opened(&l->fault, why.text, err);
         } else {
             if (identify(l->path, &seen[n_seen])) {
                 for (size_t i = 0; i < n_seen; i++)
@@ -179,8 +213,9 @@ bool chain_open(const char *filename, const struct image *img, bool allowed,
                 n_seen++;
             }
             ok = again ? fault(l, "not opened: the chain leads back to this file", err)
-                       : open_layer(l, img->backing_format, err);
+                       : open_layer(l, img->backing_format ? img->backing_format : format, err);
         }
+        free(format);
         if (!ok || (l->img && !open_data(l->path, l->img, allowed, &l->data, err)))
             goto nomem;
         if (l->fault)

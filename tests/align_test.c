@@ -37,7 +37,7 @@ static size_t misplaced(struct rescue_memory *m, bool all)
     assert_non_null(print);
     assert_non_null(counted);
     for (size_t i = 0; i < m->n; i++) {
-        print_take(&print[i], m->disk + m->order[i] * CLUSTER, CLUSTER);
+        print_take(&print[i], m->disk + m->order[i] * m->cluster, m->cluster);
         counted[i] = true;
     }
     assert_true(align(&o, all, &news, NULL));
@@ -140,6 +140,62 @@ static void ends_of_files_place_runs_that_were_written_late(void **state)
     free(disk);
 }
 
+#define MANY 16384u             /* clusters, too many for a walk over all of them at once */
+#define SMALL 4096u
+
+/* Files one after the other, of up to six clusters each, that end at any byte of their last. */
+static uint8_t *make_files(uint32_t *len_of)
+{
+    uint8_t *disk = calloc(MANY, SMALL);
+    uint32_t x = 7;
+
+    assert_non_null(disk);
+    for (size_t at = 0, n; at < MANY; at += n) {
+        n = 1 + (x >> 16) % 6;
+        n = n > MANY - at ? MANY - at : n;
+        x = x * 1664525 + 1013904223;
+        len_of[at] = (uint32_t)(n * SMALL) - 4 - (x >> 12) % 4000;
+        for (size_t i = 0; i < len_of[at]; i++) {
+            x = x * 1664525 + 1013904223;
+            disk[at * SMALL + i] = (uint8_t)(x >> 24) | 1;
+        }
+    }
+    return disk;
+}
+
+static void runs_of_a_large_disk_are_told_by_where_files_end(void **state)
+{
+    static uint32_t len_of[MANY];
+    static size_t order[MANY];
+    uint8_t *disk = make_files(len_of);
+    size_t n = 0, likely = 0;
+    struct rescue_memory m;
+    struct rescue_pin pin;
+
+    (void)state;
+    for (size_t k = 0; k < MANY / 32; k++)              /* runs of 32 clusters, far from each other */
+        for (size_t i = 0; i < 32; i++)
+            order[n++] = k * 37 % (MANY / 32) * 32 + i;
+    rescue_memory_open(&m, disk, (size_t)MANY * SMALL, SMALL, order, MANY);
+    for (uint64_t at = 0; at < MANY; at++)
+        if (len_of[at])
+            rescue_extent(m.g, at, 0, at * SMALL, (len_of[at] + SMALL - 1) / SMALL * SMALL,
+                          len_of[at], NULL);
+    rescue_pin(m.g, 40, order[40], SURE_CERTAIN, "test");
+    rescue_pin(m.g, 70, order[70], SURE_CERTAIN, "test");
+    rescue_pin(m.g, 32 * 14, order[32 * 14], SURE_CERTAIN, "test");     /* before them */
+    assert_true(misplaced(&m, true) <= MANY / 10);
+    assert_true(astray(&m) <= MANY / 30);
+    for (size_t i = 0; i < MANY; i++)
+        if (rescue_pinned(m.g, i, &pin) && pin.sure == SURE_LIKELY) {
+            assert_int_equal(pin.guest_cl, order[i]);
+            likely++;
+        }
+    assert_true(likely >= MANY / 2);
+    rescue_memory_close(&m);
+    free(disk);
+}
+
 /* That the order is a guest's shows by what a strict one leaves out. */
 static void in_a_guests_order_runs_without_an_anchor_get_no_place(void **state)
 {
@@ -187,6 +243,7 @@ int main(void)
         cmocka_unit_test(clusters_between_pins_without_a_gap_are_likely),
         cmocka_unit_test(what_is_free_tells_where_clusters_of_zeros_were_left_out),
         cmocka_unit_test(ends_of_files_place_runs_that_were_written_late),
+        cmocka_unit_test(runs_of_a_large_disk_are_told_by_where_files_end),
         cmocka_unit_test(in_a_guests_order_runs_without_an_anchor_get_no_place),
         cmocka_unit_test(blocks_go_where_what_they_map_fits),
     };

@@ -275,7 +275,7 @@ static bool is_anchor(const struct order_walk *w, size_t item, const bool *pinne
     size_t at = w->at[item] - 1;
     int cost = place_cost(c, &w->place[at]) + DOUBT;
 
-    return pinned[item]
+    return pinned[item] || w->proved[item]
         || ((!at || place_cost(c, &w->place[at - 1]) >= cost)
             && (at + 1 == w->n_places || place_cost(c, &w->place[at + 1]) >= cost));
 }
@@ -314,7 +314,9 @@ static bool is_credible(const struct order_walk *w, size_t item, const struct se
     if (!r->n_anchors || r->end - r->first == 1)
         return false;
     if (item >= r->first_anchor && item <= r->last_anchor) {
-        if (r->n_anchors > 1)
+        if (r->n_anchors > 1 && place_cost(&w->o->print[item], p) <= DOUBT
+            && ((item > r->first_anchor && item < r->last_anchor)
+                || order_evidence(w, item, w->at[item] - 1)))
             *sure = SURE_LIKELY;
         return true;
     }
@@ -348,6 +350,21 @@ static bool settle_credible(struct order_walk *w, const bool *pinned)
 
 /* Where the order is not strict a later run may fill what this one skips. What is empty after
  * the first walk has its price in those that follow. */
+static bool walk_often(struct order_walk *w, size_t *path, struct item_run *run,
+                       const bool *pinned)
+{
+    for (int i = 0; i < WALKS_MAX; i++) {
+        set_skips(w, i == 0);
+        if (!walk_all(w, path))
+            return false;
+        if (!accept_runs(w, path, run))
+            break;
+        if (i + 1 < WALKS_MAX)
+            give_up_bad(w, pinned);
+    }
+    return true;
+}
+
 static bool settle_all(struct order_walk *w, bool *news)
 {
     size_t *path = calloc(w->n_items + 1, sizeof *path);
@@ -357,20 +374,19 @@ static bool settle_all(struct order_walk *w, bool *news)
 
     for (size_t i = 0; ok && i < w->n_items; i++)
         pinned[i] = w->at[i] != 0;
-    for (int i = 0; ok && i < WALKS_MAX; i++) {
-        if (w->jump != JUMP_NEVER)
-            set_skips(w, i == 0);
+    if (ok && w->jump == JUMP_NEVER) {
         ok = walk_all(w, path);
-        if (ok && w->jump == JUMP_NEVER && fits_badly(w, path)) {
+        if (ok && fits_badly(w, path))
             w->jump = JUMP;
-            set_skips(w, true);
-            ok = walk_all(w, path);
-        }
-        if (!ok || !accept_runs(w, path, run) || w->jump == JUMP_NEVER)
-            break;
-        if (i + 1 < WALKS_MAX)
-            give_up_bad(w, pinned);
+        else if (ok)
+            accept_runs(w, path, run);
     }
+    if (ok && w->jump == JUMP)
+        ok = order_seed(w);
+    if (ok && w->jump == JUMP && !order_walk_sees_all(w))
+        order_fill(w);
+    else if (ok && w->jump != JUMP_NEVER)
+        ok = walk_often(w, path, run, pinned);
     if (ok)
         *news |= settle_credible(w, pinned);
     free(path);
@@ -435,5 +451,6 @@ bool align(const struct align_order *o, bool all, bool *news, struct error *err)
     }
     free(w.place);
     free(w.at);
+    free(w.proved);
     return ok || err_set(err, ERR_NOMEM, "out of memory");
 }

@@ -62,6 +62,7 @@ struct order_walk {
     size_t n_places;
     size_t n_items;             /* candidates */
     size_t *at;                 /* owned: of each candidate, index of its place + 1; 0: none */
+    bool *proved;               /* owned: of each candidate, by what few have in common */
     int jump;
     unsigned last_block;        /* of a cluster */
 };
@@ -83,12 +84,22 @@ void order_note_extents(struct order_walk *w);
 /* What it costs to give this place to this item, with the neighbours that have theirs. */
 int order_emission(const struct order_walk *w, size_t item, size_t place);
 
+/* Bits of evidence for an item at a place, in what few have in common: none, or 3 and more. */
+int order_evidence(const struct order_walk *w, size_t item, size_t place);
+
 /* Items [first, end) over places [from, from + n). */
 struct stretch { size_t first, end, from, n; };
 
 /* The cheapest walk: path[] of each item is its place in the stretch, counted from 1, or 0.
  * Untouched when it was told to stop. False: no memory. */
 bool order_walk_stretch(struct order_walk *w, const struct stretch *s, size_t *path);
+
+/* Is there room for a walk over everything at once? */
+bool order_walk_sees_all(const struct order_walk *w);
+/* Runs that marks prove get their places (at[], taken). False: no memory. */
+bool order_seed(struct order_walk *w);
+/* What lies next to those that have places goes on as they do. */
+void order_fill(struct order_walk *w);
 
 /* Most words are 0, and __builtin_popcountll() is a call where the processor need not have
  * an instruction for it. */

@@ -173,7 +173,8 @@ bool order_list_pins(struct order_walk *w)
     struct rescue_pin pin;
 
     w->at = calloc(n + 1, sizeof *w->at);
-    if (!w->at)
+    w->proved = calloc(n + 1, sizeof *w->proved);
+    if (!w->at || !w->proved)
         return false;
     w->n_items = n;
     for (size_t i = 0; i < n; i++) {

@@ -57,6 +57,11 @@ static size_t row_width(const struct order_walk *w, size_t rows, size_t position
     return width;
 }
 
+bool order_walk_sees_all(const struct order_walk *w)
+{
+    return w->n_places < CELLS_MAX / (w->n_items + 1);
+}
+
 static bool make_table(const struct order_walk *w, const struct stretch *s, struct walk_table *t)
 {
     size_t rows = s->end - s->first + 1, positions = s->n + 1;

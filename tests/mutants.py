@@ -328,11 +328,16 @@ class House:
         os.replace(new, self.lib)
 
     def included_by(self, unit):
+        """Headers of src, named in the test or in a header of tests/support that it includes."""
         try:
-            with open(os.path.join(TOP, unit + ".c"), encoding="utf-8") as f:
-                return set(re.findall(r'#include "(\w+/(?:\w+/)*\w+\.h)"', f.read()))
+            name = unit + (".h" if "/support/" in unit else ".c")
+            with open(os.path.join(TOP, name), encoding="utf-8") as f:
+                found = set(re.findall(r'#include "(\w+/(?:\w+/)*\w+\.h)"', f.read()))
         except OSError:
             return set()
+        for header in [h for h in found if h.startswith("support/")]:
+            found |= self.included_by("tests/" + header[:-2])
+        return found
 
     def order(self, path):
         """The tests, those first that are nearest to a file."""

@@ -90,11 +90,15 @@ static void part_text(const struct volumes *v, const struct volume_item *item, s
     case ITEM_BITMAP:
         buf_puts(out, words->bitmap);
         break;
-    case ITEM_INODES:
-        if (strcmp(words->type, "ntfs") == 0)
+    case ITEM_INODES:                   /* of none only a byte was asked about */
+        if (strcmp(words->type, "ntfs") == 0 && item->count)
             buf_printf(out, "%s file records", n);
-        else
+        else if (strcmp(words->type, "ntfs") == 0)
+            buf_puts(out, "the table of file records");
+        else if (item->count)
             buf_printf(out, "%s inodes of group %" PRIu64, n, item->id);
+        else
+            buf_printf(out, "the inode table of group %" PRIu64, item->id);
         break;
     case ITEM_JOURNAL:
         buf_puts(out, "the journal");

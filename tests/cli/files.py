@@ -143,6 +143,9 @@ def test_at(image, starts):
         said = [i["id"] for i in files(image, f"--at={starts[1] + off}")["items"]
                 if i["kind"] in ("file", "directory", "journal")]
         expect(f"--at {off}", said, list(ext_owners("p2", [(off, off + 1)])))
+    table = starts[1] + inodes("p2")[2][0]
+    expect("--at an inode", run(program, "files", f"--at={table}", image).decode().split("\n")[-2],
+           "sda2: the inode table of group 0")
 
 
 def test_lvm(image, start, pieces):

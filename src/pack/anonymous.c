@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qcow2/field.h"
 #include "qcow2/luks.h"
 
 #define SNAPSHOT_FIXED  40      /* bytes of an entry of the snapshot table, */
@@ -115,16 +114,18 @@ static bool clean_header(struct names *n, struct error *err)
     const struct image *img = n->img;
     struct parts parts;
 
+    if (!parts_of_header(img, &parts))
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (guesses_taken(&img->guesses)) {
         erase(n, 0, img->head_len);
-        if (!parts_of_header(img, &parts))
-            return err_set(err, ERR_NOMEM, "out of memory");
         for (size_t i = 0; i < parts.n; i++)
-            if (parts.list[i].field && be32(img->head) == QCOW2_MAGIC)
+            if (be32(img->head) == QCOW2_MAGIC)
                 patches_copy(n->out, parts.list[i].off, parts.list[i].off, parts.list[i].len);
-        parts_free(&parts);
-        clean_guessed(n);
     }
+    if (be32(img->head) == QCOW2_MAGIC)
+        anonymous_fields(&parts, n->out, n->told);
+    clean_guessed(n);
+    parts_free(&parts);
     if (img->hdr.version != 2 && img->hdr.header_length > HEADER_V3_LEN + 8)
         erase(n, HEADER_V3_LEN + 8, u64_min(img->hdr.header_length, img->head_len)
               - (HEADER_V3_LEN + 8));
@@ -205,9 +206,33 @@ static bool is_number(const char *id, uint64_t len)
     return true;
 }
 
-static void clean_snapshots(struct names *n, struct numbered_name *list, uint64_t *number)
+/* An entry that makes no sense: of its last bytes, lengths, the last four become plain. */
+static void clean_lost_entry(struct names *n, uint64_t off, uint64_t fixed, uint64_t lengths)
+{
+    static const struct field extra = { .width = 4, .kind = FIELD_BYTES };
+    uint8_t bytes[4];
+
+    erase(n, off, fixed - lengths);
+    if (!source_read(n->img->src, off + fixed - 4, bytes, 4, NULL))
+        return;
+    be_store(bytes, 4, anonymous_value(&extra, be32(bytes)));
+    patches_write(n->out, off + fixed - 4, bytes, 4);
+}
+
+static bool clean_parts(struct names *n, bool made, struct parts *parts, struct error *err)
+{
+    if (!made)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    anonymous_fields(parts, n->out, n->told);
+    parts_free(parts);
+    return true;
+}
+
+static bool clean_snapshots(struct names *n, struct numbered_name *list, uint64_t *number,
+                            struct error *err)
 {
     const struct snapshots *s = &n->img->snaps;
+    struct parts parts;
 
     for (size_t i = 0; i < s->n; i++)
         list[i] = (struct numbered_name){ s->list[i].name, s->list[i].name_size, i };
@@ -216,6 +241,8 @@ static void clean_snapshots(struct names *n, struct numbered_name *list, uint64_
         const struct snapshot *one = &s->list[i];
         uint64_t at = one->entry_off + SNAPSHOT_FIXED;
 
+        if (!clean_parts(n, parts_of_snapshot(n->img, i, &parts), &parts, err))
+            return false;
         if (one->extra_data_size > SNAPSHOT_KNOWN)
             erase(n, at + SNAPSHOT_KNOWN, one->extra_data_size - SNAPSHOT_KNOWN);
         at += one->extra_data_size;
@@ -226,12 +253,15 @@ static void clean_snapshots(struct names *n, struct numbered_name *list, uint64_
         erase(n, at, one->entry_off + round_up(one->entry_len, 8) - at);
     }
     if (s->end != SNAPSHOTS_COMPLETE)       /* all but the length of its extra data */
-        erase(n, s->table_off + s->table_len, SNAPSHOT_FIXED - 4);
+        clean_lost_entry(n, s->table_off + s->table_len, SNAPSHOT_FIXED, 4);
+    return true;
 }
 
-static void clean_bitmaps(struct names *n, struct numbered_name *list, uint64_t *number)
+static bool clean_bitmaps(struct names *n, struct numbered_name *list, uint64_t *number,
+                          struct error *err)
 {
     const struct bitmaps *b = &n->img->bitmaps;
+    struct parts parts;
     uint64_t end = b->dir_off;
 
     for (size_t i = 0; i < b->n; i++)
@@ -241,6 +271,8 @@ static void clean_bitmaps(struct names *n, struct numbered_name *list, uint64_t 
         const struct bitmap *one = &b->list[i];
         uint64_t at = one->entry_off + BITMAP_FIXED;
 
+        if (!clean_parts(n, parts_of_bitmap(n->img, i, &parts), &parts, err))
+            return false;
         erase(n, at, one->extra_data_size);
         at += one->extra_data_size;
         replace(n, "bitmap-", number[i], at, one->name_size);
@@ -249,7 +281,8 @@ static void clean_bitmaps(struct names *n, struct numbered_name *list, uint64_t 
         erase(n, at, end - at);
     }
     if (b->end != BITMAPS_COMPLETE && b->end != BITMAPS_NONE)
-        erase(n, end, BITMAP_FIXED - 6);    /* all but the lengths */
+        clean_lost_entry(n, end, BITMAP_FIXED, 6);      /* all but the lengths */
+    return true;
 }
 
 bool anonymous_patches(const struct scan_result *scan, const struct keep *k,
@@ -270,9 +303,8 @@ bool anonymous_patches(const struct scan_result *scan, const struct keep *k,
     if (!clean_header(&n, err))
         goto out;
     clean_luks(&n);
-    clean_snapshots(&n, list, number);
-    clean_bitmaps(&n, list, number);
-    ok = anonymous_tables(scan, k, out, told, err);
+    ok = clean_snapshots(&n, list, number, err) && clean_bitmaps(&n, list, number, err)
+        && anonymous_tables(scan, k, out, told, err);
 out:
     free(list);
     free(number);

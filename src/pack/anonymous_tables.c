@@ -189,11 +189,13 @@ static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, size_t len)
 }
 
 /* Of a block of refcounts that holds something else: what is too high is too high by one.
- * Refcounts narrower than a byte would still show it, as leaks: those bytes become all ones. */
+ * Refcounts narrower than a byte would still show it, as leaks: those bytes become all ones.
+ * Sound ones may look like text, "UUUU" for one: where none is too high they stay. */
 static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
 {
     uint32_t order = c->geo->refcount_order;
     uint64_t changed = 0;
+    bool too_high = false;
 
     for (uint64_t j = 0; j < c->geo->refblock_entries; j++) {
         uint64_t v = refblock_get(c->bytes, order, j), plain = 0;
@@ -203,15 +205,18 @@ static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
             map_get(c->scan->map, first + j, &cell);
         if (cell.counted == COUNTED_UNKNOWN || v <= cell.counted)
             continue;
+        too_high = true;
         plain = order < 3 ? c->geo->refcount_max : cell.counted + 1;
         if (plain == v)
             continue;
         refblock_set(c->bytes, order, j, plain);
         changed++;
     }
-    for (size_t at = 0; order < 3 && at < c->geo->cluster_size; at++)
+    if (order >= 3 || !too_high)
+        return changed;
+    for (size_t at = 0; at < c->geo->cluster_size; at++)
         c->bytes[at] = c->bytes[at] ? 255 : 0;
-    return changed + (order < 3);
+    return changed + 1;
 }
 
 static bool clean_range(struct cleaner *c, const struct keep_range *r)
@@ -247,10 +252,11 @@ static bool clean_refblocks(struct cleaner *c)
         if (!foreign_bytes(c, cs))
             continue;
         changed = clean_refcounts(c, i << c->geo->refblock_bits);
+        if (!changed)
+            continue;
         tell_foreign(c, off);
         c->told->entries += changed;
-        if (changed)
-            patches_write(c->out, off, c->bytes, (size_t)u64_min(cs, c->geo->file_size - off));
+        patches_write(c->out, off, c->bytes, (size_t)u64_min(cs, c->geo->file_size - off));
     }
     return true;
 }

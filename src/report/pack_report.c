@@ -127,7 +127,7 @@ static void left_out_json(const struct pack_report *r, struct jw *j)
 
 void pack_manifest_write(const struct pack_report *r, struct out *out)
 {
-    const struct image *img = r->scan->img;
+    const struct image *img = r->kept->img;     /* in which nothing is that is not kept */
     const struct verdict *v = &r->insight->verdict;
     struct jw j = JW_INIT(out);
 
@@ -137,7 +137,7 @@ void pack_manifest_write(const struct pack_report *r, struct out *out)
     jw_text(&j, "program", PACKAGE_STRING);
     jw_bool(&j, "anonymous", r->anonymous);
     jw_u64(&j, "image-length", img->geo.file_size);
-    jw_u64(&j, "image-allocated", source_get_info(img->src).allocated);
+    jw_u64(&j, "image-allocated", source_get_info(r->scan->img->src).allocated);
     jw_u64(&j, "virtual-size", img->geo.size);
     jw_u64(&j, "cluster-size", img->geo.cluster_size);
     jw_object(&j, "kept");

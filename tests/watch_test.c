@@ -274,6 +274,20 @@ static void image_stays_on_the_screen_while_the_file_is_gone_or_no_image(void **
     }
 }
 
+static void complaint_about_the_file_ends_when_it_can_be_read_again(void **state)
+{
+    char *got = screens("healthy", "wait W wait shot:change-gone " LOOK "shot:without "
+                        "shot:change-leak " LOOK "shot:back");
+    char *back = strstr(got, "== back");
+
+    (void)state;
+    assert_non_null(back);
+    screen_shows(got, "cannot open");
+    screen_shows_not(back, "cannot open");
+    screen_shows(back, "can be read again");
+    free(got);
+}
+
 static void rescan_while_watching_opens_the_file_again(void **state)
 {
     char *got = screens("healthy", "wait W wait R wait shot:after");
@@ -339,6 +353,7 @@ int main(void)
         cmocka_unit_test(view_of_changes_compares_the_file_before_and_now),
         cmocka_unit_test(file_that_stays_is_not_scanned_again),
         cmocka_unit_test(image_stays_on_the_screen_while_the_file_is_gone_or_no_image),
+        cmocka_unit_test(complaint_about_the_file_ends_when_it_can_be_read_again),
         cmocka_unit_test(rescan_while_watching_opens_the_file_again),
         cmocka_unit_test(plan_and_watching_exclude_each_other),
         cmocka_unit_test(what_is_no_file_is_not_watched),

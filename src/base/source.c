@@ -77,8 +77,12 @@ bool source_read(struct source *src, uint64_t off, void *dst, size_t len,
     struct source_req req = { .off = off, .len = len, .dst = dst };
 
     source_read_many(src, &req, 1);
-    if (req.error == EAGAIN)            /* source_nowait.h */
-        return err_set(err, ERR_IO, "reading\u2026");
+    if (req.error == EAGAIN) {          /* source_nowait.h */
+        err_set(err, ERR_IO, "reading\u2026");
+        if (err)
+            err->sys = EAGAIN;
+        return false;
+    }
     if (req.error)
         return err_set_sys(err, req.error, "cannot read %llu bytes at 0x%llx",
                            (unsigned long long)len, (unsigned long long)off);

@@ -4,6 +4,7 @@
 
 #include "inspect/site.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/num.h"
@@ -18,8 +19,10 @@ static bool within(uint64_t off, uint64_t start, uint64_t len)
 static void load_word(const struct image *img, struct site *s, size_t width)
 {
     uint8_t bytes[8] = { 0 };
+    struct error err;
 
-    s->unreadable = !source_read(img->src, s->start, bytes, width, NULL);
+    s->unreadable = !source_read(img->src, s->start, bytes, width, &err);
+    s->coming = s->unreadable && err.sys == EAGAIN;
     s->value = be_load(bytes, width);
 }
 
@@ -360,7 +363,7 @@ void site_text(const struct image *img, const struct site *site, struct buf *out
         return;
     place_text(&site->place, out);
     if (site->unreadable) {
-        buf_puts(out, ": cannot be read");
+        buf_puts(out, site->coming ? ": being read" : ": cannot be read");
     } else if (site->field) {
         buf_printf(out, " \u00b7 %s = ", site->field->name);
         field_describe(site->field, site->value, out);

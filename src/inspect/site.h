@@ -19,7 +19,8 @@ struct site {
     const struct field_table *table;    /* NULL: no fields */
     const struct field *field;      /* NULL in bit tables: the whole word */
     uint64_t value;                 /* of words and fields of up to 8 bytes, else 0 */
-    bool unreadable;                /* an I/O error in the entry */
+    bool unreadable;                /* an I/O error in the entry, */
+    bool coming;                    /* ... or it is on its way (source_nowait.h) */
 };
 
 /* Finds out; reads one entry at most. `scan` may be NULL: then L2 tables are not known

@@ -41,6 +41,7 @@ struct table_row {
     uint64_t bitmap;            /* extended L2 entries */
     enum l2_type type;          /* L2 rows */
     bool unreadable;
+    bool coming;                /* a part of the row is on its way (source_nowait.h) */
     bool used;
     uint64_t target_off;        /* host byte it points to; NO_ADDRESS: nowhere */
     uint64_t target_len;        /* bytes */

@@ -3,6 +3,7 @@
 /* Reading the rows that a screen shows: entries, refcounts, problems, strips. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -75,13 +76,15 @@ static void fill_row(const struct known *k, const struct table *t, struct table_
     uint8_t bytes[16] = { 0 };
     size_t len = t->kind == TABLE_L2 ? img->geo.l2_entry_size
                : t->kind == TABLE_REFBLOCK ? u64_max(img->geo.refcount_bits / 8, 1) : 8;
+    struct error err;
 
     if (t->kind == TABLE_SNAPSHOTS || t->kind == TABLE_BITMAPS) {
         fill_listed(img, t, r);
         return;
     }
     r->unreadable =
-        r->off != NO_ADDRESS && !source_read(img->src, r->off, bytes, len, NULL);
+        r->off != NO_ADDRESS && !source_read(img->src, r->off, bytes, len, &err);
+    r->coming = r->unreadable && err.sys == EAGAIN;
     if (t->kind == TABLE_L2)
         fill_l2(img, r, bytes);
     else if (t->kind == TABLE_REFBLOCK)
@@ -94,6 +97,7 @@ static void add_counts(const struct known *k, struct table_row *r)
 {
     const struct geometry *geo = &k->img->geo;
     struct map_cell cell;
+    enum stored_status status;
     uint64_t cluster;
 
     if (r->target_off == NO_ADDRESS || r->target_off >= geo->file_len)
@@ -101,8 +105,9 @@ static void add_counts(const struct known *k, struct table_row *r)
     cluster = geo_cluster_of(geo, r->target_off);
     if (!r->has_counts) {
         r->has_counts = true;
-        r->stored_known =
-            image_stored_refcount(k->img, cluster, &r->stored) != STORED_UNREADABLE;
+        status = image_stored_refcount(k->img, cluster, &r->stored);
+        r->stored_known = status != STORED_UNREADABLE && status != STORED_COMING;
+        r->coming = r->coming || status == STORED_COMING;
     }
     if (k->scan) {
         map_get(k->scan->map, cluster, &cell);
@@ -162,20 +167,22 @@ static uint64_t used_in(const struct image *img, const struct table *t,
     return used;
 }
 
-/* Reads all of a table of up to 64 KiB, or a piece of each part of a larger one. */
-static void read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
+/* Reads all of a table of up to 64 KiB, or a piece of each part of a larger one. False while
+ * some of that is on its way. */
+static bool read_pieces(const struct image *img, uint64_t off, uint8_t *bytes,
                         uint64_t part, uint64_t len)
 {
     struct source_req req[STRIP];
+    size_t n = part == len ? 1 : STRIP;
+    bool whole = true;
 
-    if (part == len) {
-        (void)source_read(img->src, off, bytes, (size_t)len * STRIP, NULL);
-        return;
-    }
-    for (size_t i = 0; i < STRIP; i++)
-        req[i] = (struct source_req){ .off = off + i * part, .len = (size_t)len,
+    for (size_t i = 0; i < n; i++)
+        req[i] = (struct source_req){ .off = off + i * part, .len = (size_t)len * (STRIP / n),
                                       .dst = bytes + i * len };
-    source_read_many(img->src, req, STRIP);
+    source_read_many(img->src, req, n);
+    for (size_t i = 0; i < n; i++)
+        whole = whole && req[i].error != EAGAIN;
+    return whole;
 }
 
 unsigned table_fullness(const struct image *img, const struct table *t, uint64_t off)
@@ -187,7 +194,7 @@ unsigned table_fullness(const struct image *img, const struct table *t, uint64_t
 
     if (!bytes)
         return 0;
-    read_pieces(img, off, bytes, part, len);
+    (void)read_pieces(img, off, bytes, part, len);
     for (size_t i = 0; i < STRIP; i++) {
         uint64_t all, used = used_in(img, t, bytes + i * len, len, &all);
 
@@ -203,7 +210,10 @@ static void fill_strip(const struct known *k, const struct table *t, struct tabl
     uint64_t part = k->img->geo.cluster_size / STRIP;
     uint64_t len = u64_min(part, PIECE);
 
-    read_pieces(k->img, r->target_off, bytes, part, len);
+    if (!read_pieces(k->img, r->target_off, bytes, part, len)) {
+        r->coming = true;
+        return;
+    }
     for (size_t i = 0; i < STRIP; i++) {
         uint64_t all = 0;
         uint64_t used = used_in(k->img, t, bytes + i * len, len, &all);

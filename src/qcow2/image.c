@@ -4,6 +4,7 @@
 
 #include "qcow2/image.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,6 +277,7 @@ enum stored_status image_stored_refcount(const struct image *img, uint64_t clust
     const struct geometry *geo = &img->geo;
     uint64_t i = cluster >> geo->refblock_bits, block, j, bit;
     uint8_t bytes[8] = { 0 };
+    struct error err;
     size_t len;
 
     *out = 0;
@@ -292,8 +294,8 @@ enum stored_status image_stored_refcount(const struct image *img, uint64_t clust
     j = cluster & (geo->refblock_entries - 1);
     bit = j << geo->refcount_order;
     len = geo->refcount_bits < 8 ? 1 : geo->refcount_bits / 8;
-    if (!source_read(img->src, block + bit / 8, bytes, len, NULL))
-        return STORED_UNREADABLE;
+    if (!source_read(img->src, block + bit / 8, bytes, len, &err))
+        return err.sys == EAGAIN ? STORED_COMING : STORED_UNREADABLE;
     *out = refblock_get(bytes, geo->refcount_order, (bit & 7) >> geo->refcount_order);
     return STORED_OK;
 }

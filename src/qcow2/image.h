@@ -117,7 +117,7 @@ bool image_read_l2(const struct image *img, uint64_t l2_off, uint64_t first, siz
 /* The stored refcount of one host cluster, by the rules QEMU reads it (B.1 diskref):
  * 0 where no block covers it. */
 enum stored_status { STORED_OK, STORED_NO_BLOCK, STORED_BAD_BLOCK /* unaligned pointer */,
-                     STORED_UNREADABLE };
+                     STORED_UNREADABLE, STORED_COMING /* source_nowait.h: not read yet */ };
 enum stored_status image_stored_refcount(const struct image *img, uint64_t cluster,
                                          uint64_t *out);
 

@@ -55,6 +55,14 @@ static void give_up_round(struct app *app, const struct error *err)
     rest(app);
 }
 
+/* What give_up_round said is not so any more. */
+static void end_failure(struct app *app)
+{
+    if (app->watch.failed[0])
+        app_say(app, false, "The image can be read again");
+    app->watch.failed[0] = '\0';
+}
+
 static void drop_next(struct watching *w)
 {
     if (!w->img)
@@ -131,7 +139,7 @@ static bool show_next(struct app *app, bool differs)
     app->nowait = nowait;
     w->img = NULL;
     w->stamp = w->next_stamp;
-    w->failed[0] = '\0';
+    end_failure(app);
     rest(app);
     return true;
 }
@@ -186,7 +194,7 @@ static bool end_task(struct app *app)
     } else if (!ok) {
         give_up_round(app, &err);
     } else if (!w->look.img) {
-        w->failed[0] = '\0';
+        end_failure(app);
         rest(app);
     } else if (w->on && at_rest(app)) {
         begin_scan(app);

@@ -86,6 +86,7 @@ static void say_refcount(struct sidebar *s, const struct ui *ui, uint64_t cluste
         [STORED_NO_BLOCK] = " (no refcount block)",
         [STORED_BAD_BLOCK] = " (bad refcount block)",
         [STORED_UNREADABLE] = " (cannot be read)",
+        [STORED_COMING] = " (being read)",
     };
     struct map_cell cell;
     uint64_t stored;

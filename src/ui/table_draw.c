@@ -145,7 +145,7 @@ static const char *offset_fault(const struct table_look *look, const struct tabl
     const struct geometry *geo = &look->ui->img->geo;
 
     if (r->unreadable)
-        return "UNREADABLE";
+        return r->coming ? "being read" : "UNREADABLE";
     if (r->target_off == NO_ADDRESS || look->table->kind == TABLE_REFBLOCK)
         return NULL;
     if (r->target_off >= geo->file_len)
@@ -289,7 +289,7 @@ static void draw_entry(const struct table_look *look, const struct area *line,
     put_guest(look, r, c.x[COL_RAW] - c.x[COL_GUEST] > 30, &text);
     put(line, &c, COL_GUEST, role, buf_str(&text));
     buf_reset(&text);
-    buf_printf(&text, r->unreadable ? "unreadable" : "0x%016" PRIx64, r->raw);
+    buf_printf(&text, !r->unreadable ? "0x%016" PRIx64 : r->coming ? "..." : "unreadable", r->raw);
     put(line, &c, COL_RAW, ROLE_DIM, buf_str(&text));
     buf_reset(&text);
     put_target(look, r, &text);

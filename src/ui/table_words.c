@@ -16,7 +16,8 @@ static void say_counts(const struct table_row *r, struct buf *out)
     if (r->stored_known)
         buf_printf(out, "; refcount stored %" PRIu64, r->stored);
     else
-        buf_puts(out, "; stored refcount unreadable");
+        buf_puts(out, r->coming ? "; stored refcount being read"
+                                       : "; stored refcount unreadable");
     if (r->counted_known)
         buf_printf(out, ", counted %" PRIu64, r->counted);
     else if (r->target_off != NO_ADDRESS)
@@ -79,7 +80,7 @@ void table_row_text(const struct table_look *look, const struct table_row *r,
         return;
     }
     if (r->unreadable) {
-        buf_puts(out, ": cannot be read");
+        buf_puts(out, r->coming ? ": being read" : ": cannot be read");
         return;
     }
     if (table[look->table->kind]) {

@@ -132,6 +132,7 @@ static void draw_target(const struct referrers_view *v, const struct ui *ui,
         [STORED_NO_BLOCK] = " (no refcount block)",
         [STORED_BAD_BLOCK] = " (bad refcount block)",
         [STORED_UNREADABLE] = " (cannot be read)",
+        [STORED_COMING] = " (being read)",
     };
     uint64_t off = v->cluster << ui->img->geo.cluster_bits;
     char n[TEXT_NUM];

@@ -130,7 +130,7 @@ static const struct table_row *row_read(const struct table_row *row, size_t n,
                                         uint64_t index)
 {
     for (size_t i = 0; i < n; i++)
-        if (row[i].index == index)
+        if (row[i].index == index && !row[i].coming)
             return &row[i];
     return NULL;
 }

@@ -188,35 +188,64 @@ static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, size_t len)
     return changed;
 }
 
-/* Of a block of refcounts that holds something else: what is too high is too high by one.
- * Refcounts narrower than a byte would still show it, as leaks: those bytes become all ones.
- * Sound ones may look like text, "UUUU" for one: where none is too high they stay. */
-static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
+static uint64_t counted_of(const struct cleaner *c, uint64_t cluster)
+{
+    struct map_cell cell = { .counted = 0 };
+
+    if (cluster < map_clusters(c->scan->map))
+        map_get(c->scan->map, cluster, &cell);
+    return cell.counted;
+}
+
+/* Refcounts that are too high become too high by one. */
+static uint64_t clean_wide(struct cleaner *c, uint64_t first)
 {
     uint32_t order = c->geo->refcount_order;
     uint64_t changed = 0;
-    bool too_high = false;
 
     for (uint64_t j = 0; j < c->geo->refblock_entries; j++) {
-        uint64_t v = refblock_get(c->bytes, order, j), plain = 0;
-        struct map_cell cell = { .counted = 0 };
+        uint64_t v = refblock_get(c->bytes, order, j), counted = counted_of(c, first + j);
 
-        if (first + j < map_clusters(c->scan->map))
-            map_get(c->scan->map, first + j, &cell);
-        if (cell.counted == COUNTED_UNKNOWN || v <= cell.counted)
+        if (counted == COUNTED_UNKNOWN || v <= counted || v == counted + 1)
             continue;
-        too_high = true;
-        plain = order < 3 ? c->geo->refcount_max : cell.counted + 1;
-        if (plain == v)
-            continue;
-        refblock_set(c->bytes, order, j, plain);
+        refblock_set(c->bytes, order, j, counted + 1);
         changed++;
     }
-    if (order >= 3 || !too_high)
-        return changed;
-    for (size_t at = 0; at < c->geo->cluster_size; at++)
-        c->bytes[at] = c->bytes[at] ? 255 : 0;
-    return changed + 1;
+    return changed;
+}
+
+/* Narrower than a byte they would still show what stood there. So where more of eight bytes
+ * are too high than right, each byte becomes all ones. The others stay: sound refcounts may look
+ * like text, "UUUU" for one. */
+static uint64_t clean_narrow(struct cleaner *c, uint64_t first)
+{
+    uint32_t order = c->geo->refcount_order;
+    uint64_t changed = 0, step = UINT64_C(64) >> order;
+
+    for (uint64_t j = 0; j < c->geo->refblock_entries; j += step) {
+        uint8_t *eight = c->bytes + j / step * 8;
+        uint64_t right = 0, high = 0;
+
+        for (uint64_t k = j; k < j + step; k++) {
+            uint64_t v = refblock_get(c->bytes, order, k), counted = counted_of(c, first + k);
+
+            if (counted == COUNTED_UNKNOWN)
+                continue;
+            right += v && v == counted;
+            high += v > counted;
+        }
+        for (int i = 0; i < 8 && high > right; i++) {
+            changed += eight[i] && eight[i] != 255;
+            eight[i] = eight[i] ? 255 : 0;
+        }
+    }
+    return changed;
+}
+
+/* Of a block of refcounts that holds something else. */
+static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
+{
+    return c->geo->refcount_order < 3 ? clean_narrow(c, first) : clean_wide(c, first);
 }
 
 static bool clean_range(struct cleaner *c, const struct keep_range *r)

@@ -115,7 +115,9 @@ bool difference_guest(const struct image *a, uint32_t layer_a, const struct imag
         if (!ok || (!x.walk && !y.walk))
             break;
         end = u64_min(x.now.start + x.now.length, y.now.start + y.now.length);
-        if (change_between(&x.now, &y.now, at, &kind)) {
+        /* Behind the end of one disk only what is stored counts: the sizes say the rest. */
+        if (change_between(&x.now, &y.now, at, &kind)
+            && (kind != GUEST_OTHER_NOW || (x.walk && y.walk))) {
             bytes[kind] += end - at;
             if (d)
                 ok = note(d, (struct guest_change){ at, end - at, kind }, err);

@@ -179,6 +179,18 @@ def bitmaps():
             complain("the text lacks", repr(line), "\n" + text)
 
 
+def grown():
+    """A larger disk of which nothing is stored: its size says it, and no range."""
+    run("qemu-img", "create", "-q", "-f", "qcow2", "g.qcow2", "64M")
+    shutil.copy("g.qcow2", "h.qcow2")
+    run("qemu-img", "resize", "-q", "h.qcow2", "128M")
+    for pair in (("g.qcow2", "h.qcow2"), ("h.qcow2", "g.qcow2")):
+        told = diff(2, *pair)
+        equal("fields of a grown disk", [f["field"] for f in told["header"]], ["size"])
+        equal("guest of a grown disk", guest(told),
+              {"stored": 0, "freed": 0, "moved": 0, "other": 0})
+
+
 def rewritten():
     """Tables at their place with other entries."""
     run("qemu-img", "create", "-q", "-f", "qcow2", "r.qcow2", "64M")
@@ -306,6 +318,7 @@ with tempfile.TemporaryDirectory() as work:
     os.chdir(work)
     differences()
     bitmaps()
+    grown()
     rewritten()
     watched()
     fleet()

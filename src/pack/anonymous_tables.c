@@ -197,8 +197,8 @@ static uint64_t counted_of(const struct cleaner *c, uint64_t cluster)
     return cell.counted;
 }
 
-/* Refcounts that are too high become too high by one. */
-static uint64_t clean_wide(struct cleaner *c, uint64_t first)
+/* Refcounts that are too high by more than `most` become too high by one. */
+static uint64_t clean_wide(struct cleaner *c, uint64_t first, uint64_t most)
 {
     uint32_t order = c->geo->refcount_order;
     uint64_t changed = 0;
@@ -206,7 +206,7 @@ static uint64_t clean_wide(struct cleaner *c, uint64_t first)
     for (uint64_t j = 0; j < c->geo->refblock_entries; j++) {
         uint64_t v = refblock_get(c->bytes, order, j), counted = counted_of(c, first + j);
 
-        if (counted == COUNTED_UNKNOWN || v <= counted || v == counted + 1)
+        if (counted == COUNTED_UNKNOWN || v <= counted || v - counted <= most)
             continue;
         refblock_set(c->bytes, order, j, counted + 1);
         changed++;
@@ -242,10 +242,12 @@ static uint64_t clean_narrow(struct cleaner *c, uint64_t first)
     return changed;
 }
 
-/* Of a block of refcounts that holds something else. */
-static uint64_t clean_refcounts(struct cleaner *c, uint64_t first)
+/* In a block that is one otherwise, only what takes more than a byte and cannot be right. */
+static uint64_t clean_refcounts(struct cleaner *c, uint64_t first, bool foreign)
 {
-    return c->geo->refcount_order < 3 ? clean_narrow(c, first) : clean_wide(c, first);
+    if (c->geo->refcount_order < 3)
+        return foreign ? clean_narrow(c, first) : 0;
+    return clean_wide(c, first, foreign ? 1 : 255);
 }
 
 static bool clean_range(struct cleaner *c, const struct keep_range *r)
@@ -273,17 +275,18 @@ static bool clean_refblocks(struct cleaner *c)
 
     for (uint64_t i = 0; i < img->reftable_n; i++) {
         uint64_t off = img->reftable[i] & REFTABLE_OFFSET_MASK, changed;
+        bool foreign;
 
         if (!off || off >= c->geo->file_size || source_all_hole(img->src, &memo, off, cs))
             continue;
         if (!source_read(img->src, off, c->bytes, cs, c->err))
             return false;
-        if (!foreign_bytes(c, cs))
-            continue;
-        changed = clean_refcounts(c, i << c->geo->refblock_bits);
+        foreign = foreign_bytes(c, cs);
+        changed = clean_refcounts(c, i << c->geo->refblock_bits, foreign);
         if (!changed)
             continue;
-        tell_foreign(c, off);
+        if (foreign)
+            tell_foreign(c, off);
         c->told->entries += changed;
         patches_write(c->out, off, c->bytes, (size_t)u64_min(cs, c->geo->file_size - off));
     }

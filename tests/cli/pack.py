@@ -325,7 +325,7 @@ def in_header():
 
 
 def over_fields():
-    """Fields of structures that were overwritten: header, extension, snapshot, bitmap."""
+    """Fields that were overwritten: of header, extension, snapshot, bitmap; refcounts."""
     kind = "bitmaps-snapshots"
     make.build(kind, 3, "fields-sound.qcow2")
     img = qcow2.Image("fields-sound.qcow2")
@@ -339,7 +339,8 @@ def over_fields():
     text = SECRET * 4
     for off, length in [(8, 96), (24, 8), (60, 12), (64, 32), (72, 8), (105, 7), (extension, 40),
                         (img.header_length, 40), (img.snapshots_offset, 12), (img.snapshots_offset + 16, 24),
-                        (img.snapshots_offset + 40, 24), (directory, 24), (directory + 12, 12)]:
+                        (img.snapshots_offset + 40, 24), (directory, 24), (directory + 12, 12),
+                        (img.reftable()[0] + 400, 16)]:
         for shift in (0, 5):
             shutil.copyfile("fields-sound.qcow2", "fields.qcow2")
             poke("fields.qcow2", off, text[shift:shift + length])

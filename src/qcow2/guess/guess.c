@@ -64,6 +64,11 @@ static bool impossible(const struct guessing *g, const struct header *h,
     }
 }
 
+bool guess_is_plausible(const struct guessing *g)
+{
+    return plausible_qcow2(&g->file) && !impossible(g, &g->file, G_VERSION);
+}
+
 static bool any_impossible(const struct guessing *g)
 {
     for (int f = 0; f < N_GUESS_FIELDS; f++)
@@ -336,43 +341,6 @@ static void propose_by_l1(struct guessing *g)
 
 /* --- all of it --- */
 
-static bool not_qcow2(const struct guessing *g, struct buf *why, struct error *err)
-{
-    struct source_info info = source_get_info(g->s.src);
-    struct buf name = BUF_INIT;
-    uint64_t at = 0;
-
-    if (g->file.magic != QCOW2_MAGIC && sniff_find_header(g->s.src, &at)) {
-        if (g->unknown)
-            buf_reset(why);
-        buf_printf(why, "%she header of a qcow2 image lies at byte %llu, after something that "
-                   "does not belong to it: --offset=%llu reads the image from there",
-                   why->len ? ". T" : "t", (ull)at, (ull)at);
-    }
-    if (plausible_qcow2(&g->file) && !impossible(g, &g->file, G_VERSION))
-        buf_puts(why, ". The rest of the header looks like one (try --force), but no "
-                      "table that it names proves it");
-    text_visible(&name, info.name, strlen(info.name));
-    err_set(err, ERR_FORMAT, "'%.120s' is not a qcow2 image: %s", buf_str(&name),
-            buf_str(why));
-    buf_free(&name);
-    return false;
-}
-
-static bool no_cluster_size(const struct guessing *g, struct error *err)
-{
-    struct buf advice = BUF_INIT;
-
-    guess_advice(g, &advice);
-    err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
-            "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
-            "and no refcount table tells the size. Give the cluster size to go on%s",
-            (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
-            advice.len ? buf_str(&advice) : "; 64 KiB is usual (try --cluster-size=64k)");
-    buf_free(&advice);
-    return false;
-}
-
 /* Is the file, without the magic or a version, something else? Then *why says what. */
 static bool something_else(struct guessing *g, struct buf *why)
 {
@@ -449,7 +417,7 @@ static bool guess_first_fields(struct guessing *g, struct error *err)
     struct buf why = BUF_INIT;
 
     if (no_qcow2 && something_else(g, &why)) {
-        not_qcow2(g, &why, err);
+        guess_not_qcow2(g, &why, err);
         buf_free(&why);
         return false;
     }
@@ -463,11 +431,33 @@ static bool guess_first_fields(struct guessing *g, struct error *err)
     if (!proved && lack.bits)
         propose_by_l1(g);
     if (!proved && no_qcow2)
-        not_qcow2(g, &why, err);
+        guess_not_qcow2(g, &why, err);
     buf_free(&why);
     if (!proved && lack.bits && !no_qcow2)
-        return no_cluster_size(g, err);
+        return guess_no_cluster_size(g, err);
     return proved || !no_qcow2;
+}
+
+/* A cluster size that is possible and wrong: the L1 table is too short for it, or the refcount table
+ * does not fit, and both fit another. */
+static void other_cluster_size(struct guessing *g)
+{
+    const struct header before = g->s.hdr;
+    const uint8_t one[] = { (uint8_t)before.refcount_order, UINT8_MAX };
+    struct header base = before;
+    struct reftable_found found;
+    uint64_t off = before.refcount_table_offset, n = before.refcount_table_clusters;
+    bool wrong = g->s.geo.l1_needed > before.l1_size || !reftable_fits(&g->s, off, n, &found);
+
+    base.cluster_bits = 0;
+    wrong = wrong && table_tells(g, &base, one, true, true, &found) &&
+            g->s.geo.l1_needed <= before.l1_size;
+    g->s.hdr = before;
+    if (wrong)
+        guess_take(g, G_CLUSTER_BITS, found.cluster_bits,
+                   "with it the refcount table that the header names fits");
+    seek_geometry(&g->s);
+    g->refused = any_impossible(g);
 }
 
 bool guess_header(struct source *src, const struct image_options *opt, struct header *hdr,
@@ -481,6 +471,9 @@ bool guess_header(struct source *src, const struct image_options *opt, struct he
         return false;
     if (seek_geometry(&g.s)) {
         g.refused = any_impossible(&g);
+        if (g.refused && !g.forced[G_CLUSTER_BITS] && !g.lost &&
+            g.s.hdr.cluster_bits == g.file.cluster_bits)
+            other_cluster_size(&g);
         forced_reftable_length(&g);
         guess_reftable(&g);
         guess_snapshots(&g);

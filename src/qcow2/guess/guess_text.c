@@ -8,9 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "qcow2/field.h"
 #include "qcow2/guess/guess_work.h"
+#include "qcow2/sniff.h"
+
+typedef unsigned long long ull;
 
 static const struct { const char *name; size_t at; } MEMBERS[] = {
 #define X(e, name) { #name, offsetof(struct header, name) },
@@ -206,4 +211,43 @@ void guess_advice(const struct guessing *g, struct buf *out)
     }
     if (before[1] == '\0')
         buf_putc(out, ')');
+}
+
+/* --- when nothing can be found --- */
+
+bool guess_not_qcow2(const struct guessing *g, struct buf *why, struct error *err)
+{
+    struct source_info info = source_get_info(g->s.src);
+    struct buf name = BUF_INIT;
+    uint64_t at = 0;
+
+    if (g->file.magic != QCOW2_MAGIC && sniff_find_header(g->s.src, &at)) {
+        if (g->unknown)
+            buf_reset(why);
+        buf_printf(why, "%she header of a qcow2 image lies at byte %llu, after something that "
+                   "does not belong to it: --offset=%llu reads the image from there",
+                   why->len ? ". T" : "t", (ull)at, (ull)at);
+    }
+    if (guess_is_plausible(g))
+        buf_puts(why, ". The rest of the header looks like one (try --force), but no "
+                      "table that it names proves it");
+    text_visible(&name, info.name, strlen(info.name));
+    err_set(err, ERR_FORMAT, "'%.120s' is not a qcow2 image: %s", buf_str(&name),
+            buf_str(why));
+    buf_free(&name);
+    return false;
+}
+
+bool guess_no_cluster_size(const struct guessing *g, struct error *err)
+{
+    struct buf advice = BUF_INIT;
+
+    guess_advice(g, &advice);
+    err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
+            "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
+            "and no refcount table tells the size. Give the cluster size to go on%s",
+            (ull)g->file.cluster_bits, CLUSTER_BITS_MIN, CLUSTER_BITS_MAX,
+            advice.len ? buf_str(&advice) : "; 64 KiB is usual (try --cluster-size=64k)");
+    buf_free(&advice);
+    return false;
 }

@@ -70,6 +70,14 @@ void guess_collect(const struct guessing *g, struct guesses *out);
 /* Appends what to try: the options of everything that was found or proposed. */
 void guess_advice(const struct guessing *g, struct buf *out);
 
+/* Say that it is no qcow2 image (*why: how that is known) or that the size of its clusters cannot be
+ * told, and what to try. False. */
+bool guess_not_qcow2(const struct guessing *g, struct buf *why, struct error *err);
+bool guess_no_cluster_size(const struct guessing *g, struct error *err);
+
+/* Does the header in the file look like one of a qcow2 image, but for the magic? */
+bool guess_is_plausible(const struct guessing *g);
+
 #define GUESS_WORDS 96
 /* "12 entries point to refcount blocks that count themselves" */
 const char *reftable_words(const struct reftable_found *f, char out[GUESS_WORDS]);

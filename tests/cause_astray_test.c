@@ -188,6 +188,52 @@ static void a_page_of_refcounts_that_is_lost_is_no_table_that_counts_as_free(voi
     says(b, CAUSE_OF_REFCOUNTS_WRONG, "or a table", NULL);
 }
 
+static void snapshots_that_the_header_does_not_count_are_no_left_overs(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_add_snapshot(b, "1", "one");
+    builder_map(b, 3);
+    builder_poke_field(b, "header", 0, "nb_snapshots", 0);
+    says(b, CAUSE_OF_HEADER_VALUES, "What only those snapshots hold", "Keep the clusters");
+}
+
+/* A block of refcounts that is nonsense makes clusters look as if others had them, too. */
+static void nonsense_in_refcounts_is_no_proof_of_lost_streams(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+
+    (void)state;
+    for (uint64_t k = 0; k < 60; k++)
+        builder_map_compressed(b, k * 2);
+    builder_map(b, 300);
+    for (uint64_t cl = 4; cl < 40; cl++)
+        if (builder_refcount(b, cl))
+            builder_set_refcount(b, cl, builder_refcount(b, cl) + 1000 + cl);
+    expect(b, CAUSE_OF_REFCOUNTS_WRONG, ANSWER_NO, ANSWER_NO);
+}
+
+static void entries_of_the_other_size_are_one_cause_of_the_header(void **state)
+{
+    struct builder *b = full();
+    struct image *img;
+    struct scan_result *scan;
+    struct insight *x;
+
+    (void)state;
+    builder_poke(b, 79, 1, INCOMPAT_EXTENDED_L2);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 1; i < x->n; i++)
+        assert_int_not_equal(x->list[i].kind, x->list[i - 1].kind);
+    assert_int_equal(x->list[0].kind, CAUSE_OF_HEADER_VALUES);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +245,9 @@ int main(void)
         cmocka_unit_test(an_entry_with_several_faults_is_counted_once),
         cmocka_unit_test(a_reserved_bit_does_not_hide_what_the_entry_should_say),
         cmocka_unit_test(a_cluster_at_other_places_of_disk_and_snapshot_is_used_twice),
+        cmocka_unit_test(snapshots_that_the_header_does_not_count_are_no_left_overs),
+        cmocka_unit_test(nonsense_in_refcounts_is_no_proof_of_lost_streams),
+        cmocka_unit_test(entries_of_the_other_size_are_one_cause_of_the_header),
         cmocka_unit_test(a_page_of_refcounts_that_is_lost_is_no_table_that_counts_as_free),
     };
 

@@ -89,6 +89,7 @@ struct broken {
     struct guest_spans l1, l2;          /* bytes of the file where they stand */
     struct guest_spans known;           /* of those, where it is known what they should say */
     uint64_t problems;
+    uint64_t in_disk;                   /* of the problems, not in the L1 table of a snapshot */
     struct evidence kept[EVIDENCE_MAX];
     size_t n_kept;
 };
@@ -118,6 +119,7 @@ static void look_at(const struct work *w, const struct problem *p, struct broken
     spans_add(in_l2 ? &b->l2 : &b->l1, p->place.file_off,
               u64_min(p->count, w->geo->cluster_size) * step, UINT64_MAX);
     b->problems += p->count;
+    b->in_disk += in_l2 || p->place.layer == LAYER_ACTIVE ? p->count : 0;
     value = between(w, p);
     if (!value && in_l2)
         value = one_bit(w, p);
@@ -142,14 +144,15 @@ static bool in_broken(const struct work *w, const struct problem *p, const void 
 }
 
 /* Adds to what is told of L1 entries that lead astray. */
-static void say(struct work *w, struct cause *c, uint64_t n, uint64_t known)
+static void say(struct work *w, struct cause *c, uint64_t n, uint64_t known, bool of_snapshots)
 {
     struct buf text = BUF_INIT;
 
     if (c && c->text)
         buf_printf(&text, "%s ", c->text);
-    buf_printf(&text, "%llu entr%s of tables that are otherwise in order %s broken",
-               (unsigned long long)n, n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
+    buf_printf(&text, "%llu entr%s of %s %s broken", (unsigned long long)n, n == 1 ? "y" : "ies",
+               of_snapshots ? "the L1 tables of snapshots" : "tables that are otherwise in order",
+               n == 1 ? "is" : "are");
     if (known)
         buf_printf(&text, "; the neighbours or a flipped bit say what should stand in %llu of "
                    "them.", (unsigned long long)known);
@@ -178,7 +181,8 @@ static void tell(struct work *w, const struct broken *b)
         leaks = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
     if (leaks)
         cause_step(w, c, STEP_KEEP_LEAKS);
-    say(w, c, in_l1 + in_l2, spans_bytes(&b->known) / w->geo->l2_entry_size);
+    say(w, c, in_l1 + in_l2, spans_bytes(&b->known) / w->geo->l2_entry_size,
+        !b->in_disk);
     if (b->n_kept) {
         cause_step_plan(w, c, "entries");
         return;

@@ -74,13 +74,21 @@ static bool of_header(const struct work *w, const struct problem *p, const void 
     return p->place.kind == PLACE_HEADER;
 }
 
+/* Snapshots that the header does not name, and that are there. */
+static bool hides_snapshots(const struct work *w)
+{
+    const struct guess *g = guess_of(w, "nb_snapshots");
+
+    return g && g->how == GUESS_PROPOSED && g->value > g->found;
+}
+
 static void values(struct work *w)
 {
     const struct guesses *g = &w->img->guesses;
     const struct guess *first = NULL;
     struct cause *c;
     uint64_t n = 0;
-    bool extension = work_count(w, PROBLEM_HEADER_EXTENSION) > 0;
+    bool extension = work_count(w, PROBLEM_HEADER_EXTENSION) > 0, said, snapshots;
 
     for (size_t i = 0; i < w->ps->n; i++) {
         const struct problem *p = &w->ps->list[i];
@@ -92,17 +100,28 @@ static void values(struct work *w)
     }
     if (!n)
         return;
-    c = cause_add(w, CAUSE_OF_HEADER_VALUES, CONFIDENCE_CERTAIN);
+    c = cause_found(w, CAUSE_OF_HEADER_VALUES);
+    said = c != NULL;
+    if (!c)
+        c = cause_add(w, CAUSE_OF_HEADER_VALUES, CONFIDENCE_CERTAIN);
     CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_HEADER_FAULT, PROBLEM_HEADER_LIMIT,
           PROBLEM_HEADER_REPLACED, PROBLEM_L1_TOO_SMALL, PROBLEM_HEADER_PROPOSED,
           PROBLEM_HEADER_EXTENSION);
+    snapshots = hides_snapshots(w);
+    if (snapshots) {
+        CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+        cause_step(w, c, STEP_KEEP_LEAKS);
+    }
+    if (said)
+        return;                 /* what does not fit comes of the size of the entries */
     for (size_t i = 0; i < g->n && !first; i++)
         if (g->list[i].how != GUESS_FORCED)
             first = &g->list[i];
     if (first)
         cause_text(w, c, "The header is damaged: %s is 0x%llx, and the tables of the image "
-                   "prove 0x%llx (%s).", first->field, (unsigned long long)first->found,
-                   (unsigned long long)first->value, first->why);
+                   "prove 0x%llx (%s).%s", first->field, (unsigned long long)first->found,
+                   (unsigned long long)first->value, first->why, snapshots
+                   ? " What only those snapshots hold looks like space without an owner." : "");
     else
         cause_text(w, c, "%s holds a value that cannot be right%s%s.",
                    extension ? "A header extension" : "The header",

@@ -13,6 +13,10 @@
 
 #define LOOKED_AT_MAX   256     /* orphans read, to see whether they hold anything */
 #define ACROSS_MAX      1024    /* entries of other layers looked at */
+#define IN_DOUBT_MIN    16      /* refcounts that are too low */
+#define EXCESS_MAX      256     /* of a refcount over what is found, that is no nonsense */
+#define CLOSE_MAX       4       /* streams that lie in no gap */
+#define SHUFFLED        16      /* streams that may be out of order */
 #define SURE_MIN        3       /* clusters between neighbours that are no chance */
 
 /* Entries [first, end) of a table, all empty, and the orphans at cluster `at` that fit. */
@@ -27,6 +31,7 @@ struct fits {
     uint64_t between;           /* of the entries, those with neighbours on both sides */
     uint64_t before;            /* those whose neighbour was allocated after them */
     struct guest_spans active;  /* guest ranges of those that the active layer has */
+    bool close;                 /* streams may lie side by side, too: the hole is no proof */
     unsigned looked;
 };
 
@@ -45,7 +50,7 @@ static bool orphan(const struct work *w, uint64_t cluster)
     return cell.cls == CLASS_LEAKED ||
            (cell.problem && cell.counted != COUNTED_UNKNOWN &&
             image_stored_refcount(w->img, cluster, &stored) == STORED_OK &&
-            stored > cell.counted);
+            stored > cell.counted && stored - cell.counted <= EXCESS_MAX);
 }
 
 /* A cluster that only its refcount knows, and that holds something. */
@@ -94,6 +99,29 @@ static uint64_t run_of(struct work *w, struct fits *f, uint64_t from, int dir, u
     return k;
 }
 
+/* Streams that were packed in parallel lie in the file in nearly the order of the disk: where the
+ * last SHUFFLED before the hole end, and where the first of those behind it begin. */
+static void around(const struct work *w, const struct edge *before, const struct edge *after,
+                   uint64_t *end, uint64_t *start)
+{
+    struct l2_entry e;
+    unsigned n = 0;
+
+    *end = before->host_end;
+    *start = after->host_off;
+    for (uint64_t j = before->index + 1; j-- > 0 && n < SHUFFLED; n++) {
+        l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
+        if (e.type == L2_COMPRESSED)
+            *end = u64_max(*end, e.host_off + e.host_len);
+    }
+    n = 0;
+    for (uint64_t j = after->index; j < w->geo->l2_entries && n < SHUFFLED; j++, n++) {
+        l2_decode(w->geo, w->scratch + j * w->geo->l2_entry_size, &e);
+        if (e.type == L2_COMPRESSED)
+            *start = u64_min(*start, e.host_off);
+    }
+}
+
 /* The hole between two entries: [before->index + 1, after->index), all empty. */
 static void look_between(struct work *w, struct fits *f, const struct l2_table *t,
                          const struct edge *before, const struct edge *after)
@@ -108,13 +136,18 @@ static void look_between(struct work *w, struct fits *f, const struct l2_table *
         if (k == n)
             keep(w, f, &fit, true);
     } else if (before->type == L2_COMPRESSED && after->type == L2_COMPRESSED) {
-        uint64_t end = before->host_end, gap = after->host_off - end;
+        uint64_t end = before->host_end, start = after->host_off;
 
-        /* A stream ends within its last sector. */
-        if (after->host_off + 512 <= end || (after->host_off > end && gap >> bits > n))
+        /* A stream ends within its last sector, and the next begins there, if none is missing or
+         * those are short. */
+        if (f->close ? start + 512 <= end : start <= end)
+            around(w, before, after, &end, &start);
+        if (f->close ? start + 512 <= end : start <= end)
             return;
-        fit.at = before->host_off >> bits;
-        if (orphan(w, fit.at) || orphan(w, end >> bits) || orphan(w, after->host_off >> bits))
+        if ((start > end && (start - end) >> bits > n) || (f->close && n > CLOSE_MAX))
+            return;
+        fit.at = end >> bits;
+        if (orphan(w, before->host_off >> bits) || orphan(w, fit.at) || orphan(w, start >> bits))
             keep(w, f, &fit, true);
     }
 }
@@ -212,7 +245,7 @@ static void look_across(struct work *w, struct fits *f, const struct l2_table *t
 
 static void tell(struct work *w, const struct fits *f)
 {
-    bool sure = f->between >= SURE_MIN, beside = !f->between;
+    bool sure = f->between >= SURE_MIN && !f->close, beside = !f->between;
     bool one = f->entries == 1;
     struct cause *c = cause_add(w, CAUSE_OF_L2_PAGES,
                                 sure ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
@@ -261,14 +294,25 @@ static void each_table(struct work *w, struct fits *f,
             look(w, f, &w->scan->l2[i]);
 }
 
+/* Refcounts that are plainly wrong in more ways than one do not say what lacks an owner. */
+static bool refcounts_in_doubt(const struct work *w)
+{
+    return work_count(w, PROBLEM_REFCOUNT_ZERO) + work_count(w, PROBLEM_REFCOUNT_LOW) +
+           work_count(w, PROBLEM_REFCOUNT_OVERFLOW) >= IN_DOUBT_MIN;
+}
+
 void causes_holes(struct work *w)
 {
     struct fits f = { 0 };
 
     if (!work_unclaimed_orphans(w) || missing_tables(w->scan) || w->geo->data_file ||
+        refcounts_in_doubt(w) ||
         cause_found(w, CAUSE_OF_L2_PAGES))
         return;
     each_table(w, &f, look_at_table);
+    f.close = !f.n && w->scan->stats.active.compressed;
+    if (f.close)
+        each_table(w, &f, look_at_table);
     f.looked = 0;
     if (!f.n && w->img->snaps.n)
         each_table(w, &f, look_across);

@@ -281,7 +281,8 @@ static void overwritten(struct work *w, const struct wiped *z, bool refcounts)
                n == 1 ? buf_str(&words) : refcounts ? "refcounts" : "other contents",
                n == 1 ? "s" : refcounts ? "" : "", text_size(a, c ? spans_bytes(&c->lost) : 0),
                leaks ? "; " : "", leaks ? text_group(b, leaks) : "",
-               leaks ? " clusters without an owner are the data" : "");
+               leaks == 1 ? " cluster without an owner is of the data"
+               : leaks ? " clusters without an owner are the data" : "");
     cause_step(w, c, STEP_HANDS_OFF);
     if (leaks)
         cause_step(w, c, STEP_KEEP_LEAKS);

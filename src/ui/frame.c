@@ -135,23 +135,24 @@ static void draw_title(const struct ui *ui, const struct area *line)
     buf_free(&facts);
 }
 
+#define SHORT_COUNT 24          /* for two numbers of any unsigned, a dot and a letter */
+
 /* 1226355 -> "1.2M": a count in few columns. */
-static void short_count(uint64_t n, char out[16])
+static void short_count(uint64_t n, char out[SHORT_COUNT])
 {
     static const char unit[] = " kMGTPE";
-    unsigned u = 0;
-    uint64_t tenths = 0;
+    unsigned u = 0, tenths = 0;
 
     for (; n >= 1000 && (u > 0 || n >= 10000); u++) {
         tenths = n % 1000 / 100;
         n /= 1000;
     }
     if (u == 0)
-        snprintf(out, 16, "%" PRIu64, n);
+        snprintf(out, SHORT_COUNT, "%u", (unsigned)n);
     else if (n < 10)
-        snprintf(out, 16, "%" PRIu64 ".%" PRIu64 "%c", n, tenths, unit[u]);
+        snprintf(out, SHORT_COUNT, "%u.%u%c", (unsigned)n, tenths, unit[u]);
     else
-        snprintf(out, 16, "%" PRIu64 "%c", n, unit[u]);
+        snprintf(out, SHORT_COUNT, "%u%c", (unsigned)n, unit[u]);
 }
 
 /* How the tabs are written: with two blanks between them, with one, the same with brief names,
@@ -168,8 +169,8 @@ static void tab_text(const struct ui *ui, enum view_id id, enum tab_level level,
         snprintf(out, cap, "%d", (int)id + 1);
     } else if (id == VIEW_PROBLEMS && ui->scan) {
         const struct problems *list = &ui->scan->problems;
-        char bad[16];
-        char rest[16];
+        char bad[SHORT_COUNT];
+        char rest[SHORT_COUNT];
 
         short_count(problems_of_severity(list, SEV_CORRUPTION) +
                     problems_of_severity(list, SEV_ERROR), bad);

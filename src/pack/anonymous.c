@@ -233,7 +233,10 @@ static bool clean_snapshots(struct names *n, struct numbered_name *list, uint64_
 {
     const struct snapshots *s = &n->img->snaps;
     struct parts parts;
+    uint64_t off = 0, len = 0;
 
+    while (keep_proposed_snapshot(n->img, &off, &len))
+        erase(n, off, len);
     for (size_t i = 0; i < s->n; i++)
         list[i] = (struct numbered_name){ s->list[i].name, s->list[i].name_size, i };
     number_names(list, s->n, number);

@@ -51,6 +51,10 @@ bool keep_find(const struct scan_result *scan, bool problem_clusters, struct kee
                struct error *err);
 void keep_free(struct keep *k);
 
+/* Entries of a snapshot table that is proposed in place of the header's, one after the other:
+ * *off begins as 0. False after the last. */
+bool keep_proposed_snapshot(const struct image *img, uint64_t *off, uint64_t *len);
+
 /* Appends to `out` copies of all that is stored of these ranges, to be laid over a file of
  * zeros (source_open_patched_from). */
 void keep_copies(const struct keep *k, struct source *src, struct patches *out);

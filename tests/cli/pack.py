@@ -347,6 +347,18 @@ def over_fields():
             hidden("fields.qcow2", "names")
 
 
+def proposed_tables():
+    """What the header does not lead to, and was found all the same, is in the pack."""
+    make.build("snapshots", 3, "proposed.qcow2")
+    with open("proposed.qcow2", "r+b") as f:
+        f.seek(64)
+        f.write(struct.pack(">Q", qcow2.Image("proposed.qcow2").l1_table_offset))
+    told = report("proposed.qcow2")
+    if "header-value-proposed" not in kinds(told):
+        complain("no snapshot table is proposed", kinds(told))
+    compare("proposed.qcow2")
+
+
 def nothing_replaced():
     """Of sound images no entry is replaced, though narrow refcounts may look like text."""
     for kind in ("narrow", "narrow-shared", "wide", "bitmaps-snapshots", "extended-snapshots", "luks"):
@@ -511,6 +523,7 @@ with tempfile.TemporaryDirectory() as work:
     in_samples()
     in_header()
     over_fields()
+    proposed_tables()
     nothing_replaced()
     sparse()
     chain()

@@ -147,6 +147,22 @@ static void a_name_cut_by_the_end_of_the_file_is_shown_as_far_as_it_is_there(voi
     builder_free(b);
 }
 
+static void the_place_of_a_guest_byte_is_its_own_where_storage_is_shared(void **state)
+{
+    struct play play = { .script = "wait 6 T g type:guest_0x6010 Enter wait shot:x",
+                         .depth = DEPTH_16 };
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct buf got = BUF_INIT;
+    uint64_t data = builder_map(b, 4);
+
+    (void)state;
+    builder_set_l2(b, 6, data, 0);
+    play_source(builder_source(b), &play, &got);
+    screen_shows(buf_str(&got), " guest 24 KiB \u2013 28 KiB ");
+    buf_free(&got);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +172,7 @@ int main(void)
         cmocka_unit_test(hex_opens_what_is_lit_after_every_change_of_views),
         cmocka_unit_test(a_byte_is_returned_to_from_the_entry_that_tells_about_it),
         cmocka_unit_test(unreadable_bytes_are_shown_as_such),
+        cmocka_unit_test(the_place_of_a_guest_byte_is_its_own_where_storage_is_shared),
         cmocka_unit_test(a_name_cut_by_the_end_of_the_file_is_shown_as_far_as_it_is_there),
     };
 

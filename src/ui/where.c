@@ -105,14 +105,25 @@ static void add_owner(const struct ui *ui, const struct place *p, struct buf *ou
     }
 }
 
+/* At a byte of the guest's disk: does the place concern others? Storage may be shared. */
+static bool is_elsewhere(const struct ui *ui, const struct place *p)
+{
+    uint64_t start, len;
+
+    return ui->here.kind == PLACE_GUEST && p->kind == PLACE_L2 &&
+           where_guest(ui, p, &start, &len) &&
+           (ui->here.guest_off < start || ui->here.guest_off - start >= len);
+}
+
 const struct place *where_subject(const struct ui *ui)
 {
     const struct place *p = &ui->here;
 
     if (p->kind != PLACE_FILE_OFFSET && p->kind != PLACE_CLUSTER && p->kind != PLACE_GUEST)
         return p;
-    return ui->site.place.kind != PLACE_NONE ? &ui->site.place
-         : ui->owner.kind != PLACE_NONE ? &ui->owner : p;
+    if (ui->site.place.kind != PLACE_NONE && !is_elsewhere(ui, &ui->site.place))
+        return &ui->site.place;
+    return ui->owner.kind != PLACE_NONE && !is_elsewhere(ui, &ui->owner) ? &ui->owner : p;
 }
 
 uint64_t where_guest_byte(const struct ui *ui)

@@ -199,6 +199,20 @@ END
         qemu-img compare -q new.qcow2 changed.raw ||
             fail "overlay, $damage: the disk is not the same: $(cat text text2)"
     done
+    # The name of its backing file, which outlives the header, makes an overlay of it again; then
+    # that file says what belongs where.
+    for damage in header header+l2wiped; do
+        cp over.qcow2 old.qcow2
+        rm -f plan once.qcow2 new.qcow2
+        /usr/bin/python3 damage.py old.qcow2 $damage
+        "$QCHECK" plan rescue -o plan old.qcow2 >text 2>&1
+        "$QCHECK" apply plan old.qcow2 --output once.qcow2 >text2 2>&1
+        rm -f plan
+        "$QCHECK" plan rescue --backing -o plan once.qcow2 >>text 2>&1
+        "$QCHECK" apply plan once.qcow2 --output new.qcow2 >>text2 2>&1 || cp once.qcow2 new.qcow2
+        qemu-img compare -q new.qcow2 changed.raw ||
+            fail "overlay, $damage: the disk is not the same: $(cat text text2)"
+    done
 fi
 
 # A snapshot table that is lost is found, or written anew from the L1 tables of the snapshots.

@@ -280,9 +280,7 @@ static bool mend_list(struct trial *t, const struct planner_options *opt,
     return planner_take(t, step, &round, &title, err);
 }
 
-/* How long the name of a backing file is that may stand there: text, and zeros behind it. 0: it is
- * none. */
-static uint64_t name_length(const struct image *img, uint64_t off)
+uint64_t planner_name_length(const struct image *img, uint64_t off)
 {
     uint64_t n = 0;
     uint32_t cp;
@@ -309,7 +307,7 @@ static bool mend_backing_name(struct trial *t, const struct planner_options *opt
 
     if (off >= img->geo.cluster_size)
         off = img->ext.end == EXT_ENDED_MARK ? img->ext.end_off + 8 : img->geo.cluster_size;
-    len = off < img->geo.cluster_size ? name_length(img, off) : 0;
+    len = off < img->geo.cluster_size ? planner_name_length(img, off) : 0;
     if (!len && !opt->accept_loss)
         return true;
     edit_header(&round, "backing_file_offset", len ? off : 0);

@@ -103,4 +103,8 @@ void planner_note_outcome(struct plan *plan, const struct trial *t);
  * text is a sentence without its stop, and static. */
 const char *planner_counts_doubtful(const struct trial *t);
 
+/* How long the name of a backing file is that may stand there in the header's cluster: text, and
+ * zeros behind it. 0: it is none. (header_mend.c) */
+uint64_t planner_name_length(const struct image *img, uint64_t off);
+
 #endif

@@ -35,7 +35,7 @@ static void *sure(void *p)
 
 static void open_lost(struct rescue_memory *m, uint64_t first_cl, uint64_t n_lost)
 {
-    const struct rescue_store store = { m, read_candidate, read_known, NULL };
+    const struct rescue_store store = { m, read_candidate, read_known, NULL, false };
 
     if (!rescue_new(&store, m->size, m->cluster, m->n, &m->g, NULL)
         || !rescue_lose(m->g, first_cl, n_lost))

@@ -192,7 +192,8 @@ bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t gu
     const struct image *img = s->t->img;
     struct voting v = { .s = s, .n_tables = n, .index = index };
     struct orphan_reader reader = { 0 };
-    const struct rescue_store store = { &reader, orphan_read, NULL, s->below };
+    const struct rescue_store store = { &reader, orphan_read, NULL, s->below,
+                                        s->size_guessed };
     uint8_t *bytes = malloc((size_t)img->geo.cluster_size);
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
 

@@ -17,6 +17,7 @@ struct rescue_store {
     bool (*known)(void *ctx, uint64_t guest_off, void *dst, size_t len);
     /* What lies below the image: below_read(), below_next(). NULL: nothing. */
     struct below *below;
+    bool size_guessed;          /* by a file system, so that its length proves nothing */
 };
 
 /* Bounds of what is kept. */

@@ -82,6 +82,7 @@ struct salvage {
     bool tables_lost;                       /* L2 tables are, and no entry says which */
     bool header_lost;                       /* its values were found, not read */
     bool size_unknown;                      /* the header does not say how large the disk is */
+    bool size_guessed;                      /* ... but a file system was taken to fill it */
     bool l1_made;                           /* no L1 table was found: an empty one was made */
     bool stopped;                           /* it was told to stop before all was looked at */
 };
@@ -97,6 +98,7 @@ void salvage_pause(struct salvage *s);
 
 /* The parts, in the order in which they are taken; each adds its steps. */
 bool salvage_header(struct salvage *s, struct error *err);      /* salvage_header.c */
+bool salvage_backing(struct salvage *s, struct error *err);     /* salvage_header.c */
 bool salvage_snapshots(struct salvage *s, struct error *err);   /* salvage_snapshots.c */
 bool salvage_lost_l1(struct salvage *s, struct error *err);     /* salvage_header.c */
 bool salvage_l1(struct salvage *s, struct error *err);          /* salvage_l1.c */

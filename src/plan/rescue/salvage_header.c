@@ -4,6 +4,7 @@
  * taken from what the disk says of itself where the header no longer does. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,49 @@ bool salvage_header(struct salvage *s, struct error *err)
     s->header_lost = guesses_taken(&img->guesses) != 0;
     return !s->header_lost
         || planner_run_fn(s->plan, s->t, "rescue", planner_header_values, s->opt, err);
+}
+
+#define NAME_AFTER 104              /* bytes of the header as it is made */
+#define ZEROS_BEFORE 8              /* what ends the list of extensions */
+
+/* QEMU writes the name of the backing file last of all that is in the header's cluster, so it is
+ * often left when the header is gone. Where it would begin; 0: there is none. */
+static uint64_t find_name(const struct image *img)
+{
+    uint64_t end = u64_min(img->head_got, img->geo.cluster_size), at;
+
+    while (end > NAME_AFTER && !img->head[end - 1])
+        end--;
+    for (at = end; at > NAME_AFTER && img->head[at - 1];)
+        at--;
+    return at < end && at >= NAME_AFTER + ZEROS_BEFORE
+        && bytes_all_zero(img->head + at - ZEROS_BEFORE, ZEROS_BEFORE) ? at : 0;
+}
+
+bool salvage_backing(struct salvage *s, struct error *err)
+{
+    const struct image *img = s->t->img;
+    struct buf title = BUF_INIT, why = BUF_INIT;
+    uint64_t off = 0, len = 0;
+    struct plan_step *step;
+
+    if (s->header_lost && !img->hdr.backing_file_offset)
+        off = find_name(img);
+    if (off)
+        len = planner_name_length(img, off);
+    if (!len)
+        return true;
+    step = salvage_step(s, err);
+    if (!step)
+        return false;
+    edit_header(&step->patches, "backing_file_offset", off);
+    edit_header(&step->patches, "backing_file_size", len);
+    buf_puts(&title, "Set the backing file to ");
+    text_visible(&title, (const char *)img->head + off, (size_t)len);
+    buf_putc(&title, '.');
+    buf_printf(&why, "This name stands at 0x%" PRIx64 ", where QEMU writes it. Its format is not "
+               "known.", off);
+    return salvage_take(s, step, &title, &why, err);
 }
 
 /* --- how large the disk is --- */
@@ -91,6 +135,7 @@ static uint64_t end_by_volume(const uint8_t *p, const char **why)
 struct orphans_told {
     uint64_t end;               /* of the disk, by what may be its first or last cluster */
     const char *why;
+    bool by_volume;             /* ... by a file system, which may be in a partition */
     uint64_t l1_off, l1_n;      /* what reads like the L1 table, most entries in use; 0: none */
 };
 
@@ -103,10 +148,13 @@ static void ask_orphan(const uint8_t *bytes, size_t len, bool first, struct orph
     if (end) {
         out->why = "its GPT";
         out->end = end;
+        out->by_volume = false;
     } else if (len >= 2 * 512 && partition_table_fits(bytes, INT64_MAX / 512)) {
         out->end = end_by_partitions(bytes, &out->why);
+        out->by_volume = false;
     } else if (first && len >= HEAD_LEN) {
         out->end = end_by_volume(bytes, &out->why);
+        out->by_volume = true;
     }
 }
 
@@ -221,6 +269,14 @@ static bool take_size(struct salvage *s, uint64_t size, const char *source, stru
     return salvage_take(s, step, &title, &why, err);
 }
 
+/* An overlay holds what was written to it, and need not have the start of the disk. */
+static void distrust_volume(struct salvage *s, struct orphans_told *told)
+{
+    s->size_guessed = told->end && told->by_volume;
+    if (s->size_guessed && s->t->img->hdr.backing_file_offset)
+        told->end = 0;
+}
+
 bool salvage_lost_l1(struct salvage *s, struct error *err)
 {
     struct orphans_told told;
@@ -229,6 +285,7 @@ bool salvage_lost_l1(struct salvage *s, struct error *err)
         return true;
     if (!ask_orphans(s, &told, err))
         return false;
+    distrust_volume(s, &told);
     s->size_unknown = !told.end;
     if (told.l1_off)
         return take_l1(s, &told, err);
@@ -267,10 +324,12 @@ bool salvage_size(struct salvage *s, struct error *err)
 
         if (!ask_orphans(s, &told, err))
             return false;
+        distrust_volume(s, &told);
         end = told.end;
         why = told.why;
     }
-    if (end < mapped) {
+    /* What an overlay has mapped is not all of it. */
+    if (end < mapped && (end || !s->t->img->hdr.backing_file_offset)) {
         end = mapped;
         why = "what it has mapped";
     }

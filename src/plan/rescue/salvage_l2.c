@@ -215,7 +215,8 @@ static bool read_known(void *ctx, uint64_t guest_off, void *dst, size_t len)
 static bool open_guest(struct l2_work *w, struct error *err)
 {
     const struct geometry *geo = &w->s->t->img->geo;
-    const struct rescue_store store = { w, read_candidate, read_known, w->s->below };
+    const struct rescue_store store = { w, read_candidate, read_known, w->s->below,
+                                        w->s->size_guessed };
 
     w->print = calloc(w->cands.n + 1, sizeof *w->print);
     w->counted = calloc(w->cands.n + 1, sizeof *w->counted);

@@ -206,7 +206,7 @@ static bool usual_home(const struct rescue_guest *g, uint64_t fs_len, uint64_t *
     rescue_holders(g, &n);
     if (!n && fs_len <= whole && whole - fs_len < DISK_UNIT) {
         *start = 0;
-        *sure = SURE_CERTAIN;
+        *sure = g->store.size_guessed ? SURE_LIKELY : SURE_CERTAIN;
         return true;
     }
     for (size_t i = 0; !n && i < USUAL_STARTS; i++)

@@ -342,7 +342,7 @@ static const struct opt pack_rows[] = {
     { 'o', "pack-file", ARG_REQUIRED, "FILE", NULL, "write the pack to FILE" },
     { OPT_ANONYMOUS, "anonymous", ARG_NONE, NULL, NULL,
       "replace names by others of the same length, leave out extra data and UUIDs, and of "
-      "tables that hold something else keep only which faults their entries have" },
+      "tables and fields that were overwritten keep only which faults they have" },
     { OPT_PROBLEM_CLUSTERS, "with-problem-clusters", ARG_NONE, NULL, NULL,
       "keep the clusters that problems are about as well; they may hold guest data" },
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },

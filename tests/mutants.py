@@ -328,15 +328,15 @@ class House:
         os.replace(new, self.lib)
 
     def included_by(self, unit):
-        """Headers of src, named in the test or in a header of tests/support that it includes."""
+        """Headers of src, named in the test or in a header of tests that it includes."""
+        source = os.path.join(TOP, unit if unit.endswith(".h") else unit + ".c")
         try:
-            name = unit + (".h" if "/support/" in unit else ".c")
-            with open(os.path.join(TOP, name), encoding="utf-8") as f:
-                found = set(re.findall(r'#include "(\w+/(?:\w+/)*\w+\.h)"', f.read()))
+            with open(source, encoding="utf-8") as f:
+                found = set(re.findall(r'#include "((?:\w+/)*\w+\.h)"', f.read()))
         except OSError:
             return set()
-        for header in [h for h in found if h.startswith("support/")]:
-            found |= self.included_by("tests/" + header[:-2])
+        for header in [h for h in found if os.path.exists(os.path.join(TOP, "tests", h))]:
+            found |= self.included_by("tests/" + header)
         return found
 
     def order(self, path):

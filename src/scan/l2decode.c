@@ -178,6 +178,7 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
 {
     const struct geometry *geo = d->e->geo;
     const uint64_t cs = geo->cluster_size, far_off = d->far_off, from = j;
+    const uint64_t n_inside = d->n_inside;
     const struct cells *cells = d->e->cells;
     uint64_t expect = c->expect, after = *after_mapped, run = c->run, largest = c->largest;
     uint64_t frag = 0, steps = 0, breaks = 0;
@@ -190,15 +191,15 @@ uint64_t judge_run(struct decode *d, const uint8_t *p, uint64_t j, uint64_t n, s
         uint64_t cl = off >> geo->cluster_bits;
         unsigned class = entry_class_of(geo, entry);
 
-        plain = CLASS_IS_PLAIN(class) ? plain + 1 : 0;
         if (cells->flat)
             prefetch_cell(d, p + (j + PREFETCH) * 8);
-        if (cl - 1 < d->n_inside && is) {               /* entry_is_inside */
-            into_class(&d->classes->inside[class], entry);
-            refer_inside(d, entry, cl, CLASS_IS_MISALIGNED(class));
-        } else if (__builtin_expect(off >= far_off, 1)) {
+        if (__builtin_expect(off >= far_off, 1)) {
             into_class(&d->classes->far[class], entry);
             plain = 0;
+        } else if (cl - 1 < n_inside && is) {               /* entry_is_inside */
+            into_class(&d->classes->inside[class], entry);
+            refer_inside(d, entry, cl, CLASS_IS_MISALIGNED(class));
+            plain = CLASS_IS_PLAIN(class) ? plain + 1 : 0;
         } else if (!entry || is_plain(d, entry)) {
             break;
         } else {

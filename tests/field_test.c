@@ -361,6 +361,30 @@ static void bitmap_entries_are_cut_into_parts(void **state)
     builder_free(b);
 }
 
+static void the_name_of_a_bitmap_follows_its_extra_data(void **state)
+{
+    struct builder *b = builder_new(BUILDER_DEFAULTS);
+    struct image *img;
+    struct parts p;
+    uint64_t at;
+
+    (void)state;
+    builder_add_bitmap(b, "sixteen-letters.", 16, 0);
+    at = builder_bitmap_off(b, 0);
+    builder_poke_field(b, "bitmap-dir-entry", at, "extra_data_size", 8);
+    builder_poke_field(b, "bitmap-dir-entry", at, "name_size", 8);
+    img = builder_open(b);
+    assert_true(parts_of_bitmap(img, 0, &p));
+    assert_string_equal(p.list[p.n - 2].field->name, "extra_data");
+    assert_int_equal(p.list[p.n - 2].off, at + 24);
+    assert_string_equal(p.list[p.n - 1].field->name, "name");
+    assert_int_equal(p.list[p.n - 1].off, at + 32);
+    assert_int_equal(p.list[p.n - 1].len, 8);
+    parts_free(&p);
+    image_close(img);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(feature_names_are_cut_record_by_record),
         cmocka_unit_test(snapshot_entries_are_cut_into_parts),
         cmocka_unit_test(bitmap_entries_are_cut_into_parts),
+        cmocka_unit_test(the_name_of_a_bitmap_follows_its_extra_data),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

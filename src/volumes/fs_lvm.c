@@ -136,10 +136,9 @@ void fs_lvm(struct fs_work *w)
         }
         for (unsigned k = 0; k < n_done; k++)
             again |= strcmp(done[k], g.name) == 0;
-        if (!again) {
+        snprintf(w->vol[i].label, sizeof w->vol[i].label, "%.79s", g.name);
+        if (!again)
             memcpy(done[n_done++], g.name, LVM_WORD_MAX);
-            snprintf(w->vol[i].label, sizeof w->vol[i].label, "%.79s", g.name);
-        }
         for (size_t k = 0; !again && k < g.n_lvs && w->n_vol < VOLUMES_MAX; k++)
             if (g.lv[k].visible)
                 add_volume(w, &g, &g.lv[k]);

@@ -374,6 +374,7 @@ static bool settle_all(struct order_walk *w, bool *news)
 
     for (size_t i = 0; ok && i < w->n_items; i++)
         pinned[i] = w->at[i] != 0;
+    ok = ok && (w->jump == JUMP_LOOSE || order_seed(w));
     if (ok && w->jump == JUMP_NEVER) {
         ok = walk_all(w, path);
         if (ok && fits_badly(w, path))
@@ -381,8 +382,6 @@ static bool settle_all(struct order_walk *w, bool *news)
         else if (ok)
             accept_runs(w, path, run);
     }
-    if (ok && w->jump == JUMP)
-        ok = order_seed(w);
     if (ok && w->jump == JUMP && !order_walk_sees_all(w))
         order_fill(w);
     else if (ok && w->jump != JUMP_NEVER)

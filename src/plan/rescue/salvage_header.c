@@ -145,10 +145,12 @@ static void ask_orphan(const uint8_t *bytes, size_t len, bool first, struct orph
 {
     uint64_t end = gpt_end(bytes, len);
 
-    if (end) {
+    if (end && end >= out->end) {
         out->why = "its GPT";
         out->end = end;
         out->by_volume = false;
+    } else if (out->end) {
+        return;                         /* of a file system: only a GPT knows better */
     } else if (len >= 2 * 512 && partition_table_fits(bytes, INT64_MAX / 512)) {
         out->end = end_by_partitions(bytes, &out->why);
         out->by_volume = false;
@@ -203,7 +205,8 @@ static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct erro
     }
     ok = ok && (s->t->img->hdr.crypt_method || orphans_find_streams(s->t, &o, err))
         && orphan_reader_init(&reader, s->t->img, o.list, err);
-    for (size_t i = 0; ok && i < o.n && !out->end && !salvage_stopped(s->t); i++)
+    for (size_t i = 0; ok && i < o.n && (!out->end || out->by_volume)
+                       && !salvage_stopped(s->t); i++)
         if (orphan_read(&reader, i, bytes, NULL)) {
             ask_orphan(bytes, len, before < HEAD_CLUSTERS, out);
             before += o.list[i].kind == ORPHAN_DATA || o.list[i].kind == ORPHAN_STREAM;

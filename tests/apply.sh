@@ -116,6 +116,23 @@ grep -q 'changed since' message || fail "changed since: $(cat message)"
 "$QCHECK" undo --force undo written.qcow2 >/dev/null || fail "undo --force"
 [ "$(sum written.qcow2)" = "$before" ] || fail "undo --force did not give the bytes back"
 
+# A long hole that is cut off is neither read nor kept, and must still be one.
+cp "$samples/healthy.qcow2" long.qcow2
+truncate -s 2G long.qcow2
+"$QCHECK" plan compact -o long.plan long.qcow2 >/dev/null || fail "compact beside a long hole"
+cp --sparse=always long.qcow2 other.qcow2
+printf x | dd of=other.qcow2 bs=1 seek=1G conv=notrunc 2>/dev/null
+"$QCHECK" apply long.plan other.qcow2 --output new --overwrite >/dev/null 2>&1 &&
+    fail "data in what was a hole was cut off"
+"$QCHECK" apply long.plan long.qcow2 --in-place --undo long.undo >/dev/null || fail "cut a hole off"
+[ "$(stat -c %s long.qcow2)" -lt 1000000 ] || fail "the hole is still there"
+[ "$(stat -c %s long.undo)" -lt 3000000 ] || fail "the hole is in the undo file"
+"$QCHECK" undo long.undo long.qcow2 >/dev/null || fail "undo of a cut hole"
+[ "$(stat -c %s long.qcow2)" = 2147483648 ] || fail "undo: the length"
+cmp -n "$(stat -c %s "$samples/healthy.qcow2")" long.qcow2 "$samples/healthy.qcow2" ||
+    fail "undo of a cut hole differs"
+rm -f long.qcow2 other.qcow2
+
 # Undo killed anywhere can be done again.
 for n in 1 2 3 4 5 6; do
     cp a.qcow2 half; cp undo.kept undo.half

@@ -117,6 +117,24 @@ bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64
     return *start < src->size;
 }
 
+bool source_next_hole(struct source *src, uint64_t at, uint64_t end, uint64_t least,
+                      uint64_t *start, uint64_t *stop)
+{
+    uint64_t data, data_end;
+
+    for (; at < end; at = data_end) {
+        if (!source_next_data(src, at, &data, &data_end) || data > end)
+            data = data_end = end;
+        if (data - at >= least && data > at) {
+            *start = at;
+            *stop = data;
+            return true;
+        }
+    }
+    *start = *stop = end;
+    return false;
+}
+
 void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t at,
                            uint64_t *start, uint64_t *stop)
 {

@@ -137,7 +137,12 @@ void source_advise(struct source *src, uint64_t off, uint64_t len);
  * the whole rest. */
 bool source_next_data(struct source *src, uint64_t from, uint64_t *start, uint64_t *end);
 
-/* The same with a memory, all zeros at first, of the last answer: a question inside of what
+/* Finds the first range of at least `least` bytes in [at, end) that is known to be all zeros:
+ * [*start, *stop). False: there is none, and both are `end`. */
+bool source_next_hole(struct source *src, uint64_t at, uint64_t end, uint64_t least,
+                      uint64_t *start, uint64_t *stop);
+
+/* source_next_data with a memory, all zeros at first, of the last answer: a question inside of what
  * it told costs nothing. One per thread. No data up to the end: *start is UINT64_MAX. */
 struct data_memo { uint64_t from, start, stop; };
 void source_next_data_memo(struct source *src, struct data_memo *memo, uint64_t at,

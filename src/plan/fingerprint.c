@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "plan/tables_digest.h"
@@ -199,30 +200,50 @@ static bool all_spans(const struct plan *p, struct span_list *out, struct error 
     return true;
 }
 
+static bool note_range(struct plan *p, size_t *cap, struct source *image, uint64_t off,
+                       uint64_t len, bool zeros, struct error *err)
+{
+    struct plan_range *r;
+
+    if (!list_room(&p->range, p->n_ranges, cap, sizeof *p->range))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r = &p->range[p->n_ranges++];
+    *r = (struct plan_range){ .off = off, .len = len, .zeros = zeros };
+    return zeros || digest_of_source(image, off, len, r->digest, err);
+}
+
+/* Adds the ranges of a span, by turns what has a digest and what is a hole. */
+static bool note_span(struct plan *p, size_t *cap, struct source *image,
+                      const struct source_span *s, struct error *err)
+{
+    uint64_t at = s->off, end = at + s->len, hole, stop;
+    uint64_t least = u64_max(PLAN_ZEROS_MIN, s->len / 4096);
+    bool ok = true;
+
+    for (; ok && at < end; at = stop) {
+        source_next_hole(image, at, end, least, &hole, &stop);
+        if (hole > at)
+            ok = note_range(p, cap, image, at, hole - at, false, err);
+        if (ok && stop > hole)
+            ok = note_range(p, cap, image, hole, stop - hole, true, err);
+    }
+    return ok;
+}
+
 bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
 {
     struct span_list spans = { 0 };
-    bool ok = false;
+    size_t cap = 0;
+    bool ok = true;
 
     free(p->range);
+    p->range = NULL;
     p->n_ranges = 0;
     p->file_size = source_size(image);
     if (!tables_digest(image, p->tables, err) || !all_spans(p, &spans, err))
         return false;
-    p->range = calloc(spans.n ? spans.n : 1, sizeof *p->range);
-    if (!p->range) {
-        err_set(err, ERR_NOMEM, "out of memory");
-        goto out;
-    }
-    for (size_t i = 0; i < spans.n; i++) {
-        struct plan_range *r = &p->range[p->n_ranges++];
-
-        *r = (struct plan_range){ .off = spans.list[i].off, .len = spans.list[i].len };
-        if (!digest_of_source(image, r->off, r->len, r->digest, err))
-            goto out;
-    }
-    ok = true;
-out:
+    for (size_t i = 0; ok && i < spans.n; i++)
+        ok = note_span(p, &cap, image, &spans.list[i], err);
     free(spans.list);
     return ok;
 }
@@ -231,6 +252,7 @@ bool plan_covered(const struct plan *p, struct error *err)
 {
     struct span_list spans = { 0 };
     bool ok = plan_spans(p, &spans, err);
+    uint64_t end;
     size_t at = 0;
 
     for (size_t i = 0; ok && i < spans.n; i++) {
@@ -238,8 +260,10 @@ bool plan_covered(const struct plan *p, struct error *err)
 
         while (at < p->n_ranges && p->range[at].off + p->range[at].len <= s->off)
             at++;
-        ok = at < p->n_ranges && p->range[at].off <= s->off
-            && p->range[at].off + p->range[at].len >= s->off + s->len;
+        end = s->off;
+        for (size_t k = at; k < p->n_ranges && p->range[k].off <= end; k++)
+            end = u64_max(end, p->range[k].off + p->range[k].len);
+        ok = end >= s->off + s->len;
         if (!ok)
             err_set(err, ERR_FORMAT, "the plan replaces or copies bytes at 0x%llx without "
                     "saying what they must be", (unsigned long long)s->off);
@@ -287,7 +311,7 @@ static bool grows_sensibly(const struct plan *p, struct source *image, struct er
 
 bool plan_matches(const struct plan *p, struct source *image, struct error *err)
 {
-    uint8_t digest[DIGEST_LEN];
+    uint8_t digest[DIGEST_LEN], bytes[65536];
 
     if (source_size(image) != p->file_size)
         return err_set(err, ERR_FORMAT, "the plan was made for a file of %llu bytes, and "
@@ -296,9 +320,10 @@ bool plan_matches(const struct plan *p, struct source *image, struct error *err)
     for (size_t i = 0; i < p->n_ranges; i++) {
         const struct plan_range *r = &p->range[i];
 
-        if (!digest_of_source(image, r->off, r->len, digest, err))
+        if (!r->zeros && !digest_of_source(image, r->off, r->len, digest, err))
             return false;
-        if (memcmp(digest, r->digest, DIGEST_LEN) != 0)
+        if (r->zeros ? !are_zeros(image, r->off, r->len, bytes, sizeof bytes)
+            : memcmp(digest, r->digest, DIGEST_LEN) != 0)
             return err_set(err, ERR_FORMAT, "the plan was made for another image, or for "
                            "this one before it changed: bytes 0x%llx to 0x%llx differ",
                            (unsigned long long)r->off, (unsigned long long)(r->off + r->len));

@@ -56,7 +56,9 @@ struct plan_outcome {
     uint64_t corruptions, leaks, check_errors;
 };
 
-struct plan_range { uint64_t off, len; uint8_t digest[DIGEST_LEN]; };
+/* A long range without data in it is to be zeros and has no digest, which would take for ever. */
+struct plan_range { uint64_t off, len; bool zeros; uint8_t digest[DIGEST_LEN]; };
+#define PLAN_ZEROS_MIN (UINT64_C(1) << 20)      /* bytes */
 
 struct plan {
     struct plan_step *step;          /* owned */

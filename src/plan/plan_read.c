@@ -229,9 +229,11 @@ static bool read_image(struct reading *r, const json_t *o, struct plan *p)
         const json_t *v = json_array_get(list, i);
         struct plan_range *range = &p->range[p->n_ranges++];
 
+        range->zeros = json_is_true(json_object_get(v, "zeros"));
         if (!get_number(v, "offset", &range->off) || !get_number(v, "length", &range->len)
             || range->off < end || !range_inside(range->off, range->len, p->file_size)
-            || !get_hex(json_object_get(v, "sha256"), range->digest, DIGEST_LEN))
+            || !(range->zeros || get_hex(json_object_get(v, "sha256"), range->digest,
+                                         DIGEST_LEN)))
             return err_set(r->err, ERR_FORMAT, "not a plan of this program: range %zu of the "
                            "image is wrong", i + 1);
         end = range->off + range->len;

@@ -184,12 +184,15 @@ static json_t *write_image(const struct plan *p)
 
     set_text(o, "filename", p->image);
     for (size_t i = 0; i < p->n_ranges; i++) {
+        const struct plan_range *r = &p->range[i];
+        json_t *range = json_pack("{s:o, s:o}", "offset", number(r->off), "length",
+                                  number(r->len));
         char text[DIGEST_TEXT];
 
-        digest_text(p->range[i].digest, text);
-        json_array_append_new(ranges, json_pack("{s:o, s:o, s:s}",
-            "offset", number(p->range[i].off), "length", number(p->range[i].len),
-            "sha256", text));
+        digest_text(r->digest, text);
+        json_object_set_new(range, r->zeros ? "zeros" : "sha256",
+                            r->zeros ? json_true() : json_string(text));
+        json_array_append_new(ranges, range);
     }
     return o;
 }

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/limits.h"
 #include "base/num.h"
+#include "plan/plan.h"
 #include "plan/tables_digest.h"
 
 #define MAGIC       "qcheck undo file"      /* 16 bytes */
@@ -52,36 +54,60 @@ bool undo_plan_digest(const struct patches *patches, uint8_t out[DIGEST_LEN],
 
 /* --- writing --- */
 
-/* The ranges of the image that will be replaced or cut off, with room for their records.
- * Neighbours are joined. Returns NULL when memory ran out. */
-static uint8_t *records_of(const struct patches *p, uint64_t size, uint64_t *n)
+struct records {
+    uint8_t *rec;               /* owned: n records */
+    size_t n, cap;              /* of them */
+};
+
+/* Neighbours are joined. */
+static bool add_record(struct records *r, uint64_t off, uint64_t len)
 {
-    uint8_t *rec = calloc(p->n + 1, RECORD);
-    uint64_t end = 0, k = 0;
+    uint8_t *last = r->n ? r->rec + (r->n - 1) * RECORD : NULL;
 
-    for (size_t i = 0; rec && i <= p->n; i++) {
-        uint64_t off = 0, len = 0;
-
-        if (i < p->n) {
-            off = p->list[i].off;
-            len = off < size ? u64_min(p->list[i].len, size - off) : 0;
-        } else if (p->has_length && p->length < size) {
-            off = p->length > end ? p->length : end;
-            len = size - u64_min(off, size);
-        }
-        if (!len)
-            continue;
-        if (k && off == end) {
-            be_store(rec + (k - 1) * RECORD + 8, 8,
-                     be64(rec + (k - 1) * RECORD + 8) + len);
-        } else {
-            be_store(rec + k * RECORD, 8, off);
-            be_store(rec + k++ * RECORD + 8, 8, len);
-        }
-        end = off + len;
+    if (!len)
+        return true;
+    if (last && be64(last) + be64(last + 8) == off) {
+        be_store(last + 8, 8, be64(last + 8) + len);
+        return true;
     }
-    *n = k;
-    return rec;
+    if (r->n == RECORDS_MAX || !list_room(&r->rec, r->n, &r->cap, RECORD))
+        return false;
+    last = r->rec + r->n++ * RECORD;
+    memset(last, 0, RECORD);
+    be_store(last, 8, off);
+    be_store(last + 8, 8, len);
+    return true;
+}
+
+/* What is cut off, but for long holes: they come back with the length. */
+static bool add_cut(struct records *r, struct source *image, uint64_t off)
+{
+    uint64_t size = source_size(image), hole, stop;
+    uint64_t least = u64_max(PLAN_ZEROS_MIN, (size - off) / 4096);
+    bool ok = true;
+
+    for (; ok && off < size; off = stop) {
+        source_next_hole(image, off, size, least, &hole, &stop);
+        ok = add_record(r, off, hole - off);
+    }
+    return ok;
+}
+
+/* The ranges of the image that will be replaced or cut off. */
+static bool records_of(struct source *image, const struct patches *p, struct records *r)
+{
+    uint64_t size = source_size(image), end = 0;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < p->n; i++) {
+        uint64_t off = p->list[i].off, len = off < size ? u64_min(p->list[i].len, size - off) : 0;
+
+        ok = add_record(r, off, len);
+        end = len ? off + len : end;
+    }
+    if (ok && p->has_length && p->length < size)
+        ok = add_cut(r, image, u64_max(p->length, end));
+    return ok;
 }
 
 /* Copies the bytes of one record to the file, holes as holes, and notes their digest. */
@@ -163,16 +189,20 @@ static bool digest_after(struct source *image, const struct patches *patches, ui
 bool undo_write(struct sink *out, struct source *image, const struct patches *patches,
                 struct error *err)
 {
-    uint64_t size = source_size(image), n = 0, at, end = UNDO_HEADER;
+    uint64_t size = source_size(image), n, at, end = UNDO_HEADER;
     uint64_t new_size = patches_size_after(patches, size);
     uint8_t head[UNDO_HEADER] = { 0 };
-    uint8_t *rec = records_of(patches, size, &n), *bytes = malloc(CHUNK);
-    bool ok = false;
+    uint8_t *rec, *bytes = malloc(CHUNK);
+    struct records all = { 0 };
+    bool ok = records_of(image, patches, &all) && bytes;
 
-    if (!rec || !bytes || n > RECORDS_MAX) {
+    rec = all.rec;
+    n = all.n;
+    if (!ok) {
         err_set(err, ERR_NOMEM, "out of memory");
         goto out;
     }
+    ok = false;
     end = UNDO_HEADER + n * RECORD;
     for (uint64_t i = 0; i < n; i++)
         end += be64(rec + i * RECORD + 8);

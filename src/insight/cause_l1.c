@@ -135,7 +135,10 @@ static bool leads_to_no_tables(const struct work *w)
 
 static void look_through(struct work *w, struct cause *c, const char *which, uint64_t cl)
 {
-    unsigned long long off = cl << w->geo->cluster_bits, n = l1_entries_at(w, cl);
+    unsigned long long off = cl << w->geo->cluster_bits;
+    /* As many as the disk needs, if the cluster has room for them: QEMU opens no image with less. */
+    unsigned long long n = u64_max(l1_entries_at(w, cl), u64_min(w->geo->l1_needed,
+                                                                 w->geo->cluster_size / 8));
 
     cause_step(w, c, "Look at the disk through %s L1 table: qcheck check --l1-offset=0x%llx "
                "--l1-size=%llu %s", which, off, n, buf_str(&w->name));

@@ -108,6 +108,11 @@ struct evidence {
     char text[160];             /* what is seen there; may be empty */
 };
 
+#define CAUSE_FIXES_MAX 8
+
+/* What should stand in a table entry, as is proved. */
+struct cause_fix { struct place place; uint64_t value; };
+
 struct cause {
     enum cause_kind kind;
     enum cause_weight weight;   /* what it weighs here: nothing is called harmless while
@@ -122,6 +127,8 @@ struct cause {
     bool about;                 /* not all records were kept: the sum is not exact */
     struct guest_spans lost, risk;  /* guest ranges of the active layer: gone, or in danger */
     struct guest_spans untouched;   /* the rest of the disk */
+    struct cause_fix fix[CAUSE_FIXES_MAX];
+    size_t n_fixes;             /* L1 entries that a plan puts back */
     char **step;                /* owned: what to do about it, in order */
     size_t n_steps;
 };

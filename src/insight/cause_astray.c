@@ -10,7 +10,7 @@
 #include "insight/cause_work.h"
 
 #define ENTRIES_MAX 65536u      /* of the L1 table that are looked at */
-#define ASTRAY_MAX  8           /* more are no single entries */
+#define ASTRAY_MAX  CAUSE_FIXES_MAX     /* more are no single entries */
 
 struct entry {
     uint64_t index, raw;
@@ -186,6 +186,8 @@ static void show(struct work *w, struct cause *c, const struct astray *x, struct
         cause_evidence(c, &place, "0x%016llx; expected 0x%016llx%s",
                        (unsigned long long)x->entry.raw, (unsigned long long)x->expected,
                        x->flipped ? ": one bit is flipped" : "");
+        if (c && x->flipped)
+            c->fix[c->n_fixes++] = (struct cause_fix){ place, x->expected };
         buf_printf(set, " 'l1[%llu]=0x%llx'", (unsigned long long)x->entry.index,
                    (unsigned long long)x->expected);
         place = work_cluster_place(w, (x->expected & ENTRY_OFFSET_MASK) >> w->geo->cluster_bits);
@@ -258,8 +260,11 @@ static void tell(struct work *w, const struct found *f)
     if (known) {
         w->n_astray = f->n;
         cause_step(w, c, STEP_KEEP_LEAKS);
-        cause_step_change(w, c, flipped ? "Plan the entry as it was" : "Try the other table",
-                          buf_str(&set), "l1");
+    }
+    if (flipped) {
+        cause_step_plan(w, c, "entries");
+    } else if (known) {
+        cause_step_change(w, c, "Try the other table", buf_str(&set), "l1");
     } else {
         cause_step(w, c, STEP_OLDER_COPY);
     }

@@ -339,6 +339,8 @@ bool planner_run(struct plan *plan, struct trial *t, const char *goal,
         return planner_header(plan, t, opt, err);
     if (strcmp(goal, "rescue") == 0)
         return planner_rescue(plan, t, opt, err);
+    if (strcmp(goal, "entries") == 0 && !planner_run_fn(plan, t, goal, planner_astray, opt, err))
+        return false;
     for (size_t i = 0; i < sizeof planners / sizeof planners[0]; i++)
         if (strcmp(planners[i].goal, goal) == 0)
             return (!planners[i].args || args_known(goal, planners[i].args, opt, err))

@@ -42,6 +42,7 @@ typedef bool planner_fn(struct trial *t, const struct planner_options *opt,
 
 planner_fn planner_refcounts, planner_leaks, planner_copied;
 planner_fn planner_copied_by_count;     /* part of "repair": refcounts may stay too high */
+planner_fn planner_astray;              /* astray.c; part of "entries" and "repair" */
 planner_fn planner_entries;             /* entries.c */
 planner_fn planner_reused;              /* reused.c */
 planner_fn planner_snapshot_table;      /* snapshot_table.c; part of "repair" */

@@ -206,7 +206,8 @@ bool planner_repair(struct plan *plan, struct trial *t, const struct planner_opt
         how.entries = ENTRIES_ZERO;
     if (problems_serious(&t->scan->problems))
         doubt = planner_counts_doubtful(t);
-    return planner_run_fn(plan, t, "entries", planner_entries, &how, err)
+    return planner_run_fn(plan, t, "entries", planner_astray, &how, err)
+        && planner_run_fn(plan, t, "entries", planner_entries, &how, err)
         && planner_run_fn(plan, t, "reused", planner_reused, &how, err)
         /* Tables that were guest data as well are nothing but tables now. */
         && planner_run_fn(plan, t, "entries", planner_entries, &how, err)

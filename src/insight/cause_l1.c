@@ -136,7 +136,7 @@ static bool leads_to_no_tables(const struct work *w)
 static void look_through(struct work *w, struct cause *c, const char *which, uint64_t cl)
 {
     unsigned long long off = cl << w->geo->cluster_bits;
-    /* As many as the disk needs, if the cluster has room for them: QEMU opens no image with less. */
+    /* As many as the disk needs, if the cluster has room: QEMU opens no image with fewer. */
     unsigned long long n = u64_max(l1_entries_at(w, cl), u64_min(w->geo->l1_needed,
                                                                  w->geo->cluster_size / 8));
 

@@ -39,9 +39,9 @@ static uint64_t used_clusters(const struct work *w)
 /* How many clusters of a run, as far as looked at, are tables. */
 static uint64_t tables_in(const struct work *w, const struct problem *p)
 {
-    uint64_t n = 0;
+    uint64_t n = 0, run = p->place.kind == PLACE_CLUSTER ? u64_min(p->count, RUN_LOOKED_AT) : 0;
 
-    for (uint64_t k = 0; p->place.kind == PLACE_CLUSTER && k < u64_min(p->count, RUN_LOOKED_AT); k++) {
+    for (uint64_t k = 0; k < run; k++) {
         struct map_cell cell;
 
         work_cell(w, p->place.i + k, &cell);

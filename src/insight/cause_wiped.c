@@ -163,7 +163,8 @@ static uint64_t foreign_tables(const struct work *w)
  * have been filled: QEMU writes them after the data, and was killed. */
 static bool at_the_end(const struct work *w)
 {
-    uint64_t used = w->scan->stats.highest_used, first = w->leaked.n ? w->leaked.list[0].cluster : 0;
+    uint64_t used = w->scan->stats.highest_used;
+    uint64_t first = w->leaked.n ? w->leaked.list[0].cluster : 0;
 
     return w->leaked.n && used >= first && used - first <= 2 * w->leaked.clusters;
 }
@@ -202,8 +203,8 @@ static void wiped(struct work *w, const struct wiped *z)
         buf_printf(&where, "of %s of the guest disk", text_size(b, spans_bytes(&z->lost_tables)));
     if (z->of_snapshots)
         buf_printf(&where, "%sof snapshots", where.len ? ", or " : "");
-    cause_text(w, c, "%llu L2 table%s wiped%s: %s%s, and %s clusters %s fit in the range %s that %s "
-               "mapped.",
+    cause_text(w, c, "%llu L2 table%s wiped%s: %s%s, and %s clusters %s fit in the range %s that "
+               "%s mapped.",
                (unsigned long long)z->tables, z->tables == 1 ? " was" : "s were",
                at_the_end(w) ? ", or never written because the program was killed" : "",
                z->tables == 1 ? "it is all zeros" : "they are all zeros", left,

@@ -46,7 +46,7 @@ struct work {
     bool failed;                /* memory ran out */
     struct bad_table *bad;      /* sorted by offset of the table */
     size_t n_bad;
-    struct unowned_tables *orphans, *freed;    /* owned, see work_orphan_tables; NULL: not searched yet */
+    struct unowned_tables *orphans, *freed; /* owned, see work_orphan_tables; NULL: not yet */
     uint64_t n_astray;          /* leaked L2 tables to which an L1 entry that leads astray led */
     struct samples leaked, vacant;
     uint64_t beside;            /* empty entries that a few orphans would fit into */

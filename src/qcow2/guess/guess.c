@@ -438,8 +438,8 @@ static bool guess_first_fields(struct guessing *g, struct error *err)
     return proved || !no_qcow2;
 }
 
-/* A cluster size that is possible and wrong: the L1 table is too short for it, or the refcount table
- * does not fit, and both fit another. */
+/* A cluster size that is possible and wrong: the L1 table is too short for it, or the refcount
+ * table does not fit, and both fit another. */
 static void other_cluster_size(struct guessing *g)
 {
     const struct header before = g->s.hdr;

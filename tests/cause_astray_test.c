@@ -110,6 +110,31 @@ static void an_overwritten_table_is_not_taken_for_an_entry_that_leads_astray(voi
     expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
 }
 
+/* The header's pointer is wrong, and one of the tables that have no owner is a bit away from what the
+ * wrong L1 table leads to. */
+static void one_flip_among_many_tables_without_an_owner_is_chance(void **state)
+{
+    struct builder *b = four_tables();
+    struct image *img;
+    struct scan_result *scan;
+    struct insight *x;
+    uint64_t fake = builder_alloc(b, 1);
+
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)        /* data, the first a bit away from a table */
+        builder_poke(b, fake + 8 * i, 8, OFLAG_COPIED | (i ? b->len - 4096 * (i + 2)
+                                                           : table(b, 0) ^ 0x4000));
+    builder_poke_field(b, "header", 0, "l1_table_offset", fake);
+    img = builder_open(b);
+    x = look(img, &scan);
+    for (size_t i = 0; i < x->n; i++)
+        assert_int_equal(x->list[i].n_fixes, 0);
+    insight_free(x);
+    scan_free(scan);
+    image_close(img);
+    builder_free(b);
+}
+
 static void two_l1_entries_with_one_table_are_no_two_writers(void **state)
 {
     struct builder *b = four_tables();
@@ -250,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flipped_bit_of_an_l1_entry_is_not_taken_for_an_overwritten_table),
         cmocka_unit_test(an_overwritten_table_is_not_taken_for_an_entry_that_leads_astray),
+        cmocka_unit_test(one_flip_among_many_tables_without_an_owner_is_chance),
         cmocka_unit_test(two_l1_entries_with_one_table_are_no_two_writers),
         cmocka_unit_test(a_header_that_names_another_place_for_the_l1_table_is_found),
         cmocka_unit_test(a_wiped_l1_table_is_not_a_pointer_that_leads_astray),

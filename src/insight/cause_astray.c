@@ -140,6 +140,16 @@ static void look_for_pair(struct work *w, const struct orphan_tables *o, struct 
     }
 }
 
+/* Several flipped bits come of one fault where they are the same bit. */
+static bool one_fault(const struct found *f)
+{
+    for (size_t i = 1; i < f->n; i++)
+        if (f->list[i].flipped && (f->list[i].entry.raw ^ f->list[i].expected) !=
+                                  (f->list[0].entry.raw ^ f->list[0].expected))
+            return false;
+    return true;
+}
+
 /* --- what is told --- */
 
 static bool inside(const struct work *w, const struct found *f, const struct place *place)
@@ -282,8 +292,10 @@ void causes_astray(struct work *w)
         look_for_flips(w, o, &f);
         if (!f.n)
             look_for_pair(w, o, &f);
-        /* Where a part of the table is nonsense, it was overwritten. */
-        if (f.n && f.n <= ASTRAY_MAX && f.n * 4 <= u64_max(f.n_l1, 4))
+        /* Where a part of the table is nonsense, it was overwritten; and among many tables without
+         * an owner some are a bit away from any place. */
+        if (f.n && f.n <= ASTRAY_MAX && f.n * 4 <= u64_max(f.n_l1, 4) &&
+            f.n * 2 >= o->n - o->copies && one_fault(&f))
             tell(w, &f);
     }
     free(f.l1);

@@ -133,7 +133,7 @@ static void a_cluster_is_picked_for_a_pointer(void **state)
 
     (void)state;
     screen_shows(got, "Picking a cluster for L1[0]");
-    screen_shows(got, "Set L1[0] from 0x8000000000000800 to 0x8000000000001800");
+    screen_shows(got, "from 0x8000000000000800 (L2 table) to 0x8000000000001800 (L2 table)");
     screen_shows(got, "WHAT-IF 1 step");
     free(got);
 }

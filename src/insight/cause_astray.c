@@ -95,11 +95,14 @@ static bool used_otherwise(const struct work *w, const struct entry *e)
     return cell.owners & ~(uint32_t)OWNER_L2;
 }
 
+/* Does it lead to zeros that were free before? An empty table of a disk has a refcount. */
 static bool empty(struct work *w, const struct entry *e)
 {
     size_t len = (size_t)w->geo->cluster_size;
+    uint64_t stored;
 
-    return work_reads(w, len) &&
+    return image_stored_refcount(w->img, (e->raw & ENTRY_OFFSET_MASK) >> w->geo->cluster_bits,
+                                 &stored) == STORED_OK && !stored && work_reads(w, len) &&
            source_read(w->img->src, e->raw & ENTRY_OFFSET_MASK, w->scratch, len, NULL) &&
            bytes_all_zero(w->scratch, len);
 }

@@ -23,13 +23,22 @@ static const struct cause *cause_with_fixes(const struct insight *x)
 static bool put_back(struct trial *t, const struct cause *c, struct plan_step *step,
                      struct error *err)
 {
+    const struct geometry *geo = &t->img->geo;
     struct patches round = { 0 };
     struct buf title = BUF_INIT;
     char n[TEXT_NUM];
     bool said;
 
-    for (size_t i = 0; i < c->n_fixes; i++)
-        edit_entry(&round, c->fix[i].place.file_off, c->fix[i].value);
+    for (size_t i = 0; i < c->n_fixes; i++) {
+        const struct cause_fix *x = &c->fix[i];
+
+        edit_entry(&round, x->place.file_off, x->value);
+        if (!plan_step_add_regained(step, LAYER_ACTIVE, x->place.guest_off, geo->l2_span)
+            || !plan_step_rests_on(step, x->value & ENTRY_OFFSET_MASK, geo->cluster_size)) {
+            patches_free(&round);
+            return err_set(err, ERR_NOMEM, "out of memory");
+        }
+    }
     step->place = c->fix[0].place;
     buf_printf(&title, "Put back %s L1 entr%s of which a bit is flipped.",
                text_group(n, c->n_fixes), c->n_fixes == 1 ? "y" : "ies");

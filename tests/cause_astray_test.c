@@ -110,8 +110,8 @@ static void an_overwritten_table_is_not_taken_for_an_entry_that_leads_astray(voi
     expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
 }
 
-/* The header's pointer is wrong, and one of the tables that have no owner is a bit away from what the
- * wrong L1 table leads to. */
+/* The header's pointer is wrong, and one of the tables that have no owner is a bit away from what
+ * the wrong L1 table leads to. */
 static void one_flip_among_many_tables_without_an_owner_is_chance(void **state)
 {
     struct builder *b = four_tables();
@@ -141,8 +141,46 @@ static void two_l1_entries_with_one_table_are_no_two_writers(void **state)
 
     (void)state;
     builder_poke(b, builder_l1_entry_off(b, 1), 8, builder_peek(b, builder_l1_entry_off(b, 2), 8));
-    says(b, CAUSE_OF_BROKEN_ENTRIES, "Two entries of the L1 table lead to the same L2 table",
-         "set 'l1[");
+    says(b, CAUSE_OF_BROKEN_ENTRIES, "L1[1] and L1[2] lead to the same L2 table", "set 'l1[");
+}
+
+/* Four tables side by side: they are a bit or two apart. */
+static struct builder *tables_side_by_side(void)
+{
+    struct builder *b = builder_new((struct builder_options){
+        .version = 3, .cluster_bits = 12, .refcount_order = 4, .size = 16 << 20 });
+
+    for (uint64_t k = 0; k < 40; k++)
+        for (uint64_t t = 0; t < 4; t++)
+            {
+            uint64_t off = builder_map(b, t * 512 + k);
+
+            memset(b->bytes + off, (int)(t + 1), 4096);
+        }
+    return b;
+}
+
+static void of_two_l1_entries_with_one_table_none_is_put_back_as_proved(void **state)
+{
+    (void)state;
+    for (uint64_t wrong = 0; wrong < 4; wrong++)
+        for (uint64_t as = 0; as < 4; as++) {
+            struct builder *b = tables_side_by_side();
+            struct image *img;
+            struct scan_result *scan;
+            struct insight *x;
+
+            builder_poke(b, builder_l1_entry_off(b, wrong), 8,
+                         builder_peek(b, builder_l1_entry_off(b, as), 8));
+            img = builder_open(b);
+            x = look(img, &scan);
+            for (size_t i = 0; i < x->n; i++)
+                assert_int_equal(x->list[i].n_fixes, 0);
+            insight_free(x);
+            scan_free(scan);
+            image_close(img);
+            builder_free(b);
+        }
 }
 
 static void a_header_that_names_another_place_for_the_l1_table_is_found(void **state)
@@ -277,6 +315,7 @@ int main(void)
         cmocka_unit_test(an_overwritten_table_is_not_taken_for_an_entry_that_leads_astray),
         cmocka_unit_test(one_flip_among_many_tables_without_an_owner_is_chance),
         cmocka_unit_test(two_l1_entries_with_one_table_are_no_two_writers),
+        cmocka_unit_test(of_two_l1_entries_with_one_table_none_is_put_back_as_proved),
         cmocka_unit_test(a_header_that_names_another_place_for_the_l1_table_is_found),
         cmocka_unit_test(a_wiped_l1_table_is_not_a_pointer_that_leads_astray),
         cmocka_unit_test(an_entry_with_several_faults_is_counted_once),

@@ -117,7 +117,8 @@ static enum end write_copy(const struct settings *s, struct files *f, struct err
     struct plan plan = { 0 };
     bool is_pack;
     bool ok = source_look_into_pack(&f->image, &is_pack, err) && read_plan(s, f, &plan, err)
-        && tell_size(s->apply_output, &plan, err) && apply_to_copy(&plan, f->image, f->target, NULL, err);
+        && tell_size(s->apply_output, &plan, err)
+        && apply_to_copy(&plan, f->image, f->target, NULL, err);
 
     plan_free(&plan);
     return ok ? END_DONE : END_BEFORE;

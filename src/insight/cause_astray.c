@@ -19,6 +19,7 @@ struct entry {
 
 struct astray {
     struct entry entry;
+    const struct entry *other;  /* that leads to the same table; NULL: none */
     const struct l2_table *at;  /* what it leads to; NULL: not in the list of the scan */
     uint64_t expected;          /* raw; 0: not known */
     bool flipped;               /* one bit differs from it */
@@ -41,6 +42,11 @@ static int by_target(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static bool same_target(const struct entry *a, const struct entry *b)
+{
+    return (a->raw & ENTRY_OFFSET_MASK) == (b->raw & ENTRY_OFFSET_MASK);
+}
+
 static bool read_l1(struct work *w, struct found *f)
 {
     size_t n = (size_t)u64_min(w->geo->l1_needed, ENTRIES_MAX);
@@ -57,7 +63,7 @@ static bool read_l1(struct work *w, struct found *f)
     if (f->n_l1)
         qsort(f->l1, f->n_l1, sizeof *f->l1, by_target);
     for (size_t i = 1; i < f->n_l1; i++)
-        if ((f->l1[i].raw & ENTRY_OFFSET_MASK) == (f->l1[i - 1].raw & ENTRY_OFFSET_MASK))
+        if (same_target(&f->l1[i], &f->l1[i - 1]))
             f->l1[i].doubled = f->l1[i - 1].doubled = true;
     return f->n_l1 > 0;
 }
@@ -76,6 +82,11 @@ static const struct entry *leads_to(const struct found *f, uint64_t off)
             to = mid;
     }
     return from < f->n_l1 && (f->l1[from].raw & ENTRY_OFFSET_MASK) == off ? &f->l1[from] : NULL;
+}
+
+static const struct l2_table *table_of(const struct work *w, const struct entry *e)
+{
+    return work_table_at(w, e->raw & ENTRY_OFFSET_MASK);
 }
 
 static bool foreign(const struct work *w, const struct entry *e)
@@ -107,39 +118,38 @@ static bool empty(struct work *w, const struct entry *e)
            bytes_all_zero(w->scratch, len);
 }
 
-static void keep(const struct work *w, struct found *f, const struct entry *e, uint64_t expected,
-                 bool flipped)
+static void keep(struct found *f, const struct astray *x)
 {
     if (f->n < ASTRAY_MAX)
-        f->list[f->n] = (struct astray){ *e, work_table_at(w, e->raw & ENTRY_OFFSET_MASK),
-                                         expected, flipped };
+        f->list[f->n] = *x;
     f->n++;
 }
 
-/* Entries that one bit keeps from a table which nobody refers to. */
+/* Entries that one bit keeps from a table which nobody refers to. Of two with one table nothing
+ * says which of them is wrong: tables of neighbours are often a bit apart. */
 static void look_for_flips(struct work *w, const struct orphan_tables *o, struct found *f)
 {
     for (size_t i = 0; i < o->n_kept; i++)
         for (unsigned bit = (unsigned)w->geo->cluster_bits; bit < 56; bit++) {
             const struct entry *e = leads_to(f, o->kept[i] ^ UINT64_C(1) << bit);
 
-            if (e && (e->doubled || foreign(w, e) || empty(w, e)))
-                keep(w, f, e, e->raw ^ UINT64_C(1) << bit, true);
+            if (e && !e->doubled && (foreign(w, e) || empty(w, e)))
+                keep(f, &(struct astray){ *e, NULL, table_of(w, e),
+                                          e->raw ^ UINT64_C(1) << bit, true });
         }
 }
 
 /* One entry that leads to no table, or to that of another, and one table that nobody refers to. */
 static void look_for_pair(struct work *w, const struct orphan_tables *o, struct found *f)
 {
-    uint64_t own = o->n - o->copies;
+    bool one = o->n - o->copies == 1 && o->n_kept;
 
     for (size_t i = 0; i < f->n_l1; i++) {
-        const struct entry *e = &f->l1[i];
+        const struct entry *e = &f->l1[i], *other = i && same_target(e, e - 1) ? e - 1 : NULL;
 
-        if (e->doubled ? i && f->l1[i - 1].doubled &&
-                         (f->l1[i - 1].raw & ENTRY_OFFSET_MASK) == (e->raw & ENTRY_OFFSET_MASK)
-                       : own == 1 && o->n_kept && foreign(w, e) && used_otherwise(w, e))
-            keep(w, f, e, own == 1 && o->n_kept ? o->kept[0] | OFLAG_COPIED : 0, false);
+        if (other || (one && !e->doubled && foreign(w, e) && used_otherwise(w, e)))
+            keep(f, &(struct astray){ *e, other, table_of(w, e),
+                                      one ? o->kept[0] | OFLAG_COPIED : 0, false });
     }
 }
 
@@ -191,6 +201,12 @@ static struct place place_of(const struct work *w, const struct entry *e)
     return place;
 }
 
+static void add_lost(const struct work *w, struct cause *c, const struct entry *e)
+{
+    if (c)
+        spans_add(&c->lost, geo_guest_off(w->geo, e->index, 0), w->geo->l2_span, w->geo->size);
+}
+
 static void show(struct work *w, struct cause *c, const struct astray *x, struct buf *set)
 {
     struct place place = place_of(w, &x->entry);
@@ -205,12 +221,14 @@ static void show(struct work *w, struct cause *c, const struct astray *x, struct
                    (unsigned long long)x->expected);
         place = work_cluster_place(w, (x->expected & ENTRY_OFFSET_MASK) >> w->geo->cluster_bits);
         cause_evidence(c, &place, "an L2 table that nobody refers to");
-    } else {
-        cause_evidence(c, &place, "leads to the L2 table of another entry");
     }
-    if (c)
-        spans_add(&c->lost, geo_guest_off(w->geo, x->entry.index, 0), w->geo->l2_span,
-                  w->geo->size);
+    add_lost(w, c, &x->entry);
+    if (!x->other)
+        return;
+    place = place_of(w, x->other);
+    cause_evidence(c, &place, "leads to the L2 table of L1[%llu] as well",
+                   (unsigned long long)x->entry.index);
+    add_lost(w, c, x->other);
 }
 
 static void say(struct work *w, struct cause *c, const struct found *f)
@@ -226,15 +244,15 @@ static void say(struct work *w, struct cause *c, const struct found *f)
                    "the L2 tables that they led to, for %s of the guest disk, have no owner now.",
                    f->n, a);
     else if (f->n > 1)
-        cause_text(w, c, "%zu entries of the L1 table lead to the L2 tables of other entries: %s "
-                   "of the guest disk read as another part of it.", f->n, a);
+        cause_text(w, c, "%zu pairs of L1 entries lead to one L2 table each, and one of each pair "
+                   "is wrong: a half of %s of the guest disk reads as another part of it.", f->n, a);
     else if (x->flipped)
         cause_text(w, c, "An entry of the L1 table leads astray: one bit of it is flipped, and the "
                    "L2 table that it led to, for %s of the guest disk, has no owner now.", a);
-    else if (x->entry.doubled)
-        cause_text(w, c, "Two entries of the L1 table lead to the same L2 table: one of them is "
-                   "wrong%s.", x->expected ? ", and the L2 table that it led to has no owner now"
-                   : "");
+    else if (x->other)
+        cause_text(w, c, "L1[%llu] and L1[%llu] lead to the same L2 table: one of them is wrong%s.",
+                   (unsigned long long)x->other->index, (unsigned long long)x->entry.index,
+                   x->expected ? ", and the L2 table that it led to has no owner now" : "");
     else
         cause_text(w, c, "An entry of the L1 table leads to what is no L2 table, and the L2 table "
                    "that it led to, for %s of the guest disk, has no owner now.", a);
@@ -277,7 +295,8 @@ static void tell(struct work *w, const struct found *f)
     if (flipped) {
         cause_step_plan(w, c, "entries");
     } else if (known) {
-        cause_step_change(w, c, "Try the other table", buf_str(&set), "l1");
+        cause_step_change(w, c, f->list[0].other ? "Try the other table, under this entry or the "
+                          "other" : "Try the other table", buf_str(&set), "l1");
     } else {
         cause_step(w, c, STEP_OLDER_COPY);
     }

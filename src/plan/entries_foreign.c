@@ -50,7 +50,8 @@ void entries_mark_foreign(struct entries *e)
                                         e->list[end].was);
             harmless = harmless && reads_the_same_mended(geo, &e->list[end]);
         }
-        foreign = !harmless && odd >= FOREIGN_MIN && odd >= count_used(e->t->img, &e->list[first].place) / 2;
+        foreign = !harmless && odd >= FOREIGN_MIN
+            && odd >= count_used(e->t->img, &e->list[first].place) / 2;
         for (; first < end; first++)
             e->list[first].foreign = foreign;
     }

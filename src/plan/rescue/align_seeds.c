@@ -64,7 +64,8 @@ static void all_parts(const struct order_walk *w, uint64_t out[2])
     unsigned n = cluster / PARTS > 512 ? PARTS : cluster / 512;
 
     for (unsigned i = 0; i < 2; i++)
-        out[i] = n >= 64 * (i + 1) ? UINT64_MAX : n > 64 * i ? (UINT64_C(1) << (n - 64 * i)) - 1 : 0;
+        out[i] = n >= 64 * (i + 1) ? UINT64_MAX
+                 : n > 64 * i ? (UINT64_C(1) << (n - 64 * i)) - 1 : 0;
 }
 
 static bool add_mark(struct seeding *s, uint32_t key, size_t place)

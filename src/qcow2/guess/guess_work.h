@@ -70,8 +70,8 @@ void guess_collect(const struct guessing *g, struct guesses *out);
 /* Appends what to try: the options of everything that was found or proposed. */
 void guess_advice(const struct guessing *g, struct buf *out);
 
-/* Say that it is no qcow2 image (*why: how that is known) or that the size of its clusters cannot be
- * told, and what to try. False. */
+/* Say that it is no qcow2 image (*why: how that is known) or that the size of its clusters cannot
+ * be told, and what to try. False. */
 bool guess_not_qcow2(const struct guessing *g, struct buf *why, struct error *err);
 bool guess_no_cluster_size(const struct guessing *g, struct error *err);
 

@@ -150,8 +150,8 @@ static void extents_are_kept_once_by_place(void **state)
     for (size_t i = 0; i < n; i++)
         assert_int_equal(e[i].guest_off, i * 16);
     assert_int_equal(rescue_use_at(m.g, 4000), USE_DATA);
-    assert_true(rescue_volume(m.g, 512, UINT64_MAX, "ext4"));
-    assert_false(rescue_volume(m.g, 512, 9, "ext4"));
+    assert_true(rescue_volume(m.g, 512, UINT64_MAX, FOUND_EXT));
+    assert_false(rescue_volume(m.g, 512, 9, FOUND_EXT));
     assert_int_equal(rescue_volumes(m.g, &n)->len, N * CLUSTER - 512);
     assert_int_equal(n, 1);
     rescue_memory_close(&m);
@@ -205,7 +205,7 @@ static void open_volumes(struct rescue_memory *m, size_t n_heads)
 {
     open_disk(m);
     for (uint64_t i = 0; i < 3; i++)
-        rescue_volume(m->g, (1 + 4 * i) * CLUSTER, 4 * CLUSTER, "MBR partition");
+        rescue_volume(m->g, (1 + 4 * i) * CLUSTER, 4 * CLUSTER, FOUND_PARTITION);
     for (size_t i = 0; i < n_heads; i++)
         volume_head(m->g, 100 + i, 3 + 4 * i, 4 * CLUSTER);
 }
@@ -267,7 +267,7 @@ static void what_is_believed_of_a_file_system_does_not_prove_it(void **state)
 
     (void)state;
     open_disk(&m);
-    rescue_volume(m.g, 0, 4 * CLUSTER, "XFS");
+    rescue_volume(m.g, 0, 4 * CLUSTER, FOUND_XFS);
     if (volume_home(m.g, &(struct volume_query){ 1, 4 * CLUSTER, 0 }, &start, &sure))
         assert_int_equal(sure, SURE_LIKELY);
     rescue_memory_close(&m);

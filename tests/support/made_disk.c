@@ -107,7 +107,8 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
 {
     (void)self;
     (void)err;
-    *news |= rescue_volume(g, MADE_START, rescue_size(g) - MADE_START, "partition");
+    *news |= rescue_volume(g, MADE_START, rescue_size(g) - MADE_START,
+                           FOUND_PARTITION);
     return true;
 }
 

@@ -73,9 +73,15 @@ bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
                  enum rescue_use use);
 uint32_t rescue_grain(const struct rescue_guest *g);        /* bytes: 512, more for huge disks */
 
-/* A partition or file system lies there. Many witnesses find one; told once. */
+enum rescue_volume_kind {
+    FOUND_PARTITION, FOUND_LOGICAL,       /* room for a file system */
+    FOUND_HOLDER,                          /* a partition that holds volumes: LVM2 */
+    FOUND_EXT, FOUND_FAT, FOUND_EXFAT, FOUND_NTFS, FOUND_XFS, FOUND_BTRFS,
+};
+
+/* A volume or file system lies there. Many witnesses find one; told once. */
 bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
-                   const char *what);
+                   enum rescue_volume_kind kind);
 
 /* A partition that holds volumes, not a file system: LVM2. */
 bool rescue_holder(struct rescue_guest *g, uint64_t guest_off, uint64_t len);

@@ -68,7 +68,7 @@ struct rescue_file_extent {
 /* All extents, by guest offset. */
 const struct rescue_file_extent *rescue_extents(struct rescue_guest *g, size_t *n);
 
-struct rescue_volume_found { uint64_t guest_off, len; char what[32]; };
+struct rescue_volume_found { uint64_t guest_off, len; enum rescue_volume_kind kind; };
 const struct rescue_volume_found *rescue_volumes(const struct rescue_guest *g, size_t *n);
 /* Partitions that hold volumes, and are none themselves. Where there are any a file system that
  * fits no volume that is known may lie anywhere. */

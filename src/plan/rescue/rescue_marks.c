@@ -103,12 +103,12 @@ bool rescue_mark(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
 }
 
 static bool add_found(struct rescue_guest *g, struct rescue_found_list *list,
-                      uint64_t guest_off, uint64_t len, const char *what)
+                      uint64_t guest_off, uint64_t len, enum rescue_volume_kind kind)
 {
     struct rescue_volume_found *more;
 
     for (size_t i = 0; i < list->n; i++)
-        if (list->found[i].guest_off == guest_off && strcmp(list->found[i].what, what) == 0)
+        if (list->found[i].guest_off == guest_off && list->found[i].kind == kind)
             return false;
     if (list->n == RESCUE_VOLUMES_MAX || !rescue_room(g, guest_off))
         return false;
@@ -120,20 +120,19 @@ static bool add_found(struct rescue_guest *g, struct rescue_found_list *list,
     list->found = more;
     more += list->n++;
     *more = (struct rescue_volume_found){ guest_off,
-                                          u64_min(len, rescue_room(g, guest_off)), "" };
-    snprintf(more->what, sizeof more->what, "%s", what);
+                                          u64_min(len, rescue_room(g, guest_off)), kind };
     return true;
 }
 
 bool rescue_volume(struct rescue_guest *g, uint64_t guest_off, uint64_t len,
-                   const char *what)
+                   enum rescue_volume_kind kind)
 {
-    return add_found(g, &g->volumes, guest_off, len, what);
+    return add_found(g, &g->volumes, guest_off, len, kind);
 }
 
 bool rescue_holder(struct rescue_guest *g, uint64_t guest_off, uint64_t len)
 {
-    return add_found(g, &g->holders, guest_off, len, "");
+    return add_found(g, &g->holders, guest_off, len, FOUND_HOLDER);
 }
 
 const struct rescue_volume_found *rescue_holders(const struct rescue_guest *g, size_t *n)

@@ -57,7 +57,7 @@ bool volume_find(struct rescue_guest *g, uint64_t at, size_t len, volume_match *
 /* File systems that were found are listed as well, where they are believed to be. */
 static bool is_room(const struct rescue_volume_found *v)
 {
-    return strstr(v->what, "partition") || strstr(v->what, "logical volume");
+    return v->kind == FOUND_PARTITION || v->kind == FOUND_LOGICAL;
 }
 
 /* The least length of a volume that holds a file system; 0: none does. */

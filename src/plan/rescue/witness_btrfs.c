@@ -327,7 +327,7 @@ static bool tell_one(struct btrfs *fs, size_t number, bool *news, struct error *
 
     if (!find_home(fs))
         return true;
-    *news |= rescue_volume(fs->g, fs->start, fs->super.total_len, "btrfs");
+    *news |= rescue_volume(fs->g, fs->start, fs->super.total_len, FOUND_BTRFS);
     ok = claim_supers(fs, news) && (!btrfs_chunks_read(fs) || claim_nodes(fs, news));
     if (!ok)
         err_set(err, ERR_NOMEM, "out of memory");

@@ -211,21 +211,25 @@ static bool look(void *self, struct rescue_guest *g, size_t cand, const uint8_t 
 
 /* --- the table --- */
 
-#define HOLDER ""         /* a partition of LVM2 */
-
-/* what: NULL for an extended partition, in which others lie. */
-static void add_part(struct disk_witness *w, struct rescue_guest *g, uint64_t off,
-                     uint64_t len, const char *what, bool *news)
+static void note_part(struct disk_witness *w, uint64_t off, uint64_t len)
 {
-    if (!off || !len || !range_inside(off, len, rescue_size(g)))
-        return;
-    if (what)
-        *news |= *what ? rescue_volume(g, off, len, what) : rescue_holder(g, off, len);
     for (size_t i = 0; i < w->n_parts; i++)
         if (w->part[i].off == off && w->part[i].len == len)
             return;
     if (w->n_parts < PARTS_MAX)
         w->part[w->n_parts++] = (struct disk_part){ off, len };
+}
+
+/* holder: of LVM2. An extended partition, in which others lie, is only noted. */
+static void add_part(struct disk_witness *w, struct rescue_guest *g, uint64_t off, uint64_t len,
+                     bool extended, bool holder, bool *news)
+{
+    if (!off || !len || !range_inside(off, len, rescue_size(g)))
+        return;
+    if (!extended)
+        *news |= holder ? rescue_holder(g, off, len)
+                        : rescue_volume(g, off, len, FOUND_PARTITION);
+    note_part(w, off, len);
 }
 
 static bool read_gpt(struct disk_witness *w, struct rescue_guest *g, uint64_t at,
@@ -254,7 +258,7 @@ static bool read_gpt(struct disk_witness *w, struct rescue_guest *g, uint64_t at
         if (guid_zero(entry) || first > last || last >= rescue_size(g) / unit)
             continue;
         add_part(w, g, first * unit, (last - first + 1) * unit,
-                 memcmp(entry, GUID_LVM, sizeof GUID_LVM) ? "GPT partition" : HOLDER, news);
+                 false, !memcmp(entry, GUID_LVM, sizeof GUID_LVM), news);
     }
     *news |= rescue_mark(g, at, SECTOR, USE_CONTENT);
     return true;
@@ -274,8 +278,8 @@ static void read_logical(struct disk_witness *w, struct rescue_guest *g, uint64_
             return;
         own = mbr_row(p, 0);
         next = mbr_row(p, 1);
-        add_part(w, g, (at + own.first) * SECTOR, own.n * SECTOR,
-                 own.type == MBR_LVM ? HOLDER : "logical partition", news);
+        add_part(w, g, (at + own.first) * SECTOR, own.n * SECTOR, false, own.type == MBR_LVM,
+                 news);
         *news |= rescue_mark(g, at * SECTOR, SECTOR, USE_CONTENT);
         if (!next.type || next.first >= n || start + next.first <= at)
             return;
@@ -294,12 +298,11 @@ static bool read_mbr(struct disk_witness *w, struct rescue_guest *g, bool *news)
     for (size_t i = 0; i < 4; i++) {
         struct mbr_row r = mbr_row(p, i);
 
-        if (is_extended(r.type)) {
-            add_part(w, g, r.first * SECTOR, r.n * SECTOR, NULL, news);
+        if (r.type && r.type != 0xee)
+            add_part(w, g, r.first * SECTOR, r.n * SECTOR, is_extended(r.type),
+                     r.type == MBR_LVM, news);
+        if (is_extended(r.type))
             read_logical(w, g, r.first, r.n, news);
-        } else if (r.type && r.type != 0xee)
-            add_part(w, g, r.first * SECTOR, r.n * SECTOR,
-                     r.type == MBR_LVM ? HOLDER : "MBR partition", news);
     }
     return true;
 }

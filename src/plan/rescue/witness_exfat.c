@@ -68,7 +68,7 @@ static bool found(struct exfat_witness *w, struct rescue_guest *g, uint64_t off,
     fs->fat.off = off;
     fs->fat.index = 0x2000 + (uint32_t)w->n_fs;
     w->fs[w->n_fs++] = fs;
-    return rescue_volume(g, off, fs->fat.len, "exFAT");
+    return rescue_volume(g, off, fs->fat.len, FOUND_EXFAT);
 }
 
 static bool is_wanted(const struct rescue_guest *g, uint64_t guest_off)

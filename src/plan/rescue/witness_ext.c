@@ -61,7 +61,7 @@ static void found(struct ext_witness *w, struct rescue_guest *g, uint64_t off,
     } else {
         w->fs[w->n_fs++] = fs;
     }
-    *news |= rescue_volume(g, off, fs->n_blocks << fs->bits, "ext2/3/4");
+    *news |= rescue_volume(g, off, fs->n_blocks << fs->bits, FOUND_EXT);
 }
 
 static void read_super(struct ext_witness *w, struct rescue_guest *g, uint64_t off,

@@ -97,7 +97,7 @@ static void found(struct fat_witness *w, struct rescue_guest *g, uint64_t off,
         return;
     }
     w->fs[w->n_fs++] = fs;
-    *news |= rescue_volume(g, off, fs->len, "FAT");
+    *news |= rescue_volume(g, off, fs->len, FOUND_FAT);
 }
 
 static void read_boot(struct fat_witness *w, struct rescue_guest *g, uint64_t off, bool *news)

@@ -177,7 +177,7 @@ static void read_group(const struct lvm_place *p, const struct lvm_group *group,
         uint64_t start, len;
 
         if (group->lv[i].visible && join(p, group, id, &group->lv[i], &start, &len))
-            *p->news |= rescue_volume(p->g, start, len, "logical volume");
+            *p->news |= rescue_volume(p->g, start, len, FOUND_LOGICAL);
     }
 }
 
@@ -226,7 +226,7 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
     }
     v = rescue_volumes(g, &n);
     for (size_t i = 0; i < n; i++) {
-        if (strstr(v[i].what, "partition"))
+        if (v[i].kind == FOUND_PARTITION)
             look_at_place(self, g, v[i].guest_off, v[i].len, news);
         v = rescue_volumes(g, &n);
     }

@@ -287,7 +287,8 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
         if (!first || !find_home(&fs))
             continue;
         fs.clusters = fs.boot.sectors / (fs.boot.cluster / fs.boot.sector);
-        fs.news |= rescue_volume(g, fs.start, (fs.boot.sectors + 1) * fs.boot.sector, "NTFS");
+        fs.news |= rescue_volume(g, fs.start, (fs.boot.sectors + 1) * fs.boot.sector,
+                                 FOUND_NTFS);
         ok = tell_one(&fs);
         ntfs_runs_free(&fs.mft);
         if (!ok || fs.starved)

@@ -138,7 +138,7 @@ static bool reason(void *self, struct rescue_guest *g, bool *news, struct error 
 
         if (w->super[i].whole || !find_home(&fs))
             continue;
-        fs.news |= rescue_volume(g, fs.start, fs.super.blocks * fs.super.block, "XFS");
+        fs.news |= rescue_volume(g, fs.start, fs.super.blocks * fs.super.block, FOUND_XFS);
         if (!claim_all(&fs))
             return err_set(err, ERR_NOMEM, "out of memory");
         xfs_tell(&fs);

@@ -314,6 +314,8 @@ static void a_header_wiped_altogether_finds_snapshots_and_extended_entries(void 
         assert_guess(img, "nb_snapshots", GUESS_TAKEN, 2, "so many");
         assert_int_equal(img->geo.extended_l2, extended);
         assert_int_equal(img->snaps.n, 2);
+        assert_guess(img, "size", GUESS_TAKEN, 96 << 20, "disk of a snapshot");
+        assert_int_equal(img->hdr.l1_size, img->geo.l1_needed);
         assert_scans_clean(img);
         image_close(img);
         builder_free(b);

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "qcow2/guess/guess_work.h"
+#include "qcow2/snapshot.h"
 
 typedef unsigned long long ull;
 
@@ -66,20 +67,41 @@ void guess_reftable(struct guessing *g)
 
 /* --- L1 table and the size of the disk --- */
 
+/* The largest size that a snapshot gives the disk, if an L1 table that begins where this one does
+ * has room for it in its cluster. 0: none. */
+static uint64_t size_by_snapshots(struct guessing *g)
+{
+    const struct geometry *geo = &g->s.geo;
+    struct snapshots snaps = { 0 };
+    uint64_t size = 0;
+
+    (void)snapshots_read(g->s.src, &g->s.hdr, geo, &snaps, NULL);
+    for (size_t i = 0; i < snaps.n; i++)
+        if (div_up(snaps.list[i].disk_size, geo->l2_span) <= geo->cluster_size / 8)
+            size = u64_max(size, snaps.list[i].disk_size);
+    snapshots_free(&snaps);
+    return size;
+}
+
 /* A disk longer than its table can be read as it is, with nothing in its end; one that
  * was lost needs a length, or all there is would be VM state. */
 static void take_size(struct guessing *g, uint64_t off, uint64_t n)
 {
-    uint64_t end = l1_mapped_end(&g->s, off, n);
+    uint64_t end = l1_mapped_end(&g->s, off, n), by_snapshots;
 
-    if (!end)
+    if (!g->s.hdr.size && (by_snapshots = size_by_snapshots(g)) > end) {
+        guess_take(g, G_SIZE, by_snapshots, "so large is the disk of a snapshot");
+        guess_take(g, G_L1_SIZE, u64_max(n, div_up(by_snapshots, g->s.geo.l2_span)),
+                   "so many entries the disk needs");
+    } else if (!end) {
         return;
-    if (g->s.hdr.size)
+    } else if (g->s.hdr.size) {
         guess_propose(g, G_SIZE, end, "at least: the last cluster that the L1 table maps "
                       "ends there");
-    else
+    } else {
         guess_take(g, G_SIZE, end, "at least: the last cluster that the L1 table maps "
                    "ends there");
+    }
     seek_geometry(&g->s);
 }
 

@@ -343,7 +343,8 @@ ROW(LEAKED, "leaked-cluster", LEAK, LEAK, REFCOUNTS, KEPT,
     "Leaked cluster: nothing refers to it",
     "The cluster has a refcount but no reference was found. Leaks are usually left "
     "by a crash or by a full disk; many at once can be the shadow of a lost table.",
-    "None: space is wasted in the file, no data of the guest is affected.",
+    "None by itself: space is wasted in the file. Where a table was lost, the cluster may be all "
+    "that is left of what it mapped.",
     REPAIR_LEAKS " If thousands of clusters leaked at once, first make sure that "
     "no L2 table was wiped: its data would be in these clusters.",
     "Host cluster management")

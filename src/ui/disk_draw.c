@@ -232,7 +232,7 @@ static void draw_state(const struct ui *ui, const struct area *a)
     if (t->losses_state == TENANTS_FAILED && t->volumes_state == TENANTS_KNOWN) {
         draw_cut(a, 0, 1, a->w - 1, ROLE_ALARM, t->error.text);
     } else if (t->losses_state == TENANTS_KNOWN) {
-        draw_cut(a, 0, 1, a->w - 1, ROLE_GOOD, "No byte of this disk is damaged.");
+        draw_cut(a, 0, 1, a->w - 1, ROLE_GOOD, "No byte of this disk is known to be damaged.");
     } else if (t->losses_state == TENANTS_LOOKING) {
         x = draw_printf(a, 0, 1, ROLE_MESSAGE, "Looking whose bytes are damaged: %u%%; Esc stops ",
                         permille / 10);

@@ -46,6 +46,12 @@ with open(path, "r+b") as f:
         used = [i for i, e in enumerate(words) if e]
         f.seek(tables[0] + 8 * used[len(used) // 2])
         f.write(bytes(cluster - 8 * used[len(used) // 2]))
+    if what == "everything":            # all tables, and nothing but them
+        f.seek(reftable)
+        blocks = [e for e in struct.unpack(">%dQ" % (cluster // 8), f.read(cluster)) if e]
+        for off in tables + blocks + [l1, reftable, 0]:
+            f.seek(off)
+            f.write(bytes(cluster))
     if "reftable" in what:
         garbage(reftable, cluster // 8)
     if "l2wiped" in what:
@@ -131,10 +137,15 @@ END
     for bits in 12 16 21; do
         qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
         # of a dozen clusters too few bear proofs that zeros were entries
-        for damage in l2 half $([ $bits = 21 ] || echo halfzero) data l1+l2 header+l2 header+l2wiped; do
+        for damage in l2 half $([ $bits = 21 ] || echo halfzero) data l1+l2 header+l2 header+l2wiped \
+            everything; do
             rescued "e$bits.qcow2" $damage
         done
     done
+    # A raw disk of which the start was wiped has no tables either, and is no image.
+    cp disk.raw wiped.raw
+    dd if=/dev/zero of=wiped.raw bs=64k count=1 conv=notrunc status=none
+    "$QCHECK" plan rescue wiped.raw >text 2>&1 && fail "a wiped raw disk is rescued: $(cat text)"
     qemu-img convert -c -O qcow2 disk.raw ec.qcow2
     rescued ec.qcow2 l2
     "$QCHECK" plan rescue old.qcow2 | grep -q '(certain)' || fail "no placement is certain"

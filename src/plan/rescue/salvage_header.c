@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "plan/edit.h"
 #include "plan/rescue/salvage.h"
+#include "plan/rescue/witness_ext.h"
 #include "plan/rescue/witness_fat.h"
 
 static bool size_was_guessed(const struct image *img)
@@ -136,8 +137,30 @@ struct orphans_told {
     uint64_t end;               /* of the disk, by what may be its first or last cluster */
     const char *why;
     bool by_volume;             /* ... by a file system, which may be in a partition */
+    uint64_t copy_end;          /* ... by what else a file system has of its super block */
     uint64_t l1_off, l1_n;      /* what reads like the L1 table, most entries in use; 0: none */
 };
+
+#define USUAL_START (UINT64_C(1) << 20)     /* of the first partition */
+
+/* Where a file system ends of which these are a super block, as in all its groups; 0: none. */
+static uint64_t end_by_copy(const uint8_t *p, size_t len)
+{
+    const char *unused;
+    struct ext_fs fs;
+
+    if (memcmp(p + 3, "NTFS    ", 8) == 0)
+        return end_by_volume(p, &unused);
+    if (len < HEAD_LEN)
+        return 0;
+    if (le_load(p + 56, 2) == 0xef53 && ext_super_parse(p, INT64_MAX / 2, &fs))
+        return USUAL_START + (fs.n_blocks << fs.bits);
+    if (memcmp(p + 64, "_BHRfS_M", 8) == 0)
+        return USUAL_START + u64_min(le_load(p + 112, 8), INT64_MAX / 2);
+    if (memcmp(p, "XFSB", 4) == 0)
+        return USUAL_START + end_by_volume(p, &unused);
+    return 0;
+}
 
 /* The first with a table of partitions is the first of the disk; the second header of a GPT is
  * at its end. `first`: hardly anything else lies before it in the file. */
@@ -145,6 +168,8 @@ static void ask_orphan(const uint8_t *bytes, size_t len, bool first, struct orph
 {
     uint64_t end = gpt_end(bytes, len);
 
+    for (size_t at = 0; at + 512 <= len; at += 512)
+        out->copy_end = u64_max(out->copy_end, end_by_copy(bytes + at, len - at));
     if (end && end >= out->end) {
         out->why = "its GPT";
         out->end = end;
@@ -211,6 +236,11 @@ static bool ask_orphans(struct salvage *s, struct orphans_told *out, struct erro
             ask_orphan(bytes, len, before < HEAD_CLUSTERS, out);
             before += o.list[i].kind == ORPHAN_DATA || o.list[i].kind == ORPHAN_STREAM;
         }
+    if (!out->end && out->copy_end <= INT64_MAX) {
+        out->end = out->copy_end;
+        out->why = "a copy of its super block";
+        out->by_volume = true;
+    }
     orphan_reader_free(&reader);
     orphans_free(&o);
     free(bytes);

@@ -13,7 +13,9 @@
 #include "insight/content.h"
 #include "plan/edit.h"
 #include "plan/rescue/salvage.h"
+#include "plan/rescue/shape_bare.h"
 #include "qcow2/decompress.h"
+#include "qcow2/sniff.h"
 
 #define SECTOR 512
 #define SECTORS_MAX (1u << 22)          /* that might be of a table */
@@ -67,7 +69,7 @@ static bool add_suspect(struct suspect_list *l, uint64_t off)
 }
 
 static bool find_suspects(struct source *src, const _Atomic bool *cancel,
-                          struct suspect_list *l)
+                          struct suspect_list *l, struct bare *bare)
 {
     uint8_t *bytes = malloc(CHUNK);
     uint64_t size = source_size(src), start, end, at = 0;
@@ -84,8 +86,8 @@ static bool find_suspects(struct source *src, const _Atomic bool *cancel,
                 if (bytes_all_zero(bytes + i, SECTOR))
                     continue;
                 l->content++;
-                if (sector_possible(bytes + i, size))
-                    ok = add_suspect(l, at + i);
+                ok = bare_look(bare, at + i, bytes + i, len - i)
+                    && (!sector_possible(bytes + i, size) || add_suspect(l, at + i));
             }
             ok = ok && !(cancel && *cancel);
         }
@@ -187,9 +189,17 @@ static bool explains_enough(const struct image_shape *s, uint64_t sectors)
     return s->entries && (s->entries << s->cluster_bits) >= sectors / SHARE_MIN * SECTOR;
 }
 
-/* False: there are no tables that agree, or *cancel was set. Reads the whole file once. */
+/* No table is left: then by what the guest's data says. */
+static bool find_bare(struct source *src, struct bare *bare, struct image_shape *out)
+{
+    *out = (struct image_shape){ 0 };
+    return bare_cluster_bits(bare, source_size(src), &out->cluster_bits, &out->likely);
+}
+
+/* False: nothing tells it, or *cancel was set. Reads the whole file once. */
 static bool shape_find(struct source *src, const _Atomic bool *cancel, struct image_shape *out)
 {
+    struct bare bare = { .n_seen = 0 };
     struct shape_trial t = { .src = src };
     struct suspect_list l = { 0 };
     size_t most = (size_t)1 << CLUSTER_BITS_MAX;
@@ -200,7 +210,7 @@ static bool shape_find(struct source *src, const _Atomic bool *cancel, struct im
     t.out = malloc(most);
     t.in = malloc(most * 2);
     t.unpacker = unpacker_new();
-    ok = t.bytes && t.out && t.in && t.unpacker && find_suspects(src, cancel, &l);
+    ok = t.bytes && t.out && t.in && t.unpacker && find_suspects(src, cancel, &l, &bare);
     for (uint32_t bits = CLUSTER_BITS_MAX; ok && bits >= CLUSTER_BITS_MIN; bits--)
         for (int extended = 0; extended < 2 && !(cancel && *cancel); extended++) {
             struct image_shape s;
@@ -216,7 +226,9 @@ static bool shape_find(struct source *src, const _Atomic bool *cancel, struct im
     free(t.in);
     unpacker_free(t.unpacker);
     free(l.off);
-    return ok && explains_enough(out, l.content);
+    ok = ok && (explains_enough(out, l.content) || find_bare(src, &bare, out));
+    bare_free(&bare);
+    return ok;
 }
 
 /* --- a header for it --- */
@@ -252,10 +264,16 @@ static bool add_step(const struct image_shape *s, struct plan *plan, struct erro
     buf_printf(&title, "Write a new header for clusters of %s%s.",
                text_size(size, UINT64_C(1) << s->cluster_bits),
                s->extended_l2 ? " with extended L2 entries" : "");
-    buf_printf(&why, "%s L2 table%s with %s entries in use fit%s no other size (likely). Names "
-               "of a backing file, snapshots and bitmaps are lost.", text_group(a, s->tables),
-               s->tables == 1 ? "" : "s", text_group(b, s->entries),
-               s->tables == 1 ? "s" : "");
+    if (s->tables)
+        buf_printf(&why, "%s L2 table%s with %s entries in use fit%s no other size (likely).",
+                   text_group(a, s->tables), s->tables == 1 ? "" : "s", text_group(b, s->entries),
+                   s->tables == 1 ? "s" : "");
+    else
+        buf_puts(&why, s->likely ? "No table is left. What the guest's data says of its own place "
+                                   "fits no larger size (likely)."
+                                 : "No table is left. This is the usual size, and nothing that the "
+                                   "guest's data says of its own place contradicts (possible).");
+    buf_puts(&why, " Names of a backing file, snapshots and bitmaps are lost.");
     step->title = buf_take(&title);
     step->why = buf_take(&why);
     return (step->title && step->why) || err_set(err, ERR_NOMEM, "out of memory");
@@ -264,10 +282,14 @@ static bool add_step(const struct image_shape *s, struct plan *plan, struct erro
 /* Of the older format, or something else with a header of its own. */
 static bool known_as_other(struct source *src)
 {
+    struct buf unused = BUF_INIT;
     uint8_t head[8];
+    bool other = !source_read(src, 0, head, sizeof head, NULL)
+        || (be32(head) == QCOW2_MAGIC && be32(head + 4) == 1)
+        || sniff_describe(src, &unused) == SNIFF_OTHER;
 
-    return !source_read(src, 0, head, sizeof head, NULL)
-        || (be32(head) == QCOW2_MAGIC && be32(head + 4) == 1);
+    buf_free(&unused);
+    return other;
 }
 
 bool rescue_open(struct source *src, const struct trial_options *how, struct plan *plan,

@@ -12,6 +12,7 @@ struct image_shape {
     bool extended_l2;
     uint64_t compression;           /* enum compression_type */
     uint64_t tables, entries;       /* L2 tables found, and their entries in use */
+    bool likely;                    /* without tables: more than a guess */
 };
 
 /* Opens a trial for a rescue: as trial_open where the image opens, and else, where tables are

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "report/check_json.h"
 #include "report/fleet_report.h"
 
 struct fleet_job {
@@ -43,13 +44,12 @@ static void look(const struct settings *s, const char *name, struct fleet_result
     struct insight *insight = NULL;
     struct error err;
 
-    r->status = STATUS_FAILED;
     if (open_image_and_chain(s, name, &img, &chain, &err) && scan_image(s, img, &scan, &err)
         && insight_find(scan, &opt, &insight, &err)) {
         fleet_fill(scan, insight, r);
         r->status = s->strict ? scan_strict_status(scan) : scan_exit_status(scan);
     } else {
-        memcpy(r->error, err.text, sizeof r->error);
+        fleet_fail(err.text, img ? NULL : refused_rule(&err), r);
     }
     insight_free(insight);
     scan_free(scan);
@@ -75,10 +75,7 @@ static void send_result(int fd, const struct fleet_result *r)
 
 static void fail(struct fleet_run *f, size_t image, const char *why)
 {
-    struct fleet_result *r = &f->list[image];
-
-    *r = (struct fleet_result){ .status = STATUS_FAILED };
-    snprintf(r->error, sizeof r->error, "%s", why);
+    fleet_fail(why, NULL, &f->list[image]);
     f->done[image] = true;
 }
 

@@ -234,11 +234,18 @@ static void own_object(struct jw *j, const struct check_json *c)
     jw_close(j);
 }
 
+const char *refused_rule(const struct error *err)
+{
+    if (err->code != ERR_FORMAT && err->code != ERR_SHORT)
+        return NULL;
+    return err->rule ? err->rule : "magic";
+}
+
 void refused_json_write(const char *filename, const struct error *err, struct out *out)
 {
     struct jw j = JW_INIT(out);
 
-    if (err->code != ERR_FORMAT && err->code != ERR_SHORT)
+    if (!refused_rule(err))
         return;
     jw_object(&j, NULL);
     jw_text(&j, "filename", filename);
@@ -246,7 +253,7 @@ void refused_json_write(const char *filename, const struct error *err, struct ou
     jw_u64(&j, "schema-version", JSON_SCHEMA_VERSION);
     verdict_refused_json(err, &j);
     jw_object(&j, "refused");
-    jw_text(&j, "rule", err->rule ? err->rule : "magic");
+    jw_text(&j, "rule", refused_rule(err));
     jw_text(&j, "reason", err->text);
     jw_text(&j, "when", "open");
     jw_close(&j);

@@ -23,8 +23,12 @@ struct check_json {
     int status;                     /* with which the program will exit */
 };
 
+/* The rule by which QEMU refuses a file of which this is the error; NULL: the error is about
+ * something else than the content of the file. A constant. */
+const char *refused_rule(const struct error *err);
+
 /* Of a file that cannot be read as a qcow2 image: its name, `refused` and why. Nothing where
- * err is about something else than the content of the file. */
+ * there is no such rule. */
 void refused_json_write(const char *filename, const struct error *err, struct out *out);
 
 /* False when memory runs out. */

@@ -38,6 +38,14 @@ void fleet_fill(const struct scan_result *scan, const struct insight *insight,
         out->seconds += scan->stats.seconds[p];
 }
 
+void fleet_fail(const char *why, const char *rule, struct fleet_result *out)
+{
+    *out = (struct fleet_result){ .status = 1, .data_lost = ANSWER_PERHAPS };
+    snprintf(out->error, sizeof out->error, "%s", why);
+    if (rule)
+        snprintf(out->refused, sizeof out->refused, "%s", rule);
+}
+
 static const char *status_word(const struct fleet_result *r)
 {
     static const char *const words[] = { "clean", "failed", "corrupt", "leaks" };
@@ -53,17 +61,32 @@ static double fragmentation(const struct fleet_result *r)
 
 /* --- lines of JSON --- */
 
+static void text_or_null(struct jw *j, const char *key, const char *text)
+{
+    if (*text)
+        jw_bytes(j, key, text, strlen(text));
+    else
+        jw_null(j, key);
+}
+
 static void figures_line(const struct fleet_result *r, struct jw *j)
 {
-    jw_u64(j, "corruptions", r->corruptions);
-    jw_u64(j, "leaks", r->leaks);
-    jw_u64(j, "check-errors", r->check_errors);
-    jw_u64(j, "file-size", r->file_bytes);
-    jw_u64(j, "allocated-size", r->allocated_bytes);
-    jw_u64(j, "virtual-size", r->disk_bytes);
-    jw_u64(j, "leaked-bytes", r->leaked_bytes);
-    jw_u64(j, "guest-bytes-damaged", r->damaged_bytes);
-    jw_real(j, "fragmentation", fragmentation(r));
+    const struct { const char *key; uint64_t v; } number[] = {
+        { "corruptions", r->corruptions }, { "leaks", r->leaks },
+        { "check-errors", r->check_errors }, { "file-size", r->file_bytes },
+        { "allocated-size", r->allocated_bytes }, { "virtual-size", r->disk_bytes },
+        { "leaked-bytes", r->leaked_bytes }, { "guest-bytes-damaged", r->damaged_bytes },
+    };
+
+    for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
+        if (r->scanned)
+            jw_u64(j, number[i].key, number[i].v);
+        else
+            jw_null(j, number[i].key);
+    if (r->scanned)
+        jw_real(j, "fragmentation", fragmentation(r));
+    else
+        jw_null(j, "fragmentation");
     jw_text(j, "data-lost", answer_name((enum verdict_answer)r->data_lost));
     jw_object_flat(j, "problems");
     for (int k = 0; k < N_PROBLEMS; k++)
@@ -75,7 +98,10 @@ static void figures_line(const struct fleet_result *r, struct jw *j)
         if (r->causes[k])
             jw_text(j, NULL, cause_info((enum cause_kind)k)->id);
     jw_close(j);
-    jw_real(j, "seconds", r->seconds);
+    if (r->scanned)
+        jw_real(j, "seconds", r->seconds);
+    else
+        jw_null(j, "seconds");
 }
 
 void fleet_line(const char *name, const struct fleet_result *r, struct out *out)
@@ -87,12 +113,9 @@ void fleet_line(const char *name, const struct fleet_result *r, struct out *out)
     jw_u64(&j, "schema-version", JSON_SCHEMA_VERSION);
     jw_text(&j, "status", status_word(r));
     jw_u64(&j, "exit-status", (uint64_t)r->status);
-    if (r->refused[0])
-        jw_text(&j, "refused", r->refused);
-    if (r->scanned)
-        figures_line(r, &j);
-    else
-        jw_bytes(&j, "error", r->error, strlen(r->error));
+    text_or_null(&j, "refused", r->refused);
+    text_or_null(&j, "error", r->error);
+    figures_line(r, &j);
     jw_close(&j);
 }
 

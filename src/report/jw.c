@@ -148,6 +148,12 @@ void jw_bool(struct jw *j, const char *key, bool v)
     out_puts(j->out, v ? "true" : "false");
 }
 
+void jw_null(struct jw *j, const char *key)
+{
+    before(j, key);
+    out_puts(j->out, "null");
+}
+
 void jw_hex(struct jw *j, const char *key, uint64_t v)
 {
     before(j, key);

@@ -38,6 +38,7 @@ void jw_close(struct jw *j);
 void jw_u64(struct jw *j, const char *key, uint64_t v);
 void jw_real(struct jw *j, const char *key, double v);
 void jw_bool(struct jw *j, const char *key, bool v);
+void jw_null(struct jw *j, const char *key);
 /* "0x8000000000050000": words of bits, which are no quantities. */
 void jw_hex(struct jw *j, const char *key, uint64_t v);
 void jw_text(struct jw *j, const char *key, const char *text);

@@ -285,6 +285,9 @@ def fleet():
     images = [os.path.join(samples, "healthy.qcow2"), "none.qcow2",
               os.path.join(samples, "many.qcow2"), os.path.join(samples, "header.qcow2"),
               "garbage.qcow2", odd]
+    known = ("corruptions", "leaks", "file-size", "virtual-size", "guest-bytes-damaged",
+             "fragmentation", "seconds")
+    rule = {"none.qcow2": None, "garbage.qcow2": "magic"}
     single = [run(program, "check", "--silent", i, check=False).returncode for i in images]
     for jobs in ("1", "3"):
         done = run(program, "check", "--output=json-lines", "--jobs", jobs, *images, check=False)
@@ -295,13 +298,18 @@ def fleet():
         equal("statuses", [line["exit-status"] for line in lines], single)
         for line, image in zip(lines, images):
             fits("check-line", line)
-            if "error" in line:
+            equal("members of a line", list(line), list(lines[0]))
+            if line["error"]:
+                equal("what is known of " + image, [line[m] for m in known], [None] * len(known))
+                equal("data lost of " + image, line["data-lost"], "perhaps")
+                equal("rule of " + image, line["refused"], rule[image])
                 continue
             whole = json.loads(run(program, "check", "--output=json", image, check=False).stdout)
-            equal("refused", line.get("refused"), whole["qcheck"].get("refused", {}).get("rule"))
+            equal("refused", line["refused"], whole["qcheck"].get("refused", {}).get("rule"))
             equal("problems", line["problems"], {k["id"]: k["count"]
                                                  for k in whole["qcheck"]["kinds"]})
             equal("corruptions", line["corruptions"], whole.get("corruptions", 0))
+            equal("data lost", line["data-lost"], whole["qcheck"]["verdict"]["data-lost"])
             equal("damage", line["guest-bytes-damaged"], whole["qcheck"]["guest-bytes-damaged"])
     done = run(program, "check", "--output=openmetrics", "--jobs=2", *images, images[0], odd,
                check=False)

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) the qcheck authors
-# Packs: tar and qemu-img find in them what they find in the image, and no planted secret gets
-# into them; see tests/cli/pack.py.
+# Packs: tar and qemu-img find in them what they find in the image; see tests/cli/pack.py.
 set -u
 python=/usr/bin/python3
 for tool in qemu-img qemu-io tar zstd $python; do

@@ -11,6 +11,7 @@
 #include "scan/judge.h"
 
 #define PIECE   (UINT64_C(1) << CLUSTER_BITS_MAX)   /* bytes of a table looked at at once */
+#define TEXT_RUN 4              /* letters in a row */
 
 struct cleaner {
     const struct scan_result *scan;
@@ -21,7 +22,85 @@ struct cleaner {
     uint8_t *bytes;             /* PIECE of them */
     uint64_t past;              /* a place that lies after the end of the file for certain */
     uint64_t far;               /* ... so far that no end that was lost could explain it */
+    struct block { uint64_t off, first; } *block;       /* refcount blocks, by offset */
+    size_t n_blocks;
 };
+
+static uint64_t counted_of(const struct cleaner *c, uint64_t cluster)
+{
+    struct map_cell cell = { .counted = 0 };
+
+    if (cluster < map_clusters(c->scan->map))
+        map_get(c->scan->map, cluster, &cell);
+    return cell.counted;
+}
+
+/* --- words that are in order as something else --- */
+
+static int by_off(const void *a, const void *b)
+{
+    const struct block *x = a, *y = b;
+
+    return (x->off > y->off) - (x->off < y->off);
+}
+
+static bool list_blocks(struct cleaner *c)
+{
+    const struct image *img = c->scan->img;
+
+    c->block = calloc(img->reftable_n + 1, sizeof *c->block);
+    if (!c->block)
+        return err_set(c->err, ERR_NOMEM, "out of memory");
+    for (uint64_t i = 0; i < img->reftable_n; i++) {
+        uint64_t off = img->reftable[i] & REFTABLE_OFFSET_MASK;
+
+        if (off && off < c->geo->file_size)
+            c->block[c->n_blocks++] = (struct block){ off, i << c->geo->refblock_bits };
+    }
+    qsort(c->block, c->n_blocks, sizeof *c->block, by_off);
+    return true;
+}
+
+/* Is the word of this offset one of a refcount block, in which all refcounts are right? */
+static bool right_refcounts(const struct cleaner *c, uint64_t off, uint64_t word)
+{
+    uint32_t order = c->geo->refcount_order;
+    uint64_t n = UINT64_C(64) >> order, from = 0, to = c->n_blocks, first;
+    uint8_t bytes[8];
+
+    while (from < to) {                 /* blocks before `from` begin at or before off */
+        uint64_t mid = (from + to) / 2;
+
+        if (c->block[mid].off <= off)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    if (!from || off - c->block[from - 1].off >= c->geo->cluster_size)
+        return false;
+    first = c->block[from - 1].first + (off - c->block[from - 1].off) / 8 * n;
+    be_store(bytes, 8, word);
+    for (uint64_t j = 0; j < n; j++)
+        if (refblock_get(bytes, order, j) != counted_of(c, first + j))
+            return false;
+    return true;
+}
+
+/* Where tables of two kinds lie in one place, what is wrong in one may be in order in the other.
+ * Such words hold nothing that is not known from other tables. */
+static bool leads_into_file(const struct cleaner *c, uint64_t word)
+{
+    uint64_t off = word & ~(OFLAG_COPIED | OFLAG_ZERO);
+
+    return off && !(off & (c->geo->cluster_size - 1)) && off < c->geo->file_len;
+}
+
+static bool in_order(const struct cleaner *c, uint64_t off, uint64_t word)
+{
+    return leads_into_file(c, word) || right_refcounts(c, off, word);
+}
+
+/* --- entries that lead somewhere --- */
 
 static uint64_t plain_past(const struct cleaner *c, uint64_t off)
 {
@@ -35,6 +114,8 @@ static uint64_t plain_off(const struct cleaner *c, uint64_t off)
 
     if (!off)
         return 0;
+    if (off > READ_OFFSET_MAX - c->geo->cluster_size)   /* as nobody can read there */
+        return (UINT64_C(1) << 63) + odd;
     if (region_past_end(c->geo, off, c->geo->cluster_size) || off >= c->past)
         return plain_past(c, off) + odd;
     return (off & ~(c->geo->cluster_size - 1)) + odd;
@@ -130,9 +211,11 @@ static bool faulty_l2(const struct cleaner *c, size_t len)
     return false;
 }
 
-static void store_if_new(uint8_t *at, uint64_t v, uint64_t *changed)
+/* `off`: of the word in the file. */
+static void store_if_new(const struct cleaner *c, uint64_t off, uint8_t *at, uint64_t v,
+                         uint64_t *changed)
 {
-    if (be64(at) == v)
+    if (be64(at) == v || in_order(c, off, be64(at)))
         return;
     be_store(at, 8, v);
     ++*changed;
@@ -159,9 +242,9 @@ static uint64_t clean_l2(struct cleaner *c, uint64_t off, size_t len)
         if (c->geo->extended_l2)
             b = be64(c->bytes + at + 8);
         plain_l2(c, &e, &b, foreign);
-        store_if_new(c->bytes + at, e, &changed);
+        store_if_new(c, off + at, c->bytes + at, e, &changed);
         if (c->geo->extended_l2)
-            store_if_new(c->bytes + at + 8, b, &changed);
+            store_if_new(c, off + at + 8, c->bytes + at + 8, b, &changed);
     }
     if (foreign)
         tell_foreign(c, off);
@@ -169,7 +252,7 @@ static uint64_t clean_l2(struct cleaner *c, uint64_t off, size_t len)
 }
 
 /* Tables of words that only lead somewhere. */
-static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, size_t len)
+static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, uint64_t off, size_t len)
 {
     uint64_t changed = 0;
 
@@ -183,21 +266,20 @@ static uint64_t clean_words(struct cleaner *c, enum keep_kind kind, size_t len)
         else
             e = plain_entry(c, e, ENTRY_OFFSET_MASK, BITMAP_ENTRY_RESERVED,
                             BITMAP_ENTRY_ALL_ONES);
-        store_if_new(c->bytes + at, e, &changed);
+        store_if_new(c, off + at, c->bytes + at, e, &changed);
     }
     return changed;
 }
 
-static uint64_t counted_of(const struct cleaner *c, uint64_t cluster)
-{
-    struct map_cell cell = { .counted = 0 };
+/* --- refcounts --- */
 
-    if (cluster < map_clusters(c->scan->map))
-        map_get(c->scan->map, cluster, &cell);
-    return cell.counted;
+/* The refcount nearest to `counted` that is wrong as v is: 0 and 1 mean more than others. */
+static uint64_t plain_refcount(uint64_t v, uint64_t counted)
+{
+    return v > counted ? counted + 1 : v > 1 ? 2 : v;
 }
 
-/* Refcounts that are too high by more than `most` become too high by one. */
+/* Refcounts that are wrong by more than `most`. */
 static uint64_t clean_wide(struct cleaner *c, uint64_t first, uint64_t most)
 {
     uint32_t order = c->geo->refcount_order;
@@ -205,49 +287,74 @@ static uint64_t clean_wide(struct cleaner *c, uint64_t first, uint64_t most)
 
     for (uint64_t j = 0; j < c->geo->refblock_entries; j++) {
         uint64_t v = refblock_get(c->bytes, order, j), counted = counted_of(c, first + j);
+        uint64_t wrong = v > counted ? v - counted : counted - v;
 
-        if (counted == COUNTED_UNKNOWN || v <= counted || v - counted <= most)
+        if (counted == COUNTED_UNKNOWN || wrong <= most || plain_refcount(v, counted) == v
+            || leads_into_file(c, be64(c->bytes + ((j << order) / 64 * 8))))
             continue;
-        refblock_set(c->bytes, order, j, counted + 1);
+        refblock_set(c->bytes, order, j, plain_refcount(v, counted));
         changed++;
     }
     return changed;
 }
 
-/* Narrower than a byte they would still show what stood there. So where more of eight bytes
- * are too high than right, each byte becomes all ones. The others stay: sound refcounts may look
- * like text, "UUUU" for one. */
-static uint64_t clean_narrow(struct cleaner *c, uint64_t first)
+/* Of the refcounts in a byte: is one wrong, does one say that a cluster in use is free? */
+static bool wrong_byte(const struct cleaner *c, uint64_t first, size_t at, bool *lost)
 {
     uint32_t order = c->geo->refcount_order;
-    uint64_t changed = 0, step = UINT64_C(64) >> order;
+    uint64_t n = 8 >> order;
+    bool wrong = false;
 
-    for (uint64_t j = 0; j < c->geo->refblock_entries; j += step) {
-        uint8_t *eight = c->bytes + j / step * 8;
-        uint64_t right = 0, high = 0;
+    *lost = false;
+    for (uint64_t j = at * n; j < (at + 1) * n; j++) {
+        uint64_t v = refblock_get(c->bytes, order, j), counted = counted_of(c, first + j);
 
-        for (uint64_t k = j; k < j + step; k++) {
-            uint64_t v = refblock_get(c->bytes, order, k), counted = counted_of(c, first + k);
+        wrong |= counted != COUNTED_UNKNOWN && v != counted;
+        *lost |= counted && !v;
+    }
+    return wrong;
+}
 
-            if (counted == COUNTED_UNKNOWN)
+/* Refcounts of 2 bits that are all 1 are no text. */
+static bool like_text(const struct cleaner *c, uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7f && !(c->geo->refcount_order == 1 && byte == 0x55);
+}
+
+/* Refcounts of one and two bits that are wrong still show what stood there, however plain each
+ * is. Where that is something else, or runs of bytes read as text, all of a byte with a wrong
+ * one become wrong in one way. */
+static uint64_t clean_narrow(struct cleaner *c, uint64_t first, bool foreign)
+{
+    size_t cs = (size_t)c->geo->cluster_size;
+    uint64_t changed = 0;
+
+    for (size_t at = 0, end; at < cs; at = end) {
+        bool text = like_text(c, c->bytes[at]), lost;
+
+        for (end = at + 1; end < cs && like_text(c, c->bytes[end]) == text; )
+            end++;
+        for (size_t i = at; i < end && (foreign || (text && end - at >= TEXT_RUN)); i++) {
+            uint8_t byte = c->bytes[i];
+
+            if (!wrong_byte(c, first, i, &lost)
+                || leads_into_file(c, be64(c->bytes + i / 8 * 8)))
                 continue;
-            right += v && v == counted;
-            high += v > counted;
-        }
-        for (int i = 0; i < 8 && high > right; i++) {
-            changed += eight[i] && eight[i] != 255;
-            eight[i] = eight[i] ? 255 : 0;
+            c->bytes[i] = lost ? 0 : 255;
+            changed += c->bytes[i] != byte;
         }
     }
     return changed;
 }
 
-/* In a block that is one otherwise, only what takes more than a byte and cannot be right. */
+/* Letters are more than 15 as refcounts of 8 bits, two of them more than 255. */
 static uint64_t clean_refcounts(struct cleaner *c, uint64_t first, bool foreign)
 {
-    if (c->geo->refcount_order < 3)
-        return foreign ? clean_narrow(c, first) : 0;
-    return clean_wide(c, first, foreign ? 1 : 255);
+    uint32_t order = c->geo->refcount_order;
+
+    if (order < 2)
+        return clean_narrow(c, first, foreign);
+    return clean_wide(c, first, foreign || order == 2 ? 1 : order == 3 ? 15 : 255);
 }
 
 static bool clean_range(struct cleaner *c, const struct keep_range *r)
@@ -259,7 +366,7 @@ static bool clean_range(struct cleaner *c, const struct keep_range *r)
         if (!source_read(c->scan->img->src, r->off + at, c->bytes, len, c->err))
             return false;
         changed = r->kind == KEEP_L2 ? clean_l2(c, r->off + at, len)
-                                    : clean_words(c, r->kind, len);
+                                    : clean_words(c, r->kind, r->off + at, len);
         c->told->entries += changed;
         if (changed)
             patches_write(c->out, r->off + at, c->bytes, len);
@@ -297,11 +404,11 @@ bool anonymous_tables(const struct scan_result *scan, const struct keep *k,
                       struct patches *out, struct anonymous *told, struct error *err)
 {
     const struct geometry *geo = &scan->img->geo;
-    struct cleaner c = { scan, geo, out, told, err, malloc(PIECE), 0, 0 };
-    bool ok = true;
+    struct cleaner c = { .scan = scan, .geo = geo, .out = out, .told = told, .err = err,
+                         .bytes = malloc(PIECE) };
+    bool ok = c.bytes || err_set(err, ERR_NOMEM, "out of memory");
 
-    if (!c.bytes)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    ok = ok && list_blocks(&c);
     c.past = round_up(geo->file_len, geo->cluster_size) + 2 * geo->cluster_size;
     for (c.far = c.past; near_end(geo, c.far) && c.far <= ENTRY_OFFSET_MASK / 2;)
         c.far *= 2;
@@ -314,6 +421,7 @@ bool anonymous_tables(const struct scan_result *scan, const struct keep *k,
             break;
         }
     ok = ok && clean_refblocks(&c);
+    free(c.block);
     free(c.bytes);
     return ok;
 }

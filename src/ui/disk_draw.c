@@ -244,12 +244,27 @@ static void draw_state(const struct ui *ui, const struct area *a)
 
 /* --- all --- */
 
-static void draw_head(const struct ui *ui, const struct area *a, enum disk_pane pane, int y)
+/* `shown`: rows there is room for; the place line counts only the list with the cursor. */
+static void head_layers(const struct ui *ui, const struct area *a, int y, int shown)
+{
+    uint64_t n = (uint64_t)ui->img->snaps.n + 1;
+    char text[80], count[TEXT_NUM];
+
+    if (n == 1)
+        snprintf(text, sizeof text, "Layer (there are no snapshots)");
+    else if (n <= (uint64_t)shown)
+        snprintf(text, sizeof text, "Layer (Enter: show its disk; L: the next one)");
+    else
+        snprintf(text, sizeof text, "Layer (one of %s; Enter: show its disk; L: the next one)",
+                 text_group(count, n));
+    draw_cut(a, y, 0, a->w, ROLE_HEADING, text);
+}
+
+static void draw_head(const struct ui *ui, const struct area *a, enum disk_pane pane, int y,
+                      int shown)
 {
     if (pane == PANE_LAYERS)
-        draw_cut(a, y, 0, a->w, ROLE_HEADING,
-                 ui->img->snaps.n ? "Layer (Enter: show its disk; L: the next one)"
-                                  : "Layer (there are no snapshots)");
+        head_layers(ui, a, y, shown);
     else if (pane == PANE_VOLUMES)
         head_volumes(ui, a, y);
     else
@@ -269,7 +284,7 @@ void disk_draw(const void *state, const struct ui *ui, const struct area *a)
         struct area rows = area_part(&in, l.y[p], 0, l.h[p], -1);
 
         if (l.h[p] && l.heads)
-            draw_head(ui, &in, (enum disk_pane)p, l.y[p] - 1);
+            draw_head(ui, &in, (enum disk_pane)p, l.y[p] - 1, l.h[p]);
         for (int y = 0; y < rows.h && list->top + (uint64_t)y < list->n; y++) {
             size_t i = (size_t)list->top + (size_t)y;
 

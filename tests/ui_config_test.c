@@ -80,7 +80,7 @@ static void given_keys_replace_those_of_the_table(void **state)
 static void a_key_that_would_mean_two_things_is_refused(void **state)
 {
     (void)state;
-    assert_refused("key deep-look = q\n", "q means both deep-look and quit");
+    assert_refused("mouse = on\nkey deep-look = q\n", "line 2: q means both deep-look and quit");
     assert_refused("key deep-look = F5\nkey rescan = F5\n", "F5 means both");
     /* a key that became free may be taken */
     assert_true(parse("key quit = F10\nkey deep-look = q\n"));

@@ -10,6 +10,7 @@
 #include "qcow2/luks.h"
 
 #define SNAPSHOT_FIXED  40      /* bytes of an entry of the snapshot table, */
+#define SNAPSHOT_DATES  16      /* ... of them, before dates, clock and size of VM state, */
 #define SNAPSHOT_KNOWN  24      /* ... of its extra data that the format describes, */
 #define BITMAP_FIXED    24      /* ... of an entry of the bitmap directory */
 #define FEATURE_LEN     48      /* bytes of a record of the feature name table */
@@ -228,15 +229,30 @@ static bool clean_parts(struct names *n, bool made, struct parts *parts, struct 
     return true;
 }
 
+/* Of entries that only look like ones, places and lengths. */
+static void clean_proposed(struct names *n)
+{
+    struct snapshot_seen seen;
+    uint64_t off = 0;
+
+    for (uint64_t i = 1; keep_proposed_snapshot(n->img, &off, &seen); i++) {
+        uint64_t id = off + SNAPSHOT_FIXED + seen.extra_len, name = id + seen.id_size;
+
+        erase(n, off + SNAPSHOT_DATES, SNAPSHOT_FIXED - 4 - SNAPSHOT_DATES);
+        erase(n, off + SNAPSHOT_FIXED, seen.extra_len);
+        replace(n, "id-", i, id, seen.id_size);
+        replace(n, "snapshot-", i, name, off + seen.len - name);
+        erase(n, off + seen.len, round_up(seen.len, 8) - seen.len);
+    }
+}
+
 static bool clean_snapshots(struct names *n, struct numbered_name *list, uint64_t *number,
                             struct error *err)
 {
     const struct snapshots *s = &n->img->snaps;
     struct parts parts;
-    uint64_t off = 0, len = 0;
 
-    while (keep_proposed_snapshot(n->img, &off, &len))
-        erase(n, off, len);
+    clean_proposed(n);
     for (size_t i = 0; i < s->n; i++)
         list[i] = (struct numbered_name){ s->list[i].name, s->list[i].name_size, i };
     number_names(list, s->n, number);

@@ -22,7 +22,7 @@ struct cleaner {
     uint8_t *bytes;             /* PIECE of them */
     uint64_t past;              /* a place that lies after the end of the file for certain */
     uint64_t far;               /* ... so far that no end that was lost could explain it */
-    struct block { uint64_t off, first; } *block;       /* refcount blocks, by offset */
+    struct block_at { uint64_t off, first; } *block;       /* refcount blocks, by offset */
     size_t n_blocks;
 };
 
@@ -35,11 +35,17 @@ static uint64_t counted_of(const struct cleaner *c, uint64_t cluster)
     return cell.counted;
 }
 
-/* --- words that are in order as something else --- */
+/* As of a file that was cut: still a place, and nothing else. */
+static bool in_lost_end(const struct cleaner *c, uint64_t off)
+{
+    return off / 4 < c->geo->file_len;
+}
+
+/* --- words that are in order, maybe as something else --- */
 
 static int by_off(const void *a, const void *b)
 {
-    const struct block *x = a, *y = b;
+    const struct block_at *x = a, *y = b;
 
     return (x->off > y->off) - (x->off < y->off);
 }
@@ -55,7 +61,7 @@ static bool list_blocks(struct cleaner *c)
         uint64_t off = img->reftable[i] & REFTABLE_OFFSET_MASK;
 
         if (off && off < c->geo->file_size)
-            c->block[c->n_blocks++] = (struct block){ off, i << c->geo->refblock_bits };
+            c->block[c->n_blocks++] = (struct block_at){ off, i << c->geo->refblock_bits };
     }
     qsort(c->block, c->n_blocks, sizeof *c->block, by_off);
     return true;
@@ -88,16 +94,16 @@ static bool right_refcounts(const struct cleaner *c, uint64_t off, uint64_t word
 
 /* Where tables of two kinds lie in one place, what is wrong in one may be in order in the other.
  * Such words hold nothing that is not known from other tables. */
-static bool leads_into_file(const struct cleaner *c, uint64_t word)
+static bool leads_somewhere(const struct cleaner *c, uint64_t word)
 {
     uint64_t off = word & ~(OFLAG_COPIED | OFLAG_ZERO);
 
-    return off && !(off & (c->geo->cluster_size - 1)) && off < c->geo->file_len;
+    return off && !(off & (c->geo->cluster_size - 1)) && in_lost_end(c, off);
 }
 
 static bool in_order(const struct cleaner *c, uint64_t off, uint64_t word)
 {
-    return leads_into_file(c, word) || right_refcounts(c, off, word);
+    return leads_somewhere(c, word) || right_refcounts(c, off, word);
 }
 
 /* --- entries that lead somewhere --- */
@@ -156,12 +162,6 @@ static void judge(const struct cleaner *c, uint64_t e, uint64_t bitmap, struct j
     l2_judge(c->geo, e, bitmap, e & ENTRY_OFFSET_MASK, out);
     if (c->geo->data_file && past_disk(c->geo, out->off))
         out->faults |= FAULT_DATA_FILE_OFFSET;
-}
-
-/* As of a file that was cut: still a place, and nothing else. */
-static bool in_lost_end(const struct cleaner *c, uint64_t off)
-{
-    return off / 4 < c->geo->file_len;
 }
 
 /* Entry and bitmap word become the simplest ones with the same faults; in a table that holds
@@ -290,7 +290,7 @@ static uint64_t clean_wide(struct cleaner *c, uint64_t first, uint64_t most)
         uint64_t wrong = v > counted ? v - counted : counted - v;
 
         if (counted == COUNTED_UNKNOWN || wrong <= most || plain_refcount(v, counted) == v
-            || leads_into_file(c, be64(c->bytes + ((j << order) / 64 * 8))))
+            || leads_somewhere(c, be64(c->bytes + ((j << order) / 64 * 8))))
             continue;
         refblock_set(c->bytes, order, j, plain_refcount(v, counted));
         changed++;
@@ -338,7 +338,7 @@ static uint64_t clean_narrow(struct cleaner *c, uint64_t first, bool foreign)
             uint8_t byte = c->bytes[i];
 
             if (!wrong_byte(c, first, i, &lost)
-                || leads_into_file(c, be64(c->bytes + i / 8 * 8)))
+                || leads_somewhere(c, be64(c->bytes + i / 8 * 8)))
                 continue;
             c->bytes[i] = lost ? 0 : 255;
             changed += c->bytes[i] != byte;

@@ -9,7 +9,6 @@
 
 #include "qcow2/field.h"
 #include "qcow2/luks.h"
-#include "qcow2/snapshot.h"
 #include "scan/l1walk.h"
 
 #define SNAPSHOT_FIXED  40      /* bytes of an entry of the snapshot table, */
@@ -208,22 +207,18 @@ static void add_proposed(struct finding *f, const struct guess *g)
         }
 }
 
-bool keep_proposed_snapshot(const struct image *img, uint64_t *off, uint64_t *len)
+bool keep_proposed_snapshot(const struct image *img, uint64_t *off, struct snapshot_seen *seen)
 {
     const struct guesses *g = &img->guesses;
-    struct snapshot_seen seen;
     uint64_t start = 0;
 
     for (size_t i = 0; i < g->n; i++)
         if (g->list[i].how == GUESS_PROPOSED
             && strcmp(g->list[i].field, "snapshots_offset") == 0)
             start = g->list[i].value;
-    *off = *off ? *off + *len : start;
-    if (!start || *off - start >= SNAPSHOT_TABLE_MAX
-        || !snapshot_seems(img->src, &img->geo, *off, &seen))
-        return false;
-    *len = round_up(seen.len, 8);
-    return true;
+    *off = *off ? *off + round_up(seen->len, 8) : start;
+    return start && *off - start < SNAPSHOT_TABLE_MAX
+        && snapshot_seems(img->src, &img->geo, *off, seen);
 }
 
 static void add_problems(struct finding *f, const struct scan_result *scan)
@@ -255,7 +250,8 @@ bool keep_find(const struct scan_result *scan, bool problem_clusters, struct kee
 {
     struct keep k = { 0 };
     struct finding f = { .k = &k, .img = scan->img, .err = err };
-    uint64_t off = 0, len = 0;
+    struct snapshot_seen seen;
+    uint64_t off = 0;
 
     add_header(&f);
     add_structures(&f);
@@ -265,8 +261,8 @@ bool keep_find(const struct scan_result *scan, bool problem_clusters, struct kee
     for (size_t i = 0; i < scan->img->guesses.n; i++)
         if (scan->img->guesses.list[i].how == GUESS_PROPOSED)
             add_proposed(&f, &scan->img->guesses.list[i]);
-    while (!f.failed && keep_proposed_snapshot(f.img, &off, &len))
-        add(&f, KEEP_SNAPSHOTS, off, len);
+    while (!f.failed && keep_proposed_snapshot(f.img, &off, &seen))
+        add(&f, KEEP_SNAPSHOTS, off, round_up(seen.len, 8));
     if (problem_clusters)
         add_problems(&f, scan);
     if (f.failed) {

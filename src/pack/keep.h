@@ -7,6 +7,7 @@
 #define QCHECK_PACK_KEEP_H
 
 #include "base/patch.h"
+#include "qcow2/snapshot.h"
 #include "scan/scan.h"
 
 /* X(enumerator, id in JSON, name for people) */
@@ -52,8 +53,8 @@ bool keep_find(const struct scan_result *scan, bool problem_clusters, struct kee
 void keep_free(struct keep *k);
 
 /* Entries of a snapshot table that is proposed in place of the header's, one after the other:
- * *off begins as 0. False after the last. */
-bool keep_proposed_snapshot(const struct image *img, uint64_t *off, uint64_t *len);
+ * *off begins as 0; each is as long as round_up(seen->len, 8). False after the last. */
+bool keep_proposed_snapshot(const struct image *img, uint64_t *off, struct snapshot_seen *seen);
 
 /* Appends to `out` copies of all that is stored of these ranges, to be laid over a file of
  * zeros (source_open_patched_from). */

@@ -395,6 +395,17 @@ static enum action clash(const struct keymap *map, const struct key_row *row, ui
     return ACT_NONE;
 }
 
+static bool clash_error(const struct keymap *map, const struct key_row *row, const char *key,
+                        size_t len, enum action other, struct error *err)
+{
+    char line[24] = "";
+
+    if (map->line[row->action])
+        snprintf(line, sizeof line, "line %u: ", map->line[row->action]);
+    return err_set(err, ERR_FORMAT, "%s%.*s means both %s and %s", line, (int)len, key,
+                   action_id(row->action), action_id(other));
+}
+
 bool keymap_check(const struct keymap *map, struct error *err)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -405,8 +416,7 @@ bool keymap_check(const struct keymap *map, struct error *err)
             enum action other = len ? clash(map, &table[i], key_code(p, len)) : ACT_NONE;
 
             if (other != ACT_NONE)
-                return err_set(err, ERR_FORMAT, "%.*s means both %s and %s", (int)len, p,
-                               action_id(table[i].action), action_id(other));
+                return clash_error(map, &table[i], p, len, other, err);
             p += len + (p[len] == ' ');
         }
     }

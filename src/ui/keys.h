@@ -97,7 +97,10 @@ const char *action_id(enum action action);
 bool action_by_id(const char *id, enum action *out);
 
 /* Keys that a person has given to actions instead of those of the table; NULL: those. */
-struct keymap { char *keys[N_ACTIONS]; };
+struct keymap {
+    char *keys[N_ACTIONS];
+    unsigned line[N_ACTIONS];   /* of the configuration; 0: not told */
+};
 
 /* The keys of a row under a keymap (NULL: the table alone). */
 const char *key_row_keys(const struct keymap *map, const struct key_row *row);

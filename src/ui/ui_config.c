@@ -87,6 +87,7 @@ static bool set_key(struct ui_config *c, const char *name, const char *value, st
         return err_set(err, ERR_NOMEM, "out of memory");
     free(c->keys.keys[action]);
     c->keys.keys[action] = keys;
+    c->keys.line[action] = c->line;
     return true;
 }
 
@@ -165,6 +166,7 @@ bool config_parse(struct ui_config *c, const char *text, struct error *err)
     for (unsigned number = 1; *text; number++) {
         size_t len = strcspn(text, "\n");
 
+        c->line = number;
         if (len >= sizeof line)
             return err_set(err, ERR_FORMAT, "line %u is too long", number);
         memcpy(line, text, len);

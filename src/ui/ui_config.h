@@ -27,6 +27,7 @@ struct ui_config {
     enum number_style numbers;
     struct theme_colours colours;
     struct keymap keys;             /* owned strings */
+    unsigned line;                  /* that is being read */
 };
 
 /* Nothing is set. */

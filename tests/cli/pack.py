@@ -193,6 +193,21 @@ def proposed_tables():
     if "header-value-proposed" not in kinds(told):
         complain("no snapshot table is proposed", kinds(told))
     compare("proposed.qcow2")
+    pack("proposed.qcow2", "proposed-anonymous.qpack", "--anonymous")
+    if kinds(report("proposed-anonymous.qpack")) != kinds(told):
+        complain("no snapshot table is proposed in the anonymous pack")
+
+
+def cut_file():
+    """Entries past the end of a file that was cut stay as they are: refcounts know of them."""
+    make.build("backing", 9, "whole.qcow2")
+    img = qcow2.Image("whole.qcow2")
+    shutil.copyfile("whole.qcow2", "cut.qcow2")
+    os.truncate("cut.qcow2", max(img.l1_table_offset + img.l1_size * 8, os.path.getsize("whole.qcow2") // 2))
+    pack("cut.qcow2", "cut.qpack", "--anonymous")
+    told = kinds(report("cut.qcow2")), kinds(report("cut.qpack"))
+    if told[0] != told[1] or not any("past-end" in k for k in told[0]):
+        complain("the anonymous pack of a file that was cut has other problems", *told)
 
 
 def nothing_replaced():
@@ -358,6 +373,7 @@ if __name__ == "__main__":
         damaged()
         two_roles()
         proposed_tables()
+        cut_file()
         nothing_replaced()
         sparse()
         chain()

@@ -206,8 +206,9 @@ static void a_snapshot_that_the_header_does_not_name_may_be_lost(void **state)
     builder_poke_field(b, "header", 0, "snapshots_offset", old);
     expect(b, CAUSE_OF_HEADER_VALUES, ANSWER_PERHAPS, ANSWER_NO);
     b = deleted(1, &old);                   /* an entry more in the table than the header says */
+    builder_set_refcount(b, builder_peek(b, 64, 8) >> 12, 0);
     builder_poke_field(b, "header", 0, "snapshots_offset", old);
-    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_PERHAPS, ANSWER_PERHAPS);
 }
 
 /* --- a data file --- */

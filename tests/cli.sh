@@ -48,6 +48,10 @@ for one in header bad-snapshot bad-bitmap; do       # qemu-img does not open the
     status 1 check $s/$one.qcow2
     status 2 check --strict $s/$one.qcow2
 done
+for one in luks-lost l2-wiped; do                   # only the verdict says that data is lost
+    status 2 check --strict $s/$one.qcow2
+done
+status 2 check --strict --output=json-lines $s/luks-lost.qcow2
 status 0 check --strict $s/healthy.qcow2
 status 3 check --strict $s/leak.qcow2
 status 1 check

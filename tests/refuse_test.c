@@ -321,6 +321,10 @@ static void an_external_data_file_needs_a_name_and_raw_needs_the_file(void **sta
     put_ext(b, 112, 0x4242, 8);
     assert_refused(b, "data-file-name", "external");
     builder_free(b);
+    b = with_options(o);
+    builder_poke(b, 120, 1, 0);                     /* an empty name */
+    assert_refused(b, "data-file-name", "external");
+    builder_free(b);
     b = plain();
     set(b, "autoclear_features", 2);
     assert_refused(b, "data-file-raw", "raw");

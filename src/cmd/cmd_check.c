@@ -30,9 +30,10 @@ static void tell_incomplete(const char *name, const struct scan_result *scan)
     message_error(name, &err);
 }
 
-static int status_of(const struct settings *s, const struct scan_result *scan)
+static int status_of(const struct settings *s, const struct scan_result *scan,
+                     const struct insight *insight)
 {
-    return s->strict ? scan_strict_status(scan) : scan_exit_status(scan);
+    return s->strict ? insight_strict_status(insight) : scan_exit_status(scan);
 }
 
 /* -s and -q keep it from standard output, as with qemu-img. */
@@ -48,7 +49,7 @@ static bool write_json(const struct settings *s, const char *name,
 {
     const struct scan_result *scan = insight->scan;
     struct check_json c = { name, scan, insight, figures, s->metadata, s->stats,
-                            status_of(s, scan) };
+                            status_of(s, scan, insight) };
 
     if (!wants_json(s))
         return true;
@@ -70,7 +71,8 @@ static bool wants_figures(const struct settings *s)
 /* What happened is looked for where somebody will read it: tables are read once more. */
 static bool wants_insight(const struct settings *s)
 {
-    return wants_figures(s) || s->output == OUTPUT_JSON || (s->streams & STREAM_BIT(SUMMARY));
+    return s->strict || wants_figures(s) || s->output == OUTPUT_JSON ||
+           (s->streams & STREAM_BIT(SUMMARY));
 }
 
 static int check_one(const struct settings *s, const char *name, struct out *out)
@@ -97,7 +99,7 @@ static int check_one(const struct settings *s, const char *name, struct out *out
             goto failed;
         report.figures = &figures;
     }
-    report.status = status_of(s, scan);
+    report.status = status_of(s, scan, insight);
     report.insight = insight;
     if (s->output == OUTPUT_JSON ? !write_json(s, name, insight, report.figures, out, &err)
                                  : !classic_report(&report, scan, &err))

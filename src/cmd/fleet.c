@@ -47,7 +47,7 @@ static void look(const struct settings *s, const char *name, struct fleet_result
     if (open_image_and_chain(s, name, &img, &chain, &err) && scan_image(s, img, &scan, &err)
         && insight_find(scan, &opt, &insight, &err)) {
         fleet_fill(scan, insight, r);
-        r->status = s->strict ? scan_strict_status(scan) : scan_exit_status(scan);
+        r->status = s->strict ? insight_strict_status(insight) : scan_exit_status(scan);
     } else {
         fleet_fail(err.text, img ? NULL : refused_rule(&err), r);
     }

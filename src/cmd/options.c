@@ -91,7 +91,7 @@ static const struct opt check_rows[] = {
     { OPT_STATS, "stats", ARG_NONE, NULL, NULL,
       "tell what the scan took: time, reads, memory" },
     { OPT_STRICT, "strict", ARG_NONE, NULL, NULL,
-      "exit with status 2 for corruption that qemu-img check does not find as well" },
+      "exit with status 2 for corruption and lost data that qemu-img check does not find as well" },
     { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
       "look at the content of everything when causes are sought, not only here and there, unpack "
       "all compressed clusters, and "

@@ -373,6 +373,13 @@ uint64_t insight_unexplained(const struct insight *x, enum problem_kind kind)
     return n;
 }
 
+int insight_strict_status(const struct insight *x)
+{
+    int status = scan_strict_status(x->scan);
+
+    return x->verdict.data_lost == ANSWER_YES && !x->scan->partial ? 2 : status;
+}
+
 void insight_summary(const struct insight *x, struct buf *out)
 {
     char a[TEXT_NUM], b[TEXT_NUM];

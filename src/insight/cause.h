@@ -192,6 +192,10 @@ const struct cause *insight_cause_of(const struct insight *x, size_t problem);
 /* How many problems of a kind nothing explains. */
 uint64_t insight_unexplained(const struct insight *x, enum problem_kind kind);
 
+/* As scan_strict_status(), and 2 where data is lost although no record says so, as where a table
+ * was wiped. */
+int insight_strict_status(const struct insight *x);
+
 /* "3 causes explain 1,226,340 of 1,226,355 problems." Empty when there are none. */
 void insight_summary(const struct insight *x, struct buf *out);
 

@@ -21,6 +21,7 @@
 #define TRIES_MAX       16          /* candidates for an L1 table that lead to tables */
 #define ZEROS_MAX       16          /* orphans that the snapshot does not lead to, looked at */
 #define ORPHANS_MIN     3           /* an L1 table and more */
+#define BEHIND_MAX      64          /* entries that the header does not count, followed */
 #define CLUSTERS_MAX    (UINT64_C(1) << 28)     /* of a file, a bit each */
 
 struct reach {
@@ -124,14 +125,14 @@ static const struct snapshot *one_more(const struct work *w, const struct snapsh
     return old->list[k].l1_size && old->list[k].l1_size <= L1_ENTRIES_MAX ? &old->list[k] : NULL;
 }
 
-/* Reads a snapshot table of one entry more than there are now at a cluster. */
-static bool table_at(const struct work *w, uint64_t cluster, struct snapshots *out)
+/* Reads a snapshot table of `more` entries more than there are now at a cluster. */
+static bool table_at(const struct work *w, uint64_t cluster, uint32_t more, struct snapshots *out)
 {
     struct header hdr = w->img->hdr;
     struct snapshot_seen seen;
 
     hdr.snapshots_offset = cluster << w->geo->cluster_bits;
-    hdr.nb_snapshots = (uint32_t)w->img->snaps.n + 1;
+    hdr.nb_snapshots = (uint32_t)w->img->snaps.n + more;
     return snapshot_seems(w->img->src, w->geo, hdr.snapshots_offset, &seen) &&
            snapshots_read(w->img->src, &hdr, w->geo, out, NULL);
 }
@@ -146,7 +147,7 @@ static bool next_table(struct work *w, enum cluster_class cls, uint64_t *cl,
             *cl = 0;                /* the header, which is of neither class */
         if (!map_find(w->scan->map, *cl, 1, cls, cl) || !work_searches(w, 4096))
             return false;
-        if (!table_at(w, *cl, out))
+        if (!table_at(w, *cl, 1, out))
             continue;
         *entry = one_more(w, out);
         if (*entry)
@@ -201,32 +202,57 @@ static bool explains_all(struct work *w, struct reach *r)
 struct gone_snapshot {
     struct buf name;                /* empty: nothing names it any more */
     uint64_t cluster;               /* of the table that does, or of its L1 table */
+    uint32_t behind;                /* entries behind those that the header counts: its, and more */
     bool proved;                    /* it was not lost in another way */
 };
 
-static void tell(struct work *w, const struct gone_snapshot *g)
+/* The header counts fewer entries than the table has. */
+static void tell_behind(struct work *w, struct cause *c, const struct gone_snapshot *g)
 {
-    struct place place = work_cluster_place(w, g->cluster);
+    uint64_t n = w->img->snaps.n, all = n + g->behind;
+    const char *name = buf_str(&g->name);
+
+    cause_text(w, c, "The snapshot table has %llu entries, and the header counts %llu. Either the "
+               "snapshot '%s' was being deleted and that was interrupted, or it was lost: the "
+               "clusters without an owner are what it holds.", (unsigned long long)all,
+               (unsigned long long)n, name);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, "If you deleted the snapshot '%s', nothing is lost. If not, set the number "
+               "right: qcheck plan set nb_snapshots=%llu -o snapshots.plan %s", name,
+               (unsigned long long)all, buf_str(&w->name));
+}
+
+static void tell(struct work *w, const struct gone_snapshot *g, const struct reach *r)
+{
+    struct place place = work_cluster_place(w, g->cluster), header = work_header_place(60);
     struct cause *c = cause_add(w, CAUSE_OF_LEFT_OVERS,
                                 g->proved ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
     const char *name = buf_str(&g->name), *quote = *name ? "'" : "";
     char a[TEXT_NUM];
     uint64_t n;
 
+    if (g->behind)
+        cause_evidence(c, &header, "nb_snapshots is %zu; the table has an entry more, '%s'",
+                       w->img->snaps.n, name);
+    n = CLAIM(w, c, of_reach, r, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    if (c && !g->proved)
+        c->weight = CAUSE_LEAD;
+    if (g->behind) {
+        tell_behind(w, c, g);
+        return;
+    }
     if (*name)
         cause_evidence(c, &place, "a snapshot table that is not in use names '%s'", name);
     else
         cause_evidence(c, &place, "an L1 table without an owner, which leads to all others");
-    n = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
     text_group(a, n);
     cause_text(w, c, "%s snapshot %s%s%s%s: %s cluster%s still counted for it.",
                *name ? "The" : "A", quote, name, *name ? "' " : "", g->proved
                ? "was being deleted or made, and that was interrupted"
                : "is gone from the header; its deletion was interrupted, or it was lost",
                a, n == 1 ? " is" : "s are");
-    if (!c || g->proved)
+    if (g->proved)
         return;
-    c->weight = CAUSE_LEAD;
     cause_step(w, c, "If you deleted the snapshot '%s', nothing is lost: what has no owner was "
                "its. If not, keep those clusters, and do not let leaks be repaired", name);
 }
@@ -259,6 +285,33 @@ static bool by_table(struct work *w, enum cluster_class cls, struct reach *r,
     out->proved = w->img->snaps.n || cls == CLASS_VACANT;
     snapshots_free(&old);
     return all;
+}
+
+/* The table in use goes on behind the entries that the header counts, with those of snapshots
+ * whose L1 tables nobody refers to. */
+static bool by_header(struct work *w, struct reach *r, struct gone_snapshot *out)
+{
+    const struct snapshots *now = &w->img->snaps;
+    struct map_cell cell;
+    struct snapshots all;
+    bool lost = now->n > 0;
+
+    out->cluster = now->table_off >> w->geo->cluster_bits;
+    for (uint32_t more = 1; lost && more <= BEHIND_MAX && table_at(w, out->cluster, more, &all);
+         more++) {
+        const struct snapshot *s = &all.list[all.n - 1];
+
+        lost = all.end == SNAPSHOTS_COMPLETE && all.n == now->n + more && s->l1_size &&
+               s->l1_size <= L1_ENTRIES_MAX;
+        if (lost) {
+            map_get(w->scan->map, s->l1_table_offset >> w->geo->cluster_bits, &cell);
+            lost = cell.cls == CLASS_LEAKED && follow(w, s->l1_table_offset, s->l1_size, r);
+        }
+        if (lost && !out->behind++)
+            text_visible(&out->name, s->name, (size_t)u64_min(s->name_size, 100));
+        snapshots_free(&all);
+    }
+    return out->behind > 0;
 }
 
 /* Do the first words of a cluster lead to L2 tables, at least one of them? */
@@ -324,9 +377,14 @@ void causes_deleted(struct work *w)
         (w->img->snaps.n ? !table_counted(w) : w->img->hdr.snapshots_offset != 0))
         return;
     r.bits = calloc((size_t)r.n / 8 + 1, 1);
-    if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) || by_table(w, CLASS_LEAKED, &r, &gone) ||
+    if (r.bits && by_header(w, &r, &gone)) {
+        w->deleted = explains_all(w, &r);
+        if (w->deleted)
+            w->leaked = (struct samples){ 0 };
+        tell(w, &gone, &r);
+    } else if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) || by_table(w, CLASS_LEAKED, &r, &gone) ||
                    by_l1(w, &r, &gone))) {
-        tell(w, &gone);
+        tell(w, &gone, &r);
         w->leaked = (struct samples){ 0 };
         w->deleted = true;
     }

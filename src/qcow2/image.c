@@ -99,6 +99,15 @@ static bool read_extensions(struct image *img)
     return ok;
 }
 
+/* What is said to be nothing is not said. */
+static void drop_empty(char **text)
+{
+    if (*text && !**text) {
+        free(*text);
+        *text = NULL;
+    }
+}
+
 static bool read_all(struct image *img, struct error *err)
 {
     if (!read_head(img, err))
@@ -107,10 +116,8 @@ static bool read_all(struct image *img, struct error *err)
         !ext_text(img, img->ext.backing_format, &img->backing_format) ||
         !ext_text(img, img->ext.data_file, &img->data_file))
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (img->backing_format && !*img->backing_format) {     /* said to be nothing: not said */
-        free(img->backing_format);
-        img->backing_format = NULL;
-    }
+    drop_empty(&img->backing_format);
+    drop_empty(&img->data_file);
     return snapshots_read(img->src, &img->hdr, &img->geo, &img->snaps, err) &&
            bitmaps_read(img->src, &img->hdr, &img->geo, &img->ext, &img->bitmaps, err) &&
            read_reftable(img, err) &&

@@ -91,7 +91,8 @@ bool refuse_extensions(const struct refuse_case *j, struct refusal *out)
         if (one(j, &e, out))
             return true;
         crypto = crypto || e.type == EXT_CRYPTO;
-        data_file = data_file || e.type == EXT_DATA_FILE;
+        if (e.type == EXT_DATA_FILE)            /* the last one counts */
+            data_file = e.length && img->head[e.data_off];
     }
     if (too_long)
         return refuse(out, "extension-too-large", "the header extension at %llu ends "

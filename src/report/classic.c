@@ -276,6 +276,8 @@ static void cluster_counts(struct report *r)
 static void last_words(struct report *r)
 {
     const struct scan_result *scan = r->scan;
+    int strict = r->c->insight ? insight_strict_status(r->c->insight)
+                               : scan_strict_status(scan);
     char limit[TEXT_NUM];
     uint64_t n = 0;
 
@@ -295,9 +297,9 @@ static void last_words(struct report *r)
         n == 1 ? "" : "s");
     if (r->c->insight)
         say(r->c, STREAM_SUMMARY, "%s\n", r->c->insight->verdict.text);
-    if (scan_strict_status(scan) != r->c->status)
+    if (strict != r->c->status)
         say(r->c, STREAM_SUMMARY, "Exit status %d, as of qemu-img check; with --strict it "
-            "is %d.\n", r->c->status, scan_strict_status(scan));
+            "is %d.\n", r->c->status, strict);
 }
 
 /* Values that are not those of the file: all that follows stands on them. */

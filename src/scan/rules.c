@@ -161,7 +161,7 @@ static void rules_features(struct engine *e)
     if (h->crypt_method == CRYPT_LUKS && !ext->crypto_at)
         field_problem(e, PROBLEM_HEADER_FAULT, "crypt_method", 0,
                       "encrypted with LUKS, but the encryption header pointer is missing");
-    if (e->geo->data_file && !ext->data_file)
+    if (e->geo->data_file && !e->img->data_file)
         field_problem(e, PROBLEM_HEADER_FAULT, "incompatible_features", 0,
                       "guest data is in another file, but its name is missing");
     if (!e->geo->data_file && (h->autoclear_features & AUTOCLEAR_DATA_FILE_RAW))

@@ -123,6 +123,37 @@ static void what_is_printed_is_read_again(void **state)
     }
 }
 
+static void a_table_is_named_by_what_it_is(void **state)
+{
+    (void)state;
+    expect("L1 table", (struct place){ .kind = PLACE_L1 });
+    expect("active L1 table", (struct place){ .kind = PLACE_L1 });
+    expect("snapshot 2 L1 table", (struct place){ .kind = PLACE_L1, .layer = 2 });
+    expect("L2 table 1", (struct place){ .kind = PLACE_L2, .i = 1 });
+    expect("snapshot table", (struct place){ .kind = PLACE_FILE_OFFSET,
+                                             .file_off = img->snaps.table_off });
+    expect("bitmap directory", (struct place){ .kind = PLACE_FILE_OFFSET,
+                                               .file_off = img->bitmaps.dir_off });
+    expect_error("snapshot directory", ERR_USAGE, NULL);
+    expect_error("bitmap table", ERR_USAGE, NULL);
+    expect_error("active L1[0]", ERR_FORMAT, NULL);
+    expect_error("active L2 table 0", ERR_FORMAT, NULL);
+}
+
+static void of_words_with_a_number_after_at_the_number_counts(void **state)
+{
+    struct place there = { .kind = PLACE_FILE_OFFSET, .file_off = 0x1000 };
+
+    (void)state;
+    expect("at 0x1000", there);
+    expect("L2 table 0 at 0x1000: 3 of 512 in use", there);
+    expect("the L2 table at 0x1000 is all zeros", there);
+    expect_error("that 0x1000", ERR_FORMAT, NULL);
+    expect_error("at 0x", ERR_FORMAT, NULL);
+    expect_error("at 0x10000000000000000", ERR_FORMAT, NULL);
+    expect_error("at 1000", ERR_FORMAT, NULL);
+}
+
 static void offsets_are_printed_so_that_they_are_read_again(void **state)
 {
     uint64_t off = 0;
@@ -300,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_is_read_again),
+        cmocka_unit_test(a_table_is_named_by_what_it_is),
+        cmocka_unit_test(of_words_with_a_number_after_at_the_number_counts),
         cmocka_unit_test(offsets_are_printed_so_that_they_are_read_again),
         cmocka_unit_test(a_range_is_printed_in_one_form),
         cmocka_unit_test(people_type_it_in_many_ways),

@@ -98,12 +98,17 @@ static bool parse_guest(struct typed *t, struct place *out)
     return typed_amount(t, disk_size(t->img, out->layer), &out->guest_off, &clusters);
 }
 
-/* "L1[i]", "L2[i][j]", "L1[i] L2[j]" */
+/* "L1[i]", "L2[i][j]", "L1[i] L2[j]"; "L1 table", "active L1 table", "L2 table i": the first
+ * entry of that */
 static bool parse_entry(struct typed *t, struct place *out)
 {
+    bool active = typed_word(t, "active");
+
     if (typed_word(t, "l1")) {
         out->kind = PLACE_L1;
-        if (!typed_index(t, &out->i))
+        if (typed_word(t, "table"))
+            return typed_end(t);
+        if (active || !typed_index(t, &out->i))
             return false;
         if (typed_end(t))
             return true;
@@ -111,8 +116,11 @@ static bool parse_entry(struct typed *t, struct place *out)
         return typed_word(t, "l2") && typed_index(t, &out->j) && typed_end(t);
     }
     out->kind = PLACE_L2;
-    return typed_word(t, "l2") && typed_index(t, &out->i) && typed_index(t, &out->j) &&
-           typed_end(t);
+    if (active || !typed_word(t, "l2"))
+        return false;
+    if (typed_word(t, "table"))
+        return typed_index(t, &out->i) && typed_end(t);
+    return typed_index(t, &out->i) && typed_index(t, &out->j) && typed_end(t);
 }
 
 /* "rt 5", "reftable[5]", "refcount table entry 5", "rb 5 7", "refcount block 5 entry 7" */
@@ -198,12 +206,23 @@ static bool name_here(const struct typed *t, const char *name)
 
 /* Snapshots and bitmaps: things with a number, names, and something inside. */
 struct numbered {
-    const char *noun;
+    const char *noun, *list;    /* "snapshot", and "table" for what lists them */
+    uint64_t (*list_off)(const struct image *img);      /* host byte of that; 0: none */
     uint64_t (*count)(const struct image *img);
     /* Names of number i; k counts them up to NULL. */
     const char *(*name)(const struct image *img, uint64_t i, unsigned k);
     form *rest;             /* reads what follows; out->i is the number */
 };
+
+static uint64_t snapshot_table_off(const struct image *img)
+{
+    return img->snaps.table_off;
+}
+
+static uint64_t bitmap_directory_off(const struct image *img)
+{
+    return img->bitmaps.dir_off;
+}
 
 static uint64_t count_snapshots(const struct image *img)
 {
@@ -291,6 +310,17 @@ static bool take_name(struct typed *t, const struct numbered *what, uint64_t n, 
     return longest > 0;
 }
 
+/* "snapshot table", "bitmap directory" */
+static bool parse_list(struct typed t, const struct numbered *what, struct place *out)
+{
+    uint64_t off = what->list_off(t.img);
+
+    if (!typed_word(&t, what->list) || !typed_end(&t) || !off)
+        return false;
+    *out = (struct place){ .kind = PLACE_FILE_OFFSET, .file_off = off };
+    return true;
+}
+
 /* `all` is what was typed from its first character on. */
 static bool parse_named(const struct typed *t, const struct numbered *what, const char *all,
                         struct place *out, struct error *err)
@@ -312,7 +342,9 @@ static bool parse_named(const struct typed *t, const struct numbered *what, cons
     }
     if (known)
         return not_an_address(all, err);
-    return err_set(err, ERR_USAGE, "there is no such %s (there are %llu)", what->noun, (ull)n);
+    return parse_list(*t, what, out) ||
+           err_set(err, ERR_USAGE, "there is no such %s (there %s %llu)", what->noun,
+                   n == 1 ? "is" : "are", (ull)n);
 }
 
 /* --- relative ones --- */
@@ -355,9 +387,10 @@ static bool parse_relative(struct typed *t, const struct place *here, struct pla
 
 /* --- all together --- */
 
-static const struct numbered snapshots = { "snapshot", count_snapshots, snapshot_name,
-                                        in_snapshot };
-static const struct numbered bitmaps = { "bitmap", count_bitmaps, bitmap_name, in_bitmap };
+static const struct numbered snapshots = { "snapshot", "table", snapshot_table_off,
+                                           count_snapshots, snapshot_name, in_snapshot };
+static const struct numbered bitmaps = { "bitmap", "directory", bitmap_directory_off,
+                                         count_bitmaps, bitmap_name, in_bitmap };
 
 static bool parse_one(struct typed t, const struct place *here, struct place *out,
                       struct error *err)
@@ -396,13 +429,33 @@ static const char *range_tail(const char *text)
     return first;
 }
 
+/* "L2 table 5 at 0x5000: ...", "stands at 0x5000": the number counts. False where there is none. */
+static bool parse_at(const struct image *img, const char *text, struct place *out)
+{
+    const char *at = strstr(text, "at 0x");
+    char number[2 + 16 + 1];
+    struct error err;
+    size_t n;
+
+    if (!at || (at > text && !isspace((unsigned char)at[-1])))
+        return false;
+    at += 3;
+    n = 2 + strspn(at + 2, "0123456789abcdefABCDEF");
+    if (n == 2 || n >= sizeof number)
+        return false;
+    memcpy(number, at, n);
+    number[n] = '\0';
+    return parse_one((struct typed){ img, number }, NULL, out, &err);
+}
+
 bool address_parse(const struct image *img, const struct place *here, const char *text,
                    struct place *out, struct error *err)
 {
     const char *tail = range_tail(text);
     struct buf first = BUF_INIT;
     struct error why;
-    bool ok = parse_one((struct typed){ img, text }, here, out, err ? err : &why);
+    bool ok = parse_one((struct typed){ img, text }, here, out, err ? err : &why) ||
+              parse_at(img, text, out);
 
     if (ok || !tail)
         return ok;

@@ -18,6 +18,7 @@
 #include "base/nbd_queue.h"
 #include "base/num.h"
 #include "base/source.h"
+#include "qcow2/image.h"
 #include "support/nbd_server.h"
 
 #define KIB UINT64_C(1024)
@@ -410,6 +411,29 @@ static void an_export_of_qemu_nbd_can_be_read(void **state)
     unlink(raw);
 }
 
+/* Each waits for the one before, on a far server for long. */
+static void an_image_is_opened_with_few_reads(void **state)
+{
+    const char *top = getenv("top_srcdir");
+    struct fixture f;
+    struct image *img;
+    char path[4096];
+    uint64_t reads, bytes;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/data/samples/many.qcow2", top ? top : ".");
+    begin(&f, SERVER("nbdkit", "--filter=noextents", "file", path));
+    assert_true(image_open(f.src, NULL, &img, NULL));
+    assert_int_equal(img->snaps.n, 2);
+    source_counters(f.src, &reads, &bytes);
+    if (reads > 8)
+        fail_msg("%llu reads", (unsigned long long)reads);
+    f.src = img->src;
+    img->src = NULL;
+    image_close(img);
+    end(&f);
+}
+
 static void only_nbd_addresses_are_addresses(void **state)
 {
     (void)state;
@@ -442,6 +466,7 @@ int main(void)
         cmocka_unit_test(an_interrupted_read_ends_at_once),
         cmocka_unit_test(a_server_that_is_not_there_is_named),
         cmocka_unit_test(an_export_of_qemu_nbd_can_be_read),
+        cmocka_unit_test(an_image_is_opened_with_few_reads),
         cmocka_unit_test(only_nbd_addresses_are_addresses),
     };
 

@@ -98,6 +98,46 @@ static void a_wholly_unreadable_range_ends_after_a_bounded_number_of_reads(void 
     free(bytes);
 }
 
+static void small_reads_through_a_memory_ask_once_for_what_lies_near_by(void **state)
+{
+    uint8_t *bytes = make_bytes(300000);
+    struct source *inner = memory(bytes, 300000), *src;
+    uint64_t before, after, total;
+    uint8_t out[5000];
+
+    (void)state;
+    assert_true(source_open_memo(inner, &src, NULL));
+    source_counters(inner, &before, &total);
+    for (uint64_t off = 0; off < 20000; off += 100) {
+        assert_true(source_read(src, off, out, 300, NULL));
+        assert_bytes(out, off, 300);
+    }
+    source_counters(inner, &after, &total);
+    assert_int_equal(after - before, 2);
+    assert_true(source_read(src, 16384 - 2500, out, 5000, NULL));   /* a long one */
+    assert_bytes(out, 16384 - 2500, 5000);
+    check_reads_past_the_end(src, 300000);
+    source_close(src);
+    source_close(inner);
+    free(bytes);
+}
+
+static void a_memory_does_not_spread_an_io_error(void **state)
+{
+    uint8_t *bytes = make_bytes(100000);
+    struct source *inner = failing(memory(bytes, 100000), 20000, 1), *src;
+    uint8_t out[512];
+
+    (void)state;
+    assert_true(source_open_memo(inner, &src, NULL));
+    assert_true(source_read(src, 18000, out, 512, NULL));
+    assert_bytes(out, 18000, 512);
+    assert_false(source_read(src, 19968, out, 512, NULL));
+    source_close(src);
+    source_close(inner);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +145,8 @@ int main(void)
         cmocka_unit_test(an_io_error_is_confined_to_its_sector),
         cmocka_unit_test(an_io_error_does_not_touch_the_other_requests_of_a_batch),
         cmocka_unit_test(failing_ranges_can_be_stacked),
+        cmocka_unit_test(small_reads_through_a_memory_ask_once_for_what_lies_near_by),
+        cmocka_unit_test(a_memory_does_not_spread_an_io_error),
         cmocka_unit_test(a_wholly_unreadable_range_ends_after_a_bounded_number_of_reads),
     };
 

@@ -107,6 +107,11 @@ bool source_open_failing(struct source *inner, uint64_t bad_off, uint64_t bad_le
 bool source_open_window(struct source *inner, uint64_t off, struct source **out,
                         struct error *err);
 
+/* The bytes of `inner` (borrowed), with a memory of half a MiB in which small reads find what lies
+ * near by. For one thread, and for so short a time that nothing changes meanwhile: an image is
+ * opened by a few dozen reads, each of which waits for the one before. */
+bool source_open_memo(struct source *inner, struct source **out, struct error *err);
+
 /* Two stamps (source_info) made one. */
 static inline uint64_t source_stamp(uint64_t a, uint64_t b)
 {

@@ -37,12 +37,20 @@ static bool open_below(const struct settings *s, const char *name, struct disk_f
            (!f->key || disk_files_disk(f, active, keys, err));
 }
 
+/* A server may take its time, with nothing on the screen yet. */
+static void say_opening(const char *name)
+{
+    if (source_name_is_nbd(name) && isatty(STDERR_FILENO))
+        message("opening ", name);
+}
+
 /* Opens the image, what it names, and its keys; and those of the one it is compared with. */
 static bool open_files(const struct settings *s, const char *name, const struct browsing *with,
                        struct disk_files *f, struct disk_files *other, struct disk *keys[2],
                        const char **bad, struct error *err)
 {
     *bad = name;
+    say_opening(name);
     (void)file_types_load();
     (void)pack_supported(NULL);         /* a file that is opened later may be a pack */
     if (s->key_file && (!disk_files_key(s->key_file, f, err) ||

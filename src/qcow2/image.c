@@ -124,8 +124,8 @@ static bool read_all(struct image *img, struct error *err)
            structures_list(img, &img->structures, err);
 }
 
-bool image_open(struct source *src, const struct image_options *opt, struct image **out,
-                struct error *err)
+static bool open_from(struct source *src, const struct image_options *opt, struct image **out,
+                      struct error *err)
 {
     uint8_t probe[PROBE];
     struct guesses guesses;
@@ -156,6 +156,21 @@ bool image_open(struct source *src, const struct image_options *opt, struct imag
     refusal_judge(img, &img->refused);
     *out = img;
     return true;
+}
+
+bool image_open(struct source *src, const struct image_options *opt, struct image **out,
+                struct error *err)
+{
+    struct source *near = NULL;
+    bool far = source_get_info(src).kind == SOURCE_NBD, ok;
+
+    if (far && !source_open_memo(src, &near, err))
+        return false;
+    ok = open_from(far ? near : src, opt, out, err);
+    if (ok)
+        (*out)->src = src;
+    source_close(near);
+    return ok;
 }
 
 void image_keep_active(struct image *img)

@@ -387,6 +387,39 @@ static void every_hint_does_something_in_its_view(void **state)
     }
 }
 
+static void what_a_key_cannot_do_here_is_not_hinted_at(void **state)
+{
+    static const struct { const char *sample, *script, *there, *not_there; } t[] = {
+        { "many", "g type:0x28 Enter 6", "Enter follow", "x hex" },
+        { "many", "g type:0xa00 Enter 6", "q quit", "Enter follow" },
+        { "many", "g type:0x8 Enter 6", "q quit", "z decompress" },
+        { "compressed", "g type:0xc00 Enter 6", "q quit", "x hex" },
+        { "many", "r", "Enter go", "Tab other" },
+        { "many", "g type:L1[0] Enter 4 r", "Tab other", "r who points" },
+        { "healthy", "8", "q quit", "w save" },
+        { "healthy", "3", "q quit", "f filter" },
+        { "healthy", "2", "q quit", "n problem" },
+        { "many", "2", "n problem", "x nothing" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct buf script = BUF_INIT;
+        char *got;
+        const char *hints;
+
+        buf_printf(&script, "size:160x40 wait %s wait shot:it", t[i].script);
+        got = screens_plain(t[i].sample, buf_str(&script));
+        hints = strstr(screens_shot(got, "it"), "? help");
+        while (hints && hints > got && hints[-1] != '\n')
+            hints--;
+        if (!hints || !strstr(hints, t[i].there) || strstr(hints, t[i].not_there))
+            fail_msg("%s, %s: %s", t[i].sample, t[i].script, hints ? hints : got);
+        free(got);
+        buf_free(&script);
+    }
+}
+
 /* --- who points here --- */
 
 static void tab_changes_to_the_cluster_an_entry_points_to(void **state)
@@ -484,6 +517,7 @@ int main(void)
         cmocka_unit_test(lists_are_sorted_by_their_columns),
         cmocka_unit_test(parts_of_the_place_line_can_be_clicked),
         cmocka_unit_test(every_hint_does_something_in_its_view),
+        cmocka_unit_test(what_a_key_cannot_do_here_is_not_hinted_at),
         cmocka_unit_test(tab_changes_to_the_cluster_an_entry_points_to),
         cmocka_unit_test(nothing_points_to_a_leaked_cluster),
         cmocka_unit_test(the_byte_under_the_cursor_stays_while_layers_change),

@@ -178,7 +178,7 @@ void app_take_key(struct app *app, uint32_t key)
         act(app, action, &arg);
         if (action == ACT_NONE) {
             key_shown(key, name, sizeof name);
-            snprintf(app->message, sizeof app->message, "%s is no key here; ? lists the keys",
+            snprintf(app->message, sizeof app->message, "%s does nothing here; ? lists the keys",
                      name);
         }
     }

@@ -329,6 +329,17 @@ static void draw_place(const struct frame *f, const struct area *line)
     buf_free(&text);
 }
 
+/* Does the key of an action do nothing now? */
+static bool idle(const struct frame *f, enum action action)
+{
+    const struct view_class *class = view_class(f->view);
+    bool hits = class->steps && *f->ui->search;     /* n goes to the next of these */
+
+    if (action == ACT_NEXT_PROBLEM && f->ui->scan && !f->ui->scan->problems.n && !hits)
+        return true;
+    return class->idle && class->idle(f->state, f->ui, action);
+}
+
 /* Columns of one hint with the blanks after it. */
 static int hint_width(const struct ui *ui, const struct key_row *row)
 {
@@ -340,15 +351,20 @@ static int hint_width(const struct ui *ui, const struct key_row *row)
 
 /* The most important hints that fit, in the order of the key table: draws them (line NULL:
  * does not), and returns the action of the one at column `at`. */
-static enum action hints(const struct ui *ui, enum view_id view, const struct area *line, int w,
-                         int at)
+static enum action hints(const struct frame *f, const struct area *line, int w, int at)
 {
+    const struct ui *ui = f->ui;
     const struct key_row *row[32];
     const struct key_row *before = NULL;
     enum action hit = ACT_NONE;
-    size_t n = key_hints(view, row, sizeof row / sizeof row[0]);
+    size_t all = key_hints(f->view, row, sizeof row / sizeof row[0]);
+    size_t n = 0;
     size_t fit = 0;
     int x = 1;
+
+    for (size_t i = 0; i < all; i++)
+        if (!idle(f, row[i]->action))
+            row[n++] = row[i];
 
     for (int used = 0; fit < n && used + hint_width(ui, row[fit]) - 2 < w; fit++)
         used += hint_width(ui, row[fit]);
@@ -393,7 +409,7 @@ static void draw_last(const struct frame *f, const struct area *line)
     else if (f->picking)
         draw_pick(f, line);
     else
-        hints(f->ui, f->view, line, line->w, -1);
+        hints(f, line, line->w, -1);
 }
 
 void frame_draw(const struct frame *f, const struct area *screen)
@@ -435,7 +451,7 @@ enum action frame_hint_at(const struct frame *f, const struct area *screen, int 
 {
     bool shown = rows_of(screen->h).hints && f->prompt->kind == PROMPT_CLOSED && !*f->message;
 
-    return shown && y == screen->h - 1 ? hints(f->ui, f->view, NULL, screen->w, x) : ACT_NONE;
+    return shown && y == screen->h - 1 ? hints(f, NULL, screen->w, x) : ACT_NONE;
 }
 
 bool frame_place_at(const struct frame *f, const struct area *screen, int y, int x,

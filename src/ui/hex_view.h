@@ -91,6 +91,12 @@ int hex_head_rows(const struct hex_view *v, int rows);
 int hex_column(const struct hex_view *v, int i);
 int hex_text_column(const struct hex_view *v, int i);
 
+/* --- hex_follow.c --- */
+
+/* Goes where the field under the cursor points; of the guest's disk, to its entry. */
+void hex_follow(const struct hex_view *v, const struct ui *ui, struct request *req);
+bool hex_idle(const void *state, const struct ui *ui, enum action action);
+
 void hex_teach(const void *state, const struct ui *ui, struct buf *out); /* hex_page.c */
 void hex_draw(const void *state, const struct ui *ui, const struct area *a);
 

@@ -208,6 +208,8 @@ struct view_class {
     /* That work has ended, and the view is in front: takes its outcome, as act(). May be
      * NULL: prepare() does. */
     void (*ended)(void *state, const struct ui *ui, struct request *req);
+    /* Does this action do nothing as things are? Then its key is not hinted at. May be NULL. */
+    bool (*idle)(const void *state, const struct ui *ui, enum action action);
     /* Words for the right of the place line ("16 clusters a cell"). May be NULL. */
     void (*status)(const void *state, const struct ui *ui, struct buf *out);
 };

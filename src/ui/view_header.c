@@ -244,7 +244,7 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
         buf_free(&text);
         return;
     }
-    draw_printf(a, y, c->off, ROLE_DIM, "%5" PRIx64, p->off);
+    draw_printf(a, y, c->off, ROLE_DIM, "%#5" PRIx64, p->off);
     draw_cut(a, y, c->name, (c->raw < c->value ? c->raw : c->value) - c->name - 1, ROLE_NAME, p->field->name);
     raw(v, p, &text);
     draw_cut(a, y, c->raw, c->value - c->raw - 1, ROLE_NUMBER, buf_str(&text));
@@ -317,20 +317,38 @@ static void header_draw(const void *state, const struct ui *ui, const struct are
     }
 }
 
-static void follow(const struct header_view *v, const struct ui *ui, struct request *req)
+/* Where the field under the cursor points; false: nowhere, and *why. */
+static bool target(const struct header_view *v, const struct ui *ui, struct place *to,
+                   const char **why)
 {
     const struct part *p = v->row[v->list.at].part;
     struct site site = { .place = { .kind = PLACE_HEADER, .i = p->off },
                          .table = p->table, .field = p->field, .value = p->value };
+
+    return site_target(ui->img, &site, to, why);
+}
+
+static void follow(const struct header_view *v, const struct ui *ui, struct request *req)
+{
     struct place to;
     const char *why;
 
     if (v->row[v->list.at].heading)
         return;
-    if (site_target(ui->img, &site, &to, &why))
+    if (target(v, ui, &to, &why))
         request_go(req, &to, N_VIEWS);
     else
-        request_message(req, "%s: %s", p->field->name, why);
+        request_message(req, "%s: %s", v->row[v->list.at].part->field->name, why);
+}
+
+static bool header_idle(const void *state, const struct ui *ui, enum action action)
+{
+    const struct header_view *v = state;
+    struct place to;
+    const char *why;
+
+    return action == ACT_OPEN && (v->n == 0 || v->row[v->list.at].heading ||
+                                  !target(v, ui, &to, &why));
 }
 
 static void header_act(void *state, const struct ui *ui, enum action action,
@@ -438,6 +456,15 @@ static void header_teach(const void *state, const struct ui *ui, struct buf *out
         h->header_length, ui->img->ext.n);
 }
 
+static void header_status(const void *state, const struct ui *ui, struct buf *out)
+{
+    const struct header_view *v = state;
+
+    (void)ui;
+    if (v->n)
+        buf_printf(out, "%" PRIu64 " of %zu", v->list.at + 1, v->n);
+}
+
 const struct view_class view_header = {
     .name = "Header",
     .brief = "Head",
@@ -450,8 +477,10 @@ const struct view_class view_header = {
     .prepare = header_prepare,
     .draw = header_draw,
     .act = header_act,
+    .idle = header_idle,
     .search = header_search,
     .steps = true,
     .sought = "part of a name or of its meaning: refcount",
     .teach = header_teach,
+    .status = header_status,
 };

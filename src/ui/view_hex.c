@@ -299,20 +299,6 @@ static void hex_turn(struct hex_view *v, const struct ui *ui, struct request *re
     }
 }
 
-/* Where the entry is that says what the guest reads here. */
-static void open_entry(const struct hex_view *v, const struct ui *ui, struct request *req)
-{
-    uint64_t cluster = v->at >> ui->img->geo.cluster_bits;
-    struct place p = { .kind = PLACE_L2, .layer = v->guest.layer,
-                       .i = cluster >> ui->img->geo.l2_bits,
-                       .j = cluster & (ui->img->geo.l2_entries - 1),
-                       .file_off = NO_ADDRESS, .guest_off = NO_ADDRESS };
-
-    if (!place_complete(ui->img, &p))
-        p.kind = PLACE_L1;
-    request_go(req, &p, VIEW_TABLES);
-}
-
 static bool motion(struct hex_view *v, const struct ui *ui, enum action action,
                    const struct act_arg *arg)
 {
@@ -345,7 +331,8 @@ static bool motion(struct hex_view *v, const struct ui *ui, enum action action,
     return true;
 }
 
-static void click(struct hex_view *v, const struct act_arg *arg)
+/* The byte under the mouse; the one under the cursor where there is none. */
+static uint64_t at_click(const struct hex_view *v, const struct act_arg *arg)
 {
     int y = arg->y - hex_head_rows(v, v->lines + 2);
 
@@ -353,16 +340,15 @@ static void click(struct hex_view *v, const struct act_arg *arg)
         int hex = hex_column(v, i);
 
         if ((arg->x >= hex && arg->x < hex + 3) || arg->x == hex_text_column(v, i))
-            v->at = v->data.start + (uint64_t)y * (uint64_t)v->per_line + (uint64_t)i;
+            return v->data.start + (uint64_t)y * (uint64_t)v->per_line + (uint64_t)i;
     }
+    return v->at;
 }
 
 static void hex_act(void *state, const struct ui *ui, enum action action,
                     const struct act_arg *arg, struct request *req)
 {
     struct hex_view *v = state;
-    struct place to;
-    const char *why;
 
     if (*v->page.title && action != ACT_DECOMPRESS && action != ACT_STOP &&
         action != ACT_SPACE) {
@@ -376,12 +362,7 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         hex_turn(v, ui, req);
         return;
     case ACT_OPEN:
-        if (v->guest.on)
-            open_entry(v, ui, req);
-        else if (!v->plain && site_target(ui->img, &ui->site, &to, &why))
-            request_go(req, &to, VIEW_HEX);
-        else
-            request_message(req, "%s", v->plain ? "This is guest data" : why);
+        hex_follow(v, ui, req);
         return;
     case ACT_NEXT_ENTRY:
     case ACT_PREV_ENTRY:
@@ -397,7 +378,11 @@ static void hex_act(void *state, const struct ui *ui, enum action action,
         v->needle.len = 0;
         return;
     case ACT_CLICK:
-        click(v, arg);
+        if (arg->count == 2 && at_click(v, arg) == v->at) {
+            hex_follow(v, ui, req);
+            return;
+        }
+        v->at = at_click(v, arg);
         v->at = u64_min(v->at, size_of(v, ui) ? size_of(v, ui) - 1 : 0);
         break;
     default:
@@ -479,6 +464,7 @@ const struct view_class view_hex = {
     .relayered = hex_relayered,
     .prepare = hex_prepare,
     .draw = hex_draw,
+    .idle = hex_idle,
     .act = hex_act,
     .search = hex_hunt_find,
     .steps = true,

@@ -356,6 +356,18 @@ static void plan_act(void *state, const struct ui *ui, enum action action,
     }
 }
 
+static bool plan_idle(const void *state, const struct ui *ui, enum action action)
+{
+    (void)state;
+    switch (action) {
+    case ACT_OPEN: case ACT_STEP_TOGGLE: case ACT_STEP_DOWN: case ACT_STEP_REMOVE:
+    case ACT_SAVE_PLAN: case ACT_BEFORE_AFTER:
+        return draft_n(ui->draft) == 0;
+    default:
+        return false;
+    }
+}
+
 static void plan_teach(const void *state, const struct ui *ui, struct buf *out)
 {
     (void)state;
@@ -387,5 +399,6 @@ const struct view_class view_plan = {
     .prepare = plan_prepare,
     .draw = plan_draw,
     .act = plan_act,
+    .idle = plan_idle,
     .teach = plan_teach,
 };

@@ -393,6 +393,15 @@ static void problems_teach(const void *state, const struct ui *ui, struct buf *o
              "counts stay exact.\n");
 }
 
+static bool problems_idle(const void *state, const struct ui *ui, enum action action)
+{
+    bool none = ui->scan && !ui->scan->problems.n && !(ui->insight && ui->insight->n);
+
+    (void)state;
+    return none && (action == ACT_GROUP || action == ACT_FILTER || action == ACT_SEARCH ||
+                    action == ACT_SORT || action == ACT_OPEN || action == ACT_PROPOSE);
+}
+
 const struct view_class view_problems = {
     .name = "Problems",
     .brief = "Prob",
@@ -405,6 +414,7 @@ const struct view_class view_problems = {
     .prepare = problems_prepare,
     .draw = problems_draw,
     .act = problems_act,
+    .idle = problems_idle,
     .search = problems_search,
     .sought = "text, or a range of the guest: guest 1G-2G",
     .teach = problems_teach,

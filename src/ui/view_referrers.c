@@ -282,11 +282,14 @@ static void draw_site(const struct referrers_view *v, const struct ui *ui,
     draw_hline(a, 0, 0, a->w);
     if (!r)
         return;
-    if (r->place.file_off != NO_ADDRESS)
+    if (r->owner == OWNER_HEADER)
+        buf_puts(&b, "The header is always the first cluster: no pointer is needed.\n");
+    else if (r->place.file_off != NO_ADDRESS)
         buf_printf(&b, "At file 0x%" PRIx64 ", value 0x%" PRIx64 ". ", r->place.file_off,
                    r->value);
-    buf_printf(&b, "Claims %s from 0x%" PRIx64 " on.\n", text_size(n, r->host_len),
-               r->host_off);
+    if (r->owner != OWNER_HEADER)
+        buf_printf(&b, "Claims %s from 0x%" PRIx64 " on.\n", text_size(n, r->host_len),
+                   r->host_off);
     site_text(ui->img, &v->site, &b);
     draw_wrapped(&in, 0, 0, in.w, ROLE_TEXT, buf_str(&b), 0);
     buf_free(&b);
@@ -364,6 +367,24 @@ static void referrers_act(void *state, const struct ui *ui, enum action action,
     }
 }
 
+static bool referrers_idle(const void *state, const struct ui *ui, enum action action)
+{
+    const struct referrers_view *v = state;
+
+    (void)ui;
+    switch (action) {
+    case ACT_REFERRERS:
+        return true;
+    case ACT_PANE:
+        return !v->has_target;
+    case ACT_OPEN:
+        return !at_cursor(v) && v->lookup.state != LOOKUP_STOPPED &&
+               v->lookup.state != LOOKUP_FAILED;
+    default:
+        return false;
+    }
+}
+
 static int referrers_waiting(const void *state)
 {
     return lookup_fd(&((const struct referrers_view *)state)->lookup);
@@ -418,6 +439,7 @@ const struct view_class view_referrers = {
     .prepare = referrers_prepare,
     .draw = referrers_draw,
     .act = referrers_act,
+    .idle = referrers_idle,
     .teach = referrers_teach,
     .waiting = referrers_waiting,
     .status = referrers_status,

@@ -81,6 +81,17 @@ shows "active L1 table"
 in_tmux send-keys -t case q
 ended 0
 
+# Over a slow line both clicks come at once.
+start "double click" 80x24 TERM=xterm
+shows READ-ONLY
+in_tmux send-keys -t case 4
+shows "active L1 table"
+click=$(printf '\033[<0;10;6M\033[<0;10;6m')
+in_tmux send-keys -t case -l "$click$click"
+shows "L2 table of L1[1]"
+in_tmux send-keys -t case q
+ended 0
+
 start interrupt 80x24
 shows READ-ONLY
 in_tmux send-keys -t case C-c

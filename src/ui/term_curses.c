@@ -24,6 +24,7 @@
 
 #include "ui/glyph.h"
 #include "ui/keys.h"
+#include "ui/term_mouse.h"
 #include "ui/term_signals.h"
 
 #define PAIRS_MAX 1024
@@ -37,6 +38,7 @@ struct curses_term {
     enum theme_id theme;
     const struct theme_colours *colours;
     bool mouse;
+    struct mouse_queue clicks;
     struct cell *drawn;             /* cells on the screen; NULL: draw everything */
     int rows, cols;                 /* of `drawn` */
     struct pair pair[PAIRS_MAX];    /* [0] is the terminal's default */
@@ -163,9 +165,7 @@ static void term_set_theme(struct terminal *base, enum theme_id theme)
 static void term_set_mouse(struct terminal *base, bool on)
 {
     self(base)->mouse = on;
-    mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED |
-              BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
-    mouseinterval(0);
+    mouse_catch(on);
 }
 
 static void term_size(struct terminal *base, int *rows, int *cols)
@@ -211,32 +211,8 @@ static const struct { int code; uint32_t key;
     { KEY_BACKSPACE, KEYCODE_BACKSPACE },
 };
 
-static bool mouse_event(struct event *out)
-{
-    MEVENT m;
-
-    if (getmouse(&m) == ERR)
-        return false;
-    out->y = m.y;
-    out->x = m.x;
-    out->count = 1;
-    if (m.bstate & BUTTON4_PRESSED) {
-        out->kind = EVENT_WHEEL;
-        out->count = -3;
-    } else if (m.bstate & BUTTON5_PRESSED) {
-        out->kind = EVENT_WHEEL;
-        out->count = 3;
-    } else if (m.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED)) {
-        out->kind = EVENT_CLICK;
-        out->count = m.bstate & BUTTON1_DOUBLE_CLICKED ? 2 : 1;
-    } else {
-        return false;
-    }
-    return true;
-}
-
 /* Takes one key out of ncurses' buffer; false when there is none. */
-static bool key_event(struct event *out)
+static bool key_event(struct curses_term *t, struct event *out)
 {
     wint_t code;
 
@@ -246,7 +222,8 @@ static bool key_event(struct event *out)
     case KEY_CODE_YES:
         out->kind = EVENT_NONE;
         if (code == KEY_MOUSE) {
-            mouse_event(out);
+            mouse_fetch(&t->clicks);
+            (void)mouse_next(&t->clicks, out);
             return true;
         }
         for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
@@ -307,7 +284,8 @@ static void term_next(struct terminal *base, const int *wake, int n_wake, int ti
     int n;
 
     *out = (struct event){ .kind = EVENT_NONE };
-    if (signal_event(base, out) || key_event(out))
+    if (signal_event(base, out) || mouse_next(&self(base)->clicks, out) ||
+        key_event(self(base), out))
         return;
     for (int i = 0; i < n_wake; i++)
         fds[1 + i] = (struct pollfd){ wake[i], POLLIN, 0 };
@@ -326,7 +304,7 @@ static void term_next(struct terminal *base, const int *wake, int n_wake, int ti
         if (ioctl(fds[0].fd, FIONREAD, &waiting) != 0 || waiting == 0)
             out->kind = EVENT_END;      /* end of file, or the terminal is gone */
         else
-            key_event(out);
+            key_event(self(base), out);
     } else if (fds[0].revents) {
         out->kind = EVENT_END;
     } else {

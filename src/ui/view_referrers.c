@@ -359,7 +359,7 @@ static void referrers_act(void *state, const struct ui *ui, enum action action,
     case ACT_CLICK:
         in.y -= v->list_y;
         list_act(&v->list, ACT_CLICK, &in);
-        if (arg->count == 2)
+        if (arg->count == 2 && in.y >= 0 && v->list.top + (uint64_t)in.y == v->list.at)
             open_referrer(v, req);
         break;
     default:

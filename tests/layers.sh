@@ -19,7 +19,7 @@ disk    base qcow2 scan inspect
 volumes base qcow2 scan inspect disk
 insight base qcow2 scan inspect disk
 pack    base qcow2 scan inspect disk insight
-plan    base qcow2 scan inspect disk insight
+plan    base qcow2 scan inspect disk volumes insight
 picture base qcow2 scan inspect disk insight
 report  base qcow2 scan inspect disk volumes insight pack plan picture
 ui      base qcow2 scan inspect disk volumes insight pack plan picture

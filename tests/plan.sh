@@ -67,6 +67,7 @@ QCHECK_SAMPLES=$samples "$QCHECK" plan flags dirty=off --sample dirty | grep -q 
     fail "no plan for a sample"
 outcome healthy set 'L2[0][3]=0' || fail "set: $(cat text)"
 grep -q 'data at 0x' text && grep -q unallocated text || fail "set does not say what it means"
+grep -q "gives up guest 0x600: 512 B" text || fail "set does not say what the guest loses: $(cat text)"
 "$QCHECK" check --output=json new.qcow2 | grep -q '"leaks": 1' || fail "set: no leak"
 size=$(info old.qcow2 "d['virtual-size'] - 512")
 outcome healthy set size="$size" || fail "set size: $(cat text)"

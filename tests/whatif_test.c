@@ -230,6 +230,24 @@ static void lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired(vo
     free(got);
 }
 
+static void an_edit_names_the_files_that_it_costs(void **state)
+{
+    struct play play = { .script = "wait g type:l2_2_50 Enter e Ctrl-U type:0 Enter 8 wait shot:lost "
+                                   "U wait g type:l2_2_50 Enter e Ctrl-U type:+copied Enter 8 wait "
+                                   "shot:same",
+                         .depth = DEPTH_16, .files = true };
+    struct buf got = BUF_INIT;
+
+    (void)state;
+    play_sample("files", &play, &got);
+    screen_shows(buf_str(&got), "Gives up guest 0x4c800: 1 KiB");
+    screen_shows(buf_str(&got), "Of it 1 KiB: sda2: /var/mail/ben");
+    screen_shows(buf_str(&got), "1 KiB given up");
+    screen_shows_not(strstr(buf_str(&got), "== same"), "Gives up");
+    screen_shows_not(strstr(buf_str(&got), "== same"), "loses data");
+    buf_free(&got);
+}
+
 static void what_no_plan_mends_is_told(void **state)
 {
     char *got = screens("broken-stream", "wait 1 p wait shot:said 8 shot:why");
@@ -279,6 +297,7 @@ int main(void)
         cmocka_unit_test(before_and_after_are_both_shown),
         cmocka_unit_test(w_says_why_it_saves_nothing),
         cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired),
+        cmocka_unit_test(an_edit_names_the_files_that_it_costs),
         cmocka_unit_test(what_no_plan_mends_is_told),
         cmocka_unit_test(subclusters_are_edited_as_bits),
         cmocka_unit_test(an_edit_that_changes_nothing_is_no_step),

@@ -9,8 +9,8 @@
 
 #include "base/sink.h"
 #include "cmd/cmd_common.h"
-#include "cmd/plan_owners.h"
 #include "cmd/watch.h"
+#include "plan/owners.h"
 #include "plan/planner.h"
 #include "plan/rescue/shape.h"
 #include "plan/rescue/unplaced.h"
@@ -220,7 +220,8 @@ static int make_and_tell(void *ctx, struct sink *sink)
     }
     m.src = src;
     if (!make_watched(&m, &err)
-        || (p->helper && !plan_owners_find(p->helper, p->s, src, &plan, &err))) {
+        || (p->helper && !plan_find_owners(&(struct owners_how){ .helper = p->helper },
+                                            &p->s->image, src, &plan, &err))) {
         message_error(p->name, &err);
         goto out;
     }
@@ -252,6 +253,7 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
 {
     struct out out = { stdout, 0 };
     struct buf name = BUF_INIT;
+    struct planner_options opt;
     struct planning planning;
     struct settings s;
     int status;
@@ -270,7 +272,7 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
         return status;
     planning = (struct planning){ .s = &s, .name = buf_str(&name), .out = &out };
     /* Without it losses have ranges, and no names. */
-    if (s.accept_loss || s.entries_zero)
+    if (s.accept_loss || s.entries_zero || asked_for(&s, "set", &opt))
         (void)volumes_helper_start(&planning.helper, NULL);
     status = finish(&out, with_out_file(&s, OUT_DOCUMENT, make_and_tell, &planning, planning.name, &out));
     volumes_helper_end(planning.helper);

@@ -15,6 +15,7 @@
 #include "inspect/address.h"
 #include "plan/edit.h"
 #include "plan/header_area.h"
+#include "plan/owners.h"
 #include "plan/planner.h"
 
 /* --- flags --- */
@@ -387,6 +388,22 @@ static bool set_one(const struct trial *t, const struct planner_options *opt,
         : set_bytes(p.file_off, value, round, title, err);
 }
 
+/* What is written is known; what the guest reads then is compared. */
+static bool take_by_hand(struct trial *t, struct plan_step *step, struct patches *round,
+                         struct error *err)
+{
+    struct trial_past past;
+    bool ok = trial_take_past(t, round, &past, err);
+
+    if (ok) {
+        patches_append(&step->patches, round);
+        ok = plan_step_note_guest(step, past.img, t->img, err);
+        trial_past_free(&past);
+    }
+    patches_free(round);
+    return ok;
+}
+
 bool planner_set(struct trial *t, const struct planner_options *opt, struct plan_step *step,
                  struct error *err)
 {
@@ -405,5 +422,5 @@ bool planner_set(struct trial *t, const struct planner_options *opt, struct plan
         return false;
     }
     buf_puts(&cost, "Set by hand: only the scan afterwards tells whether it is right.");
-    return describe(step, &title, &cost, err) && take(t, step, &round, err);
+    return describe(step, &title, &cost, err) && take_by_hand(t, step, &round, err);
 }

@@ -4,12 +4,14 @@
 
 #include "plan/draft.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A step that was ever part of the draft, and on which others it rests. */
 struct drafted {
     struct plan_step step;
+    bool known;                     /* what it does to the guest's disk */
     size_t *basis;                  /* owned: numbers in draft.all */
     size_t n_basis;
 };
@@ -205,6 +207,7 @@ bool draft_add(struct draft *d, struct plan *steps, struct error *err)
             return err_set(err, ERR_NOMEM, "out of memory");
         }
         s->step = steps->step[i];
+        s->known = s->step.n_owners != 0;
         steps->step[i] = (struct plan_step){ .goal = s->step.goal };
         all[d->n_all] = s;
         list.row[list.n++] = (struct draft_row){ d->n_all++, s->step.chosen };
@@ -284,6 +287,27 @@ void draft_note_counts(struct draft *d, size_t i, const uint64_t before[N_PROBLE
 
     memcpy(s->before, before, sizeof s->before);
     memcpy(s->after, after, sizeof s->after);
+}
+
+bool draft_next_unknown(const struct draft *d, size_t *i)
+{
+    for (*i = 0; *i < draft_n(d); ++*i)
+        if (draft_chosen(d, *i) && !d->all[now(d)->row[*i].id]->known)
+            return true;
+    return false;
+}
+
+void draft_note_guest(struct draft *d, const struct plan_step *step, struct plan_step *found)
+{
+    struct drafted *s = NULL;
+
+    for (size_t i = 0; i < d->n_all; i++)
+        if (&d->all[i]->step == step)
+            s = d->all[i];
+    assert(s);
+    s->known = true;
+    if (found)
+        plan_step_take_guest(&s->step, found);
 }
 
 /* --- what it amounts to --- */

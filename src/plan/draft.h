@@ -43,6 +43,13 @@ bool draft_redo(struct draft *d);
 void draft_note_counts(struct draft *d, size_t i, const uint64_t before[N_PROBLEMS],
                        const uint64_t after[N_PROBLEMS]);
 
+/* The first chosen step of which it is not known what it does to the guest's disk; false: there is
+ * none. */
+bool draft_next_unknown(const struct draft *d, size_t *i);
+/* That is known now of a step that was handed out: takes losses and owners of `found`; NULL: they
+ * stay as they are. */
+void draft_note_guest(struct draft *d, const struct plan_step *step, struct plan_step *found);
+
 /* All patches of the chosen steps, flattened. */
 bool draft_patches(const struct draft *d, struct patches *out, struct error *err);
 

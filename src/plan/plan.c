@@ -59,6 +59,21 @@ void plan_step_free(struct plan_step *s)
     *s = (struct plan_step){ 0 };
 }
 
+void plan_step_take_guest(struct plan_step *to, struct plan_step *from)
+{
+    struct plan_step old = { .loss = to->loss, .owner = to->owner, .n_owners = to->n_owners };
+
+    to->loss = from->loss;
+    to->n_losses = from->n_losses;
+    to->owner = from->owner;
+    to->n_owners = from->n_owners;
+    to->owners_left_out = from->owners_left_out;
+    from->loss = NULL;
+    from->owner = NULL;
+    from->n_losses = from->n_owners = 0;
+    plan_step_free(&old);
+}
+
 void plan_free(struct plan *p)
 {
     for (size_t i = 0; i < p->n; i++)

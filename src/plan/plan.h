@@ -85,6 +85,8 @@ bool plan_step_add_loss(struct plan_step *s, uint32_t layer, uint64_t guest_off,
 bool plan_step_add_regained(struct plan_step *s, uint32_t layer, uint64_t guest_off,
                             uint64_t len);
 bool plan_step_add_owner(struct plan_step *s, uint32_t layer, const char *text, uint64_t len);
+/* Losses and owners of `from` become those of `to`; `from` has none then. */
+void plan_step_take_guest(struct plan_step *to, struct plan_step *from);
 /* The step is right only while these bytes are zeros. False: no memory. */
 bool plan_step_rests_on_zeros(struct plan_step *s, uint64_t off, uint64_t len);
 /* The step goes by what these bytes are. What is too much is left out. False: no memory. */

@@ -30,6 +30,7 @@ static void look_at_plan(struct app *app)
     ui->whatif = whatif_shown(app);
     ui->other = !x->now ? NULL : ui->whatif ? app->img : x->now->img;
     ui->plan_left = x->left;
+    ui->plan_naming = x->naming.task ? x->naming.of : NULL;
     ui->before = app->session.scan;
     ui->before_causes = app->session.study;
     ui->after = after ? x->session.scan : NULL;
@@ -156,7 +157,7 @@ static bool readable(int fd)
 static void forget_older(struct app *app)
 {
     bool idle = readable(lookup_fd(&app->owner)) && readable(tenants_fd(&app->tenants)) &&
-                (!app->deep.task || task_ended(app->deep.task)) &&
+                (!app->deep.task || task_ended(app->deep.task)) && !app->what.naming.task &&
                 (!app->measuring.task || task_ended(app->measuring.task));
 
     for (int id = 0; id < N_VIEWS; id++)

@@ -77,6 +77,7 @@ static void act(struct app *app, enum action action, const struct act_arg *arg)
         if (app_waiting_fd(app, app->view) < 0)
             session_stop(whatif_session(app));
         tenants_stop(&app->tenants);
+        whatif_names_stop(app);
         app_deep_stop(app);
         app_figures_stop(app);
         app_view_act(app, action, arg);

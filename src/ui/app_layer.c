@@ -74,5 +74,8 @@ void app_poll_tenants(struct app *app)
                                  .losses = app->view == VIEW_DISK };
 
     wish.guest_off = where_guest_byte(&app->ui);
+    if (whatif_names_wanted(app))
+        wish.scan = NULL;
     tenants_poll(&app->tenants, &wish);
+    whatif_names_follow(app);           /* once that has ended */
 }

@@ -171,7 +171,7 @@ static bool at_rest(const struct app *app)
 {
     const struct whatif *x = &app->what;
 
-    return session_fd(&app->session) < 0 && !x->job && !x->build && !draft_n(x->draft) &&
+    return session_fd(&app->session) < 0 && !x->job && !x->build && !x->naming.task && !draft_n(x->draft) &&
            !(app->deep.task && app->deep.all);
 }
 

@@ -30,7 +30,7 @@ struct event {
     int signo;
 };
 
-#define WAKE_MAX 16
+#define WAKE_MAX 20
 
 struct terminal;
 

@@ -100,6 +100,7 @@ struct ui {
                                                image as it is, or as it would be; NULL: none */
     bool whatif;                            /* img and scan are of the image as it would be */
     const char *plan_work;                  /* what goes on for the plan; NULL: nothing */
+    const struct plan_step *plan_naming;    /* whose losses are looked for; NULL: none */
     const char *plan_left;                  /* what was left as it is, and why; "": nothing */
     const struct scan_result *before, *after;   /* scans of the image as it is, and as it
                                                would be; NULL: none yet */

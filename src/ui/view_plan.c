@@ -179,7 +179,8 @@ static void draw_step(const struct plan_view *v, const struct ui *ui, const stru
         x += 11;
     }
     if (plan_step_loses(s))
-        x = draw_text(&line, 0, x, ROLE_SEV + SEV_CORRUPTION, "loses data: ");
+        x = draw_text(&line, 0, x, ROLE_SEV + SEV_CORRUPTION,
+                      line.w < 40 ? "! " : "loses data: ");
     draw_cut(&line, 0, x, end - x, chosen ? ROLE_TEXT : ROLE_DIM, s->title ? s->title : "");
     if (i == v->list.at) {
         draw_restyle(&line, 0, 0, line.w, N_ROLES, ATTR_REVERSE);
@@ -230,7 +231,7 @@ static void say_owners(const struct plan_step *s, struct buf *out)
         buf_printf(out, "and %s more\n", text_group(n, more));
 }
 
-static void step_text(const struct plan_step *s, struct buf *out)
+static void step_text(const struct plan_step *s, bool naming, struct buf *out)
 {
     uint64_t bytes = 0;
     char n[TEXT_NUM];
@@ -242,6 +243,8 @@ static void step_text(const struct plan_step *s, struct buf *out)
         buf_printf(out, "Note: %s\n", s->cost);
     say_losses(s, out);
     say_owners(s, out);
+    if (naming)
+        buf_puts(out, "Whose bytes these are is looked for\u2026\n");
     say_counts(s, out);
     for (size_t i = 0; i < s->patches.n; i++)
         bytes += s->patches.list[i].len;
@@ -282,9 +285,10 @@ static void plan_draw(const void *state, const struct ui *ui, const struct area 
     if (v->detail_h) {
         struct area below = area_part(a, a->h - v->detail_h, 0, v->detail_h, -1);
         struct area words = area_part(&below, 1, 1, -1, -2);
+        const struct plan_step *step = draft_step(ui->draft, (size_t)v->list.at);
 
         draw_hline(&below, 0, 0, below.w);
-        step_text(draft_step(ui->draft, (size_t)v->list.at), &text);
+        step_text(step, step == ui->plan_naming && plan_step_loses(step), &text);
         draw_wrapped(&words, 0, 0, words.w, ROLE_TEXT, buf_str(&text), v->words_top);
         buf_free(&text);
     }

@@ -187,7 +187,7 @@ void whatif_follow(struct app *app)
 
 /* --- the loop --- */
 
-int whatif_fds(const struct app *app, int fd[3])
+int whatif_fds(const struct app *app, int fd[4])
 {
     const struct whatif *x = &app->what;
     int n = 0;
@@ -196,6 +196,8 @@ int whatif_fds(const struct app *app, int fd[3])
         fd[n++] = task_fd(x->build);
     if (x->job_task)
         fd[n++] = task_fd(x->job_task);
+    if (whatif_names_fd(app) >= 0)
+        fd[n++] = whatif_names_fd(app);
     if (x->opened && session_fd(&x->session) >= 0)
         fd[n++] = session_fd(&x->session);
     return n;
@@ -207,6 +209,7 @@ bool whatif_poll(struct app *app)
     bool news = false;
 
     whatif_job_poll(app);
+    whatif_names_poll(app);
     if (x->build && task_ended(x->build))
         news = end_build(app);
     if (x->opened && session_poll(&x->session)) {
@@ -268,6 +271,7 @@ void whatif_close(struct app *app)
     struct whatif *x = &app->what;
 
     whatif_job_close(app);
+    whatif_names_close(app);
     if (x->build)
         task_finish(x->build, NULL);
     outcome_free(x->building);

@@ -12,6 +12,7 @@
 #include "inspect/session.h"
 #include "plan/draft.h"
 #include "plan/edit_at.h"
+#include "plan/owners.h"
 #include "plan/propose.h"
 
 struct app;
@@ -39,6 +40,18 @@ struct plan_job {
     struct proposal *proposal;      /* PROPOSE: owned */
 };
 
+/* What one step does to the guest's disk. */
+struct plan_naming {
+    struct task *task;              /* NULL: none is looked at; the rest is its own */
+    const struct plan_step *of;     /* borrowed: step of the draft */
+    bool by_hand;                   /* it says only what it writes */
+    const struct image *img;        /* borrowed: as it is */
+    struct image_options how;
+    struct owners_how owners;
+    struct patches before, after;   /* owned: of the chosen steps before it, and with it */
+    struct plan_step found;         /* owned: losses and owners */
+};
+
 struct whatif {
     struct draft *draft;
     uint64_t version;               /* of the draft that `changes` are of */
@@ -53,6 +66,7 @@ struct whatif {
     struct task *build;
     struct plan_job *job;
     struct task *job_task;
+    struct plan_naming naming;
     bool may_save;                  /* the file of the plan is one, or new */
     bool picking;                   /* a cluster is sought for `edit` */
     struct edit_target edit;
@@ -74,8 +88,8 @@ const struct image *whatif_image(const struct app *app);
 void whatif_follow(struct app *app);
 /* Takes what has ended; true: scan or image of the views are others. */
 bool whatif_poll(struct app *app);
-/* Descriptors to wait for; returns how many (at most 3). */
-int whatif_fds(const struct app *app, int fd[3]);
+/* Descriptors to wait for; returns how many (at most 4). */
+int whatif_fds(const struct app *app, int fd[4]);
 /* Nobody uses older images any more. */
 void whatif_forget(struct app *app);
 bool whatif_open(struct app *app, struct error *err);
@@ -93,6 +107,16 @@ bool whatif_stop(struct app *app);          /* stops planning; false: nothing to
 /* whatif_jobs.c: takes what has ended; stops and waits. */
 void whatif_job_poll(struct app *app);
 void whatif_job_close(struct app *app);
+
+/* whatif_names.c: whose bytes steps give up. Begins what is to be found next; takes what has
+ * been found. */
+void whatif_names_follow(struct app *app);
+void whatif_names_poll(struct app *app);
+int whatif_names_fd(const struct app *app);         /* -1: nothing goes on */
+/* The process that reads file systems is needed: nobody else is to ask it now. */
+bool whatif_names_wanted(const struct app *app);
+void whatif_names_stop(struct app *app);
+void whatif_names_close(struct app *app);   /* stops and waits */
 
 /* app_plan.c: the actions; false: it is none of them. */
 bool app_plan_act(struct app *app, enum action action);

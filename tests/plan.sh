@@ -189,7 +189,21 @@ qemu-img bitmap --add mine.qcow2 bits
 same compact
 same compact order=guest
 same discard compact order=guest
-"$QCHECK" plan resize size=16M mine.qcow2 >/dev/null 2>&1 && fail "resized under a bitmap"
+# Bitmaps grow with the disk, with more of a table where they need it, and keep what is dirty.
+for size in 16M 40G; do
+    "$QCHECK" plan resize size=$size -o plan --overwrite mine.qcow2 >text 2>&1 &&
+        "$QCHECK" apply plan mine.qcow2 --output new.qcow2 --overwrite >/dev/null ||
+        fail "resize with a bitmap: $(cat text)"
+    cp mine.qcow2 theirs.qcow2
+    qemu-img resize -q theirs.qcow2 $size
+    clean new.qcow2 || fail "resize with a bitmap: $(qemu-img check new.qcow2 2>&1)"
+    for image in new theirs; do
+        "$QCHECK" dump bitmaps --output json $image.qcow2 |
+            grep -o '"\(table-entries\|entry\|entries\|guest-offset\|flags\)": [^,}]*' >$image.bits
+    done
+    cmp -s new.bits theirs.bits || fail "resize with a bitmap: $(diff new.bits theirs.bits)"
+done
+"$QCHECK" plan resize size=1M mine.qcow2 >/dev/null 2>&1 && fail "shrunk under a bitmap"
 qemu-img create -q -f qcow2 --object secret,id=s,data=x \
     -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1 luks.qcow2 4M
 # Data of LUKS stays where it is; tables move, and the end is cut.
@@ -279,6 +293,38 @@ qemu-img snapshot -d one mine.qcow2
 [ "$(value mine.qcow2 l1_size)" -gt 64 ] || fail "the L1 table has one cluster"
 same compact
 grep -q 'stays' text && fail "a table was not moved: $(cat text)"
+
+# Data in a file of its own: tables are packed and the disk grows; the data file is not touched.
+for raw in off on; do
+    rm -f data
+    qemu-img create -q -f qcow2 -o cluster_size=4k,data_file=data,data_file_raw=$raw mine.qcow2 32M
+    qemu-img bitmap --add -g 512 mine.qcow2 bits
+    qemu-io -f qcow2 -c 'write -P 1 0 3M' -c 'write -P 2 9M 2M' -c 'write -z 9M 1M' mine.qcow2 >/dev/null
+    qemu-img bitmap --add -g 512 mine.qcow2 more
+    qemu-io -f qcow2 -c 'write -P 3 20M 2M' -c 'write -P 4 30M 4k' mine.qcow2 >/dev/null
+    qemu-img bitmap --remove mine.qcow2 bits
+    qemu-img bitmap --remove mine.qcow2 more
+    sum=$(sha256sum <data)
+    [ $raw = on ] || { same compact; grep -q 'horten the file' text || fail "data file: $(cat text)"; }
+    rm -f plan new.qcow2
+    "$QCHECK" plan resize size=3G -o plan mine.qcow2 >text && "$QCHECK" apply plan mine.qcow2 --output new.qcow2 >/dev/null ||
+        fail "resize with a data file: $(cat text)"
+    grep -q 'truncate -s 3221225472' text || fail "the length of the data file is not told: $(cat text)"
+    clean new.qcow2 || fail "resize with a data file: $(qemu-img check new.qcow2 2>&1)"
+    [ "$(sha256sum <data)" = "$sum" ] || fail "the data file was written to"
+    cp data kept
+    qemu-img resize -q mine.qcow2 3G
+    qemu-img compare -q mine.qcow2 new.qcow2 || fail "resize with a data file: other contents"
+    rm data mine.qcow2 && mv kept data && mv new.qcow2 mine.qcow2
+    qemu-io -f qcow2 -c 'write -P 5 2G 64k' -c 'read -P 5 2G 64k' mine.qcow2 | grep -q failed && fail "not written to"
+    clean mine.qcow2 || fail "resize with a data file, and written to"
+    "$QCHECK" plan discard mine.qcow2 >text 2>&1 && fail "data was discarded in another file"
+    grep -q 'fallocate --dig-holes' text || fail "discard with a data file: $(cat text)"
+    "$QCHECK" plan compact order=guest mine.qcow2 >/dev/null 2>&1 && fail "data of another file was ordered"
+done
+qemu-img create -q -f qcow2 -o compat=0.10 two.qcow2 8M
+qemu-img snapshot -c one two.qcow2
+"$QCHECK" plan resize size=16M two.qcow2 >/dev/null 2>&1 && fail "version 2 with a snapshot was resized"
 
 # Clusters that are given up because they are zeros: data may have come into them since, and what
 # was packed may have had some all along. A plan fits neither.

@@ -240,6 +240,10 @@ bool planner_compact(struct trial *t, const struct planner_options *opt,
         return err_set(err, ERR_USAGE, "a block device cannot become shorter");
     if (order && strcmp(order, "guest") != 0)
         return err_set(err, ERR_USAGE, "compact: order=guest is the only order there is");
+    if (order && t->img->geo.data_file)
+        return err_set(err, ERR_USAGE, "compact: the data lies in a file of its own, where it has "
+                       "the order of the guest disk already; without order=guest the tables "
+                       "are packed");
     return (!order || move_clusters(&c, true, err))
         && pack_streams(&c, order != NULL, err)
         && move_clusters(&c, false, err)

@@ -166,8 +166,10 @@ bool planner_discard(struct trial *t, const struct planner_options *opt,
     if (!ok)
         err_set(err, ERR_NOMEM, "out of memory");
     else if (geo->data_file)
-        ok = err_set(err, ERR_USAGE, "discard does not work on images with an external data "
-                     "file, which has its length whatever the image maps");
+        ok = err_set(err, ERR_USAGE, "discard: the data lies in a file of its own, which a plan does not "
+                     "change, and unmapping it here frees nothing there; fallocate "
+                     "--dig-holes DATA-FILE frees what is zeros in it, and no byte reads "
+                     "differently");
     else if (!t->scan->l2 && t->scan->stats.l2_tables)
         ok = err_set(err, ERR_LIMIT, "memory is too short for the list of L2 tables; try a "
                      "larger --memory-limit");

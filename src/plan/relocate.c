@@ -31,8 +31,6 @@ const char *relocation_refused(const struct trial *t)
 {
     const struct scan_result *scan = t->scan;
 
-    if (t->img->geo.data_file)
-        return "its data lies in another file";
     if (scan->partial || scan->refused.id || scan->qemu.corruptions || scan->qemu.check_errors
         || scan->problems.count[PROBLEM_UNREADABLE])
         return "it is damaged; repair it first";
@@ -249,7 +247,8 @@ bool relocation_patches(const struct trial *t, const struct relocation *r,
     if (ok)
         follow_header(&f);
     ok = ok && follow_bitmaps(&f) && follow_l1(&f);
-    for (size_t i = 0; ok && i < t->scan->n_l2; i++)
+    /* Data in a file of its own does not move. */
+    for (size_t i = 0; ok && !t->img->geo.data_file && i < t->scan->n_l2; i++)
         ok = follow_l2(&f, &t->scan->l2[i], table);
     free(table);
     return ok;

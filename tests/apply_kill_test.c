@@ -228,7 +228,7 @@ static void plan_for(struct source *src, const char *goal, const struct planner_
         print_message("%s: %s\n", goal, err.text);
         fail();
     }
-    assert_true(plan_fingerprint(plan, src, NULL));
+    assert_true(plan_fingerprint(plan, src, NULL, NULL));
     trial_close(t);
     source_close(src);
 }

@@ -176,12 +176,88 @@ static void raising_frees_nothing(void **state)
     builder_free(b);
 }
 
+/* Guest clusters lead to each of `n` clusters after the end, and there is no refcount table. Returns the
+ * length that the file is to have; 0: there is no room. */
+static uint64_t length_with_pointers_after_the_end(uint64_t n)
+{
+    const struct trial_options opt = { .scan.threads = 1 };
+    struct builder_options how = BUILDER_DEFAULTS;
+    struct refcounts_outcome outcome;
+    struct patches step = { 0 };
+    struct builder *b;
+    struct source *src;
+    struct trial *t;
+    struct error err;
+    uint64_t length = 0;
+
+    how.cluster_bits = 21;
+    how.size = UINT64_C(4) << 30;
+    b = builder_new(how);
+    builder_map(b, 0);
+    for (uint64_t i = 0, end = b->len; i < n; i++)
+        builder_set_l2(b, i + 1, end + (i << 21), 0);
+    builder_poke_field(b, "header", 0, "refcount_table_offset", UINT64_C(1) << 50);
+    src = builder_source(b);
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    if (refcounts_plan(t, REFCOUNTS_RAISE, &step, &outcome, &err))
+        length = patches_size_after(&step, b->len);
+    else
+        assert_int_equal(err.code, ERR_LIMIT);
+    trial_close(t);
+    patches_free(&step);
+    source_close(src);
+    builder_free(b);
+    return length;
+}
+
+static void pointers_after_the_end_do_not_make_the_file_long(void **state)
+{
+    uint64_t few = length_with_pointers_after_the_end(50);
+
+    (void)state;
+    assert_true(length_with_pointers_after_the_end(0) <= UINT64_C(32) << 20);
+    assert_true(few > UINT64_C(100) << 20 && few <= UINT64_C(140) << 20);
+    assert_int_equal(length_with_pointers_after_the_end(1500), 0);
+}
+
+static void planning_that_is_stopped_gives_up_unless_a_part_will_do(void **state)
+{
+    struct builder *b = some_image(4, 12);
+    struct source *src = builder_source(b);
+    struct scan_progress *progress = calloc(1, sizeof *progress);
+    struct trial_options opt = { .scan.threads = 1, .progress = progress };
+    struct trial *t;
+    struct error err;
+
+    (void)state;
+    assert_non_null(progress);
+    progress->overall = 1000;                       /* of a scan before */
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    assert_true(trial_going_on(t, 1, 4, NULL));
+    assert_int_equal(progress->overall, 250);
+    progress->cancel = true;
+    assert_false(trial_going_on(t, 2, 4, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    trial_close(t);
+    assert_false(trial_open(src, &opt, NULL, &t, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    opt.keep_partial = true;
+    assert_true(trial_open(src, &opt, NULL, &t, NULL));
+    assert_true(t->scan->partial);
+    trial_close(t);
+    free(progress);
+    source_close(src);
+    builder_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_refcounts_of_every_width_are_mended),
         cmocka_unit_test(a_sound_image_gets_no_patch),
         cmocka_unit_test(raising_frees_nothing),
+        cmocka_unit_test(pointers_after_the_end_do_not_make_the_file_long),
+        cmocka_unit_test(planning_that_is_stopped_gives_up_unless_a_part_will_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

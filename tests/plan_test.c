@@ -77,7 +77,7 @@ static void a_plan_read_back_does_the_same(void **state)
     if (!have_digests())
         skip();
     patch_some(&p);
-    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_true(plan_fingerprint(&p, image, NULL, NULL));
     assert_true(plan_write(&p, &text, NULL));
     file = memory(text.data, text.len);
     if (!plan_read(file, &q, &err))
@@ -114,7 +114,7 @@ static void a_plan_fits_no_other_image(void **state)
     if (!have_digests())
         skip();
     patch_some(&p);
-    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_true(plan_fingerprint(&p, image, NULL, NULL));
     assert_false(plan_matches(&p, shorter, NULL));
     for (size_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
         bytes[touched[i]] ^= 1;
@@ -150,7 +150,7 @@ static void a_step_that_rests_on_zeros_fits_nothing_else(void **state)
     memset(bytes + 8000, 0, 192);
     memset(bytes + 8704, 0, 100);
     patches_write(&p.step[1].patches, 0, "x", 1);
-    assert_true(plan_fingerprint(&p, image, NULL));
+    assert_true(plan_fingerprint(&p, image, NULL, NULL));
     assert_true(plan_write(&p, &text, NULL));
     file = memory(text.data, text.len);
     assert_true(plan_read(file, &back, NULL));
@@ -196,7 +196,7 @@ static void a_plan_that_makes_a_file_long_and_empty_fits_no_image(void **state)
             patches_zero(&s->patches, 1000, FAR);
         for (int i = 0; way == 4 && i < 1024; i++)      /* the same bytes, over and over */
             patches_copy(&s->patches, 1000, 0, UINT64_C(1) << 30);
-        assert_true(plan_fingerprint(&p, image, NULL));
+        assert_true(plan_fingerprint(&p, image, NULL, NULL));
         assert_int_equal(plan_matches(&p, image, NULL), way == 0);
         plan_free(&p);
     }

@@ -75,8 +75,10 @@
 #define PACK_CALL_MAX           (UINT64_C(32) << 20)    /* ... read on at once */
 #define PACK_MANIFEST_MAX       ((size_t)1 << 20)       /* bytes of what is told of the image in a pack */
 #define PACK_MEMBERS_MAX        64          /* files before the image in a pack */
-#define PLAN_GAP_CLUSTERS       UINT64_C(65536)         /* after the end of the file, left free by a
-                                               plan, as pointers lead there */
+#define PLAN_GAP_LEN            (UINT64_C(1) << 30)     /* bytes after the end of the file, left free by
+                                               a plan as pointers lead there: so many, or as many
+                                               as the file has, */
+#define PLAN_GAP_CLUSTERS       (UINT64_C(1) << 22)     /* ... and no more clusters than these */
 #define GUESS_READS_MAX         524288      /* of up to 4 KiB, of all the guessing about one
                                                header */
 

@@ -95,6 +95,12 @@ static inline bool range_inside(uint64_t off, uint64_t len, uint64_t size)
     return off <= size && len <= size - off;
 }
 
+/* What part of `total` is done, 0 to 1000. */
+static inline uint64_t u64_permille(uint64_t done, uint64_t total)
+{
+    return done >= total ? 1000 : (uint64_t)((double)done / (double)total * 1000);
+}
+
 static inline uint64_t u64_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

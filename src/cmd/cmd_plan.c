@@ -83,20 +83,23 @@ struct plan_making {
     struct plan *plan;
     struct trial *t;
     struct scan_progress progress;
+    const char *_Atomic part;           /* what goes on: a goal */
 };
 
 /* A rescue works on what is no image any more; everything else on one. */
 static bool open_trial(struct plan_making *m, struct error *err)
 {
     const struct settings *s = m->s;
+    struct planner_options opt;
+    const bool rescue = asked_for(s, "rescue", &opt);
     const struct trial_options how = {
-        .image = s->image, .progress = &m->progress,
+        .image = s->image, .progress = &m->progress, .keep_partial = rescue,
         .scan = { .threads = s->threads, .memory_limit = s->memory_limit },
         .look_beside = beside_look, .beside_ctx = &m->beside,
     };
-    struct planner_options opt;
 
-    if (asked_for(s, "rescue", &opt))
+    m->part = "looking";
+    if (rescue)
         return rescue_open(m->src, &how, m->plan, &m->t, err);
     return trial_open(m->src, &how, NULL, &m->t, err);
 }
@@ -115,12 +118,16 @@ static bool make_plan(struct plan_making *m, struct error *err)
 
     if (!open_trial(m, err))
         return false;
-    for (size_t i = 0; plan_goal_at(i); i++)
-        if (asked_for(s, plan_goal_at(i)->name, &opt)
-            && !planner_run(m->plan, m->t, plan_goal_at(i)->name, &opt, err))
+    for (size_t i = 0; plan_goal_at(i); i++) {
+        if (!asked_for(s, plan_goal_at(i)->name, &opt))
+            continue;
+        m->part = plan_goal_at(i)->name;
+        if (!planner_run(m->plan, m->t, plan_goal_at(i)->name, &opt, err))
             return false;
+    }
     planner_note_outcome(m->plan, m->t);
-    return plan_fingerprint(m->plan, m->src, err);
+    m->part = "sums of what is replaced";
+    return plan_fingerprint(m->plan, m->src, &m->progress, err);
 }
 
 static bool make(void *arg, struct task_run *run, struct error *err)
@@ -131,16 +138,13 @@ static bool make(void *arg, struct task_run *run, struct error *err)
     return make_plan(m, err);
 }
 
-/* A signal ends a rescue early; what it has found by then is planned. Other goals are ended by
- * it. */
+/* A signal ends a rescue early, and what it has found by then is planned; any other plan is
+ * given up. */
 static bool make_watched(struct plan_making *m, struct error *err)
 {
-    struct watch w = { .phase = "planning", .done = &m->progress.overall, .total = 1000,
-                       .cancel = &m->progress.cancel };
-    struct planner_options opt;
+    struct watch w = { .phase = "planning", .part = &m->part, .done = &m->progress.overall,
+                       .total = 1000, .cancel = &m->progress.cancel };
 
-    if (!asked_for(m->s, "rescue", &opt))
-        return make(m, NULL, err);
     return watch_run(m->s, &w, make, m, err);
 }
 

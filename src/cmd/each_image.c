@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,23 @@
 
 #include "cmd/cmd_common.h"
 
+static volatile sig_atomic_t told_to_end, at_work;
+
+/* The process that does the work ends as it likes. */
+static void pass_on(int number)
+{
+    told_to_end = number;
+    if (at_work)
+        kill((pid_t)at_work, number);
+}
+
 int run_apart(int (*work)(void *ctx), void *ctx, const char *name, struct out *out)
 {
     struct error err = { .code = ERR_IO };
     int wait_status;
     pid_t child;
 
+    at_work = 0;
     fflush(NULL);
     child = fork();
     if (child < 0) {
@@ -29,6 +41,7 @@ int run_apart(int (*work)(void *ctx), void *ctx, const char *name, struct out *o
     }
     if (child == 0)
         exit(finish(out, work(ctx)));
+    at_work = child;
     while (waitpid(child, &wait_status, 0) < 0)
         if (errno != EINTR)
             return STATUS_FAILED;
@@ -49,6 +62,8 @@ static int do_sink_work(void *ctx)
 {
     const struct sink_work *w = ctx;
 
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     return w->work(w->ctx, w->sink);
 }
 
@@ -56,6 +71,7 @@ int with_out_file(const struct settings *s, enum out_kind kind,
                   int (*work)(void *ctx, struct sink *sink), void *ctx, const char *name,
                   struct out *out)
 {
+    const struct sigaction pass = { .sa_handler = pass_on };
     struct sink_work w = { work, ctx, NULL };
     struct error err;
     bool made_here;
@@ -68,10 +84,16 @@ int with_out_file(const struct settings *s, enum out_kind kind,
         message_error(s->out_file, &err);
         return STATUS_FAILED;
     }
+    sigaction(SIGINT, &pass, NULL);
+    sigaction(SIGTERM, &pass, NULL);
     status = run_apart(do_sink_work, &w, name, out);
     if (status == STATUS_FAILED && made_here)
         unlink(s->out_file);
     sink_close(w.sink);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    if (told_to_end)
+        raise(told_to_end);
     return status;
 }
 

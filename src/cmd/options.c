@@ -278,6 +278,7 @@ static const struct opt plan_rows[] = {
     { OPT_BACKING, "backing", ARG_NONE, NULL, NULL,
       "rescue: open the backing files that the image names, and place clusters by what is "
       "there; without this nothing that an image names is ever opened" },
+    PROGRESS_ROW,
     { OPT_UNPLACED, "unplaced", ARG_REQUIRED, "FILE", NULL,
       "rescue: write what got no place to FILE, a tar archive with a file for each extent, named "
       "by its offset and what it holds, and a list of them, extents.json" },

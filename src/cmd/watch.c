@@ -28,15 +28,17 @@ bool watch_stopped(void)
 
 static void show(const struct watch *w, bool json, uint64_t done)
 {
-    uint64_t permille = w->total ? (uint64_t)((double)done / (double)w->total * 1000) : 1000;
+    const char *part = w->part ? atomic_load(w->part) : NULL;
+    uint64_t permille = u64_permille(done, w->total);
+    char phase[64];
 
-    permille = u64_min(permille, 1000);
+    snprintf(phase, sizeof phase, "%s%s%s", w->phase, part ? ": " : "", part ? part : "");
     if (json)
         fprintf(stderr, "{\"progress\": {\"phase\": \"%s\", \"done\": %" PRIu64
-                        ", \"total\": %" PRIu64 ", \"permille\": %" PRIu64 "}}\n", w->phase,
+                        ", \"total\": %" PRIu64 ", \"permille\": %" PRIu64 "}}\n", phase,
                 done, w->total, permille);
     else
-        fprintf(stderr, "\r%3" PRIu64 " %%  %-40s", permille / 10, w->phase);
+        fprintf(stderr, "\r%3" PRIu64 " %%  %-40s", permille / 10, phase);
 }
 
 bool watch_run(const struct settings *s, const struct watch *w, task_work *work, void *arg,

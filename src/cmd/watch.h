@@ -9,6 +9,8 @@
 
 struct watch {
     const char *phase;              /* "exporting" */
+    const char *_Atomic *part;      /* NULL, or the part of it that goes on, which counts from its
+                                       own beginning: "planning: compact" */
     _Atomic uint64_t *done;         /* bytes, of */
     uint64_t total;
     _Atomic bool *cancel;           /* set when a signal comes */

@@ -20,7 +20,9 @@ struct discard {
     struct trial *t;
     struct plan_step *step;
     uint8_t *table, *cluster;       /* owned: one cluster each */
+    struct data_memo memo;          /* of the image */
     struct patches round;
+    uint64_t read;                  /* bytes of data looked at */
     uint64_t n;                     /* clusters given up */
     uint64_t n_sub;                 /* subclusters that become zeros in clusters that stay */
     bool full;                      /* the step rests on as many ranges as it may */
@@ -41,12 +43,11 @@ static bool find_zeros(struct discard *d, uint64_t off, uint32_t reads, uint32_t
 {
     const struct geometry *geo = &d->t->img->geo;
     size_t len = (size_t)geo->cluster_size, sub = len / 32;
-    struct data_memo memo = { 0 };
 
     *zeros = 0;
     if (d->t->img->hdr.crypt_method)
         return true;                /* zeros in the file are none to the guest */
-    if (source_all_hole(d->t->img->src, &memo, off, len)) {
+    if (source_all_hole(d->t->img->src, &d->memo, off, len)) {
         *zeros = UINT32_MAX;
         return true;
     }
@@ -102,7 +103,9 @@ static bool look_at_entry(struct discard *d, uint64_t at, struct entry_words e,
     d->full |= d->step->n_zeros > PLAN_ZEROS_MAX - 32;
     if (d->full)
         return true;
-    if (reads && !find_zeros(d, jd->off, reads, &zeros, err))
+    d->read += geo->cluster_size;
+    if (!trial_going_on(d->t, d->read, geo->file_size, err)
+        || (reads && !find_zeros(d, jd->off, reads, &zeros, err)))
         return false;
     zeros &= reads;
     if (geo->extended_l2) {

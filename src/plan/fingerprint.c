@@ -200,40 +200,76 @@ static bool all_spans(const struct plan *p, struct span_list *out, struct error 
     return true;
 }
 
-static bool note_range(struct plan *p, size_t *cap, struct source *image, uint64_t off,
-                       uint64_t len, bool zeros, struct error *err)
+/* The ranges of a plan in the making. */
+struct noting {
+    struct plan *plan;
+    size_t cap;
+    struct source *image;
+    struct scan_progress *progress;     /* or NULL */
+    uint64_t done, total;               /* bytes */
+};
+
+#define DIGEST_PART (UINT64_C(16) << 20)
+
+static bool sum_of(struct noting *n, uint64_t off, uint64_t len, uint8_t out[DIGEST_LEN],
+                   struct error *err)
 {
+    struct digest *d;
+    bool ok = digest_new(&d, err);
+
+    if (!ok)
+        return false;
+    for (uint64_t end = off + len, part; ok && off < end; off += part) {
+        part = u64_min(end - off, DIGEST_PART);
+        ok = digest_add_source(d, n->image, off, part, err);
+        n->done += part;
+        if (!ok || !n->progress)
+            continue;
+        n->progress->overall = u64_permille(n->done, n->total);
+        ok = !n->progress->cancel || err_set(err, ERR_CANCELLED, "planning was stopped");
+    }
+    if (ok)
+        digest_end(d, out);
+    else
+        digest_free(d);
+    return ok;
+}
+
+static bool note_range(struct noting *n, uint64_t off, uint64_t len, bool zeros,
+                       struct error *err)
+{
+    struct plan *p = n->plan;
     struct plan_range *r;
 
-    if (!list_room(&p->range, p->n_ranges, cap, sizeof *p->range))
+    if (!list_room(&p->range, p->n_ranges, &n->cap, sizeof *p->range))
         return err_set(err, ERR_NOMEM, "out of memory");
     r = &p->range[p->n_ranges++];
     *r = (struct plan_range){ .off = off, .len = len, .zeros = zeros };
-    return zeros || digest_of_source(image, off, len, r->digest, err);
+    return zeros || sum_of(n, off, len, r->digest, err);
 }
 
 /* Adds the ranges of a span, by turns what has a digest and what is a hole. */
-static bool note_span(struct plan *p, size_t *cap, struct source *image,
-                      const struct source_span *s, struct error *err)
+static bool note_span(struct noting *n, const struct source_span *s, struct error *err)
 {
     uint64_t at = s->off, end = at + s->len, hole, stop;
     uint64_t least = u64_max(PLAN_ZEROS_MIN, s->len / 4096);
     bool ok = true;
 
     for (; ok && at < end; at = stop) {
-        source_next_hole(image, at, end, least, &hole, &stop);
+        source_next_hole(n->image, at, end, least, &hole, &stop);
         if (hole > at)
-            ok = note_range(p, cap, image, at, hole - at, false, err);
+            ok = note_range(n, at, hole - at, false, err);
         if (ok && stop > hole)
-            ok = note_range(p, cap, image, hole, stop - hole, true, err);
+            ok = note_range(n, hole, stop - hole, true, err);
     }
     return ok;
 }
 
-bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
+bool plan_fingerprint(struct plan *p, struct source *image, struct scan_progress *progress,
+                      struct error *err)
 {
+    struct noting n = { .plan = p, .image = image, .progress = progress };
     struct span_list spans = { 0 };
-    size_t cap = 0;
     bool ok = true;
 
     free(p->range);
@@ -242,8 +278,10 @@ bool plan_fingerprint(struct plan *p, struct source *image, struct error *err)
     p->file_size = source_size(image);
     if (!tables_digest(image, p->tables, err) || !all_spans(p, &spans, err))
         return false;
+    for (size_t i = 0; i < spans.n; i++)
+        n.total += spans.list[i].len;
     for (size_t i = 0; ok && i < spans.n; i++)
-        ok = note_span(p, &cap, image, &spans.list[i], err);
+        ok = note_span(&n, &spans.list[i], err);
     free(spans.list);
     return ok;
 }
@@ -274,18 +312,6 @@ bool plan_covered(const struct plan *p, struct error *err)
 
 /* --- how far it makes the file grow --- */
 
-static uint64_t cluster_size_of(struct source *image)
-{
-    uint8_t head[24];
-    uint32_t bits;
-
-    if (!source_read(image, 0, head, sizeof head, NULL))
-        return UINT64_C(1) << CLUSTER_BITS_MAX;
-    bits = be32(head + 20);
-    return UINT64_C(1) << (bits >= CLUSTER_BITS_MIN && bits <= CLUSTER_BITS_MAX ? bits
-                           : CLUSTER_BITS_MAX);
-}
-
 #define ZEROS_MORE (UINT64_C(1) << 30)
 
 /* What lies after the end is what is appended, and not somewhere. Tables are appended as zeros with
@@ -293,7 +319,7 @@ static uint64_t cluster_size_of(struct source *image)
 static bool grows_sensibly(const struct plan *p, struct source *image, struct error *err)
 {
     uint64_t size = source_size(image), end, given = 0;
-    uint64_t most = size + ZEROS_MORE + PLAN_GAP_CLUSTERS * cluster_size_of(image);
+    uint64_t most = size + ZEROS_MORE + plan_gap_len(size);
     struct patches all = { 0 };
 
     if (!plan_patches(p, &all, err))

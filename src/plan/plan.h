@@ -12,6 +12,7 @@
 #define QCHECK_PLAN_PLAN_H
 
 #include "base/digest.h"
+#include "base/limits.h"
 #include "base/patch.h"
 #include "scan/scan.h"
 
@@ -101,8 +102,16 @@ void plan_step_guest_bytes(const struct plan_step *s, uint64_t *given_up, uint64
  * follows one that was not chosen. */
 bool plan_patches(const struct plan *p, struct patches *out, struct error *err);
 
-/* Fills file_size, tables and range from the image as it is. */
-bool plan_fingerprint(struct plan *p, struct source *image, struct error *err);
+/* Bytes after the end of a file of `size` that are left free where pointers lead there. */
+static inline uint64_t plan_gap_len(uint64_t size)
+{
+    return size > PLAN_GAP_LEN ? size : PLAN_GAP_LEN;
+}
+
+/* Fills file_size, tables and range from the image as it is. progress: `overall` is set, and
+ * `cancel` stops it; may be NULL. */
+bool plan_fingerprint(struct plan *p, struct source *image, struct scan_progress *progress,
+                      struct error *err);
 /* Is it still that image? The message names the first range that differs. */
 bool plan_matches(const struct plan *p, struct source *image, struct error *err);
 /* Is every byte that a step replaces or copies under a digest of its own? */

@@ -93,11 +93,13 @@ bool propose_work(void *arg, struct task_run *run, struct error *err)
     p->how.progress = &p->progress;
     p->how.look_beside = look_beside;
     p->how.beside_ctx = p;
+    p->how.keep_partial = strcmp(p->goal, "rescue") == 0;
     ok = plan_goal(p, err);
     /* Where nothing can be put back, other damage can still be mended. */
     if (ok && !run->cancel && strcmp(p->goal, "rescue") == 0 && !regains(&p->plan)) {
         plan_free(&p->plan);
         p->goal = "repair";
+        p->how.keep_partial = false;
         ok = plan_goal(p, err);
     }
     /* A rescue that was stopped has what it found by then. */

@@ -331,7 +331,7 @@ static bool prepare(struct repack *r, bool in_order, struct error *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     find_fixed(r);
     for (size_t i = 0; ok && i < r->n; i++)
-        ok = measure(r, &r->list[i], err);
+        ok = trial_going_on(r->t, i, r->n, err) && measure(r, &r->list[i], err);
     return ok;
 }
 

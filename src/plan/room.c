@@ -11,11 +11,14 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "plan/findings.h"
+#include "plan/plan.h"
 #include "scan/refsearch.h"
 
 void room_init(struct room *s, const struct trial *t)
 {
     *s = (struct room){ .trial = t, .next_cl = 1, .end_cl = t->img->geo.n_clusters,
+                         .gap_cl = u64_min(PLAN_GAP_CLUSTERS, plan_gap_len(t->img->geo.file_size)
+                                           >> t->img->geo.cluster_bits),
                          .may_grow = source_get_info(t->below).kind != SOURCE_BLOCK };
 }
 
@@ -116,7 +119,11 @@ static void mark_beyond(struct room *s, uint64_t off, uint64_t len)
 
     if (!len || !u64_add(off, len - 1, &end))
         return;
-    end = u64_min(geo_cluster_of(geo, end) + 1, geo->n_clusters + PLAN_GAP_CLUSTERS);
+    end = geo_cluster_of(geo, end) + 1;
+    if (end > geo->n_clusters + s->gap_cl) {
+        s->farther = true;
+        end = geo->n_clusters + s->gap_cl;
+    }
     for (uint64_t cl = first; cl < end; cl++)
         s->beyond[cl - geo->n_clusters] = 1;
 }
@@ -158,7 +165,8 @@ static bool look_beyond(struct room *s, struct error *err)
         [PROBLEM_DATA_PAST_END] = true, [PROBLEM_COMPRESSED_PAST_END] = true,
     };
     const struct trial *t = s->trial;
-    const struct ref_target target = { t->img->geo.n_clusters, PLAN_GAP_CLUSTERS };
+    const uint64_t end = t->img->geo.n_clusters;
+    const struct ref_target target = { end, (UINT64_MAX >> t->img->geo.cluster_bits) - end };
     const struct ref_search search = {
         .img = t->img, .l2 = t->scan->l2, .n_l2 = t->scan->n_l2, .target = &target,
         .n_targets = 1, .threads = t->opt.scan.threads, .hit = mark_referrer, .ctx = s,
@@ -166,7 +174,7 @@ static bool look_beyond(struct room *s, struct error *err)
 
     if (s->beyond)
         return true;
-    s->beyond = calloc(PLAN_GAP_CLUSTERS, 1);
+    s->beyond = calloc(s->gap_cl + 1, 1);
     if (!s->beyond)
         return err_set(err, ERR_NOMEM, "out of memory");
     mark_structures(s);
@@ -180,13 +188,15 @@ static bool is_beyond(const struct room *s, uint64_t cl)
 {
     uint64_t i = cl - s->trial->img->geo.n_clusters;
 
-    return i < PLAN_GAP_CLUSTERS && s->beyond[i];
+    return i < s->gap_cl && s->beyond[i];
 }
 
-/* Takes n clusters after the end; *none: there is no room. */
+/* Takes n clusters after the end; *none: there is no room. That pointers lead everywhere near the
+ * end makes no file long: what may lie farther than that is not looked at. */
 static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl, bool *none,
                        struct error *err)
 {
+    const uint64_t gap_end = s->trial->img->geo.n_clusters + s->gap_cl;
     uint64_t first = s->end_cl, len = 0, end;
 
     *none = true;
@@ -194,7 +204,7 @@ static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl, bool *non
         return true;
     if (!look_beyond(s, err))
         return false;
-    while (len < n && first + len - s->trial->img->geo.n_clusters < PLAN_GAP_CLUSTERS) {
+    while (len < n && first + len < gap_end) {
         if (is_beyond(s, first + len)) {
             first += len + 1;
             len = 0;
@@ -202,7 +212,7 @@ static bool at_the_end(struct room *s, uint64_t n, uint64_t *first_cl, bool *non
             len++;
         }
     }
-    if (!u64_add(first, n, &end) || end > READ_OFFSET_MAX >> s->trial->img->geo.cluster_bits)
+    if ((len < n && s->farther) || !u64_add(first, n, &end) || end > READ_OFFSET_MAX >> s->trial->img->geo.cluster_bits)
         return true;
     *first_cl = first;
     s->end_cl = end;
@@ -223,9 +233,11 @@ bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err
             return false;
         if (none) {
             if (s->only_empty || !find_inside(s, n, false, &first))
-                return err_set(err, ERR_LIMIT, "no room for %llu more clusters, and the "
-                               "%s cannot grow", (unsigned long long)n,
-                               s->may_grow ? "file" : "device");
+                return err_set(err, ERR_LIMIT, "no room for %llu more clusters, and "
+                               "%s", (unsigned long long)n, s->may_grow
+                               ? "pointers lead everywhere after the end of the file "
+                               "(--entries=zero gives those up)"
+                               : "the device cannot grow");
             s->next_cl = first + n;
         }
     }

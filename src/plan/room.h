@@ -18,8 +18,9 @@ struct room {
     uint64_t end_cl;                /* where the file ends, with what was taken */
     bool may_grow;                  /* false for block devices */
     bool only_empty;                /* set after room_init: never clusters that hold something */
-    uint8_t *beyond;               /* owned: a byte for each cluster after the end of the
-                                       file as it is, 1: something points there already */
+    uint64_t gap_cl;                /* clusters after the end of the file as it is, ... */
+    uint8_t *beyond;               /* ... owned, a byte for each: 1: something points there */
+    bool farther;                   /* something points to what lies after those */
     struct room_run *run;          /* owned: what was taken, in rising order */
     size_t n, cap;
 };

@@ -13,6 +13,39 @@ struct outcome {
     struct scan_result *scan;
 };
 
+static bool stopped(struct error *err)
+{
+    return err_set(err, ERR_CANCELLED, "planning was stopped");
+}
+
+bool trial_going_on(const struct trial *t, uint64_t done, uint64_t total, struct error *err)
+{
+    struct scan_progress *p = t->opt.progress;
+
+    if (!p)
+        return true;
+    atomic_store_explicit(&p->overall, u64_permille(done, total), memory_order_relaxed);
+    return !p->cancel || stopped(err);
+}
+
+/* Each scan counts from its own beginning. */
+static bool scan(const struct trial *t, struct image *img, struct scan_result **out,
+                 struct error *err)
+{
+    struct scan_progress *p = t->opt.progress;
+
+    if (p) {
+        atomic_store(&p->phase, PHASE_START);
+        atomic_store(&p->overall, 0);
+    }
+    if (!scan_run(img, &t->opt.scan, p, out, err))
+        return false;
+    if (!(*out)->partial || t->opt.keep_partial)
+        return true;
+    scan_free(*out);
+    return stopped(err);
+}
+
 static bool look(const struct trial *t, const struct patches *patches, struct outcome *out,
                  struct error *err)
 {
@@ -26,7 +59,7 @@ static bool look(const struct trial *t, const struct patches *patches, struct ou
     }
     if (t->opt.look_beside)
         t->opt.look_beside(t->opt.beside_ctx, out->img);
-    if (scan_run(out->img, &t->opt.scan, t->opt.progress, &out->scan, err))
+    if (scan(t, out->img, &out->scan, err))
         return true;
     image_close(out->img);
     return false;

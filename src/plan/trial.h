@@ -12,7 +12,8 @@
 struct trial_options {
     struct image_options image;
     struct scan_options scan;
-    struct scan_progress *progress;     /* of the scans; NULL: none */
+    struct scan_progress *progress;     /* of the scans and of what planners do; NULL: none */
+    bool keep_partial;                  /* a scan that was stopped is used as far as it came */
     /* Says which of the files that an image names are there; NULL: nobody can look. */
     void (*look_beside)(void *ctx, struct image *img);
     void *beside_ctx;
@@ -51,6 +52,9 @@ struct trial_past {
 bool trial_take_past(struct trial *t, const struct patches *step, struct trial_past *past,
                      struct error *err);
 void trial_past_free(struct trial_past *past);
+
+/* Notes how far a planner is with something that takes long. False: it is to stop. */
+bool trial_going_on(const struct trial *t, uint64_t done, uint64_t total, struct error *err);
 
 /* Adds to `step` a copy of bytes [from, from + len) of the trial. They are copied from the
  * file where no step has changed them, and carried along otherwise. */

@@ -92,7 +92,7 @@ static bool work(void *arg, struct task_run *run, struct error *err)
     case PLAN_JOB_SAVE:
         break;
     }
-    ok = plan_fingerprint(&job->plan, job->image, err) && plan_write(&job->plan, &text, err)
+    ok = plan_fingerprint(&job->plan, job->image, NULL, err) && plan_write(&job->plan, &text, err)
         && scribe_write(job->scribe, text.data, text.len, &job->name, err);
     buf_free(&text);
     return ok;

@@ -280,6 +280,16 @@ def compare_export(image):
             validate(image, "progress", json.loads(line))
 
 
+def compare_plan(image):
+    """A plan is written as its schema says, and so is its progress."""
+    status, _, err = run(program, "plan", "repair", "discard", "--progress=json", image)
+    lines = [json.loads(x) for x in err.splitlines() if x.startswith("{")]
+    for line in lines:
+        validate(image, "progress", line)
+    if status == 0 and (not lines or lines[-1]["progress"]["permille"] != 1000):
+        complain(image, f"progress of a plan ends with {lines[-1:]}")
+
+
 def compare_viscera(image, value, size):
     """The tree names every cluster of metadata, no other."""
     wanted, found = {}, set()
@@ -326,6 +336,7 @@ def one_image(image, sound):
     validate(image, "at", json.loads(out))
     if info["virtual-size"] <= 1 << 30:
         compare_export(image)
+        compare_plan(image)
     if sound:
         guest_map = compare_map(image)
         compare_l2(image, guest_map, size, data.get("extended-l2"))

@@ -33,6 +33,7 @@ COPIED = {"l2-table-copied-flag", "data-copied-flag"}
 SHARED = COPIED | {"overlap", "double-allocation"}
 LEFT_KIND = re.compile(r"(?:^|, )([0-9][0-9,]*) ([a-z0-9]+(?:-[a-z0-9]+)*)(?=[,.])",
                        re.MULTILINE)
+NUMBER_OF_SNAPSHOTS = "Set nb_snapshots from"
 NO_SNAPSHOTS = "Set the number of snapshots to 0"
 PAST_END = re.compile("[0-9] (data-past-end|l2-table-past-end|compressed-past-end)")
 UNDO_EACH = 4           # in place and back again, each so many images
@@ -252,6 +253,10 @@ class Repairs(compare.Comparison):
             if what == "snapshots" and any(step.get("title", "").startswith(NO_SNAPSHOTS)
                                            for step in plan["steps"]):
                 continue
+            if any(step.get("title", "").startswith(NUMBER_OF_SNAPSHOTS)
+                   for step in plan["steps"]):
+                while len(a) > len(b) and not a[-1]:    # bytes behind the table
+                    a = a[:-1]
             if a != b[:len(a)]:
                 found.append(f"{what} were {a} and are {b}")
         self.count("snapshots", len(was[0]))

@@ -18,113 +18,7 @@
 #define CPU_SECONDS_MAX 300
 #define MEMORY_MAX      (UINT64_C(2) << 30)     /* of address space */
 
-/* --- talking --- */
-
-static void say(struct fs_work *w, enum wire_type type, const void *a, size_t a_len,
-                const void *b, size_t b_len)
-{
-    struct wire_header h = { type, (uint32_t)(a_len + b_len) };
-
-    if (a_len + b_len > WIRE_LEN_MAX || !wire_send(w->fd, &h, sizeof h) ||
-        !wire_send(w->fd, a, a_len) || (b_len && !wire_send(w->fd, b, b_len)))
-        _exit(1);
-}
-
-static void ask(struct fs_work *w, uint64_t off, void *dst, size_t len)
-{
-    struct wire_read r = { off, len };
-
-    say(w, WIRE_READ, &r, sizeof r, NULL, 0);
-    if (!wire_receive(w->fd, dst, len))
-        _exit(1);
-}
-
-static const uint8_t *slot_of(struct fs_work *w, uint64_t off)
-{
-    struct fs_slot *s = &w->slot[off / FS_SLOT_BYTES % FS_SLOTS];
-
-    if (s->off != off) {
-        if (!s->bytes && !(s->bytes = malloc(FS_SLOT_BYTES)))
-            _exit(1);
-        ask(w, off, s->bytes, FS_SLOT_BYTES);
-        s->off = off;
-    }
-    return s->bytes;
-}
-
-static void fs_disk_read(struct fs_work *w, uint64_t off, void *dst, size_t len)
-{
-    uint8_t *p = dst;
-
-    while (len) {
-        uint64_t at = off % FS_SLOT_BYTES;
-        size_t n = (size_t)u64_min(len, FS_SLOT_BYTES - at);
-
-        if (off >= w->size) {
-            memset(p, 0, len);
-            return;
-        }
-        if (!at && len >= FS_SLOT_BYTES) {
-            n = (size_t)u64_min(len, WIRE_LEN_MAX);
-            ask(w, off, p, n);
-        } else {
-            memcpy(p, slot_of(w, off - at) + at, n);
-        }
-        p += n;
-        off += n;
-        len -= n;
-    }
-}
-
-static void read_extents(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
-                         size_t len)
-{
-    uint8_t *p = dst;
-
-    memset(dst, 0, len);
-    for (uint32_t i = 0; i < v->n_extents; i++) {
-        const struct volume_extent *e = &v->extents[i];
-        uint64_t start = u64_max(off, e->off), end = off + len < off ? UINT64_MAX : off + len;
-
-        end = u64_min(end, e->off + e->len);
-        if (start < end)
-            fs_disk_read(w, e->guest_off + (start - e->off), p + (start - off),
-                         (size_t)(end - start));
-    }
-}
-
-void fs_volume_read(struct fs_work *w, const struct volume *v, uint64_t off, void *dst,
-                    size_t len)
-{
-    uint8_t *p = dst;
-
-    read_extents(w, v, off, dst, len);
-    for (uint32_t i = 0; i < w->n_stand_ins; i++) {
-        const struct fs_stand_in *s = &w->stand_in[i];
-        uint64_t start = u64_max(off, s->off);
-        uint64_t end = u64_min(off + len < off ? UINT64_MAX : off + len, s->off + s->len);
-
-        if (v == &w->vol[s->volume] && start < end)
-            read_extents(w, v, s->from + (start - s->off), p + (start - off),
-                         (size_t)(end - start));
-    }
-}
-
-void fs_use_stand_in(struct fs_work *w, const struct volume *v, uint64_t off, uint64_t len,
-                     uint64_t from)
-{
-    if (w->n_stand_ins < FS_STAND_INS_MAX)
-        w->stand_in[w->n_stand_ins++] = (struct fs_stand_in){ (uint32_t)(v - w->vol), off, len,
-                                                              from };
-}
-
-bool fs_has_stand_in(const struct fs_work *w, const struct volume *v)
-{
-    for (uint32_t i = 0; i < w->n_stand_ins; i++)
-        if (v == &w->vol[w->stand_in[i].volume])
-            return true;
-    return false;
-}
+/* --- saying what was found --- */
 
 void fs_note(struct volume *v, const char *format, ...)
 {
@@ -147,7 +41,7 @@ static void fs_send_volume(struct fs_work *w, uint32_t index)
     msg.index = index;
     msg.v = w->vol[index];
     msg.v.extents = NULL;
-    say(w, WIRE_VOLUME, &msg, sizeof msg, w->vol[index].extents,
+    fs_say(w, WIRE_VOLUME, &msg, sizeof msg, w->vol[index].extents,
         w->vol[index].n_extents * sizeof *w->vol[index].extents);
 }
 
@@ -160,11 +54,11 @@ void fs_send_item(struct fs_work *w, struct volume_item *item, const struct touc
         if (w->place[i].touch == t->id)
             msg.at[msg.n++] = w->place[i].at;
         if (msg.n == WIRE_PLACES_MAX || (i + 1 == t->end_place && msg.n)) {
-            say(w, WIRE_PLACES, msg.at, msg.n * sizeof *msg.at, NULL, 0);
+            fs_say(w, WIRE_PLACES, msg.at, msg.n * sizeof *msg.at, NULL, 0);
             msg.n = 0;
         }
     }
-    say(w, WIRE_ITEM, item, sizeof *item, path, len);
+    fs_say(w, WIRE_ITEM, item, sizeof *item, path, len);
 }
 
 void fs_send_part(struct fs *fs, enum volume_item_kind kind, const struct touch *t,
@@ -184,7 +78,8 @@ void fs_progress(const struct fs *fs, uint64_t done, uint64_t total)
     double part = total ? (double)done / (double)total : 1;
     uint64_t permille = (uint64_t)(((double)fs->part + part) * 1000 / fs->parts);
 
-    say(fs->w, WIRE_PROGRESS, &permille, sizeof permille, NULL, 0);
+    fs_say(fs->w, WIRE_PROGRESS, &permille, sizeof permille, NULL, 0);
+    fs_flush(fs->w);
 }
 
 /* --- ranges --- */
@@ -482,7 +377,8 @@ _Noreturn void fs_main(int fd)
     if (!w.vol)
         _exit(1);
     if (!fs_probe_load(&err)) {
-        say(&w, WIRE_FAILED, err.text, strlen(err.text), NULL, 0);
+        fs_say(&w, WIRE_FAILED, err.text, strlen(err.text), NULL, 0);
+        fs_flush(&w);
         _exit(1);
     }
     fs_probe(&w);
@@ -492,6 +388,7 @@ _Noreturn void fs_main(int fd)
         fs_send_volume(&w, i);
     for (uint32_t i = 0; i < w.n_vol; i++)
         look_into(&w, i);
-    say(&w, WIRE_END, NULL, 0, NULL, 0);
+    fs_say(&w, WIRE_END, NULL, 0, NULL, 0);
+    fs_flush(&w);
     _exit(0);
 }

@@ -150,10 +150,12 @@ void names_send(struct fs *fs, struct fs_names *n)
 
     if (!n->n)
         return;
-    qsort(n->node, n->n, sizeof *n->node, worst_first);
-    memset(n->slot, 0, n->n_slots * sizeof *n->slot);
-    for (uint32_t i = 0; i < n->n; i++)
-        enter(n, i);
+    if (fs->w->want != VOLUMES_ALL) {
+        qsort(n->node, n->n, sizeof *n->node, worst_first);
+        memset(n->slot, 0, n->n_slots * sizeof *n->slot);
+        for (uint32_t i = 0; i < n->n; i++)
+            enter(n, i);
+    }
     for (uint32_t i = 0; i < n->n; i++) {
         struct fs_node *node = &n->node[i];
         struct volume_item item = { .volume = fs->index, .id = node->id, .size = node->size,

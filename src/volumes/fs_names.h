@@ -35,7 +35,7 @@ struct fs_node *names_find(const struct fs_names *n, uint64_t id);
 /* The first name that is given stays. */
 void names_name(struct fs_names *n, struct fs_node *node, uint64_t parent, const char *name,
                 size_t len);
-/* Sends all that are wanted: what lacks most first. */
+/* Sends all that are wanted: what lacks most first, or of VOLUMES_ALL as they were added. */
 void names_send(struct fs *fs, struct fs_names *n);
 void names_free(struct fs_names *n);
 

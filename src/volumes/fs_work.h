@@ -26,6 +26,8 @@ struct fs_stand_in { uint32_t volume; uint64_t off, len, from; };
 /* The whole disk. */
 struct fs_work {
     int fd;                             /* to the program */
+    uint8_t unsent[64u << 10];          /* of the messages so far */
+    size_t unsent_len;
     int memfd;                          /* for libblkid */
     uint64_t size;
     enum volumes_want want;
@@ -57,6 +59,12 @@ struct touch {
     uint32_t id, first_place, end_place;
 };
 #define TOUCH_INIT { { 0 }, NO_ADDRESS, NO_ADDRESS, 0, 0, 0 }
+
+/* Sends a message: a, then b. It may wait for those that follow it, at the longest for the next
+ * read, report of progress or end. Ends the process when the program is gone. */
+void fs_say(struct fs_work *w, enum wire_type type, const void *a, size_t a_len, const void *b,
+            size_t b_len);
+void fs_flush(struct fs_work *w);           /* ... sends all that waits */
 
 /* Ends the process when the program is gone. Bytes past the end are zeros. Of a volume, what
  * has a stand-in is read from that. */

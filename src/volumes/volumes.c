@@ -86,19 +86,19 @@ struct talk {
     struct disk *disk;
     const struct volumes_query *q;
     struct volumes *out;
-    int fd;
+    struct wire_in *in;         /* owned */
     uint8_t *bytes;             /* WIRE_LEN_MAX + 1 */
     bool ended, enough;
 };
 
 static bool say(struct talk *t, const void *bytes, size_t len, struct error *err)
 {
-    return wire_send_watched(t->fd, bytes, len, t->q->cancel, err);
+    return wire_send_watched(t->in->fd, bytes, len, t->q->cancel, err);
 }
 
 static bool hear(struct talk *t, void *bytes, size_t len, struct error *err)
 {
-    return wire_receive_watched(t->fd, bytes, len, t->q->cancel, err);
+    return wire_receive_watched(t->in, bytes, len, t->q->cancel, err);
 }
 
 static bool bad_talk(struct error *err)
@@ -260,22 +260,25 @@ static bool send_job(struct talk *t, struct error *err)
 bool volumes_run(struct volumes_helper *h, struct disk *d, const struct volumes_query *q,
                  struct volumes *out, struct error *err)
 {
-    struct talk t = { .disk = d, .q = q, .out = out, .fd = -1 };
+    struct talk t = { .disk = d, .q = q, .out = out };
+    int fd = -1;
     bool ok;
 
     *out = (struct volumes){ calloc(VOLUMES_MAX, sizeof *out->list), 0 };
     t.bytes = malloc(WIRE_LEN_MAX + 1);
-    ok = (out->list && t.bytes) || err_set(err, ERR_NOMEM, "out of memory");
+    t.in = calloc(1, sizeof *t.in);
+    ok = (out->list && t.bytes && t.in) || err_set(err, ERR_NOMEM, "out of memory");
     if (ok)
-        t.fd = volumes_helper_begin(h, q->cancel, err);
-    ok = ok && t.fd >= 0 && send_job(&t, err);
+        fd = t.in->fd = volumes_helper_begin(h, q->cancel, err);
+    ok = ok && fd >= 0 && send_job(&t, err);
     while (ok && !t.ended && !t.enough)
         ok = take_message(&t, err);
-    if (t.fd >= 0) {
+    if (fd >= 0) {
         if (!t.ended)
             volumes_helper_stop(h);
-        close(t.fd);
+        close(fd);
     }
+    free(t.in);
     free(t.bytes);
     return ok;
 }

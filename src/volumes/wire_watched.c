@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define TICK_MS     100                 /* between two looks at `cancel` */
@@ -51,12 +52,24 @@ bool wire_send_watched(int fd, const void *bytes, size_t len, const _Atomic bool
     return true;
 }
 
-bool wire_receive_watched(int fd, void *bytes, size_t len, const _Atomic bool *cancel,
-                          struct error *err)
+bool wire_receive_watched(struct wire_in *in, void *bytes, size_t len,
+                          const _Atomic bool *cancel, struct error *err)
 {
-    for (size_t done = 0; done < len;)
-        if (!wire_wait(fd, POLLIN, cancel, err)
-            || !moved(recv(fd, (char *)bytes + done, len - done, MSG_DONTWAIT), &done, err))
+    char *to = bytes;
+
+    while (len) {
+        size_t n = in->end - in->at < len ? in->end - in->at : len;
+
+        memcpy(to, in->bytes + in->at, n);
+        in->at += n;
+        to += n;
+        len -= n;
+        if (!len)
+            break;
+        in->at = in->end = 0;
+        if (!wire_wait(in->fd, POLLIN, cancel, err)
+            || !moved(recv(in->fd, in->bytes, sizeof in->bytes, MSG_DONTWAIT), &in->end, err))
             return false;
+    }
     return true;
 }

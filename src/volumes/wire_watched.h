@@ -17,7 +17,14 @@ bool wire_wait(int fd, short events, const _Atomic bool *cancel, struct error *e
  * process has ended (ERR_IO) or does nothing for two minutes (ERR_LIMIT). */
 bool wire_send_watched(int fd, const void *bytes, size_t len, const _Atomic bool *cancel,
                        struct error *err);
-bool wire_receive_watched(int fd, void *bytes, size_t len, const _Atomic bool *cancel,
-                          struct error *err);
+
+/* What has come and was not asked for yet; at first { .fd = ... }. */
+struct wire_in {
+    int fd;
+    size_t at, end;             /* of `bytes` */
+    unsigned char bytes[64u << 10];
+};
+bool wire_receive_watched(struct wire_in *in, void *bytes, size_t len,
+                          const _Atomic bool *cancel, struct error *err);
 
 #endif

@@ -299,6 +299,16 @@ size_t text_utf8(const uint8_t *p, size_t left, uint32_t *cp)
     return len;
 }
 
+/* How many bytes from the first on are shown as they are, being plain ASCII. */
+static size_t plain(const uint8_t *p, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '\\')
+        n++;
+    return n;
+}
+
 void text_visible(struct buf *out, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
@@ -307,12 +317,17 @@ void text_visible(struct buf *out, const void *bytes, size_t len)
 
     while (i < len) {
         uint32_t cp = p[i];
-        size_t n = 1;
+        size_t n = plain(p + i, len - i);
 
+        if (n) {                /* the usual case */
+            buf_add(out, p + i, n);
+            marks = 0;
+            i += n;
+            continue;
+        }
+        n = 1;
         if (cp == '\\') {
             buf_puts(out, "\\\\");
-        } else if (cp >= 0x20 && cp < 0x7f) {
-            buf_putc(out, (char)cp);
         } else if (cp < 0x80 || (n = text_utf8(p + i, len - i, &cp)) == 0) {
             buf_printf(out, "\\x%02x", p[i]);
             n = 1;

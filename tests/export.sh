@@ -226,6 +226,31 @@ status 2 export --map marked.map --on-damage mark=0xee --overwrite $s marked.raw
 status 2 export --map marked.map --resume $s marked.raw
 cmp salvaged.raw marked.raw || complain "marks of the run before are left"
 
+# --- short of room: said before anything is written, and of all layers together ---
+# L1 entries that lead nowhere lose the whole disk, which is to be marked: 8 TiB.
+qemu-img create -q -f qcow2 -o cluster_size=2M nowhere.qcow2 8T
+python3 - nowhere.qcow2 <<P
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(36)
+    n = int.from_bytes(f.read(4), "big")
+    f.seek(int.from_bytes(f.read(8), "big"))
+    f.write(((1 << 63) + 512).to_bytes(8, "big") * n)
+P
+needed() { sed -n 's/.*warning: up to \([0-9]*\) bytes will be written.*/\1/p' err; }
+limited() { (trap '' XFSZ; ulimit -f 64; "$QCHECK" "$@" > out 2> err); }
+limited export --on-damage mark=1 nowhere.qcow2 none.raw &&
+    complain "8 TiB were written into 64 KiB"
+[ "$(needed)" = 8796093022208 ] || complain "no word of the room that is needed: $(cat err)"
+# What a run before has done needs no room.
+status 1 export --on-damage stop --map room.map nowhere.qcow2 room.raw
+sed -n '/^#/p' room.map > done.map
+printf '0x0 +\n0x0 0x70000000000 +\n0x70000000000 0x10000000000 ?\n' >> done.map
+cp done.map room.map
+limited export --on-damage mark=1 --map room.map --resume nowhere.qcow2 room.raw
+[ "$(needed)" = 1099511627776 ] || complain "what is done counts as to be written: $(cat err)"
+rm room.raw
+
 # --- what is left behind when the disk is full ---
 if (trap '' XFSZ; ulimit -f 2048; "$QCHECK" export --backing top.qcow2 short.raw > out 2> err); then
     complain "an export that cannot be written is no failure"

@@ -28,6 +28,7 @@ struct sink {
     bool block;
     dev_t dev, rdev;
     ino_t ino;
+    uint64_t allocated;                 /* bytes, when it was opened */
 };
 
 static bool look(struct sink *s, struct error *err)
@@ -41,6 +42,7 @@ static bool look(struct sink *s, struct error *err)
         return err_set(err, ERR_USAGE, "neither a file nor a block device");
     s->dev = st.st_dev;
     s->ino = st.st_ino;
+    s->allocated = s->block ? 0 : (uint64_t)st.st_blocks * 512;
     s->rdev = st.st_rdev;
     return true;
 }
@@ -242,6 +244,11 @@ uint64_t sink_free_space(const struct sink *s)
         !u64_mul((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &bytes))
         return UINT64_MAX;
     return bytes;
+}
+
+uint64_t sink_replaced_space(const struct sink *s)
+{
+    return s->mode == SINK_OVERWRITE ? s->allocated : 0;
 }
 
 /* --- the locks of QEMU (block/file-posix.c: a byte for each permission used, from 100 on, and

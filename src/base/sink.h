@@ -74,4 +74,7 @@ bool sink_sync(struct sink *s, struct error *err);
 /* Bytes free where it lies, UINT64_MAX: unknown, as for a block device. */
 uint64_t sink_free_space(const struct sink *s);
 
+/* Bytes that sink_begin sets free: those of a file that is overwritten. */
+uint64_t sink_replaced_space(const struct sink *s);
+
 #endif

@@ -232,46 +232,79 @@ static void find_files(const struct settings *s, const char *name, struct export
         message_error(name, &err);
 }
 
-static void warn_space(const char *name, struct outlet *o, const struct export_work *w)
+static struct export_options options_of(const struct settings *s, struct outlet *o)
 {
-    _Atomic bool cancel = false;
-    uint64_t need = export_estimate(o->disk, &w->opt, &cancel), room = sink_free_space(o->sink);
-    struct error err = { .code = ERR_IO };
+    return (struct export_options){
+        .threads = s->threads, .qcow2 = s->qcow2, .on_damage = s->on_damage, .mark = s->mark,
+        .map = s->map_file ? &o->scribe : NULL, .label = o->label,
+        .have = s->resume ? &o->have : NULL,
+    };
+}
 
-    if (need <= room)
-        return;
-    snprintf(err.text, sizeof err.text, "warning: up to %" PRIu64 " bytes will be written, "
-             "%" PRIu64 " are free", need, room);
-    message_error(name, &err);
+/* Opens the disk of a layer, and reads what a run before has done of it. */
+static bool prepare(const struct settings *s, const char *name, const struct disk_files *f,
+                    struct outlet *o)
+{
+    struct error err;
+
+    if (!disk_files_disk(f, o->layer, &o->disk, &err)) {
+        message_error(name, &err);
+        return false;
+    }
+    label_of(f, o);
+    if (!s->resume || load_map(o, &err))
+        return true;
+    message_error(s->map_file, &err);
+    if (!chain_is_known(s, f))
+        message("without --backing; it was begun with it, perhaps: ", s->map_file);
+    return false;
+}
+
+/* Opens the layers, and says whether there is room for all of them before one is written. Only the
+ * first one stays open. False: none can be exported. */
+static bool prepare_all(const struct settings *s, const char *name, const struct disk_files *f,
+                        struct outlet *o, size_t n)
+{
+    uint64_t need = 0, room = sink_free_space(o[0].sink);
+    struct error err = { .code = ERR_IO };
+    _Atomic bool cancel = false;
+
+    for (size_t i = 0; i < n; i++) {
+        struct export_options opt = options_of(s, &o[i]);
+        uint64_t more = sink_replaced_space(o[i].sink);
+
+        if (!prepare(s, name, f, &o[i]))
+            return false;
+        room += u64_min(more, UINT64_MAX - room);
+        more = export_estimate(o[i].disk, &opt, &cancel);
+        need += u64_min(more, UINT64_MAX - need);
+        if (i) {
+            disk_close(o[i].disk);
+            o[i].disk = NULL;
+        }
+    }
+    if (need > room) {
+        snprintf(err.text, sizeof err.text, "warning: up to %" PRIu64 " bytes will be written, "
+                 "%" PRIu64 " are free", need, room);
+        message_error(s->operand[s->n_operands - 1], &err);
+    }
+    return true;
 }
 
 static int export_layer(const struct settings *s, const char *name, struct disk_files *f,
                         struct outlet *o, struct volumes_helper *helper, struct out *out)
 {
-    struct export_work w = { .o = o, .helper = helper, .opt = { .threads = s->threads, .qcow2 = s->qcow2,
-                                       .on_damage = s->on_damage, .mark = s->mark,
-                                       .map = s->map_file ? &o->scribe : NULL, .label = o->label } };
+    struct export_work w = { .o = o, .helper = helper, .opt = options_of(s, o) };
     struct watch watch = { .phase = "exporting", .done = &w.progress.done,
                            .cancel = &w.progress.cancel };
     struct error err = { .code = ERR_NONE };
     int status = STATUS_FAILED;
     bool ok;
 
-    if (!disk_files_disk(f, o->layer, &o->disk, &err)) {
+    if (!o->disk && !disk_files_disk(f, o->layer, &o->disk, &err)) {
         message_error(name, &err);
         return STATUS_FAILED;
     }
-    label_of(f, o);
-    if (s->resume) {
-        if (!load_map(o, &err)) {
-            message_error(s->map_file, &err);
-            if (!chain_is_known(s, f))
-                message("without --backing; it was begun with it, perhaps: ", s->map_file);
-            return STATUS_FAILED;
-        }
-        w.opt.have = &o->have;
-    }
-    warn_space(sink_name(o->sink), o, &w);
     watch.total = disk_size(o->disk);
     ok = watch_run(s, &watch, run, &w, &err);
     if (!ok)
@@ -325,6 +358,10 @@ static int export_image(const struct settings *s, const char *name,
     if (disk_layer_is_active(outlet[0].layer) &&
         !disk_files_look(s, name, &files, NULL, &err))
         message_error(name, &err);      /* what the tables say can be had all the same */
+    if (!prepare_all(s, name, &files, outlet, n)) {
+        status = STATUS_FAILED;
+        goto out;
+    }
     for (size_t i = 0; i < n && !watch_stopped(); i++)
         status = status_worst(status, export_layer(s, name, &files, &outlet[i], helper, &out));
     if (watch_stopped())

@@ -334,6 +334,19 @@ out:
     return ok;
 }
 
+/* Bytes of [from, to) that no run before has done. */
+static uint64_t not_had(const struct rangemap *have, uint64_t from, uint64_t to)
+{
+    uint64_t bytes = 0, off, end;
+
+    for (; from < to; from = end) {
+        if (!have || !rangemap_next_done(have, from, &off, &end) || off >= to)
+            return bytes + (to - from);
+        bytes += off - from;
+    }
+    return bytes;
+}
+
 uint64_t export_estimate(struct disk *d, const struct export_options *opt,
                          _Atomic bool *cancel)
 {
@@ -348,7 +361,8 @@ uint64_t export_estimate(struct disk *d, const struct export_options *opt,
             continue;
         from = u64_max(down(s.off, unit), counted);
         to = round_up(s.off + s.len, unit);
-        bytes += to - u64_min(to, from);
+        if (from < to)
+            bytes += not_had(opt->have, from, to);
         counted = u64_max(counted, to);
     }
     return bytes;

@@ -44,7 +44,8 @@ struct export_result {
     bool complete;                  /* not stopped, by the person or by damage */
 };
 
-/* Bytes that would be written at most; told from the tables alone. Stops early at *cancel. */
+/* Bytes that would be written at most, without those that a run before has done; told from the
+ * tables alone. Stops early at *cancel. */
 uint64_t export_estimate(struct disk *d, const struct export_options *opt,
                          _Atomic bool *cancel);
 

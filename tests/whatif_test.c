@@ -248,6 +248,25 @@ static void an_edit_names_the_files_that_it_costs(void **state)
     buf_free(&got);
 }
 
+static void what_costs_data_is_planned_only_when_that_is_asked_for(void **state)
+{
+    struct play play = { .script = "wait 1 p wait shot:kept P wait 8 wait shot:given-up",
+                         .depth = DEPTH_16, .files = true, .cols = 100, .rows = 40 };
+    struct buf got = BUF_INIT;
+    char *given_up;
+
+    (void)state;
+    play_sample("files", &play, &got);
+    given_up = strstr(buf_str(&got), "== given-up");
+    screen_shows(buf_str(&got), "P gives up data for it");
+    screen_shows(given_up, "loses data: Mend 11 broken table entries.");
+    screen_shows(given_up, "Of it 7 KiB: sda2: /home/thesis.txt");
+    screen_shows(given_up, "11 KiB given up");
+    *given_up = '\0';
+    screen_shows(buf_str(&got), "READ-ONLY");
+    buf_free(&got);
+}
+
 static void what_no_plan_mends_is_told(void **state)
 {
     char *got = screens("broken-stream", "wait 1 p wait shot:said 8 shot:why");
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(w_says_why_it_saves_nothing),
         cmocka_unit_test(lost_tables_are_rescued_and_where_that_fails_the_rest_is_repaired),
         cmocka_unit_test(an_edit_names_the_files_that_it_costs),
+        cmocka_unit_test(what_costs_data_is_planned_only_when_that_is_asked_for),
         cmocka_unit_test(what_no_plan_mends_is_told),
         cmocka_unit_test(subclusters_are_edited_as_bits),
         cmocka_unit_test(an_edit_that_changes_nothing_is_no_step),

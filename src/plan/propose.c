@@ -74,7 +74,9 @@ static bool regains(const struct plan *p)
 
 static bool plan_goal(struct proposal *p, struct error *err)
 {
-    const struct planner_options opt = { .entries = ENTRIES_PROVE };
+    const struct planner_options opt = {
+        .accept_loss = p->accept_loss, .entries = p->accept_loss ? ENTRIES_ZERO : ENTRIES_PROVE,
+    };
     struct trial *t;
     bool ok;
 

@@ -17,6 +17,7 @@ struct proposal {
     struct trial_options how;       /* progress and look_beside are its own */
     struct patches start;           /* owned: of the steps that are chosen */
     const char *goal;
+    bool accept_loss;               /* give up guest data where nothing else helps */
     struct scan_progress progress;
     struct plan plan;               /* owned: the outcome */
 };

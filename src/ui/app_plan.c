@@ -123,8 +123,9 @@ static const char *goal_here(const struct app *app)
     return hits.n ? propose_for_problem(ps->list[hits.gravest].kind) : "repair";
 }
 
-static void propose(struct app *app)
+static void propose(struct app *app, bool accept_loss)
 {
+    app->what.accept_loss = accept_loss;
     if (!settled(app))
         return;
     if (!app->ui.scan)
@@ -180,7 +181,8 @@ bool app_plan_act(struct app *app, enum action action)
             begin_edit(app);
         return true;
     case ACT_PROPOSE:
-        propose(app);
+    case ACT_PROPOSE_LOSS:
+        propose(app, action == ACT_PROPOSE_LOSS);
         return true;
     case ACT_BEFORE_AFTER:
         turn(app);

@@ -254,10 +254,25 @@ static void step_text(const struct plan_step *s, bool naming, struct buf *out)
     buf_putc(out, '.');
 }
 
+/* Says how to see what does not fit. */
+static void draw_words(const struct area *below, const struct area *words, const char *text,
+                       int top)
+{
+    const struct area none = { words->g, words->y, words->x, 0, words->w };
+    int n = draw_wrapped(&none, 0, 0, words->w, ROLE_TEXT, text, 0);
+    int last = n > words->h ? n - words->h : 0;
+
+    top = top < last ? top : last;
+    if (last)
+        draw_right(below, 0, below->w - 2, ROLE_DIM, top == last ? " Left: up " : " Right: more ");
+    draw_wrapped(words, 0, 0, words->w, ROLE_TEXT, text, top);
+}
+
 static const char empty[] =
     "There are no steps yet. Nothing here changes the image: steps are laid over it to see what "
     "would come of them, and qcheck apply carries out a plan that was saved.\n"
-    "p in Problems or Overview plans what mends the problem or cause under the cursor.\n"
+    "p in Problems or Overview plans what mends the problem or cause under the cursor; P does so "
+    "at the cost of guest data where nothing else helps.\n"
     "e in Header, Tables or Hex edits the field under the cursor: damage a sample yourself "
     "(qcheck --sample healthy) and see at once what each pointer does.\n"
     "= shows the image as it is, and as it would be. U undoes, Ctrl-R does it again.";
@@ -289,7 +304,7 @@ static void plan_draw(const void *state, const struct ui *ui, const struct area 
 
         draw_hline(&below, 0, 0, below.w);
         step_text(step, step == ui->plan_naming && plan_step_loses(step), &text);
-        draw_wrapped(&words, 0, 0, words.w, ROLE_TEXT, buf_str(&text), v->words_top);
+        draw_words(&below, &words, buf_str(&text), v->words_top);
         buf_free(&text);
     }
 }

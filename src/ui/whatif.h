@@ -69,6 +69,7 @@ struct whatif {
     struct plan_naming naming;
     bool may_save;                  /* the file of the plan is one, or new */
     bool picking;                   /* a cluster is sought for `edit` */
+    bool accept_loss;               /* of what is proposed next */
     struct edit_target edit;
     char edit_hint[160];            /* what may be typed for it */
     uint64_t counted;               /* version of `counts`; UINT64_MAX: none */

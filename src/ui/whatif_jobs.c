@@ -38,8 +38,9 @@ static void keep_left(char *left, size_t size, const struct proposal *p, bool ok
         snprintf(left, size, "%s", p->plan.left);
     else if (!p->plan.n)
         snprintf(left, size, "\"%s\" planned no step: nothing that the image holds proves another "
-                 "value, or all of it is right already. qcheck plan has options that go further "
-                 "(--accept-loss, --entries=zero).", p->goal);
+                 "value, or all of it is right already.%s", p->goal, p->accept_loss ? ""
+                 : " P plans it so that guest data is given up where nothing else helps, and "
+                   "names what that is.");
     else
         left[0] = '\0';
 }
@@ -56,7 +57,8 @@ static void end_proposal(struct app *app, struct plan_job *job, bool ok,
     if (!ok) {
         app_say(app, err->code != ERR_CANCELLED, err->text);
     } else if (!n) {
-        snprintf(text, sizeof text, "No step for \"%s\"; 8 says why", job->proposal->goal);
+        snprintf(text, sizeof text, "No step for \"%s\"; 8 says why%s", job->proposal->goal,
+                 job->proposal->accept_loss ? "" : ". P gives up data for it");
         app_say(app, false, text);
     } else if (!draft_add(app->what.draft, plan, &bad)) {
         app_say(app, true, bad.text);
@@ -166,7 +168,7 @@ void whatif_propose(struct app *app, const char *goal)
         return;
     }
     *job->proposal = (struct proposal){
-        .img = app->img, .goal = goal,
+        .img = app->img, .goal = goal, .accept_loss = app->what.accept_loss,
         .how = { .image = app->opt->image,
                  .scan = { .threads = app->opt->threads,
                            .memory_limit = app->opt->memory_limit } },

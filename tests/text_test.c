@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <string.h>
+#include <time.h>
 
 static void assert_size(uint64_t bytes, const char *wanted)
 {
@@ -231,9 +232,35 @@ static void two_sizes_are_told_apart(void **state)
     assert_string_equal(b, "1,119,989,761 bytes");
 }
 
+static void times_are_those_of_the_calendar(void **state)
+{
+    static const struct { int64_t seconds; const char *text; } row[] = {
+        { 0, "1970-01-01 00:00:00" }, { -1, "1969-12-31 23:59:59" },
+        { 951782400, "2000-02-29 00:00:00" }, { 4107542400, "2100-03-01 00:00:00" },
+        { UINT32_MAX, "2106-02-07 06:28:15" },         /* not 1969, where time_t has 32 bits */
+        { -2208988800, "1900-01-01 00:00:00" }, { -11644473600, "1601-01-01 00:00:00" },
+        { 253402300799, "9999-12-31 23:59:59" }, { -11644473601, "-" }, { 253402300800, "-" },
+        { INT64_MIN, "-" }, { INT64_MAX, "-" },
+    };
+    char out[TEXT_NUM], want[TEXT_NUM];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        assert_string_equal(text_utc(out, row[i].seconds), row[i].text);
+    for (int64_t at = -11644473600; sizeof(time_t) > 4 && at < 253402300800; at += 86399 * 7) {
+        time_t t = (time_t)at;
+        struct tm tm;
+
+        assert_non_null(gmtime_r(&t, &tm));
+        assert_true(strftime(want, sizeof want, "%Y-%m-%d %H:%M:%S", &tm));
+        assert_string_equal(text_utc(out, at), want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_are_those_of_the_calendar),
         cmocka_unit_test(two_sizes_are_told_apart),
         cmocka_unit_test(sizes_have_a_unit_and_are_never_rounded_up),
         cmocka_unit_test(digits_are_grouped_by_three),

@@ -37,6 +37,34 @@ const char *text_size(char out[TEXT_NUM], uint64_t bytes)
     return out;
 }
 
+#define DAY             86400
+#define FIRST_DAY       (-134774)       /* 1601-01-01, counted from 1970-01-01 */
+#define END_DAY         2932897         /* 10000-01-01 */
+#define DAYS_400_YEARS  146097
+
+/* Counts days from the first of March of a year that 400 divides, so that a leap day is the last of
+ * its year. */
+const char *text_utc(char out[TEXT_NUM], int64_t seconds)
+{
+    int64_t days = seconds / DAY - (seconds % DAY < 0);
+    unsigned sec = (unsigned)(seconds - days * DAY), day, year, years, month;
+
+    if (days < FIRST_DAY || days >= END_DAY) {
+        snprintf(out, TEXT_NUM, "-");
+        return out;
+    }
+    day = (unsigned)(days - FIRST_DAY) + 306;           /* since 1600-03-01 */
+    year = 1600 + day / DAYS_400_YEARS * 400;
+    day %= DAYS_400_YEARS;
+    years = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= years * 365 + years / 4 - years / 100;
+    month = (5 * day + 2) / 153;                        /* 0: March; lengths repeat after five */
+    day -= (153 * month + 2) / 5;
+    snprintf(out, TEXT_NUM, "%04u-%02u-%02u %02u:%02u:%02u", year + years + (month >= 10),
+             month < 10 ? month + 3 : month - 9, day + 1, sec / 3600, sec / 60 % 60, sec % 60);
+    return out;
+}
+
 void text_sizes(char a[TEXT_NUM], uint64_t one, char b[TEXT_NUM], uint64_t other)
 {
     text_size(a, one);

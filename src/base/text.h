@@ -16,6 +16,10 @@
  * decimal, never rounded up to a value that is not reached ("1023.9 KiB"). */
 const char *text_size(char out[TEXT_NUM], uint64_t bytes);
 
+/* "2023-11-14 22:13:20", UTC, of seconds since 1970; "-" outside of the years 1601 to 9999. Not by
+ * time_t, which has 32 bits on some machines. */
+const char *text_utc(char out[TEXT_NUM], int64_t seconds);
+
 /* Two sizes that are to be told apart: as text_size, or in bytes where that is the same. */
 void text_sizes(char a[TEXT_NUM], uint64_t one, char b[TEXT_NUM], uint64_t other);
 

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/limits.h"
 #include "base/num.h"
@@ -126,15 +125,12 @@ static void describe_mask(const struct field *f, uint64_t value, struct buf *out
 
 static void describe_time(uint64_t value, struct buf *out)
 {
-    time_t t = (time_t)value;
-    struct tm tm;
-    char text[64];
+    char text[TEXT_NUM];
 
-    if (value > UINT32_MAX || !gmtime_r(&t, &tm) ||
-        !strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &tm))
+    if (value > UINT32_MAX)
         buf_printf(out, "%llu", (ull)value);
     else
-        buf_puts(out, text);
+        buf_printf(out, "%s UTC", text_utc(text, (int64_t)value));
 }
 
 void field_describe(const struct field *f, uint64_t value, struct buf *out)

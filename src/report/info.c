@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "qcow2/field.h"
@@ -117,20 +116,17 @@ static void side_line(const char *what, const struct side_file *f, struct out *o
 
 static void snapshot_lines(const struct info *info, struct out *out)
 {
-    char when[32] = "", size[TEXT_NUM];
+    char when[TEXT_NUM], size[TEXT_NUM];
 
     for (size_t i = 0; i < info->img->snaps.n; i++) {
         const struct snapshot *s = &info->img->snaps.list[i];
-        time_t t = (time_t)s->date_sec;
-        struct tm tm;
 
-        if (gmtime_r(&t, &tm))
-            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
         out_printf(out, "%-16s %zu: id ", i ? "" : "snapshots", i + 1);
         out_visible(out, s->id, snapshot_id_len(s));
         out_puts(out, ", ");
         out_visible(out, s->name, snapshot_name_len(s));
-        out_printf(out, ", %s UTC, VM state %s", when, text_size(size, s->vm_state_size));
+        out_printf(out, ", %s UTC, VM state %s", text_utc(when, s->date_sec),
+                   text_size(size, s->vm_state_size));
         out_printf(out, ", disk %s\n", text_size(size, s->disk_size));
     }
     if (info->img->snaps.announced > info->img->snaps.n)

@@ -7,9 +7,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/num.h"
+#include "base/text.h"
 
 #define NTFS_TO_UNIX INT64_C(11644473600)      /* seconds from 1601 to 1970 */
 
@@ -37,13 +37,9 @@ static void add_number(struct values *v, const char *name, uint64_t value, unsig
 
 static void add_time(struct values *v, const char *name, int64_t seconds)
 {
-    struct hex_value *row = add(v, name);
-    time_t t = (time_t)seconds;
-    struct tm tm;
+    char text[TEXT_NUM];
 
-    if (!gmtime_r(&t, &tm) || tm.tm_year < -299 || tm.tm_year > 8099 ||
-        !strftime(row->text, sizeof row->text, "%Y-%m-%d %H:%M:%S", &tm))
-        snprintf(row->text, sizeof row->text, "-");
+    snprintf(add(v, name)->text, sizeof v->row->text, "%s", text_utc(text, seconds));
 }
 
 static void add_uuid(struct values *v, const char *name, const uint8_t *b, bool mixed)

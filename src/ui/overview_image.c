@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 
@@ -123,15 +122,11 @@ static void add_snapshots(struct overview *o, const struct ui *ui)
         const struct snapshot *one = &s->list[i];
         struct overview_line *line;
         struct buf b = BUF_INIT;
-        time_t t = (time_t)one->date_sec;
-        struct tm tm;
-        char when[32] = "";
+        char when[TEXT_NUM];
 
-        if (gmtime_r(&t, &tm))
-            strftime(when, sizeof when, ", %Y-%m-%d %H:%M", &tm);
         text_visible(&b, one->name, strlen(one->name));
-        line = overview_fact(o, SECTION_IMAGE, i ? "" : "snapshots", "%zu: %s%s", i + 1,
-                             buf_str(&b), when);
+        line = overview_fact(o, SECTION_IMAGE, i ? "" : "snapshots", "%zu: %s, %.16s", i + 1,
+                             buf_str(&b), text_utc(when, one->date_sec));
         if (one->vm_state_size)
             snprintf(line->text + strlen(line->text),
                      sizeof line->text - strlen(line->text), ", VM state %s",

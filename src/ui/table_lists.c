@@ -6,19 +6,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "ui/table_draw.h"
 
 static void put_date(uint64_t sec, struct buf *out)
 {
-    time_t when = (time_t)(sec & 0xffffffff);
-    struct tm tm;
-    char text[32];
+    char text[TEXT_NUM];
 
-    if (gmtime_r(&when, &tm) && strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm))
-        buf_puts(out, text);
+    buf_printf(out, "%.16s", text_utc(text, (int64_t)(sec & 0xffffffff)));
 }
 
 /* Where the columns of a list of snapshots begin, by the width of the screen. */

@@ -37,7 +37,7 @@
 #define READ_BYTES  (256u << 10)    /* at once, or one cluster */
 #define PREFETCH    24              /* entries */
 
-#ifdef __GNUC__
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
 #endif
 

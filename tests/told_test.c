@@ -238,8 +238,8 @@ static void many_images_are_told_in_lines_and_metrics(void **state)
         r[i].status = scan_exit_status(k.scan);
         forget(&k);
     }
-    r[4].status = r[5].status = 1;
-    snprintf(r[4].error, sizeof r[4].error, "cannot open: \x1b[31m");
+    fleet_fail("cannot open: \x1b[31m", NULL, &r[4]);
+    fleet_fail("ended by signal 9", "magic", &r[5]);
     for (size_t i = 0; i < 6; i++)
         fleet_line(name[i], &r[i], &t.out);
     fleet_metrics(name, r, 6, 1790000000, &t.out);

@@ -60,7 +60,7 @@ static const struct command commands[] = {
       "not stored becomes a hole. With --layer=all, OUT.active is the disk as it is now and "
       "OUT.snapshot-1 and so on those of the snapshots. The image is scanned first: what a "
       "wiped or overwritten table mapped is lost as well, although it reads as zeros. Exit "
-      "status: 0 when all was had, 1 for a failure or a stop, 2 when something is lost.",
+      "status: 0 when everything was read, 1 for a failure or a stop, 2 when something is lost.",
       VALUES_FILES,
       { &opts_export, &opts_disk, &opts_image, &opts_general }, cmd_export },
     { "sum", "[OPTION]... IMAGE...", "print the SHA-256 of the guest disk",
@@ -85,7 +85,7 @@ static const struct command commands[] = {
       NULL, { &opts_at, &opts_image, &opts_scan, &opts_general }, cmd_at },
     { "plan", "GOAL [NAME=VALUE]... [OPTION]... IMAGE", "plan changes and see what comes of them",
       "Plans what each GOAL asks for, and says what every step does, mends and costs; "
-      "several goals are taken in the best order. Goals: repair (all that the findings call "
+      "several goals are planned in the best order. Goals: repair (all that the findings call "
       "for), header (lost or wrong values that the tables prove), rescue (what a lost header, L1 "
       "or L2 table referred to is found by its content and put back; each placement says how "
       "sure it is and why), flags (dirty=off, corrupt=off, "
@@ -133,7 +133,7 @@ static const struct command commands[] = {
       VALUES_FILES, { &opts_diff, &opts_image, &opts_scan, &opts_general }, cmd_diff },
     { "watch", "[OPTION]... IMAGE", "scan an image again whenever it changes",
       "Tells after each scan how the file grew and which clusters changed hands. A guest that "
-      "writes during a scan makes problems appear that are none: those found twice at the same "
+      "writes during a scan makes problems appear that are not real: those found twice at the same "
       "place persist, others are new or have passed. Ends with Ctrl-C.",
       VALUES_FILES, { &opts_watch, &opts_image, &opts_scan, &opts_general }, cmd_watch },
     { "pack", "[OPTION]... IMAGE -o FILE" PACK_SUFFIX, "an image without the guest's data, to send",
@@ -220,7 +220,7 @@ void commands_help(struct buf *out)
                   "Commands:\n");
     for (unsigned i = 0; (c = command_at(i)); i++)
         buf_printf(out, "  %-10s %s\n", c->name, c->summary);
-    buf_puts(out, "\nqcheck COMMAND --help lists the options of a command. A file that\n"
-                  "is called like a command is reached as ./check.\n\n");
+    buf_puts(out, "\nqcheck COMMAND --help lists the options of a command. To open a file\n"
+                  "that has the name of a command, write ./check.\n\n");
     opt_help(command_default(), out);
 }

@@ -93,9 +93,8 @@ static const struct opt check_rows[] = {
     { OPT_STRICT, "strict", ARG_NONE, NULL, NULL,
       "exit with status 2 for corruption and lost data that qemu-img check does not find as well" },
     { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
-      "look at the content of everything when causes are sought, not only here and there, unpack "
-      "all compressed clusters, and "
-      "tell how much of what is stored are zeros" },
+      "look at all content when causes are sought, not only at samples of it; unpack all "
+      "compressed clusters; tell how much of what is stored is zeros" },
     BACKING_ROW,
 };
 const struct opt_group opts_check = { "Check", ROWS(check_rows) };
@@ -184,7 +183,7 @@ static const struct opt picture_rows[] = {
     { OPT_FRAMES, "frames", ARG_REQUIRED, "N", NULL,
       "scan the image N times, and make a picture of each" },
     { OPT_FRAME_EVERY, "interval", ARG_REQUIRED, "SECONDS", NULL,
-      "with --frames: wait so long between two scans (default: 1)" },
+      "with --frames: seconds to wait between two scans (default: 1)" },
     OVERWRITE_ROW,
 };
 const struct opt_group opts_picture = { "Pictures (--output=svg, --output=png)",
@@ -224,7 +223,7 @@ static const struct opt export_rows[] = {
     { OPT_ON_DAMAGE, "on-damage", ARG_REQUIRED, "zero|stop|mark=BYTE", NULL,
       "where something is lost: write zeros (default), stop, or write this byte" },
     { OPT_MAP_FILE, "map", ARG_REQUIRED, "FILE", NULL,
-      "keep a map, in the format of GNU ddrescue, of what was had and what is lost" },
+      "keep a map, in the format of GNU ddrescue, of what was read and what is lost" },
     { OPT_RESUME, "resume", ARG_NONE, NULL, NULL,
       "go on with an export to raw that was stopped, by its map; lost ranges are tried "
       "again" },
@@ -253,7 +252,7 @@ static const struct opt files_rows[] = {
     { OPT_UNMAPPED, "unmapped", ARG_NONE, NULL, NULL,
       "also those that use bytes for which the image has nothing, as after the loss of a "
       "table; sparse files that are sound are among them" },
-    { OPT_AT, "at", ARG_REQUIRED, "OFFSET", NULL, "whom this byte of the disk belongs to" },
+    { OPT_AT, "at", ARG_REQUIRED, "OFFSET", NULL, "who owns this byte of the disk" },
     { OPT_LIST, "list", ARG_NONE, NULL, NULL,
       "all files; what is wrong with their file systems is said on standard error" },
     OUTPUT_ROW,
@@ -302,7 +301,7 @@ const struct opt_group opts_apply = { "Apply", ROWS(apply_rows) };
 
 static const struct opt undo_rows[] = {
     { OPT_FORCE, "force", ARG_NONE, NULL, NULL,
-      "put the bytes back although the image was changed since the plan was carried out" },
+      "put the bytes back even though the image was changed since the plan was carried out" },
     { OPT_NO_SANDBOX, "no-sandbox", ARG_NONE, NULL, NULL,
       "keep access to other files while it works, for debuggers" },
 };
@@ -313,7 +312,7 @@ static const struct opt report_rows[] = {
     OUT_FILE_ROW,
     OVERWRITE_ROW,
     { OPT_DEEP, "deep", ARG_NONE, NULL, NULL,
-      "look at the content of everything, not only here and there" },
+      "look at all content, not only at samples of it" },
     BACKING_ROW,
 };
 const struct opt_group opts_report = { "Report", ROWS(report_rows) };
@@ -334,7 +333,7 @@ static const struct opt watch_rows[] = {
     { OPT_OUTPUT, "output", ARG_REQUIRED, "FORMAT", "text|json",
       "text (default) or json: one object per line and scan" },
     { OPT_INTERVAL, "interval", ARG_REQUIRED, "SECONDS", NULL,
-      "look for a change this often (default: 2); a block device is scanned each time" },
+      "look for a change every so many seconds (default: 2); a block device is scanned each time" },
     { OPT_SCANS, "scans", ARG_REQUIRED, "N", NULL, "end after N scans" },
 };
 const struct opt_group opts_watch = { "Watch", ROWS(watch_rows) };
@@ -345,7 +344,7 @@ static const struct opt pack_rows[] = {
       "replace names by others of the same length, leave out extra data and UUIDs, and of "
       "tables and fields that were overwritten keep only which faults they have" },
     { OPT_PROBLEM_CLUSTERS, "with-problem-clusters", ARG_NONE, NULL, NULL,
-      "keep the clusters that problems are about as well; they may hold guest data" },
+      "also keep the clusters that problems are about; they may hold guest data" },
     { OPT_OVERWRITE, "overwrite", ARG_NONE, NULL, NULL, "replace FILE when it exists" },
 };
 const struct opt_group opts_pack = { "Pack", ROWS(pack_rows) };

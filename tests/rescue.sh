@@ -28,6 +28,12 @@ with open(path, "r+b") as f:
     tables = [e & 0xfffffffffffe00 for e in struct.unpack(">%dQ" % n_l1, f.read(8 * n_l1)) if e]
     if "l1" in what.split("+"):
         garbage(l1, n_l1)
+    if what == "l1flip":                # a bit of each entry
+        for i in range(n_l1):
+            f.seek(l1 + 8 * i)
+            e, = struct.unpack(">Q", f.read(8))
+            f.seek(l1 + 8 * i)
+            f.write(struct.pack(">Q", e ^ 1 << rnd.randrange(bits, 63) if e else 0))
     if "l1zero" in what:
         f.seek(l1)
         f.write(bytes(8 * n_l1))
@@ -100,13 +106,20 @@ rescued() {
 
 for bits in 12 16 21; do
     qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "c$bits.qcow2"
-    for damage in l1 l1zero header header+l1 header+l1+reftable reftable; do
+    for damage in l1 l1zero l1flip header header+l1 header+l1+reftable reftable; do
         rescued "c$bits.qcow2" $damage
     done
 done
 qemu-img convert -c -O qcow2 disk.raw zlib.qcow2
 qemu-img convert -O qcow2 -o extended_l2=on disk.raw extended.qcow2
 qemu-img convert -O qcow2 -o compat=0.10 disk.raw v2.qcow2
+# With the header the type of compression is lost.
+if "$QCHECK" --version | grep -q 'zstd clusters: yes' &&
+    qemu-img convert -c -O qcow2 -o compression_type=zstd disk.raw zstd.qcow2 2>/dev/null; then
+    for damage in header header+l1; do
+        rescued zstd.qcow2 $damage
+    done
+fi
 for image in zlib extended v2; do
     rescued $image.qcow2 l1
     rescued $image.qcow2 header+l1+reftable
@@ -137,7 +150,7 @@ END
     for bits in 12 16 21; do
         qemu-img convert -O qcow2 -o cluster_size=$((1 << bits)) disk.raw "e$bits.qcow2"
         # of a dozen clusters too few bear proofs that zeros were entries
-        for damage in l2 half $([ $bits = 21 ] || echo halfzero) data l1+l2 header+l2 header+l2wiped \
+        for damage in l1 l2 half $([ $bits = 21 ] || echo halfzero) data l1+l2 header+l2 header+l2wiped \
             everything; do
             rescued "e$bits.qcow2" $damage
         done

@@ -45,7 +45,7 @@ void align_forget(struct rescue_guest *g);
 struct align_block { uint32_t block, entry; };
 
 /* Finds places for blocks (index -1) among those that no other has: index * per is the guest
- * cluster of entry 0. All of the disk is lost. Leaves those at -1 that fit nowhere better than
+ * cluster of entry 0. Blocks are lost as a whole. Leaves those at -1 that fit nowhere better than
  * anywhere else, and all where there are too many. */
 bool align_blocks(struct rescue_guest *g, const struct print *print,
                   const struct align_block *item, size_t n, size_t n_blocks, uint64_t per,

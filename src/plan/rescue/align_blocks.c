@@ -62,6 +62,11 @@ static long best_slot(const struct block_fit *f, size_t b, size_t *slot)
     return best == LONG_MAX ? -1 : second - best;
 }
 
+static int64_t slot_index(const struct block_fit *f, size_t slot)
+{
+    return (int64_t)(f->w.place[slot * f->per].cl / f->per);
+}
+
 /* The block of which there is the least doubt first. */
 static void choose_slots(struct block_fit *f, int64_t *index)
 {
@@ -81,9 +86,65 @@ static void choose_slots(struct block_fit *f, int64_t *index)
         }
         if (!most)
             return;
-        index[block] = (int64_t)slot;
+        index[block] = slot_index(f, slot);
         f->slot_taken[slot] = true;
     }
+}
+
+/* What it costs to have a block in a slot, and not to leave it empty. */
+static long slot_cost(const struct block_fit *f, size_t b, size_t s, const int64_t *index)
+{
+    if (index[b] >= 0)
+        return index[b] == slot_index(f, s) ? 0 : INFINITE;
+    return f->cost[b * f->n_slots + s] - f->empty[s];
+}
+
+/* What it costs at least if no block minds another. */
+static long least_cost(const struct block_fit *f, const int64_t *index)
+{
+    long sum = 0;
+
+    for (size_t b = 0; b < f->n_blocks; b++) {
+        long best = INFINITE;
+
+        for (size_t s = 0; s < f->n_slots; s++) {
+            long c = slot_cost(f, b, s, index);
+
+            best = c < best ? c : best;
+        }
+        sum += best;
+    }
+    return sum;
+}
+
+#define RISING_DOUBT 16         /* cost of a block that rises, and would lie better elsewhere */
+
+/* All blocks in rising slots, where hardly one would lie better elsewhere. False: no memory. */
+static bool choose_rising(const struct block_fit *f, int64_t *index)
+{
+    size_t n = f->n_slots, row = n + 1, s = n;
+    /* of the first b blocks in the first s slots */
+    long *sum = calloc((f->n_blocks + 1) * row, sizeof *sum);
+    long limit = least_cost(f, index) + RISING_DOUBT * (long)f->n_blocks;
+
+    if (!sum)
+        return false;
+    for (size_t b = 1; b <= f->n_blocks; b++) {
+        sum[b * row] = INFINITE;
+        for (size_t k = 1; k <= n; k++) {
+            long here = sum[(b - 1) * row + k - 1] + slot_cost(f, b - 1, k - 1, index);
+
+            sum[b * row + k] = here < sum[b * row + k - 1] ? here : sum[b * row + k - 1];
+        }
+    }
+    if (sum[f->n_blocks * row + n] <= limit)
+        for (size_t b = f->n_blocks; b > 0; b--, s--) {
+            while (sum[b * row + s] == sum[b * row + s - 1])
+                s--;
+            index[b - 1] = slot_index(f, s - 1);
+        }
+    free(sum);
+    return true;
 }
 
 bool align_blocks(struct rescue_guest *g, const struct print *print,
@@ -95,7 +156,7 @@ bool align_blocks(struct rescue_guest *g, const struct print *print,
     uint32_t cluster = rescue_cluster(g);
     bool ok = true;
 
-    f.n_slots = (size_t)((rescue_clusters(g) + per - 1) / per);
+    f.n_slots = (size_t)((rescue_n_lost(g) + per - 1) / per);
     f.w.last_block = cluster / print_block_len(cluster) - 1;
     if (n_blocks > BLOCKS_MAX || f.n_slots > BLOCKS_MAX * 8 || n > COSTS_MAX / (f.n_slots + 1))
         return true;
@@ -103,13 +164,16 @@ bool align_blocks(struct rescue_guest *g, const struct print *print,
     f.empty = calloc(f.n_slots + 1, sizeof *f.empty);
     f.slot_taken = calloc(f.n_slots + 1, sizeof *f.slot_taken);
     ok = f.cost && f.empty && f.slot_taken && order_list_places(&f.w);
-    for (size_t b = 0; ok && b < n_blocks; b++)
-        if (index[b] >= 0 && (size_t)index[b] < f.n_slots)
-            f.slot_taken[index[b]] = true;
+    ok = ok && f.w.n_places == rescue_n_lost(g);
+    for (size_t s = 0; ok && s < f.n_slots; s++)
+        for (size_t b = 0; b < n_blocks; b++)
+            f.slot_taken[s] |= index[b] == slot_index(&f, s);
     if (ok) {
         order_note_extents(&f.w);
         cost_blocks(&f, item, n);
-        choose_slots(&f, index);
+        ok = choose_rising(&f, index);
+        if (ok)
+            choose_slots(&f, index);
     }
     free(f.cost);
     free(f.empty);

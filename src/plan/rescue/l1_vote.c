@@ -20,8 +20,10 @@ struct voting {
     struct mapped *from;            /* owned: by candidate */
     size_t from_cap;
     struct print *print;            /* owned: by candidate */
-    struct rescue_guest *g;         /* owned: all of it is lost */
+    struct rescue_guest *g;         /* owned: lost is what no usable entry of the L1 table maps */
+    struct guest_reader *known;     /* owned */
     struct rescue_asking *asking;   /* owned */
+    struct orphan_reader *reader;   /* borrowed */
     size_t n_tables;
     int64_t *index;                 /* of each table; the caller's */
     bool *pinned;                   /* owned: of each table */
@@ -186,13 +188,42 @@ static bool fit_rest(struct voting *v, bool *fitted, struct error *err)
     return ok;
 }
 
-bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t guest_size,
+static bool read_known(void *ctx, uint64_t guest_off, void *dst, size_t len)
+{
+    const struct voting *v = ctx;
+
+    return guest_reader_read(v->known, guest_off, dst, len);
+}
+
+static bool read_candidate(void *ctx, size_t cand, uint8_t *dst, struct error *err)
+{
+    const struct voting *v = ctx;
+
+    return orphan_read(v->reader, cand, dst, err);
+}
+
+static bool lose_unusable(struct voting *v, const struct l1_known *l1, struct error *err)
+{
+    uint64_t per = v->s->t->img->geo.l2_entries, n = div_up(rescue_clusters(v->g), per);
+    bool ok = true;
+
+    for (uint64_t i = 0, k; ok && i < n; i = k) {
+        bool known = i < l1->n && l1->usable[i];
+
+        for (k = i + 1; k < n && (k < l1->n && l1->usable[k]) == known && (k < l1->n || !known);)
+            k++;
+        ok = known || rescue_lose(v->g, i * per, (k - i) * per);
+    }
+    return ok || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, const struct l1_known *l1,
              int64_t *index, bool *fitted, struct error *err)
 {
     const struct image *img = s->t->img;
-    struct voting v = { .s = s, .n_tables = n, .index = index };
     struct orphan_reader reader = { 0 };
-    const struct rescue_store store = { &reader, orphan_read, NULL, s->below,
+    struct voting v = { .s = s, .n_tables = n, .index = index, .reader = &reader };
+    const struct rescue_store store = { &v, read_candidate, read_known, s->below,
                                         s->size_guessed };
     uint8_t *bytes = malloc((size_t)img->geo.cluster_size);
     bool ok = bytes || err_set(err, ERR_NOMEM, "out of memory");
@@ -204,11 +235,13 @@ bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t gu
     if (ok && (!v.print || !v.pinned))
         ok = err_set(err, ERR_NOMEM, "out of memory");
     ok = ok && orphan_reader_init(&reader, img, v.cands.list, err)
-        && rescue_new(&store, guest_size, (uint32_t)img->geo.cluster_size, v.cands.n, &v.g, err)
-        && (rescue_lose(v.g, 0, rescue_clusters(v.g)) || err_set(err, ERR_NOMEM, "out of memory"))
+        && guest_reader_open(s->t, s->below, &v.known, err)
+        && rescue_new(&store, l1->size, (uint32_t)img->geo.cluster_size, v.cands.n, &v.g, err)
+        && lose_unusable(&v, l1, err)
         && vote(&v, &reader, err) && fit_rest(&v, fitted, err);
     rescue_ask_end(v.asking);
     rescue_free(v.g);
+    guest_reader_close(v.known);
     orphan_reader_free(&reader);
     orphans_free(&v.cands);
     free(v.from);

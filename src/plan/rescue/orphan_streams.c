@@ -16,9 +16,28 @@ struct chain_walk {
     const struct trial *t;
     const struct orphans *from;
     struct orphans *to;
+    uint64_t type;                  /* of compression */
     struct unpacker *unpacker;      /* owned */
     uint8_t *in, *out;              /* owned: two clusters, and one */
 };
+
+static bool walk_begin(struct chain_walk *w, struct error *err)
+{
+    size_t cluster = (size_t)w->t->img->geo.cluster_size;
+
+    w->type = w->t->img->hdr.compression_type;
+    w->unpacker = unpacker_new();
+    w->in = malloc(cluster * 2);
+    w->out = malloc(cluster);
+    return (w->unpacker && w->in && w->out) || err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static void walk_end(struct chain_walk *w)
+{
+    unpacker_free(w->unpacker);
+    free(w->in);
+    free(w->out);
+}
 
 /* Bytes that orphans give from `off` on, at most two clusters; i: the one that holds it. */
 static size_t bytes_from(const struct chain_walk *w, size_t i, uint64_t off)
@@ -39,7 +58,7 @@ static bool stream_at(struct chain_walk *w, size_t i, uint64_t off, size_t *used
     size_t len = bytes_from(w, i, off);
 
     return source_read(img->src, off, w->in, len, NULL)
-        && unpacker_take(w->unpacker, img->hdr.compression_type, w->in, len, w->out,
+        && unpacker_take(w->unpacker, w->type, w->in, len, w->out,
                          (size_t)img->geo.cluster_size, used)
         && *used && *used <= img->geo.cluster_size;
 }
@@ -72,20 +91,13 @@ static bool follow(struct chain_walk *w, size_t *at, struct error *err)
 
 bool orphans_find_streams(const struct trial *t, struct orphans *o, struct error *err)
 {
-    size_t cluster = (size_t)t->img->geo.cluster_size;
     struct orphans out = { .refcounts_known = o->refcounts_known };
     struct chain_walk w = { .t = t, .from = o, .to = &out };
-    bool ok;
+    bool ok = walk_begin(&w, err);
 
-    w.unpacker = unpacker_new();
-    w.in = malloc(cluster * 2);
-    w.out = malloc(cluster);
-    ok = (w.unpacker && w.in && w.out) || err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; ok && i < o->n;)
         ok = follow(&w, &i, err);
-    unpacker_free(w.unpacker);
-    free(w.in);
-    free(w.out);
+    walk_end(&w);
     if (!ok) {
         orphans_free(&out);
         return false;
@@ -93,4 +105,40 @@ bool orphans_find_streams(const struct trial *t, struct orphans *o, struct error
     orphans_free(o);
     *o = out;
     return true;
+}
+
+#define PROOF 2                 /* streams in a row */
+#define PROOFS_MAX 16
+
+/* Do streams of w->type begin there? */
+static bool chain_at(struct chain_walk *w, size_t i)
+{
+    uint64_t off = w->from->list[i].off;
+
+    for (size_t n = 0, used; n < PROOF; n++, off += used) {
+        while (i < w->from->n && w->from->list[i].off + w->from->list[i].len <= off)
+            i++;
+        if (i == w->from->n || off < w->from->list[i].off || !stream_at(w, i, off, &used))
+            return false;
+    }
+    return true;
+}
+
+bool orphans_look_packed(const struct trial *t, const struct orphans *o, uint64_t type, bool *yes,
+                         struct error *err)
+{
+    struct chain_walk w = { .t = t, .from = o };
+    size_t own = 0, other = 0;
+    bool ok = walk_begin(&w, err);
+    uint64_t now = w.type;
+
+    for (size_t i = 0; ok && i < o->n && own + other < PROOFS_MAX && !salvage_stopped(t); i++) {
+        w.type = now;
+        own += chain_at(&w, i);
+        w.type = type;
+        other += chain_at(&w, i);
+    }
+    walk_end(&w);
+    *yes = other > own;
+    return ok;
 }

@@ -59,7 +59,7 @@ bool salvage_left(struct salvage *s, struct buf *sentence, struct error *err)
 
 static bool salvage_all(struct salvage *s, struct error *err)
 {
-    return salvage_header(s, err) && salvage_backing(s, err)
+    return salvage_header(s, err) && salvage_compression(s, err) && salvage_backing(s, err)
         && (s->size_unknown || salvage_snapshots(s, err))
         && salvage_lost_l1(s, err) && salvage_l1(s, err) && salvage_size(s, err)
         && (!s->size_unknown || salvage_snapshots(s, err))

@@ -41,6 +41,10 @@ bool orphans_add(struct orphans *o, const struct orphan *one, struct error *err)
 /* Puts in the place of clusters the streams of compressed data that lie in them. */
 bool orphans_find_streams(const struct trial *t, struct orphans *o, struct error *err);
 
+/* Do more of them decode as that type of compression than as the header's? */
+bool orphans_look_packed(const struct trial *t, const struct orphans *o, uint64_t type, bool *yes,
+                         struct error *err);
+
 /* The one that starts at that byte; NULL: none. */
 const struct orphan *orphan_at(const struct orphans *o, uint64_t off);
 
@@ -98,6 +102,7 @@ void salvage_pause(struct salvage *s);
 
 /* The parts, in the order in which they are taken; each adds its steps. */
 bool salvage_header(struct salvage *s, struct error *err);      /* salvage_header.c */
+bool salvage_compression(struct salvage *s, struct error *err); /* salvage_header.c */
 bool salvage_backing(struct salvage *s, struct error *err);     /* salvage_header.c */
 bool salvage_snapshots(struct salvage *s, struct error *err);   /* salvage_snapshots.c */
 bool salvage_lost_l1(struct salvage *s, struct error *err);     /* salvage_header.c */
@@ -128,9 +133,11 @@ bool orphan_reader_init(struct orphan_reader *r, const struct image *img,
 void orphan_reader_free(struct orphan_reader *r);
 bool orphan_read(void *ctx, size_t i, uint8_t *dst, struct error *err);
 
-/* Finds out to which L1 index each of n tables belongs (-1: not known), by what the clusters
- * that they map say of their own place. fitted[]: only by how well they fit there. */
-bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, uint64_t guest_size,
+/* An L1 table as far as it is usable, and bytes of the disk. */
+struct l1_known { const bool *usable; uint64_t n, size; };
+/* Finds out to which L1 index that is not usable each of n tables belongs (-1: not known), by what
+ * the clusters that they map say of their own place. fitted[]: only by how well they fit there. */
+bool l1_vote(struct salvage *s, const uint64_t *table_off, size_t n, const struct l1_known *l1,
              int64_t *index, bool *fitted, struct error *err);
 
 /* Where the guest's clusters of an intact image are. */

@@ -14,6 +14,7 @@
 #include "plan/rescue/salvage.h"
 #include "plan/rescue/witness_ext.h"
 #include "plan/rescue/witness_fat.h"
+#include "qcow2/decompress.h"
 
 static bool size_was_guessed(const struct image *img)
 {
@@ -34,6 +35,75 @@ bool salvage_header(struct salvage *s, struct error *err)
     s->header_lost = guesses_taken(&img->guesses) != 0;
     return !s->header_lost
         || planner_run_fn(s->plan, s->t, "rescue", planner_header_values, s->opt, err);
+}
+
+#define STREAMS_MAX 16              /* that are looked at */
+
+/* Do streams that tables lead to decode as zstd, and not as the header says? *any: some were. */
+static bool mapped_is_zstd(const struct trial *t, bool *any)
+{
+    const struct geometry *geo = &t->img->geo;
+    struct image other = *t->img;           /* ... but for the type */
+    uint8_t *bytes = malloc((size_t)geo->cluster_size), *out = malloc((size_t)geo->cluster_size);
+    size_t n = 0, own = 0, zstd = 0;
+
+    other.hdr.compression_type = COMPRESSION_ZSTD;
+    for (size_t i = 0; bytes && out && t->scan->l2 && i < t->scan->n_l2 && n < STREAMS_MAX; i++) {
+        if (!source_read(t->img->src, t->scan->l2[i].off, bytes, (size_t)geo->cluster_size, NULL))
+            continue;
+        for (size_t k = 0; k < geo->l2_entries && n < STREAMS_MAX; k++) {
+            struct l2_entry e;
+
+            l2_decode(geo, bytes + k * geo->l2_entry_size, &e);
+            if (e.type != L2_COMPRESSED || !l2_entry_possible(geo, &e))
+                continue;
+            n++;
+            own += cluster_decompress(t->img, e.host_off, e.host_len, out, NULL);
+            zstd += cluster_decompress(&other, e.host_off, e.host_len, out, NULL);
+        }
+    }
+    free(bytes);
+    free(out);
+    *any = own || zstd;
+    return zstd > own;
+}
+
+static bool orphans_are_zstd(const struct trial *t, bool *zstd, struct error *err)
+{
+    struct orphans o;
+    bool ok = orphans_collect(t, false, &o, err)
+        && orphans_look_packed(t, &o, COMPRESSION_ZSTD, zstd, err);
+
+    orphans_free(&o);
+    return ok;
+}
+
+/* With the header the type of compression is lost. */
+bool salvage_compression(struct salvage *s, struct error *err)
+{
+    const struct header *hdr = &s->t->img->hdr;
+    struct buf title = BUF_INIT, why = BUF_INIT;
+    struct plan_step *step;
+    bool zstd, any;
+
+    if (!s->header_lost || hdr->version < 3 || hdr->crypt_method
+        || hdr->compression_type != COMPRESSION_ZLIB)
+        return true;
+    zstd = mapped_is_zstd(s->t, &any);
+    if (!any && !orphans_are_zstd(s->t, &zstd, err))
+        return false;
+    if (!zstd)
+        return true;
+    step = salvage_step(s, err);
+    if (!step)
+        return false;
+    edit_header(&step->patches, "incompatible_features",
+                hdr->incompatible_features | INCOMPAT_COMPRESSION);
+    edit_header(&step->patches, "header_length", HEADER_V3_LEN + 8);
+    edit_header(&step->patches, "compression_type", COMPRESSION_ZSTD);
+    buf_puts(&title, "Record zstd as the compression type.");
+    buf_puts(&why, "The header does not say it any more. What is compressed decodes as zstd.");
+    return salvage_take(s, step, &title, &why, err);
 }
 
 #define NAME_AFTER 104              /* bytes of the header as it is made */

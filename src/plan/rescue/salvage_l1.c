@@ -2,8 +2,9 @@
 /* Copyright (C) the qcheck authors */
 /* L2 tables that nobody refers to are put back under the L1 table of the active layer.
  *
- * Their place is known, in this order, from a snapshot that maps the same clusters, from
- * blocks below them that bear their own address, and from their order in the file. */
+ * Their place is known, in this order, from entries of which a bit is flipped, from a snapshot that
+ * maps the same clusters, from blocks below them that bear their own address, and from their order
+ * in the file. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -95,7 +96,9 @@ static bool place_by_address(struct l1_work *w, struct error *err)
     }
     if (w->s->size_unknown && !u64_mul(w->n_lone * 4 + 4, geo->l2_span, &size))
         size = INT64_MAX;
-    ok = ok && l1_vote(w->s, off, w->n_lone, u64_min(size, INT64_MAX), index, fitted, err);
+    ok = ok && l1_vote(w->s, off, w->n_lone,
+                       &(struct l1_known){ w->usable, w->n, u64_min(size, INT64_MAX) }, index,
+                       fitted, err);
     for (size_t i = 0; ok && i < w->n_lone; i++)
         if (index[i] >= 0 && w->lone[i].index < 0) {
             w->lone[i].index = index[i];
@@ -134,7 +137,7 @@ static bool grow(struct l1_work *w, uint64_t n, struct error *err)
 /* Turns in which tables take their entries. */
 static unsigned rank(const struct lone *l)
 {
-    return l->how == BY_SHARED ? 0 : l->how == BY_OLD ? 2 : 1;
+    return l->how == BY_SHARED || l->how == BY_FLIP ? 0 : l->how == BY_OLD ? 2 : 1;
 }
 
 /* A table takes an entry, if that is free; else its place is not known after all. */
@@ -359,6 +362,7 @@ static void describe(const struct l1_work *w, struct buf *title, struct buf *why
 {
     static const char *const from[] = {
         [BY_SHARED] = "a snapshot that has the same table, which has more references (likely)",
+        [BY_FLIP] = "an entry of which one bit differs (likely)",
         [BY_SNAPSHOT] = "a snapshot that maps the same clusters (likely)",
         [BY_ADDRESS] = "blocks that bear their own address (likely)",
         [BY_FIT] = "what is free and what files are there (possible)",
@@ -441,8 +445,11 @@ static void drop_chance_tables(struct l1_work *w)
 bool salvage_l1(struct salvage *s, struct error *err)
 {
     struct l1_work w = { .s = s };
-    bool ok = l1_read_entries(&w, err) && l1_find_lone(&w, err) && l1_find_shared(&w, err);
+    bool ok = l1_read_entries(&w, err) && l1_find_lone(&w, err);
 
+    if (ok)
+        l1_find_flipped(&w);
+    ok = ok && l1_find_shared(&w, err);
     if (ok)
         drop_chance_tables(&w);
     if (ok && w.n_lone)

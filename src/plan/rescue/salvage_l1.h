@@ -8,6 +8,7 @@
 
 enum how {
     BY_SHARED,          /* a snapshot has the same table, and something else refers to it */
+    BY_FLIP,            /* the entry leads there but for one bit */
     BY_SNAPSHOT, BY_ADDRESS, BY_FIT,
     BY_OLD,             /* of a snapshot, as nothing else is known of its place */
     BY_ORDER,
@@ -40,6 +41,8 @@ bool l1_read_entries(struct l1_work *w, struct error *err);
 /* L2 tables that no entry leads to, by rising offset; copies and tables of snapshots are left
  * out. */
 bool l1_find_lone(struct l1_work *w, struct error *err);
+/* Gives those their index that an entry leads to but for one bit, unless it leads to a table. */
+void l1_find_flipped(struct l1_work *w);
 /* Adds those that snapshots have as well. */
 bool l1_find_shared(struct l1_work *w, struct error *err);
 /* For qsort, of struct lone. */

@@ -243,6 +243,53 @@ bool l1_find_lone(struct l1_work *w, struct error *err)
     return drop_copies(w, err);
 }
 
+/* --- entries of which a bit is flipped --- */
+
+#define ENTRIES_LOOKED (UINT64_C(1) << 18)
+
+/* The table that an entry leads to but for one bit; NULL: none. */
+static struct lone *flipped(const struct l1_work *w, uint64_t e)
+{
+    struct lone *found = NULL;
+
+    for (unsigned bit = 0; bit < 63; bit++) {
+        struct lone key = { .off = (e ^ UINT64_C(1) << bit) & ~OFLAG_COPIED };
+        struct lone *l = bsearch(&key, w->lone, w->n_lone, sizeof key, lone_by_off);
+
+        if (l && l->index < 0)
+            found = l;
+    }
+    return found;
+}
+
+/* Does it lead to a table, which no other entry leads to? */
+static bool leads_well(const struct l1_work *w, uint64_t i)
+{
+    uint64_t off = w->entry[i] & ENTRY_OFFSET_MASK;
+    struct table_fit fit;
+
+    for (uint64_t k = 0; k < w->n; k++)
+        if (k != i && (w->entry[k] & ENTRY_OFFSET_MASK) == off)
+            return false;
+    return table_fit_at(w->s->t->img, off, NULL, &fit) && (!fit.used || table_fits(&fit));
+}
+
+void l1_find_flipped(struct l1_work *w)
+{
+    if (w->n_lone)
+        qsort(w->lone, w->n_lone, sizeof *w->lone, lone_by_off);
+    for (uint64_t i = 0; w->n_lone && i < w->n && i < ENTRIES_LOOKED; i++) {
+        struct lone *l = w->entry[i] & ENTRY_OFFSET_MASK ? flipped(w, w->entry[i]) : NULL;
+
+        if (!l || (w->usable[i] && leads_well(w, i)))
+            continue;
+        l->index = (int64_t)i;
+        l->how = BY_FLIP;
+        w->n_bad += w->usable[i];
+        w->usable[i] = false;
+    }
+}
+
 /* --- tables that snapshots have as well --- */
 
 static void add_shared(struct l1_work *w, const struct l2_table *table, size_t *of_index,

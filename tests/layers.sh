@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) the qcheck authors
-# Which folder may include which, that only the terminal (ui/term_*.c) knows curses, that no two files and no two
-# tags (struct, enum, union) have one name, and how a file begins: with its licence, and
-# config.h before any other header. Says as well which files have grown past 500 lines; that is
+# Which folder may include which, that only the terminal (ui/term_*.c) knows curses, that no two
+# files and no two tags (struct, enum, union) have one name, and how a file begins: with its
+# licence, and config.h before any other header. Says as well which files have grown past 500 lines; that is
 # a hint, not a failure.
 set -u
 src=${top_srcdir:-.}/src

@@ -2,6 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include "base/bisect.h"
 #include "base/data_map.h"
 
 #include <stdlib.h>
@@ -40,16 +41,9 @@ static void list_all(struct data_map *m, struct source *src)
 /* The first range that ends after `at`; n: none. */
 static size_t first_after(const struct data_map *m, uint64_t at)
 {
-    size_t lo = 0, hi = m->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (m->list[mid].off + m->list[mid].len > at)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, m->n, mid, m->list[mid].off + m->list[mid].len > at);
     return lo;
 }
 

@@ -16,7 +16,8 @@
  *     static struct x_lib calls;
  *     static const char *const names[] = { X_CALLS(LIBRARY_NAME) };
  *     static struct library lib = LIBRARY(LIBX, "libx", "things of X", names, calls);
- * LIBX_FILE and LIBX_PACKAGE, the one in Debian, come from configure; "libx" is the one in Fedora. */
+ * LIBX_FILE and LIBX_PACKAGE, the one in Debian, come from configure; "libx" is the one in
+ * Fedora. */
 #define LIBRARY_CALL(name) __typeof__(name) *name;
 #define LIBRARY_NAME(name) #name,
 #define LIBRARY(LIB, fedora, use, names, calls) \

@@ -73,7 +73,7 @@
 #define PACK_BYTES_MAX          ((size_t)1 << 31)       /* of the image in a pack, in memory */
 #define PACK_STREAM_MAX         (UINT64_C(64) << 30)    /* bytes of a pack, decompressed; */
 #define PACK_CALL_MAX           (UINT64_C(32) << 20)    /* ... read on at once */
-#define PACK_MANIFEST_MAX       ((size_t)1 << 20)       /* bytes of what is told of the image in a pack */
+#define PACK_MANIFEST_MAX       ((size_t)1 << 20)       /* bytes told of the image in a pack */
 #define PACK_MEMBERS_MAX        64          /* files before the image in a pack */
 #define PLAN_GAP_LEN            (UINT64_C(1) << 30)     /* bytes after the end of the file, left free by
                                                a plan as pointers lead there: so many, or as many

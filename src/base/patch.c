@@ -2,6 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include "base/bisect.h"
 #include "base/patch.h"
 
 #include <stdlib.h>
@@ -257,16 +258,9 @@ void patches_clip(struct patches *p)
 
 size_t patches_from(const struct patches *p, uint64_t off)
 {
-    size_t lo = 0, hi = p->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (p->list[mid].off + p->list[mid].len > off)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, p->n, mid, p->list[mid].off + p->list[mid].len > off);
     return lo;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/limits.h"
 #include "base/nbd_queue.h"
 #include "base/num.h"
@@ -216,7 +217,7 @@ out:
 static const struct nbd_extent *extent_at(struct nbd_source *s, uint64_t at)
 {
     struct nbd_extents *x = &s->extents;
-    size_t lo = 0, hi;
+    size_t i;
 
     if (!x->n || at < x->start || at >= x->list[x->n - 1].end) {
         struct nbd_job job = { .off = align_down(s, at), .extents = x };
@@ -232,15 +233,8 @@ static const struct nbd_extent *extent_at(struct nbd_source *s, uint64_t at)
         }
         s->petty += x->list[x->n - 1].end - x->start < u64_min(512, job.len);
     }
-    for (hi = x->n - 1; lo < hi;) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (x->list[mid].end > at)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    return &x->list[lo];
+    BISECT(i, x->n - 1, mid, x->list[mid].end > at);
+    return &x->list[i];
 }
 
 static bool nbd_source_next_data(struct source *src, uint64_t from, uint64_t *start,

@@ -5,6 +5,7 @@
  * memory are bounded. */
 #include "config.h"
 
+#include "base/bisect.h"
 #include "base/source_pack.h"
 
 #include <stdlib.h>
@@ -90,16 +91,9 @@ static void packed_info(struct source *src, struct source_info *out)
 /* The first extent that ends after byte `off`. */
 static size_t extent_from(const struct pack_source *p, uint64_t off)
 {
-    size_t lo = 0, hi = p->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (p->extent[mid].off + p->extent[mid].len > off)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, p->n, mid, p->extent[mid].off + p->extent[mid].len > off);
     return lo;
 }
 

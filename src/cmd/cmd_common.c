@@ -225,7 +225,8 @@ static bool lay_plan(struct opened *o, struct error *err)
 
     if (!o->plan)
         return true;
-    ok = named_plan(o->plan, plan_read(o->plan, &plan, err), err) && plan_matches(&plan, o->src, err)
+    ok = named_plan(o->plan, plan_read(o->plan, &plan, err), err)
+        && plan_matches(&plan, o->src, err)
         && plan_patches(&plan, &patches, err)
         && source_wrap_patched(o->src, &patches, &o->src, err);
     if (ok)

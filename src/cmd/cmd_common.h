@@ -97,7 +97,8 @@ int run_apart(int (*work)(void *ctx), void *ctx, const char *name, struct out *o
 
 /* Does work that writes the file of -o, which is opened first and taken away again where the
  * work fails and the file is new; without -o, with `sink` NULL and in this process. */
-int with_out_file(const struct settings *s, enum out_kind kind, int (*work)(void *ctx, struct sink *sink),
+int with_out_file(const struct settings *s, enum out_kind kind,
+                  int (*work)(void *ctx, struct sink *sink),
                   void *ctx, const char *name, struct out *out);
 
 /* The worse of two: corruptions, then failures, then references outside, then leaks. */

@@ -278,7 +278,8 @@ int cmd_plan(const struct command *cmd, int argc, char **argv)
     /* Without it losses have ranges, and no names. */
     if (s.accept_loss || s.entries_zero || asked_for(&s, "set", &opt))
         (void)volumes_helper_start(&planning.helper, NULL);
-    status = finish(&out, with_out_file(&s, OUT_DOCUMENT, make_and_tell, &planning, planning.name, &out));
+    status = finish(&out, with_out_file(&s, OUT_DOCUMENT, make_and_tell, &planning,
+                                        planning.name, &out));
     volumes_helper_end(planning.helper);
     buf_free(&name);
     return status;

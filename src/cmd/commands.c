@@ -126,8 +126,8 @@ static const struct command commands[] = {
       { &opts_report, &opts_image, &opts_scan, &opts_general }, cmd_report },
     { "diff", "[OPTION]... A [B]", "what differs between two images",
       "Compares the metadata of two states of an image: header, clusters in use, tables, what "
-      "is stored of the disk and where, snapshots, bitmaps, problems and causes. With one image, the "
-      "image and the same under --plan, or two layers of it. Images may be packs. Data is not "
+      "is stored of the disk and where, snapshots, bitmaps, problems and causes. With one image, "
+      "the image and the same under --plan, or two layers of it. Images may be packs. Data is not "
       "compared; qemu-img compare does that. The exit status is 0 when nothing differs, 2 "
       "when something does, 1 for a failure.",
       VALUES_FILES, { &opts_diff, &opts_image, &opts_scan, &opts_general }, cmd_diff },

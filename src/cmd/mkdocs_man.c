@@ -83,7 +83,8 @@ static void man_keys(void)
     static const char *const name[N_VIEWS] = {
         [VIEW_OVERVIEW] = "overview", [VIEW_MAP] = "map", [VIEW_PROBLEMS] = "problems",
         [VIEW_TABLES] = "tables", [VIEW_HEADER] = "header", [VIEW_HEX] = "hex",
-        [VIEW_DISK] = "disk", [VIEW_PLAN] = "plan", [VIEW_REFERRERS] = "referrers", [VIEW_HELP] = "help",
+        [VIEW_DISK] = "disk", [VIEW_PLAN] = "plan", [VIEW_REFERRERS] = "referrers",
+        [VIEW_HELP] = "help",
     };
     const struct key_row *row;
 

@@ -11,7 +11,8 @@ enum {
     OPT_SAMPLE, OPT_TOUR,
     OPT_CLUSTER_SIZE, OPT_L1_OFFSET, OPT_L1_SIZE, OPT_REFCOUNT_TABLE, OPT_FORCE, OPT_OFFSET,
     OPT_BACKING, OPT_UNTRUSTED,
-    OPT_THREADS, OPT_MAX_PROBLEMS, OPT_MEMORY_LIMIT, OPT_PROGRESS, OPT_STATS, OPT_FIGURES, OPT_STRICT,
+    OPT_THREADS, OPT_MAX_PROBLEMS, OPT_MEMORY_LIMIT, OPT_PROGRESS, OPT_STATS, OPT_FIGURES,
+    OPT_STRICT,
     OPT_DEEP,
     OPT_UNPLACED,
     OPT_SNAPSHOT, OPT_FROM, OPT_TO, OPT_USED,
@@ -29,7 +30,8 @@ enum {
 };
 
 /* What several commands share. */
-extern const struct opt_group opts_general, opts_image, opts_scan, opts_classic, opts_picture, opts_disk;
+extern const struct opt_group opts_general, opts_image, opts_scan, opts_classic, opts_picture,
+    opts_disk;
 /* Of one command each. */
 extern const struct opt_group opts_check, opts_browse, opts_info, opts_dump, opts_map,
     opts_read, opts_export, opts_sum, opts_files, opts_at, opts_plan, opts_apply,

@@ -204,7 +204,8 @@ static int make_frames(const struct settings *s, int n, const struct chart_optio
         frame_file(s->out_file, f.number, &file);
         one.out_file = buf_str(&file);
         f.name = buf_str(&name);
-        status = status_worst(status, with_out_file(&one, OUT_DOCUMENT, make_frame, &f, f.name, &out));
+        status = status_worst(status, with_out_file(&one, OUT_DOCUMENT, make_frame, &f, f.name,
+                                                    &out));
     }
     buf_free(&name);
     buf_free(&file);

@@ -6,6 +6,7 @@
 
 #include "disk/level.h"
 
+#include "base/bisect.h"
 #include "scan/judge.h"
 
 #define AHEAD 256                       /* entries looked at in one step */
@@ -292,18 +293,12 @@ static void raw_piece(const struct level *lv, uint64_t off, struct piece *p)
 /* Where the table is lost, that nothing is mapped says nothing. */
 static void take_gone(const struct disk *d, uint64_t off, struct piece *p)
 {
-    size_t low = 0, high = d->n_gone;
+    size_t low;
 
     if (p->state >= DISK_ABSENT || (p->state == DISK_DATA && !p->depth))
         return;
-    while (low < high) {                /* the first range that ends behind off */
-        size_t mid = low + (high - low) / 2;
-
-        if (d->gone[mid].end > off)
-            high = mid;
-        else
-            low = mid + 1;
-    }
+    /* the first range that ends behind off */
+    BISECT(low, d->n_gone, mid, d->gone[mid].end > off);
     if (low == d->n_gone)
         return;
     if (d->gone[low].off > off) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 
@@ -36,16 +37,10 @@ void rangemap_free(struct rangemap *m)
 
 bool rangemap_next_done(const struct rangemap *m, uint64_t at, uint64_t *off, uint64_t *end)
 {
-    size_t low = 0, high = m->n;
+    size_t low;
 
-    while (low < high) {                /* the first range that ends after `at` */
-        size_t mid = low + (high - low) / 2;
-
-        if (m->list[mid].off + m->list[mid].len <= at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    /* the first range that ends after `at` */
+    BISECT(low, m->n, mid, m->list[mid].off + m->list[mid].len > at);
     for (; low < m->n; low++) {
         const struct map_range *r = &m->list[low];
 

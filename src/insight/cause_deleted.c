@@ -382,7 +382,8 @@ void causes_deleted(struct work *w)
         if (w->deleted)
             w->leaked = (struct samples){ 0 };
         tell(w, &gone, &r);
-    } else if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) || by_table(w, CLASS_LEAKED, &r, &gone) ||
+    } else if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) ||
+                          by_table(w, CLASS_LEAKED, &r, &gone) ||
                    by_l1(w, &r, &gone))) {
         tell(w, &gone, &r);
         w->leaked = (struct samples){ 0 };

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/text.h"
 #include "insight/cause_work.h"
 
@@ -79,16 +80,9 @@ static void look_for_holes(struct work *w, bool (*of)(enum cluster_class c), uin
 
 static bool in_hole(const struct holes *h, uint64_t cluster)
 {
-    size_t low = 0, high = h->n_run;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (h->run[mid].first + h->run[mid].n <= cluster)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, h->n_run, mid, h->run[mid].first + h->run[mid].n > cluster);
     return low < h->n_run && cluster >= h->run[low].first;
 }
 

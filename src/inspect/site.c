@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "qcow2/spec.h"
 
@@ -208,17 +209,10 @@ static bool in_l2(const struct image *img, const struct scan_result *scan,
     struct place place = { .kind = PLACE_L2 };
 
     if (scan) {
-        size_t low = 0;
-        size_t high = scan->n_l2;
+        size_t low;
 
-        while (low < high) {            /* the last table that starts at or before off */
-            size_t mid = low + (high - low) / 2;
-
-            if (scan->l2[mid].off <= off)
-                low = mid + 1;
-            else
-                high = mid;
-        }
+        /* the last table that starts at or before off */
+        BISECT(low, scan->n_l2, mid, scan->l2[mid].off > off);
         if (low > 0 && within(off, scan->l2[low - 1].off, table_len)) {
             place.layer = scan->l2[low - 1].layer;
             place.i = scan->l2[low - 1].l1_index;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "picture/tiles.h"
@@ -54,16 +55,9 @@ static struct changed range_at(const struct tile_source *from, enum map_space sp
 /* The first range that ends after `cluster`. */
 static size_t first_range(const struct tile_source *from, enum map_space space, uint64_t cluster)
 {
-    size_t lo = 0, hi = n_ranges(from->changes, space);
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (range_at(from, space, mid).end > cluster)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, n_ranges(from->changes, space), mid, range_at(from, space, mid).end > cluster);
     return lo;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 
 #define REF_SAMPLES 32 /* clusters of a tile looked at for their references */
@@ -219,16 +220,9 @@ static void file_tile(const struct tile_source *from, enum map_colouring colouri
 /* The zone that holds a guest byte, or the first one after it; NULL: none. */
 static const struct tile_zone *zone_from(const struct tile_source *from, uint64_t off)
 {
-    size_t low = 0, high = from->n_zones;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (from->zone[mid].end <= off)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, from->n_zones, mid, from->zone[mid].end > off);
     return low < from->n_zones ? &from->zone[low] : NULL;
 }
 

@@ -2,6 +2,7 @@
 /* Copyright (C) the qcheck authors */
 #include "config.h"
 
+#include "base/bisect.h"
 #include "plan/entries.h"
 
 #define FOREIGN_MIN 4           /* broken entries of one table from which on it may be none */
@@ -60,16 +61,9 @@ void entries_mark_foreign(struct entries *e)
 bool entries_foreign(const struct entries *e, uint64_t file_off)
 {
     uint64_t mask = ~(e->t->img->geo.cluster_size - 1);
-    size_t lo = 0, hi = e->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (e->list[mid].place.file_off < (file_off & mask))
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, e->n, mid, e->list[mid].place.file_off >= (file_off & mask));
     return lo < e->n && (e->list[lo].place.file_off & mask) == (file_off & mask)
         && e->list[lo].foreign;
 }

@@ -4,6 +4,7 @@
  * snapshots. */
 #include "config.h"
 
+#include "base/bisect.h"
 #include "plan/entries.h"
 
 #include <stdlib.h>
@@ -43,16 +44,9 @@ static bool name_table(const struct naming *m, uint32_t layer, uint64_t i, uint6
                        struct error *err)
 {
     const struct geometry *geo = &m->e->t->img->geo;
-    size_t lo = 0, hi = m->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (table_of(m, m->first[mid]) < off)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, m->n, mid, table_of(m, m->first[mid]) >= off);
     if (lo == m->n || table_of(m, m->first[lo]) != off)
         return true;
     for (size_t k = m->first[lo]; k < m->e->n && table_of(m, k) == off; k++) {

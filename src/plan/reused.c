@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/buf.h"
 #include "base/text.h"
 #include "plan/refcounts.h"
@@ -43,16 +44,9 @@ static bool may_move(const struct reused *u, const struct reuse *x)
 
 static size_t first_use_of(const struct reused *u, uint64_t cl)
 {
-    size_t lo = 0, hi = u->n_uses;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (u->target[u->use[mid].target].first < cl)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, u->n_uses, mid, u->target[u->use[mid].target].first >= cl);
     return lo;
 }
 

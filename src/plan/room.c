@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/limits.h"
 #include "base/num.h"
@@ -249,16 +250,9 @@ bool room_take(struct room *s, uint64_t n, uint64_t *first_cl, struct error *err
 
 bool room_taken(const struct room *s, uint64_t cl)
 {
-    size_t lo = 0, hi = s->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (s->run[mid].first_cl + s->run[mid].n > cl)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, s->n, mid, s->run[mid].first_cl + s->run[mid].n > cl);
     return lo < s->n && s->run[lo].first_cl <= cl;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 
 #define SKIPPED     4096        /* chunks looked at together */
@@ -270,16 +271,9 @@ static struct state recounted(const struct cells *c, uint64_t cl)
 {
     const struct recount *r = c->recount;
     uint64_t chunk = cl >> CHUNK_BITS;
-    size_t low = 0, high = r ? r->n : 0;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (r->chunk[mid] < chunk)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, r ? r->n : 0, mid, r->chunk[mid] >= chunk);
     if (!r || low == r->n || r->chunk[low] != chunk)
         return (struct state){ 0, 0 };
     return r->state[(low << CHUNK_BITS) + (cl & (CHUNK_CELLS - 1))];

@@ -10,7 +10,7 @@
 enum item_kind { ITEM_DATA, ITEM_ZERO, ITEM_COMPRESSED, N_ITEM_KINDS };
 
 #define STEPS_CACHED 8
-#define RUNS_AHEAD   8      /* runs between asking for cells and counting in them (a power of two) */
+#define RUNS_AHEAD   8      /* runs between asking for cells and counting (a power of two) */
 
 /* Neighbouring entries that lead to neighbouring clusters [cl, cl+len). */
 struct cell_run { uint64_t cl, len, copied; };

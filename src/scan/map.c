@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "scan/engine.h"
 
@@ -200,18 +201,11 @@ void map_get(const struct map *map, uint64_t cluster, struct map_cell *out)
 /* Position of the first chunk in use at or after `chunk`; n_chunks when there is none. */
 static uint64_t index_from(const struct map *map, uint64_t chunk)
 {
-    uint64_t low = 0, high = map->n_chunks, next;
+    uint64_t low, next;
 
     if (!map->chunk)
         return cells_next_touched(&map->cells, chunk, &next) ? next : map->n_chunks;
-    while (low < high) {
-        uint64_t mid = low + (high - low) / 2;
-
-        if (map->chunk[mid] < chunk)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, map->n_chunks, mid, map->chunk[mid] >= chunk);
     return low;
 }
 

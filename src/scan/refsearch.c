@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/limits.h"
 #include "scan/bitmapwalk.h"
 #include "scan/engine.h"
@@ -52,16 +53,9 @@ static inline bool may_hit(const struct search *sr, uint64_t cl)
 /* First target that ends after cluster cl. */
 static size_t target_from(const struct ref_search *s, uint64_t cl)
 {
-    size_t low = 0, high = s->n_targets;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (s->target[mid].first + s->target[mid].n <= cl)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, s->n_targets, mid, s->target[mid].first + s->target[mid].n > cl);
     return low;
 }
 

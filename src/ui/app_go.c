@@ -163,8 +163,9 @@ void app_step_problem(struct app *app, int dir)
     size_t index;
 
     if (!scan || !app->tour.order || scan->problems.n == 0) {
-        app_say(app, false, !scan && app->session.progress ? "Problems are known when the scan has ended"
-                                 : "No problems were found");
+        app_say(app, false, !scan && app->session.progress
+                                ? "Problems are known when the scan has ended"
+                                : "No problems were found");
         return;
     }
     at = tour_step(&app->tour, &app->ui.here, app->ui.problem, dir);

@@ -12,7 +12,8 @@
 struct bookmark { char address[128], note[200]; };
 struct bookmarks { struct bookmark *list; size_t n; };      /* owned; the newest first */
 
-void bookmarks_read(struct bookmarks *b, const char *text);     /* lines that are none are left out */
+/* Lines that are not bookmarks are left out. */
+void bookmarks_read(struct bookmarks *b, const char *text);
 void bookmarks_write(const struct bookmarks *b, struct buf *out);
 void bookmarks_free(struct bookmarks *b);
 
@@ -21,8 +22,8 @@ bool bookmarks_add(struct bookmarks *b, const char *address, const char *note);
 void bookmarks_remove(struct bookmarks *b, size_t i);
 
 /* The file of the bookmarks of an image. Of a pack: FILE.qpack.notes beside it, to be sent along
- * with it, where its folder can be written to. Else $XDG_STATE_HOME/qcheck/bookmarks/NAME-HASH, else in
- * ~/.local/state. False: there is no home. */
+ * with it, where its folder can be written to. Else $XDG_STATE_HOME/qcheck/bookmarks/NAME-HASH,
+ * else in ~/.local/state. False: there is no home. */
 bool bookmarks_path(const char *image, char path[4096]);
 
 #endif

@@ -79,7 +79,7 @@ static void draw_hits(const struct hex_view *v, const struct area *a)
     }
 }
 
-/* Bytes that the plan writes, or that the guest reads differently, with a star before their line. */
+/* Bytes that the plan writes, or that the guest reads differently: a star before their line. */
 static void draw_changes(const struct hex_view *v, const struct ui *ui, const struct area *a)
 {
     bool file = !v->plain && !v->guest.on;
@@ -107,8 +107,8 @@ static void draw_marks(const struct hex_view *v, const struct ui *ui,
         uint64_t off = v->data.start + at;
         int y = (int)(at / (size_t)v->per_line);
         int i = (int)(at % (size_t)v->per_line);
-        bool field = !v->plain && !v->guest.on && site->place.kind != PLACE_NONE && off >= site->start &&
-                     off - site->start < site->len;
+        bool field = !v->plain && !v->guest.on && site->place.kind != PLACE_NONE &&
+                     off >= site->start && off - site->start < site->len;
 
         if (v->data.state[at] == BYTE_PAST_END)
             continue;
@@ -169,7 +169,8 @@ static void draw_detail(const struct hex_view *v, const struct ui *ui,
     struct place to;
     const char *why;
     struct problem_hits hits = { .n = 0 };
-    struct area words = area_part(a, 0, 0, a->h - (a->h > 4 ? 1 + (text_columns(a, v->way.text) > a->w - 2) : 0), -1);
+    int way_h = a->h > 4 ? 1 + (text_columns(a, v->way.text) > a->w - 2) : 0;
+    struct area words = area_part(a, 0, 0, a->h - way_h, -1);
     int y = 1;
 
     draw_hline(a, 0, 0, a->w);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "qcow2/decompress.h"
 #include "qcow2/spec.h"
@@ -166,17 +167,9 @@ static void collect(struct streams *s, const struct image *img, struct task_run 
 /* Number of the first stream at or after a file offset. */
 static size_t stream_at(const struct streams *s, uint64_t off)
 {
-    size_t low = 0;
-    size_t high = s->n;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (s->list[mid].host_off < off)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, s->n, mid, s->list[mid].host_off >= off);
     return low;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 
 void pane_init(struct map_pane *p, enum map_space space, const struct ui *ui)
@@ -430,16 +431,10 @@ static void draw_begins(const struct map_pane *p, const struct area *a)
 /* Has one of the clusters [first, first + n) become another since the scan before? */
 static bool news_of(const struct difference *d, uint64_t first, uint64_t n)
 {
-    size_t lo = 0, hi = d->n_hosts;
+    size_t lo;
 
-    while (lo < hi) {                   /* the first range that ends after `first` */
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (d->host[mid].first + d->host[mid].n > first)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    /* the first range that ends after `first` */
+    BISECT(lo, d->n_hosts, mid, d->host[mid].first + d->host[mid].n > first);
     return lo < d->n_hosts && d->host[lo].first < first + n;
 }
 

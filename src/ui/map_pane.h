@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* One map on the screen: the file or the guest disk as tiles of equal size, a cursor, and marks for the places the other map has in common with this one. */
+/* One map on the screen: the file or the guest disk as tiles of equal size, a cursor, and marks
+ * for the places that the other map has in common with this one. */
 #ifndef QCHECK_UI_MAP_PANE_H
 #define QCHECK_UI_MAP_PANE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* A line the person types in the last row: to go to, to search for, a command, a note, a bookmark. */
+/* A line the person types in the last row: an address, a text to find, a command, a note. */
 #ifndef QCHECK_UI_PROMPT_H
 #define QCHECK_UI_PROMPT_H
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "ui/tables_view.h"
 
@@ -21,21 +22,13 @@ uint64_t tables_index_of_row(const struct tables_view *v, uint64_t row)
 uint64_t tables_row_of_index(const struct tables_view *v, uint64_t index)
 {
     const struct table_listing *l = &v->shown;
-    size_t low = 0;
-    size_t high = l->n;
+    size_t low;
 
     if (!l->row)
         return index;
     if (l->row_of)
         return index < v->table.n && l->row_of[index] != UINT32_MAX ? l->row_of[index] : 0;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (l->row[mid] < index)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    BISECT(low, l->n, mid, l->row[mid] >= index);
     return low < l->n ? low : l->n ? l->n - 1 : 0;
 }
 

@@ -27,7 +27,8 @@
  *
  * A scan may be running: ui->scan is NULL then, ui->progress has a preview, and
  * everything must work all the same. When ui->scan or ui->img has changed, reloaded() is
- * called; what a view knows of the older ones stays valid while it waits for a task. Sizes may be anything from 1x1, in any order. Text from the
+ * called; what a view knows of the older ones stays valid while it waits for a task. Sizes may
+ * be anything from 1x1, in any order. Text from the
  * image is drawn with draw_bytes, everything else with draw_text; neither needs care
  * about clipping.
  *

@@ -245,7 +245,8 @@ static void draw_row(const struct header_view *v, const struct ui *ui,
         return;
     }
     draw_printf(a, y, c->off, ROLE_DIM, "%#5" PRIx64, p->off);
-    draw_cut(a, y, c->name, (c->raw < c->value ? c->raw : c->value) - c->name - 1, ROLE_NAME, p->field->name);
+    draw_cut(a, y, c->name, (c->raw < c->value ? c->raw : c->value) - c->name - 1, ROLE_NAME,
+             p->field->name);
     raw(v, p, &text);
     draw_cut(a, y, c->raw, c->value - c->raw - 1, ROLE_NUMBER, buf_str(&text));
     buf_reset(&text);

@@ -38,8 +38,8 @@ bool where_guest(const struct ui *ui, const struct place *p, uint64_t *start,
                  uint64_t *len);
 
 /* ui->here: "file 0x1c0000 › cluster 28 › L2 table › L1[3] › guest 1.5 GiB – 2 GiB ›
- * sda2 ext4 root: /var/lib/x". The
- * larger the level, the more is left out: the label of the volume, what the cluster is, its number, the entry. */
+ * sda2 ext4 root: /var/lib/x". The larger the level, the more is left out: the label of the
+ * volume, what the cluster is, its number, the entry. */
 #define WHERE_LEVELS 6
 struct where_parts;
 void where_line(const struct ui *ui, int level, struct buf *out, struct where_parts *parts);

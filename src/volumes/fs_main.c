@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "base/sandbox.h"
 #include "volumes/fs_work.h"
@@ -87,16 +88,9 @@ void fs_progress(const struct fs *fs, uint64_t done, uint64_t total)
 /* The first range that ends past `off`. */
 static size_t first_past(const struct guest_ranges *r, uint64_t off)
 {
-    size_t low = 0, high = r->n;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (r->list[mid].end > off)
-            high = mid;
-        else
-            low = mid + 1;
-    }
+    BISECT(low, r->n, mid, r->list[mid].end > off);
     return low;
 }
 

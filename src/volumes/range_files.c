@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 
@@ -22,16 +23,9 @@ struct range_search {
 /* The first range that ends past `off`. */
 static size_t first_past(const struct disk_spans *lost, uint64_t off)
 {
-    size_t low = 0, high = lost->n;
+    size_t low;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (lost->list[mid].off + lost->list[mid].len > off)
-            high = mid;
-        else
-            low = mid + 1;
-    }
+    BISECT(low, lost->n, mid, lost->list[mid].off + lost->list[mid].len > off);
     return low;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "plan/rescue/align_inside.h"
 
@@ -17,16 +18,9 @@ static uint32_t part_len(const struct rescue_guest *g)
 
 static size_t place_index(const struct order_walk *w, uint64_t cl)
 {
-    size_t lo = 0, hi = w->n_places;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (w->place[mid].cl < cl)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, w->n_places, mid, w->place[mid].cl >= cl);
     return lo;
 }
 

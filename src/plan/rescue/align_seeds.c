@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "plan/rescue/align_inside.h"
 
@@ -109,16 +110,9 @@ static bool list_marks(struct seeding *s)
 
 static bool look_up(struct seeding *s, uint32_t key, size_t item)
 {
-    size_t lo = 0, hi = s->n_marks, n = 0;
+    size_t lo, n = 0;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (s->mark[mid].key < key)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, s->n_marks, mid, s->mark[mid].key >= key);
     while (lo + n < s->n_marks && s->mark[lo + n].key == key && n <= PLACES_PER_MARK)
         n++;
     if (n > PLACES_PER_MARK)

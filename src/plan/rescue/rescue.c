@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/below.h"
@@ -107,16 +108,9 @@ bool rescue_lose(struct rescue_guest *g, uint64_t first_cl, uint64_t n)
 /* The first range that ends after `cl`; n_lost: none. */
 static size_t lost_from(const struct rescue_guest *g, uint64_t cl)
 {
-    size_t lo = 0, hi = g->n_lost;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (g->lost[mid].first + g->lost[mid].n > cl)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, g->n_lost, mid, g->lost[mid].first + g->lost[mid].n > cl);
     return lo;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 #include "plan/rescue/rescue_inside.h"
@@ -17,16 +18,9 @@
 /* The piece of a volume that holds a byte, or the first one after it; NULL: none. */
 static const struct rescue_piece *piece_at(const struct rescue_guest *g, uint64_t off)
 {
-    size_t lo = 0, hi = g->n_pieces;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (g->piece[mid].off + g->piece[mid].len > off)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, g->n_pieces, mid, g->piece[mid].off + g->piece[mid].len > off);
     return lo < g->n_pieces ? &g->piece[lo] : NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 #include "base/text.h"
@@ -255,16 +256,9 @@ static bool is_loose(const struct l2_work *w)
 
 static size_t window_of(const struct l2_work *w, uint64_t l1_index)
 {
-    size_t lo = 0, hi = w->n_windows;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (w->window[mid].l1_index < l1_index)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, w->n_windows, mid, w->window[mid].l1_index >= l1_index);
     return lo < w->n_windows && w->window[lo].l1_index == l1_index ? lo : w->n_windows;
 }
 

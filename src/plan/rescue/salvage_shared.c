@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "plan/edit.h"
@@ -52,16 +53,9 @@ static bool list_tables(struct sharing *x)
 
 static size_t tables_from(const struct sharing *x, uint64_t l1_index)
 {
-    size_t lo = 0, hi = x->n_tables;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (x->table[mid].l1_index < l1_index)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, x->n_tables, mid, x->table[mid].l1_index >= l1_index);
     return lo;
 }
 

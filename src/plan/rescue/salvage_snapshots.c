@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/text.h"
@@ -47,31 +48,17 @@ struct snapshot_work {
 
 const struct orphan *orphan_at(const struct orphans *o, uint64_t off)
 {
-    size_t lo = 0, hi = o->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (o->list[mid].off < off)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, o->n, mid, o->list[mid].off >= off);
     return lo < o->n && o->list[lo].off == off ? &o->list[lo] : NULL;
 }
 
 static const struct l2_table *table_at(const struct scan_result *scan, uint64_t off)
 {
-    size_t lo = 0, hi = scan->l2 ? scan->n_l2 : 0;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (scan->l2[mid].off < off)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, scan->l2 ? scan->n_l2 : 0, mid, scan->l2[mid].off >= off);
     return scan->l2 && lo < scan->n_l2 && scan->l2[lo].off == off ? &scan->l2[lo] : NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/grow.h"
 #include "base/num.h"
 #include "insight/content.h"
@@ -83,16 +84,9 @@ static int by_hash(const void *a, const void *b)
 
 static size_t first_of(const struct below_state *s, uint64_t hash)
 {
-    size_t lo = 0, hi = s->n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (s->note[mid].hash < hash)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, s->n, mid, s->note[mid].hash >= hash);
     return lo;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/crc.h"
 #include "base/grow.h"
 #include "base/num.h"
@@ -75,16 +76,9 @@ static bool sum_keep(struct btrfs *fs, uint32_t crc, uint64_t device_off, uint32
 
 const struct btrfs_sum *btrfs_sum_at(const struct btrfs *fs, uint64_t block)
 {
-    size_t lo = 0, hi = fs->n_sums;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (fs->sum[mid].block < block)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, fs->n_sums, mid, fs->sum[mid].block >= block);
     return lo < fs->n_sums && fs->sum[lo].block == block ? &fs->sum[lo] : NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/crc.h"
 #include "base/grow.h"
 #include "base/num.h"
@@ -80,16 +81,9 @@ static bool try_sector(struct matcher *m, size_t cand, uint32_t i, size_t first)
     struct btrfs *fs = m->fs;
     uint32_t cluster = rescue_cluster(fs->g);
     uint64_t at = m->phase + (uint64_t)i * fs->super.sector;
-    size_t lo = 0, hi = fs->n_sums;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (m->by_crc[mid].crc < m->crc[i])
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, fs->n_sums, mid, m->by_crc[mid].crc >= m->crc[i]);
     for (unsigned k = 0; lo < fs->n_sums && m->by_crc[lo].crc == m->crc[i] && k < ALIKE_MAX;
          lo++, k++) {
         uint64_t off = fs->start + (uint64_t)m->by_crc[lo].block * fs->super.sector;

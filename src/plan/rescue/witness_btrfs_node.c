@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/crc.h"
 #include "base/num.h"
 #include "plan/rescue/witness_btrfs.h"
@@ -115,21 +116,14 @@ static bool btrfs_node_get(struct btrfs *fs, uint64_t logical, uint64_t generati
     const struct btrfs_witness *w = fs->w;
     uint64_t place[STRIPES_MAX], left;
     unsigned n = btrfs_places(fs, logical, place, &left);
-    size_t lo = 0, hi = w->n_seen;
+    size_t lo;
 
     for (unsigned i = 0; i < n; i++)
         if (left >= fs->super.node &&
             rescue_read(fs->g, fs->start + place[i], dst, fs->super.node, SURE_LIKELY) &&
             is_node(fs, dst, logical, generation, level))
             return true;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (w->seen[mid].logical < logical)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, w->n_seen, mid, w->seen[mid].logical >= logical);
     for (unsigned tries = 0; lo < w->n_seen && w->seen[lo].logical == logical && tries < 64;
          lo++, tries++)
         if ((!generation || w->seen[lo].generation == generation) &&
@@ -221,16 +215,9 @@ bool btrfs_walk(struct btrfs *fs, uint64_t root, uint64_t generation, unsigned l
 /* The chunk that holds a logical address, or SIZE_MAX. */
 static size_t chunk_of(const struct btrfs *fs, uint64_t logical)
 {
-    size_t lo = 0, hi = fs->n_chunks;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (fs->chunk[mid].logical <= logical)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    BISECT(lo, fs->n_chunks, mid, fs->chunk[mid].logical > logical);
     return lo && logical - fs->chunk[lo - 1].logical < fs->chunk[lo - 1].len ? lo - 1
         : SIZE_MAX;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/bisect.h"
 #include "base/crc.h"
 #include "base/grow.h"
 #include "plan/rescue/witness_ext_placing.h"
@@ -42,16 +43,9 @@ void ext_keys_sort(struct ext_keys *k)
 
 size_t ext_key_find(const struct ext_keys *k, uint64_t key, size_t *first)
 {
-    size_t lo = 0, hi = k->n, n = 0;
+    size_t lo, n = 0;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (k->list[mid].key >= key)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, k->n, mid, k->list[mid].key >= key);
     *first = lo;
     while (lo + n < k->n && k->list[lo + n].key == key)
         n++;

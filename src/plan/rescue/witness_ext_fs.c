@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/crc.h"
 #include "base/grow.h"
 #include "base/num.h"
@@ -227,16 +228,9 @@ void ext_items_sort(struct ext_fs *fs)
 
 size_t ext_item_from(const struct ext_fs *fs, uint64_t block, size_t n)
 {
-    size_t lo = 0, hi = n;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (fs->item[mid].block + fs->item[mid].n > block)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, n, mid, fs->item[mid].block + fs->item[mid].n > block);
     return lo;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/num.h"
 #include "insight/content.h"
 #include "plan/rescue/witness_ext.h"
@@ -70,16 +71,9 @@ static void name_add(struct ext_fs *fs, uint32_t inode, const uint8_t *p, size_t
 
 static const char *name_of(const struct ext_fs *fs, uint32_t inode)
 {
-    size_t lo = 0, hi = fs->n_names;
+    size_t lo;
 
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (fs->name[mid].inode >= inode)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
+    BISECT(lo, fs->n_names, mid, fs->name[mid].inode >= inode);
     return lo < fs->n_names && fs->name[lo].inode == inode ? fs->text + fs->name[lo].at : NULL;
 }
 

@@ -169,8 +169,8 @@ const struct opt_group opts_map = { "Map", ROWS(map_rows) };
 static const struct opt picture_rows[] = {
     { OPT_BY, "by", ARG_REQUIRED, "WHAT", "class|content|fragmentation|refcount|snapshot",
       "what the colours say: the class of clusters (default), what they hold by their bytes, "
-      "how far it is to the next guest cluster, the number of references (of the file "
-      "only), or the first snapshot that has them" },
+      "how far it is to the next guest cluster, the number of references (of the "
+      "guest's disk: whether they are shared), or the first snapshot that has them" },
     { OPT_LAYOUT, "layout", ARG_REQUIRED, "HOW", "rows|hilbert",
       "rows of cells (default), or a Hilbert curve, which keeps neighbours together" },
     { OPT_THEME, "theme", ARG_REQUIRED, "THEME", "auto|light|dark|colorblind",

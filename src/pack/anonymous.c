@@ -120,11 +120,9 @@ static bool clean_header(struct names *n, struct error *err)
     if (guesses_taken(&img->guesses)) {
         erase(n, 0, img->head_len);
         for (size_t i = 0; i < parts.n; i++)
-            if (be32(img->head) == QCOW2_MAGIC)
-                patches_copy(n->out, parts.list[i].off, parts.list[i].off, parts.list[i].len);
+            patches_copy(n->out, parts.list[i].off, parts.list[i].off, parts.list[i].len);
     }
-    if (be32(img->head) == QCOW2_MAGIC)
-        anonymous_fields(&parts, n->out, n->told);
+    anonymous_fields(&parts, n->out, n->told);
     clean_guessed(n);
     parts_free(&parts);
     if (img->hdr.version != 2 && img->hdr.header_length > HEADER_V3_LEN + 8)

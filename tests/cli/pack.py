@@ -198,6 +198,17 @@ def proposed_tables():
         complain("no snapshot table is proposed in the anonymous pack")
 
 
+def damaged_magic():
+    """An image that opens by what else its header says does so from an anonymous pack as well."""
+    make.build("zstd", 5, "magic.qcow2")
+    poke("magic.qcow2", 2, b"\x59")
+    if pack("magic.qcow2", "magic.qpack", "--anonymous") is None:
+        return
+    told = kinds(report("magic.qcow2")), kinds(report("magic.qpack"))
+    if told[0] != told[1] or "header-value-replaced" not in told[0]:
+        complain("the anonymous pack of an image with a damaged magic has other problems", *told)
+
+
 def cut_file():
     """Entries past the end of a file that was cut stay as they are: refcounts know of them."""
     make.build("backing", 9, "whole.qcow2")
@@ -374,6 +385,7 @@ if __name__ == "__main__":
         two_roles()
         proposed_tables()
         cut_file()
+        damaged_magic()
         nothing_replaced()
         sparse()
         chain()

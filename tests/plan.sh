@@ -72,6 +72,17 @@ grep -q "gives up guest 0x600: 512 B" text || fail "set does not say what the gu
 size=$(info old.qcow2 "d['virtual-size'] - 512")
 outcome healthy set size="$size" || fail "set size: $(cat text)"
 [ "$(info new.qcow2 "d['virtual-size']")" = "$size" ] || fail "the size is not set"
+# Refcounts of any width, two in one byte as well.
+for bits in 1 4 16 64; do
+    qemu-img create -q -f qcow2 -o refcount_bits=$bits counts.qcow2 1M
+    rm -f plan new.qcow2
+    "$QCHECK" plan set 'rb 0 0=0' 'rb 0 1=0' -o plan counts.qcow2 >text 2>&1 &&
+        "$QCHECK" apply plan counts.qcow2 --output new.qcow2 >/dev/null || fail "refcounts: $(cat text)"
+    [ "$(qemu-img check new.qcow2 2>&1 | grep -c 'cluster [01] refcount=0')" = 2 ] ||
+        fail "refcounts of $bits bits: $(qemu-img check new.qcow2 2>&1)"
+done
+"$QCHECK" plan set 'rb 0 0=2' new.qcow2 >/dev/null || fail "a refcount of 64 bits was not set"
+outcome healthy set 'rb 0 0=65536' && fail "a refcount of 17 bits was set"
 outcome healthy set 0x50=0102ff || fail "set bytes: $(cat text)"
 [ "$(od -An -tx1 -j80 -N3 new.qcow2)" = ' 01 02 ff' ] || fail "the bytes are not set"
 outcome healthy set '0x400=@0x0+512' || fail "copy: $(cat text)"
@@ -107,6 +118,10 @@ outcome snapshots snapshots apply="$first" --accept-loss || fail "apply: $(cat t
 clean new.qcow2 || fail "apply: not clean: $(qemu-img check new.qcow2 2>&1)"
 convert new.qcow2 a.raw; cmp -s a.raw first.raw || fail "apply did not go back"
 convert new.qcow2 a.raw "$second"; cmp -s a.raw second.raw || fail "apply changed the other"
+cp "$samples/snapshots.qcow2" lost.qcow2
+qemu-img bitmap --add lost.qcow2 bits
+"$QCHECK" plan snapshots apply="$first" --accept-loss lost.qcow2 >text 2>&1
+grep -q 'bitmaps drop=all' text || fail "going back does not warn of bitmaps: $(cat text)"
 outcome snapshots snapshots delete=nobody && fail "nobody was deleted"
 # The way back where the active tables are lost and QEMU refuses.
 cp "$samples/snapshots.qcow2" lost.qcow2

@@ -90,7 +90,7 @@ static const struct command commands[] = {
       "or L2 table referred to is found by its content and put back; each placement says how "
       "sure it is and why), flags (dirty=off, corrupt=off, "
       "lazy_refcounts=on), backing (file=NAME, format=raw), set (a header field, L1[3], L2[3][77], "
-      "L2[3][77].bitmap or rt 5 =NUMBER; OFFSET=00ff12, bytes; OFFSET=@FROM+LENGTH, a copy of that "
+      "L2[3][77].bitmap, rt 5 or rb 0 7 =NUMBER; OFFSET=00ff12, bytes; OFFSET=@FROM+LENGTH, a copy of that "
       "range, of another file with :FILE after it), entries (of L1, L2 and bitmap tables that are "
       "not valid or lead nowhere, and of L1 those that lead astray), reused (clusters with two "
       "owners), "

@@ -214,6 +214,40 @@ static bool set_entry(const struct image *img, const struct place *p, const char
     return true;
 }
 
+/* The byte at `off`, as what comes before in the same step leaves it. */
+static bool byte_so_far(const struct image *img, const struct patches *round, uint64_t off,
+                        uint8_t *out, struct error *err)
+{
+    if (!source_read(img->src, off, out, 1, err))
+        return false;
+    for (size_t i = 0; i < round->n; i++)
+        if (round->list[i].kind == PATCH_BYTES && round->list[i].off == off)
+            *out = (uint8_t)round->bytes.data[round->list[i].at];
+    return true;
+}
+
+static bool set_refcount(const struct image *img, const struct place *p, const char *value,
+                         struct patches *round, struct buf *title, struct error *err)
+{
+    const struct geometry *geo = &img->geo;
+    unsigned bits = geo->refcount_bits, len = bits < 8 ? 1 : bits / 8;
+    uint64_t in_byte = bits < 8 ? p->j % (8 / bits) : 0, old, now;
+    uint8_t bytes[8];
+
+    if (!number_of(value, &now) || now > geo->refcount_max)
+        return err_set(err, ERR_USAGE, "set: '%.40s' is not a refcount of %u bits", value, bits);
+    if (bits < 8 ? !byte_so_far(img, round, p->file_off, bytes, err)
+        : !source_read(img->src, p->file_off, bytes, len, err))
+        return false;
+    old = refblock_get(bytes, geo->refcount_order, in_byte);
+    refblock_set(bytes, geo->refcount_order, in_byte, now);
+    patches_write(round, p->file_off, bytes, len);
+    buf_puts(title, "Set ");
+    place_text(p, title);
+    buf_printf(title, " from %" PRIu64 " to %" PRIu64 ".", old, now);
+    return true;
+}
+
 /* The second word of an extended L2 entry. */
 static bool set_bitmap(const struct image *img, const struct place *p, const char *value,
                        struct patches *round, struct buf *title, struct error *err)
@@ -378,6 +412,8 @@ static bool set_one(const struct trial *t, const struct planner_options *opt,
         return set_bitmap(t->img, &p, value, round, title, err);
     if (p.kind == PLACE_L1 || p.kind == PLACE_L2 || p.kind == PLACE_REFTABLE)
         return set_entry(t->img, &p, value, round, title, err);
+    if (p.kind == PLACE_REFBLOCK)
+        return set_refcount(t->img, &p, value, round, title, err);
     if (p.kind == PLACE_CLUSTER)
         p.file_off = p.i << t->img->geo.cluster_bits;
     if (p.file_off == NO_ADDRESS)

@@ -148,6 +148,9 @@ static bool go_back(struct trial *t, size_t i, struct plan_step *step, struct er
 
     if (!n || n > L1_ENTRIES_MAX || s->l1_table_offset & (geo->cluster_size - 1))
         return err_set(err, ERR_FORMAT, "the L1 table of this snapshot cannot be used");
+    if (img->bitmaps.n && s->disk_size != geo->size)
+        return err_set(err, ERR_USAGE, "the disk had another size then, and there are bitmaps, "
+                       "which have the size of the disk; drop them first");
     room_init(&room, t);
     entry = calloc((size_t)n, sizeof *entry);
     if (!entry) {
@@ -170,7 +173,11 @@ static bool go_back(struct trial *t, size_t i, struct plan_step *step, struct er
     name_of(s, &title);
     buf_puts(&title, ".");
     step->title = buf_take(&title);
-    step->cost = strdup("What was written since that snapshot is lost.");
+    step->cost = strdup(img->bitmaps.n
+                        ? "What was written since that snapshot is lost. No bitmap records it: an "
+                          "incremental backup would miss it, so drop them (bitmaps drop=all) and "
+                          "begin with a full one."
+                        : "What was written since that snapshot is lost.");
     ok = plan_step_add_loss(step, LAYER_ACTIVE, 0, geo->size)
         && planner_take_all(t, step, &round, err);
 out:

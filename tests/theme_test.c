@@ -107,6 +107,32 @@ static double luminance(uint32_t rgb)
            0.0722 * linear(rgb & 255);
 }
 
+static void letters_on_blue_are_white_where_there_are_eight_colours(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    for (unsigned role = ROLE_PAINT; role < N_ROLES; role++) {
+        struct style s = theme_style(THEME_DARK, DEPTH_8, role), was;
+
+        s.attr |= ATTR_REVERSE;
+        was = s;
+        theme_on_field(DEPTH_256, &s);
+        assert_int_equal(s.fg, was.fg);
+        theme_on_field(DEPTH_8, &s);
+        assert_false(s.fg == 4 && s.attr & ATTR_REVERSE);
+        if (was.fg == 4) {
+            n++;
+            assert_int_equal(s.bg, 4);
+            assert_int_equal(s.fg, 7);
+        } else {
+            assert_int_equal(s.bg, was.bg);
+            assert_true(s.attr & ATTR_REVERSE);
+        }
+    }
+    assert_true(n > 0);
+}
+
 static double contrast(uint32_t a, uint32_t b)
 {
     double x = luminance(a) + 0.05;
@@ -257,6 +283,7 @@ int main(void)
         cmocka_unit_test(eight_colours_are_never_exceeded),
         cmocka_unit_test(direct_colour_has_eight_names_and_rgb),
         cmocka_unit_test(classes_look_different_in_256_colours),
+        cmocka_unit_test(letters_on_blue_are_white_where_there_are_eight_colours),
         cmocka_unit_test(every_colour_stands_out_from_its_background),
         cmocka_unit_test(sixteen_colours_avoid_those_that_cannot_be_seen),
         cmocka_unit_test(with_few_colours_no_two_classes_are_alike),

@@ -108,6 +108,7 @@ static void put_cell(struct curses_term *t, int y, int x, const struct cell *c)
         s.bg = theme_fill(t->theme, t->base.depth, c->back, c->shade >> 4);
     if (c->back != NO_BACK && !(c->shade >> 4))
         theme_colours_apply(t->colours, colour_depth(t), c->back, &s.bg);
+    theme_on_field(t->base.depth, &s);
     pair = t->base.depth == DEPTH_MONO ? 0 : pair_of(t, s.fg, s.bg);
     if (setcchar(&out, text, curses_attr(s.attr), (short)pair, &pair) != ERR)
         mvadd_wch(y, x, &out);

@@ -202,6 +202,19 @@ struct style theme_style(enum theme_id theme, enum depth depth, unsigned role)
     return s;
 }
 
+#define BLUE 4
+#define WHITE 7
+
+void theme_on_field(enum depth depth, struct style *s)
+{
+    if (depth != DEPTH_8 || !(s->attr & ATTR_REVERSE) || s->fg != BLUE ||
+        s->bg != COLOUR_DEFAULT)
+        return;
+    s->fg = WHITE;
+    s->bg = BLUE;
+    s->attr &= ~(unsigned)ATTR_REVERSE;
+}
+
 /* --- a person's own colours --- */
 
 static const char *const colour_names[16] = {

@@ -83,6 +83,10 @@ static inline bool depth_has_shades(enum depth d)
  * DEPTH_8 bright colours become bold. */
 struct style theme_style(enum theme_id theme, enum depth depth, unsigned role);
 
+/* Letters on a reversed field of blue become white: terminals with 8 colours show blue so dark
+ * that black cannot be read on it. */
+void theme_on_field(enum depth depth, struct style *s);
+
 /* Colours that a person has given to roles: of the 16 (0 to 15), COLOUR_RGB | 0xrrggbb, or
  * COLOUR_UNSET. Where there are fewer colours the nearest one is taken; without colours they
  * mean nothing. */

@@ -92,6 +92,24 @@ shows "L2 table of L1[1]"
 in_tmux send-keys -t case q
 ended 0
 
+# A kernel that has no sandbox: that is said.
+if command -v strace >/dev/null && "$QCHECK" --version | grep -q seccomp; then
+    program=$QCHECK
+    QCHECK=$(mktemp) || exit 99
+    cat > "$QCHECK" <<BARE
+#!/bin/sh
+exec strace -f -o /dev/null -e inject=landlock_create_ruleset:error=ENOSYS \
+    -e inject=seccomp:error=ENOSYS '$program' "\$@"
+BARE
+    chmod +x "$QCHECK"
+    start "no sandbox" 80x24
+    shows "No sandbox"
+    in_tmux send-keys -t case q
+    ended 0
+    rm -f "$QCHECK"
+    QCHECK=$program
+fi
+
 start interrupt 80x24
 shows READ-ONLY
 in_tmux send-keys -t case C-c

@@ -12,6 +12,7 @@
 #include "base/sandbox.h"
 #include "base/thread.h"
 #include "ui/app.h"
+#include "ui/app_state.h"
 #include "ui/term.h"
 
 #define LEAVE_MS        500L    /* for threads that read, at the end */
@@ -73,14 +74,15 @@ bool ui_run(const struct image *img, const struct ui_options *opt, struct ui_end
 {
     struct terminal *term;
     struct app *app = NULL;
-    bool ok;
+    bool ok, bare;
 
     *end = (struct ui_end){ 0, false };
     if (!term_open(opt->ascii, opt->mono, opt->theme, opt->colours, &term, err))
         return false;
-    if (opt->sandbox)
-        sandbox_enter(NULL);
+    bare = opt->sandbox && !sandbox_enter(NULL);
     ok = app_new(img, opt, term, &app, err);
+    if (ok && bare)
+        app_say(app, true, "No sandbox: the kernel offers neither Landlock nor seccomp");
     if (ok)
         end->signo = app_run(app);
     term->ops->close(term);

@@ -52,6 +52,17 @@ static const struct signature SIGNATURES[] = {
     SIG(0, "#!/bin/sh\n#V2.0 Format\n", "a cloop image (compressed loop)", CONVERT),
     SIG(0, "<!DOCTYPE", "a web page (HTML or XML), not an image", OTHER),
     SIG(0, "<html", "a web page (HTML), not an image", OTHER),
+    SIG(0, "<?xml", "an XML document (a server's message, perhaps), not an image", OTHER),
+    SIG(0, "{\"", "JSON (a server's message, perhaps), not an image", OTHER),
+    SIG(0, "version https://git-lfs", "a pointer of Git LFS, not the image; 'git lfs pull' gets "
+        "that", OTHER),
+    SIG(0, "QFI\xc3\xbb", "one that was turned into UTF-8 as if it were text; "
+        "'iconv -f UTF-8 -t LATIN1' turns it back", OTHER),
+    SIG(0, "QFI\xef\xbf\xbd", "what is left of one that was taken for UTF-8 text: "
+        "every byte above 7f is lost; get the file again", OTHER),
+    SIG(0, "FQ\xfb" "I", "one with the bytes of each pair exchanged; "
+        "'dd conv=swab' puts them back", OTHER),
+    SIG(0, "UUZJ+w", "one in base64; 'base64 -d' gives the image", OTHER),
     SIG_END(512, "koly", "a DMG image (Apple)", CONVERT),
     SIG(0, "\x1f\x8b", "compressed with gzip", UNPACK),
     SIG(0, "\xfd" "7zXZ\0", "compressed with xz", UNPACK),

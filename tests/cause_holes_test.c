@@ -164,6 +164,10 @@ static void what_a_deleted_snapshot_had_is_a_left_over(void **state)
 
     (void)state;
     expect(deleted(1, &old), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+    b = deleted(1, &old);                   /* another was made since */
+    builder_add_snapshot(b, "3", "c");
+    builder_map(b, 5);
+    expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
     b = deleted(0, &old);                   /* its table is free */
     builder_set_refcount(b, old >> 12, 0);
     expect(b, CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);

@@ -3,7 +3,7 @@
 /* A snapshot that was being deleted or made. QEMU writes a snapshot table without it, or with it,
  * to another place, and changes the header in between. So all that has no owner is what an L1
  * table without an owner leads to. The snapshot table that names it may still be there, with
- * one entry more than the one in use; qemu-img digs it out of the file. */
+ * one entry that the one in use lacks; qemu-img digs it out of the file. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 #define L2_MAX          16384       /* tables followed */
 #define TRIES_MAX       16          /* candidates for an L1 table that lead to tables */
 #define ZEROS_MAX       16          /* orphans that the snapshot does not lead to, looked at */
+#define MADE_MAX        4           /* snapshots made since */
 #define ORPHANS_MIN     3           /* an L1 table and more */
 #define BEHIND_MAX      64          /* entries that the header does not count, followed */
 #define CLUSTERS_MAX    (UINT64_C(1) << 28)     /* of a file, a bit each */
@@ -109,32 +110,54 @@ static bool same(const struct snapshot *a, const struct snapshot *b)
            a->id_size == b->id_size && !memcmp(a->id, b->id, (size_t)a->id_size);
 }
 
-/* The entry of `old` that the table in use lacks; NULL: they differ in another way. */
+/* The entry of `old` that the table in use lacks; NULL: they differ in another way. New snapshots
+ * come after all others. */
 static const struct snapshot *one_more(const struct work *w, const struct snapshots *old)
 {
     const struct snapshots *now = &w->img->snaps;
     size_t k = 0;
 
-    if (old->end != SNAPSHOTS_COMPLETE || old->n != now->n + 1)
+    if (old->end != SNAPSHOTS_COMPLETE || !old->n || old->n > now->n + 1)
         return NULL;
-    while (k < now->n && same(&old->list[k], &now->list[k]))
+    while (k < old->n - 1 && same(&old->list[k], &now->list[k]))
         k++;
-    for (size_t i = k; i < now->n; i++)
+    for (size_t i = k; i < old->n - 1; i++)
         if (!same(&old->list[i + 1], &now->list[i]))
+            return NULL;
+    for (size_t i = k; i < now->n; i++)
+        if (same(&old->list[k], &now->list[i]))
             return NULL;
     return old->list[k].l1_size && old->list[k].l1_size <= L1_ENTRIES_MAX ? &old->list[k] : NULL;
 }
 
-/* Reads a snapshot table of `more` entries more than there are now at a cluster. */
-static bool table_at(const struct work *w, uint64_t cluster, uint32_t more, struct snapshots *out)
+/* Reads a snapshot table of so many entries at a cluster. */
+static bool table_at(const struct work *w, uint64_t cluster, size_t entries,
+                     struct snapshots *out)
 {
     struct header hdr = w->img->hdr;
     struct snapshot_seen seen;
 
     hdr.snapshots_offset = cluster << w->geo->cluster_bits;
-    hdr.nb_snapshots = (uint32_t)w->img->snaps.n + more;
+    hdr.nb_snapshots = (uint32_t)entries;
     return snapshot_seems(w->img->src, w->geo, hdr.snapshots_offset, &seen) &&
            snapshots_read(w->img->src, &hdr, w->geo, out, NULL);
+}
+
+/* The entry that the table in use lacks, of a table at a cluster: one of one entry more, or of
+ * fewer, if snapshots were made since. NULL: there is none. */
+static const struct snapshot *gone_at(const struct work *w, uint64_t cluster,
+                                      struct snapshots *out)
+{
+    size_t n = w->img->snaps.n + 1;
+
+    for (unsigned made = 0; made <= MADE_MAX && n && table_at(w, cluster, n, out); made++, n--) {
+        const struct snapshot *s = one_more(w, out);
+
+        if (s)
+            return s;
+        snapshots_free(out);
+    }
+    return NULL;
 }
 
 /* The next snapshot table, among clusters of a class, with the entry that the one in use
@@ -147,12 +170,9 @@ static bool next_table(struct work *w, enum cluster_class cls, uint64_t *cl,
             *cl = 0;                /* the header, which is of neither class */
         if (!map_find(w->scan->map, *cl, 1, cls, cl) || !work_searches(w, 4096))
             return false;
-        if (!table_at(w, *cl, 1, out))
-            continue;
-        *entry = one_more(w, out);
+        *entry = gone_at(w, *cl, out);
         if (*entry)
             return true;
-        snapshots_free(out);
     }
     return false;
 }
@@ -297,7 +317,7 @@ static bool by_header(struct work *w, struct reach *r, struct gone_snapshot *out
     bool lost = now->n > 0;
 
     out->cluster = now->table_off >> w->geo->cluster_bits;
-    for (uint32_t more = 1; lost && more <= BEHIND_MAX && table_at(w, out->cluster, more, &all);
+    for (uint32_t more = 1; lost && more <= BEHIND_MAX && table_at(w, out->cluster, now->n + more, &all);
          more++) {
         const struct snapshot *s = &all.list[all.n - 1];
 

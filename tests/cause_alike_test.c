@@ -82,6 +82,15 @@ static struct image *table_of_a_deleted_snapshot(void)
     return open_built();
 }
 
+/* What they held is not found a little further on. */
+static struct image *tables_overwritten(void)
+{
+    full();
+    for (uint64_t t = 3; t < N_TABLES; t++)
+        fill(table(t), 4096, 0x2074686520666f78);
+    return open_built();
+}
+
 static struct image *data_like(uint64_t word)
 {
     full();
@@ -361,6 +370,7 @@ static const struct example {
     [CAUSE_OF_LIVE_RESIZE] = { NULL, resized_at_rest, false },
     [CAUSE_OF_L1_OVERWRITTEN] = { NULL, one_entry_of_l1, false },
     [CAUSE_OF_MAPPING_VANISHED] = { NULL, table_of_a_deleted_snapshot, false },
+    [CAUSE_OF_SHIFTED] = { NULL, tables_overwritten, false },
     [CAUSE_OF_L2_REFCOUNTS] = { NULL, refcounts_in_the_data, false },
     [CAUSE_OF_L2_OVERWRITTEN] = { NULL, text_in_the_data, false },
     [CAUSE_OF_L2_WIPED] = { NULL, all_discarded, false },

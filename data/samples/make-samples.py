@@ -327,6 +327,12 @@ def l1_astray():
     s.poke(l1_table_offset=1 << 40)
 
 
+def shifted():
+    s = plain("shifted")
+    at = 9 * s.cs
+    s.change(("copy", at, at + 1024, os.path.getsize(s.path) - at), ("copy", at - 1024, at, 1024))
+
+
 def two_writers():
     s = plain("two-writers")
     s.write(30, 10)
@@ -600,7 +606,7 @@ FILES_HIT = [*range(288 + 26, 288 + 33), 288 + 19, 288 + 20, 288 + 42, 288 + 10]
 SAMPLES = [healthy, snapshots, compressed, bitmaps, extended_l2, overlay, leak,
            refcount_zero, double_data, double_table, hidden, mixed, l2_overwritten,
            l2_wiped, header, misaligned, truncated, dirty, bad_snapshot, bad_bitmap,
-           l1_wiped, l1_astray, two_writers, refcounts_lost, flipped_bit, wrong_type,
+           l1_wiped, l1_astray, shifted, two_writers, refcounts_lost, flipped_bit, wrong_type,
            header_gone, resized_live, l1_overwritten, l2_text, l2_pages, copied_running,
            luks_lost, lost_base, base_elsewhere, base_format, lost_data_file, no_space,
            copied_flags, marked_corrupt, unflushed, packed, old_tail, bloated, zeros_stored, broken_stream,

@@ -37,6 +37,7 @@ enum cause_weight {
     X(LIVE_RESIZE, "live-resize", LOSES) \
     X(L1_OVERWRITTEN, "l1-overwritten", LOSES) \
     X(MAPPING_VANISHED, "mapping-vanished", LOSES) \
+    X(SHIFTED, "shifted", LOSES) \
     X(L2_REFCOUNTS, "l2-refcounts", LOSES) \
     X(L2_OVERWRITTEN, "l2-overwritten", LOSES) \
     X(L2_WIPED, "l2-wiped", LOSES) \

@@ -308,7 +308,6 @@ void causes_astray(struct work *w)
     const struct orphan_tables *o;
     struct found f = { .n = 0 };
 
-    work_list_bad(w);
     if (read_l1(w, &f)) {
         o = &work_orphan_tables(w, CLASS_LEAKED)->l2;
         look_for_flips(w, o, &f);

@@ -76,6 +76,14 @@ static const struct cause_info table[N_CAUSES] = {
         "the file, with their data; or data alone, where the L1 table is empty.",
         "A new image, or one of which everything was discarded: there no L2 tables are left "
         "over.", KEEP_LEAKS),
+    ROW(SHIFTED, "shifted", "A part of the file lies elsewhere than it should",
+        "A download went on at the wrong place, a piece was left out when parts were put together, "
+        "or the file was sent as text, which changes the ends of lines.",
+        "Up to some point all is well; behind it every table lies the same number of bytes too "
+        "early or too late. Or every byte 0a has 0d before it.",
+        "Tables that were overwritten: what they held is not found a little further on.",
+        "Get the file once more. Where it cannot be had, its parts can be put where they belong, "
+        "in a copy: nothing but what is missing is lost."),
     ROW(L2_REFCOUNTS, "l2-overwritten", "An L2 table was overwritten with refcounts",
         "A refcount block was written over a live L2 table, because the cluster of the table "
         "counted as free.",

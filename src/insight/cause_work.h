@@ -175,7 +175,8 @@ void work_sample(struct work *w, enum cluster_class cls, struct samples *out);
 void causes_told(struct work *w);
 void verdict_told(const struct work *w, struct verdict *v);
 
-/* --- the families, in the order in which they claim --- */
+/* --- the families, in the order in which they claim; work_list_bad() comes before all --- */
+void causes_shifted(struct work *w);        /* cause_shifted.c: bytes that are missing, or too many */
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */
 void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half deleted */

@@ -38,6 +38,8 @@ EXPECT = {
     "l1-wiped": (3, {"leaked-cluster": 34}),
     "refcounts-lost": (2, {"refcount-zero": 38, "l2-table-copied-flag": 3,
                            "data-copied-flag": 31}),
+    "shifted": (2, {"data-past-end": 64, "compressed-past-end": 64, "l2-reserved-bits": 64,
+                    "leaked-cluster": 19}),
     "two-writers": (2, {"refcount-too-low": 10, "leaked-cluster": 10,
                         "double-allocation": 10}),
     "wrong-type": (0, {}),

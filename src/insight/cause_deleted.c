@@ -317,8 +317,8 @@ static bool by_header(struct work *w, struct reach *r, struct gone_snapshot *out
     bool lost = now->n > 0;
 
     out->cluster = now->table_off >> w->geo->cluster_bits;
-    for (uint32_t more = 1; lost && more <= BEHIND_MAX && table_at(w, out->cluster, now->n + more, &all);
-         more++) {
+    for (uint32_t more = 1; lost && more <= BEHIND_MAX &&
+                            table_at(w, out->cluster, now->n + more, &all); more++) {
         const struct snapshot *s = &all.list[all.n - 1];
 
         lost = all.end == SNAPSHOTS_COMPLETE && all.n == now->n + more && s->l1_size &&

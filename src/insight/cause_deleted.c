@@ -404,7 +404,7 @@ void causes_deleted(struct work *w)
         tell(w, &gone, &r);
     } else if (r.bits && (by_table(w, CLASS_VACANT, &r, &gone) ||
                           by_table(w, CLASS_LEAKED, &r, &gone) ||
-                   by_l1(w, &r, &gone))) {
+                          by_l1(w, &r, &gone))) {
         tell(w, &gone, &r);
         w->leaked = (struct samples){ 0 };
         w->deleted = true;

@@ -12,7 +12,7 @@
 #define LINES_MIN   64
 
 /* What the tables map that still are where they should be, but for data behind the point. */
-static void add_lost(struct work *w, struct cause *c, const struct shift *s)
+static void add_lost(struct work *w, struct cause *c, const struct file_shift *s)
 {
     uint64_t point = s->at != UINT64_MAX ? s->at : s->after;
     const struct geometry *geo = w->geo;
@@ -55,7 +55,7 @@ static void claim_all(struct work *w, struct cause *c)
     cause_claim(w, c, kinds, NULL, NULL, CLAIM_ONLY);
 }
 
-static void tell_missing(struct work *w, struct cause *c, const struct shift *s)
+static void tell_missing(struct work *w, struct cause *c, const struct file_shift *s)
 {
     unsigned long long n = shift_missing(s), after = s->after, size = w->geo->file_size;
     char a[TEXT_NUM];
@@ -73,7 +73,7 @@ static void tell_missing(struct work *w, struct cause *c, const struct shift *s)
                buf_str(&w->name), n, after + 1, buf_str(&w->name));
 }
 
-static void tell_inserted(struct work *w, struct cause *c, const struct shift *s)
+static void tell_inserted(struct work *w, struct cause *c, const struct file_shift *s)
 {
     unsigned long long n = (unsigned long long)s->by, size = w->geo->file_size;
     bool known = s->at != UINT64_MAX;
@@ -107,7 +107,7 @@ static void tell_inserted(struct work *w, struct cause *c, const struct shift *s
 
 static void shifted(struct work *w)
 {
-    struct shift s;
+    struct file_shift s;
     struct place place;
     struct cause *c;
 

@@ -6,7 +6,7 @@
 
 #include "insight/cause_work.h"
 
-struct shift {
+struct file_shift {
     const struct l2_table *first;   /* of those that lie elsewhere, so many bytes further: */
     int64_t by;                     /* < 0: as many are missing, > 0: too many */
     uint64_t after;                 /* host byte: up to here all is where it should be */
@@ -16,13 +16,13 @@ struct shift {
 };
 
 /* How many bytes are missing, if any. */
-static inline uint64_t shift_missing(const struct shift *s)
+static inline uint64_t shift_missing(const struct file_shift *s)
 {
     return s->by < 0 ? (uint64_t)-s->by : 0;
 }
 
 /* Looks for tables that seem to be overwritten and are found a fixed number of bytes further on or
  * back; false: there are none such. */
-bool shift_find(struct work *w, struct shift *out);
+bool shift_find(struct work *w, struct file_shift *out);
 
 #endif

@@ -94,7 +94,7 @@ static enum reads_as table_behind(struct work *w, const struct l2_table *t, int6
 
 /* Do all tables from t on lie `by` bytes further, as far as they can be told from zeros? Of one alone
  * so many entries prove it. */
-static bool all_lie_there(struct work *w, struct shift *s, const struct l2_table *t, int64_t by,
+static bool all_lie_there(struct work *w, struct file_shift *s, const struct l2_table *t, int64_t by,
                           size_t used_min)
 {
     size_t n = w->scan->n_l2 - (size_t)(t - w->scan->l2), astray = 0, here;
@@ -201,7 +201,7 @@ static size_t tables_near(struct work *w, const struct l2_table *t, uint64_t *at
 }
 
 /* How far the tables near `t` are from where tables should be: how far most are. */
-static bool find_by_votes(struct work *w, struct shift *s, const struct l2_table *t)
+static bool find_by_votes(struct work *w, struct file_shift *s, const struct l2_table *t)
 {
     uint64_t at[NEAR_TABLES];
     size_t n_at = tables_near(w, t, at), n = 0, m = 0, here = (size_t)(t - w->scan->l2);
@@ -234,7 +234,7 @@ static bool find_by_votes(struct work *w, struct shift *s, const struct l2_table
 }
 
 /* By how much this table, and those behind it, are off. */
-static bool find_shift(struct work *w, struct shift *s, const struct l2_table *t)
+static bool find_shift(struct work *w, struct file_shift *s, const struct l2_table *t)
 {
     uint64_t size = w->geo->file_size, end = counted_end(w);
     int64_t by = (int64_t)size - (int64_t)end;
@@ -271,7 +271,7 @@ static const struct l2_table *table_astray(struct work *w)
 
 /* Between which tables the place is from which on all lies elsewhere: goes from s->first down to the
  * first one that does, and to the last one that does not. */
-static void find_point(struct work *w, struct shift *s)
+static void find_point(struct work *w, struct file_shift *s)
 {
     const struct l2_table *last = NULL;
     uint64_t cs = w->geo->cluster_size, end;
@@ -322,7 +322,7 @@ static void find_point(struct work *w, struct shift *s)
 
 /* Looks for what is too much: bytes that come twice in a row, as where a download went on too early,
  * or zeros. */
-static void find_inserted(struct work *w, struct shift *s)
+static void find_inserted(struct work *w, struct file_shift *s)
 {
     uint64_t by = (uint64_t)s->by, from = s->after > by ? s->after - by : 0, zeros = 0, twice = 0;
     uint8_t *a = malloc(REPEAT_PART), *b = malloc(REPEAT_PART);
@@ -349,11 +349,11 @@ static void find_inserted(struct work *w, struct shift *s)
     free(b);
 }
 
-bool shift_find(struct work *w, struct shift *out)
+bool shift_find(struct work *w, struct file_shift *out)
 {
     const struct l2_table *t = w->scan->n_l2 ? table_astray(w) : NULL;
 
-    *out = (struct shift){ .at = UINT64_MAX };
+    *out = (struct file_shift){ .at = UINT64_MAX };
     if (!t || w->geo->file_size > SHIFT_LONG || !find_shift(w, out, t))
         return false;
     find_point(w, out);

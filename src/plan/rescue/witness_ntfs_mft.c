@@ -11,7 +11,8 @@
 #include "plan/rescue/rescue_guest.h"
 #include "plan/rescue/witness_ntfs.h"
 
-enum { ATTR_DATA = 0x80, ATTR_INDEX = 0xa0, ATTR_END = 0xffffffff };
+enum { ATTR_DATA = 0x80, ATTR_INDEX = 0xa0 };
+#define ATTR_END UINT32_MAX
 #define IN_USE 1u
 #define SECURITY_BLOCK (UINT64_C(256) << 10)
 #define MARK_STEP UINT64_C(512)

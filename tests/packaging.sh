@@ -21,6 +21,12 @@ id=$(value DESKTOP_ID)
 # --- metadata ---
 appstreamcli validate --no-net "$top/data/desktop/$id.metainfo.xml" >"$work/out" 2>&1 ||
     complain "metainfo: $(cat "$work/out")"
+# Data that catalogues copy has a licence of its own, which the packages name.
+licence=$(sed -n 's/.*<metadata_license>\(.*\)<.*/\1/p' "$top/data/desktop/$id.metainfo.xml")
+grep -q "SPDX-License-Identifier: $licence " "$top/data/desktop/$id.metainfo.xml" ||
+    complain "the metainfo file does not begin with its licence, $licence"
+[ ! -d "$top/debian" ] || grep -A3 '^Files: .*metainfo' "$top/debian/copyright" | grep -qx "License: $licence" ||
+    complain "debian/copyright does not say $licence of the metainfo file"
 desktop-file-validate "$top/data/desktop/$id.desktop" >"$work/out" 2>&1
 [ ! -s "$work/out" ] || complain "desktop file: $(cat "$work/out")"
 grep -q "<id>$id</id>" "$top/data/desktop/$id.metainfo.xml" || complain "metainfo has another id"

@@ -44,12 +44,19 @@ static void say_opening(const char *name)
         message("opening ", name);
 }
 
-/* Opens the image, what it names, and its keys; and those of the one it is compared with. */
-static bool open_files(const struct settings *s, const char *name, const struct browsing *with,
-                       struct disk_files *f, struct disk_files *other, struct disk *keys[2],
-                       const char **bad, struct error *err)
+/* The image, and the one it is compared with, each with what it names and its key. */
+struct sides {
+    struct disk_files files, other;
+    struct disk *keys, *other_keys;
+    const char *bad;            /* which one an error is about */
+};
+
+static bool open_sides(const struct settings *s, const char *name, const struct browsing *with,
+                       struct sides *x, struct error *err)
 {
-    *bad = name;
+    struct disk_files *f = &x->files, *other = &x->other;
+
+    x->bad = name;
     say_opening(name);
     (void)file_types_load();
     (void)pack_supported(NULL);         /* a file that is opened later may be a pack */
@@ -58,21 +65,32 @@ static bool open_files(const struct settings *s, const char *name, const struct 
         return false;
     if (!with->other)
         return open_image_reading(s, name, &f->img, err) &&
-               open_below(s, name, f, &keys[0], err);
-    return open_two_images_reading(s, with->other, name, &other->img, &f->img, bad, err) &&
-           open_below(s, name, f, &keys[0], err) &&
-           open_below(s, with->other, other, &keys[1], err);
+               open_below(s, name, f, &x->keys, err);
+    return open_two_images_reading(s, with->other, name, &other->img, &f->img, &x->bad, err) &&
+           open_below(s, name, f, &x->keys, err) &&
+           open_below(s, with->other, other, &x->other_keys, err);
+}
+
+static void close_sides(struct sides *x)
+{
+    disk_close(x->keys);
+    disk_files_close(&x->files);
+    disk_close(x->other_keys);
+    disk_files_close(&x->other);
 }
 
 /* What is compared with what. */
-static bool choose_sides(const struct browsing *with, const struct disk_files *f,
-                         const struct disk_files *other, struct ui_options *opt,
-                         struct error *err)
+static bool choose_sides(const struct browsing *with, const struct sides *x,
+                         struct ui_options *opt, struct error *err)
 {
-    opt->other = other->img;
+    const struct image *img = x->files.img;
+
+    opt->other = x->other.img;
     opt->changes = with->changes;
-    return layer_named(other->img ? other->img : f->img, with->layer_a, &opt->layer_a, err)
-        && layer_named(f->img, with->layer_b, &opt->layer_b, err);
+    opt->disk = (struct disk_options){ .chain = &x->files.chain, .keys = x->keys };
+    opt->other_disk = (struct disk_options){ .chain = &x->other.chain, .keys = x->other_keys };
+    return layer_named(opt->other ? opt->other : img, with->layer_a, &opt->layer_a, err)
+        && layer_named(img, with->layer_b, &opt->layer_b, err);
 }
 
 /* The bookmarks kept of an image, and the process that keeps them: before the sandbox. Without a
@@ -99,37 +117,42 @@ static bool watchable(const struct settings *s, const char *name, struct reopene
     return source_name_is_nbd(name) || reopener_start(name, !s->no_sandbox, out, err);
 }
 
+static struct ui_options options_of(const struct settings *s, const struct ui_config *config)
+{
+    struct ui_options opt = {
+        .theme = config->has_theme ? config->theme : THEME_DARK,
+        .ascii = s->ascii || config->ascii,
+        .no_mouse = s->no_mouse || !config->mouse,
+        .mono = colours_unwanted(),
+        .threads = s->threads,
+        .problems_kept = s->problems_kept,
+        .memory_limit = s->memory_limit,
+        .sandbox = !s->no_sandbox,
+        .image = s->image,
+        .keys = &config->keys,
+        .colours = &config->colours,
+        .numbers = config->numbers,
+    };
+
+    if (s->theme)
+        theme_by_name(s->theme, &opt.theme);
+    return opt;
+}
+
 static int inspect(const struct settings *given, const struct browsing *with,
                    const struct ui_config *config)
 {
     struct settings as_is = *given;
     const struct settings *s = &as_is;
     struct plan_files plans = { .scribe = SCRIBE_NONE };
-    struct disk_files files = DISK_FILES_INIT, other = DISK_FILES_INIT;
-    struct disk *keys[2] = { NULL, NULL };
-    const char *bad;
-    struct ui_options opt = {
-        .theme = THEME_DARK, .ascii = s->ascii, .no_mouse = s->no_mouse,
-        .mono = colours_unwanted(), .threads = s->threads,
-        .problems_kept = s->problems_kept, .memory_limit = s->memory_limit,
-        .sandbox = !s->no_sandbox, .disk = { .chain = &files.chain },
-    };
+    struct sides sides = { .files = DISK_FILES_INIT, .other = DISK_FILES_INIT };
+    struct ui_options opt = options_of(given, config);
     struct buf name = BUF_INIT, script = BUF_INIT, marks = BUF_INIT;
     struct error err;
     struct ui_end end = { 0, false };
     int status = STATUS_FAILED;
 
     as_is.plan_file = NULL;             /* the inspector lays the plan over the image itself */
-    opt.image = s->image;
-    opt.keys = &config->keys;
-    opt.colours = &config->colours;
-    opt.numbers = config->numbers;
-    opt.ascii = opt.ascii || config->ascii;
-    opt.no_mouse = opt.no_mouse || !config->mouse;
-    if (config->has_theme)
-        opt.theme = config->theme;
-    if (s->theme)
-        theme_by_name(s->theme, &opt.theme);
     if (s->tour) {
         sample_tour(s->sample, &script);
         opt.tour = true;
@@ -141,16 +164,14 @@ static int inspect(const struct settings *given, const struct browsing *with,
         message("", err.text);
     } else if (!plan_files_open(given, buf_str(&name), &plans, &err)) {
         message_error(given->plan_file ? given->plan_file : buf_str(&name), &err);
-    } else if (!open_files(s, buf_str(&name), with, &files, &other, keys, &bad, &err) ||
-               !choose_sides(with, &files, &other, &opt, &err)) {
-        message_error(bad, &err);
+    } else if (!open_sides(s, buf_str(&name), with, &sides, &err) ||
+               !choose_sides(with, &sides, &opt, &err)) {
+        message_error(sides.bad, &err);
     } else {
-        opt.disk.keys = keys[0];
-        opt.other_disk = (struct disk_options){ .chain = &other.chain, .keys = keys[1] };
         opt.plan = plans.plan;
         opt.scribe = &plans.scribe;
         opt.bookmarks = buf_str(&marks);
-        if (ui_run(files.img, &opt, &end, &err))
+        if (ui_run(sides.files.img, &opt, &end, &err))
             status = STATUS_CLEAN;
         else
             message_error(buf_str(&name), &err);
@@ -160,10 +181,7 @@ static int inspect(const struct settings *given, const struct browsing *with,
         volumes_helper_end(opt.helper);
         keeper_end(opt.keeper);
         reopener_end(opt.reopener);
-        disk_close(keys[0]);
-        disk_files_close(&files);
-        disk_close(keys[1]);
-        disk_files_close(&other);
+        close_sides(&sides);
     }
     buf_free(&name);
     if (!end.reading)

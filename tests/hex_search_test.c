@@ -127,13 +127,17 @@ static bool next_guest(const struct image *img, const char *text, int dir, uint6
                        bool *wrapped)
 {
     struct task_run run = { 0 };
+    struct hex_hit hit = { .wrapped = false };
     struct needle n;
     struct disk *d;
     bool found;
 
     assert_true(needle_parse(text, &n, NULL));
     assert_true(disk_open(img, (struct disk_layer){ LAYER_ACTIVE, false }, NULL, &d, NULL));
-    found = guest_search(d, &n, *at, dir, &run, at, wrapped, NULL);
+    found = guest_search(d, &n, *at, dir, &run, &hit, NULL);
+    *wrapped = hit.wrapped;
+    if (found)
+        *at = hit.pos.off;
     disk_close(d);
     return found;
 }

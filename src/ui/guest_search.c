@@ -90,7 +90,7 @@ static bool backward(struct quest *q, uint64_t lo, uint64_t hi, uint64_t *out)
 }
 
 bool guest_search(struct disk *d, const struct needle *n, uint64_t from, int dir,
-                  struct task_run *run, uint64_t *out, bool *wrapped, struct error *err)
+                  struct task_run *run, struct hex_hit *out, struct error *err)
 {
     struct quest q = { d, n, run, malloc(CHUNK + NEEDLE_MAX), dir };
     uint64_t size = disk_size(d), next;
@@ -102,9 +102,9 @@ bool guest_search(struct disk *d, const struct needle *n, uint64_t from, int dir
     if (!q.bytes)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (int round = 0; round < 2 && !found && n->len; round++) {
-        *wrapped = round == 1;
-        found = dir > 0 ? forward(&q, round ? 0 : next, round ? next : size, out)
-                        : backward(&q, round ? from : 0, round ? size : from, out);
+        out->wrapped = round == 1;
+        found = dir > 0 ? forward(&q, round ? 0 : next, round ? next : size, &out->pos.off)
+                        : backward(&q, round ? from : 0, round ? size : from, &out->pos.off);
     }
     free(q.bytes);
     if (!found && run->cancel)

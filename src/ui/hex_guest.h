@@ -53,8 +53,9 @@ void hex_guest_text(const struct hex_guest *g, const struct ui *ui, uint64_t off
                     struct buf *out);
 
 /* The next place of the needle after `from`, or the one before it with dir < 0; once round,
- * `from` last. Zeros that are stored nowhere are skipped. Errors as hex_search(). */
+ * `from` last. Zeros that are stored nowhere are skipped. out->pos.off is a guest offset. Errors
+ * as hex_search(). */
 bool guest_search(struct disk *d, const struct needle *n, uint64_t from, int dir,
-                  struct task_run *run, uint64_t *out, bool *wrapped, struct error *err);
+                  struct task_run *run, struct hex_hit *out, struct error *err);
 
 #endif

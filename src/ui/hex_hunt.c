@@ -37,8 +37,7 @@ static bool search_disk(struct hex_hunt *h, struct task_run *run, struct error *
     h->hit = (struct hex_hit){ .wrapped = false };
     if (!disk_open(h->img, (struct disk_layer){ h->layer, false }, &h->opt, &d, err))
         return false;
-    found = guest_search(d, &h->needle, h->from.off, h->dir, run, &h->hit.pos.off,
-                         &h->hit.wrapped, err);
+    found = guest_search(d, &h->needle, h->from.off, h->dir, run, &h->hit, err);
     disk_close(d);
     return found;
 }

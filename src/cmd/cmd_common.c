@@ -82,7 +82,7 @@ void enter_sandbox_writing(const struct settings *s)
     tell_sandbox(s->no_sandbox || sandbox_enter_writing(NULL));
 }
 
-void enter_sandbox(const struct settings *s)
+static void enter_sandbox(const struct settings *s)
 {
     if (s->out_file)
         enter_sandbox_writing(s);

@@ -51,7 +51,6 @@ void beside_end(struct beside *b);
  * rescue works on what is no image any more. *beside is to be ended. */
 bool open_source_writing(const struct settings *s, const char *name, struct source **out,
                          struct beside *beside, struct error *err);
-void enter_sandbox(const struct settings *s);       /* ... with -o, the next one */
 void enter_sandbox_writing(const struct settings *s);      /* for one that writes a file */
 
 /* The image and, where --backing asks for it, the chain of files below it; then the

@@ -31,9 +31,7 @@ struct overview_view {
     int label[2][N_LOOKS];      /* columns of the longest label of each look in each */
 };
 
-/* Column of the screen a section stands in, and, in it, where the text of a line, or its
- * bar, begins. */
-int overview_column(const struct overview_view *v, enum overview_section s);
+/* Where the text of a line, or its bar, begins in its column of the screen. */
 int overview_text_column(const struct overview_view *v, const struct overview_line *line);
 
 /* overview_draw.c */

@@ -49,7 +49,8 @@ static void overview_reloaded(void *state, const struct ui *ui)
 
 /* --- preparing --- */
 
-int overview_column(const struct overview_view *v, enum overview_section s)
+/* Column of the screen that a section stands in. */
+static int column_of(const struct overview_view *v, enum overview_section s)
 {
     return v->columns == 2 &&
            s >= SECTION_DISK;
@@ -57,7 +58,7 @@ int overview_column(const struct overview_view *v, enum overview_section s)
 
 int overview_text_column(const struct overview_view *v, const struct overview_line *line)
 {
-    int label = v->label[overview_column(v, line->section)][line->look];
+    int label = v->label[column_of(v, line->section)][line->look];
 
     return label + (line->look == LOOK_FACT || line->look == LOOK_STEP ? 3 : 5);
 }
@@ -68,7 +69,7 @@ static void measure_labels(struct overview_view *v, const struct area *measure)
     memset(v->label, 0, sizeof v->label);
     for (size_t i = 0; i < v->o.n; i++) {
         const struct overview_line *line = &v->o.line[i];
-        int *label = &v->label[overview_column(v, line->section)][line->look];
+        int *label = &v->label[column_of(v, line->section)][line->look];
         int w = text_columns(measure, line->label);
 
         if (w > *label)
@@ -95,7 +96,7 @@ static void place_lines(struct overview_view *v, const struct area *measure)
     measure_labels(v, measure);
     for (size_t i = 0; i < v->o.n; i++) {
         enum overview_section s = v->o.line[i].section;
-        int c = overview_column(v, s);
+        int c = column_of(v, s);
 
         if (last[c] >= 0 && last[c] != (int)s)
             next[c]++;

@@ -196,7 +196,8 @@ bool guess_option(const struct guess *g, struct buf *out)
     return true;
 }
 
-void guess_advice(const struct guessing *g, struct buf *out)
+/* Appends what to try: the options of everything that was found or proposed. */
+static void put_advice(const struct guessing *g, struct buf *out)
 {
     const char *before = " (try ";
 
@@ -242,7 +243,7 @@ bool guess_no_cluster_size(const struct guessing *g, struct error *err)
 {
     struct buf advice = BUF_INIT;
 
-    guess_advice(g, &advice);
+    put_advice(g, &advice);
     err_set(err, ERR_FORMAT, "cluster_bits at offset 20 (0x14) is %llu; clusters have %d "
             "(512 bytes) to %d (2 MiB) bits, so nothing after the header can be found, "
             "and no refcount table tells the size. Give the cluster size to go on%s",

@@ -67,9 +67,6 @@ void guess_ext_length(struct guessing *g, uint64_t off, uint64_t found, uint64_t
 /* All records in order. */
 void guess_collect(const struct guessing *g, struct guesses *out);
 
-/* Appends what to try: the options of everything that was found or proposed. */
-void guess_advice(const struct guessing *g, struct buf *out);
-
 /* Say that it is no qcow2 image (*why: how that is known) or that the size of its clusters cannot
  * be told, and what to try. False. */
 bool guess_not_qcow2(const struct guessing *g, struct buf *why, struct error *err);

@@ -174,6 +174,24 @@ static void tables_that_are_overwritten_are_not_elsewhere(void **state)
     expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_YES, ANSWER_NO);
 }
 
+/* Those that the disk has lie as far from the snapshot's as these from each other. */
+static void copies_of_tables_are_not_elsewhere(void **state)
+{
+    struct builder *b = noisy();
+    uint64_t noise = middle(b), was[TABLES];
+
+    (void)state;
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t t = 0; t < TABLES; t++) {
+        was[t] = table(b, t);
+        for (uint64_t k = 0; k < 24; k++)
+            fill(b, builder_map(b, t * 512 + k), 4096, UINT64_C(0x0badc0de00000001) * (k + 1));
+    }
+    for (uint64_t t = 2; t < TABLES; t++)
+        memcpy(b->bytes + was[t], b->bytes + noise, 4096);
+    expect(b, CAUSE_OF_L2_OVERWRITTEN, ANSWER_PERHAPS, ANSWER_NO);
+}
+
 /* A file that lacks its end has all else where it should be. */
 static void a_file_cut_short_is_not_shifted(void **state)
 {
@@ -192,6 +210,7 @@ int main(void)
         cmocka_unit_test(zeros_that_were_put_in_are_found_to_the_byte),
         cmocka_unit_test(a_file_that_was_sent_as_text_is_told),
         cmocka_unit_test(tables_that_are_overwritten_are_not_elsewhere),
+        cmocka_unit_test(copies_of_tables_are_not_elsewhere),
         cmocka_unit_test(a_file_cut_short_is_not_shifted),
     };
 

@@ -160,8 +160,8 @@ static void text_mode(struct work *w)
         spans_add(&c->lost, 0, w->geo->size, w->geo->size);
     cause_evidence(c, &place, "no byte 0a in the file without 0d before it");
     claim_all(w, c);
-    cause_text(w, c, "The file was sent as text: a byte 0d was put before every byte 0a, so all that "
-               "comes behind the first lies too late.");
+    cause_text(w, c, "The file was sent as text: a byte 0d was put before every byte 0a, so all "
+               "that comes behind the first lies too late.");
     cause_step(w, c, "Copy or download it again in binary mode");
     cause_step(w, c, "If that cannot be had, take the bytes out in a new file: LC_ALL=C sed "
                "'s/\\r$//' %s > NEW.qcow2; then qcheck NEW.qcow2", buf_str(&w->name));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) the qcheck authors */
-/* The search for a point from which on all lies the same number of bytes too early or too late. Tables
- * that seem to be overwritten are looked for elsewhere: where the size of the file says, else at any
- * byte near the place of one of them, and how far most pairs of a table and a place are apart is
- * tried. */
+/* The search for a point from which on all lies the same number of bytes too early or too late.
+ * Tables that seem to be overwritten are looked for elsewhere: where the size of the file says,
+ * else at any byte near the place of one of them, and how far most pairs of a table and a place
+ * are apart is tried. */
 #include "config.h"
 
 #include "insight/cause_shifted.h"
@@ -34,8 +34,8 @@ struct shift_vote {
     size_t n;
 };
 
-/* What a cluster of bytes is when read as an L2 table of a file of `len` bytes. *used: entries. *end:
- * behind the last entry that was looked at, bytes. */
+/* What a cluster of bytes is when read as an L2 table of a file of `len` bytes. *used: entries.
+ * *end: behind the last entry that was looked at, bytes. */
 static enum reads_as judge_table(const struct geometry *geo, const uint8_t *bytes, uint64_t len,
                                  size_t *used, size_t *end)
 {
@@ -83,19 +83,25 @@ static uint64_t longer(int64_t by)
     return by < 0 ? (uint64_t)-by : 0;
 }
 
+/* What lies `by` bytes further than the table. What has a place of its own there says nothing: the
+ * copy of a table that a snapshot has, say. */
 static enum reads_as table_behind(struct work *w, const struct l2_table *t, int64_t by,
                                   size_t *used)
 {
+    uint64_t off = t->off + (uint64_t)by;
+    const struct l2_table *own;
+
     *used = 0;
     if (by < 0 && t->off <= longer(by))
         return NO_TABLE;
-    return read_as_table(w, t->off + (uint64_t)by, longer(by), used);
+    own = work_table_at(w, off);
+    return own && own->off == off ? EMPTY_TABLE : read_as_table(w, off, longer(by), used);
 }
 
-/* Do all tables from t on lie `by` bytes further, as far as they can be told from zeros? Of one alone
- * so many entries prove it. */
-static bool all_lie_there(struct work *w, struct file_shift *s, const struct l2_table *t, int64_t by,
-                          size_t used_min)
+/* Do all tables from t on lie `by` bytes further, as far as they can be told from zeros? Of one
+ * alone so many entries prove it. */
+static bool all_lie_there(struct work *w, struct file_shift *s, const struct l2_table *t,
+                          int64_t by, size_t used_min)
 {
     size_t n = w->scan->n_l2 - (size_t)(t - w->scan->l2), astray = 0, here;
     size_t step = n > TABLES_MAX ? n / TABLES_MAX : 1;
@@ -246,9 +252,9 @@ static bool find_shift(struct work *w, struct file_shift *s, const struct l2_tab
     return find_by_votes(w, s, t);
 }
 
-/* A table that seems to be overwritten, with few behind it that are not, as far as is looked: another
- * one may lie in the place of one by chance. The first may lie in what is missing, so the middle one
- * of them is asked. NULL: there is none. */
+/* A table that seems to be overwritten, with few behind it that are not, as far as is looked:
+ * another one may lie in the place of one by chance. The first may lie in what is missing, so the
+ * middle one of them is asked. NULL: there is none. */
 static const struct l2_table *table_astray(struct work *w)
 {
     const struct l2_table *t, *end = w->scan->l2 + w->scan->n_l2;
@@ -269,8 +275,8 @@ static const struct l2_table *table_astray(struct work *w)
     return sound * 4 > u64_min((size_t)(end - t) - 1, TABLES_MAX - 1) ? NULL : t;
 }
 
-/* Between which tables the place is from which on all lies elsewhere: goes from s->first down to the
- * first one that does, and to the last one that does not. */
+/* Between which tables the place is from which on all lies elsewhere: goes from s->first down to
+ * the first one that does, and to the last one that does not. */
 static void find_point(struct work *w, struct file_shift *s)
 {
     const struct l2_table *last = NULL;
@@ -320,8 +326,8 @@ static void find_point(struct work *w, struct file_shift *s)
         s->after = u64_max(s->after, last->off + cs);
 }
 
-/* Looks for what is too much: bytes that come twice in a row, as where a download went on too early,
- * or zeros. */
+/* Looks for what is too much: bytes that come twice in a row, as where a download went on too
+ * early, or zeros. */
 static void find_inserted(struct work *w, struct file_shift *s)
 {
     uint64_t by = (uint64_t)s->by, from = s->after > by ? s->after - by : 0, zeros = 0, twice = 0;

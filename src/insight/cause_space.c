@@ -351,7 +351,7 @@ static void tail(struct work *w)
                content_info(content.kind)->name,
                dirty ? "data whose tables were not written before a crash, perhaps"
                      : "something older that was there before, space that was freed, or the last "
-                       "writes of a machine that was killed");
+                       "writes of a machine or a conversion that was killed");
     if (dirty)
         cause_step(w, c, "Do not open the file for writing before you know what lies there: it "
                    "would be overwritten");

@@ -501,11 +501,31 @@ class Damaged:
         os.truncate(self.path, (keep + (n - keep) // 2) * self.cs)
         return "copied-while-running"
 
+    def splice(self, twice):
+        """A piece of the file is left out, or comes twice, before the last table."""
+        self.create()
+        tables = sorted(self.l2(k) for k in range(self.tables))
+        n = self.rng.choice([512, 4096, 5000, self.cs, 5 * self.cs + 7])
+        at = self.rng.randrange(tables[0] + self.cs + n, tables[-1] - n)
+        with open(self.path, "r+b") as file:
+            data = file.read()
+            file.seek(at)
+            file.write(data[at - n if twice else at + n:])
+            file.truncate()
+        return "shifted"
+
+    def left_out(self):
+        return self.splice(False)
+
+    def came_twice(self):
+        return self.splice(True)
+
 
 DAMAGES = ["cut", "l2_refcounts", "l2_data", "l2_wiped", "l2_wiped_shared", "l1_wiped", "l1_noise",
            "l1_pointer", "l1_astray", "l1_doubled", "l1_elsewhere", "refblock", "reftable", "armed",
            "twice", "twice_across", "two_writers", "reused", "flipped", "l1_flipped", "leaks",
-           "dirty", "compression", "luks", "bitmap", "snapshot", "base", "data", "copied"]
+           "dirty", "compression", "luks", "bitmap", "snapshot", "base", "data", "copied", "left_out",
+           "came_twice"]
 
 
 def run_known(damages, make_one, n, seed):

@@ -237,6 +237,28 @@ static void blocks_go_where_what_they_map_fits(void **state)
     free(disk);
 }
 
+/* Four blocks for four places, of which nothing is said. */
+static void blocks_that_fit_anywhere_rise(void **state)
+{
+    uint8_t *disk = make_disk(NULL, 0);
+    struct rescue_memory m;
+    struct print print[N] = { { .text = 0 } };
+    struct align_block item[N];
+    int64_t index[4] = { -1, -1, 2, -1 };
+
+    (void)state;
+    rescue_memory_open(&m, disk, (size_t)N * CLUSTER, CLUSTER, NULL, 0);
+    for (size_t i = 0; i < m.n; i++) {
+        print_take(&print[i], disk + m.order[i] * CLUSTER, CLUSTER);
+        item[i] = (struct align_block){ (uint32_t)(m.order[i] / 10), (uint32_t)(m.order[i] % 10) };
+    }
+    assert_true(align_blocks(m.g, print, item, m.n, 4, 10, index, NULL));
+    for (int b = 0; b < 4; b++)
+        assert_int_equal(index[b], b);
+    rescue_memory_close(&m);
+    free(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +268,7 @@ int main(void)
         cmocka_unit_test(runs_of_a_large_disk_are_told_by_where_files_end),
         cmocka_unit_test(in_a_guests_order_runs_without_an_anchor_get_no_place),
         cmocka_unit_test(blocks_go_where_what_they_map_fits),
+        cmocka_unit_test(blocks_that_fit_anywhere_rise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,8 @@
 
 #include "plan/rescue/align_inside.h"
 
-#define BLOCKS_MAX      512
-#define COSTS_MAX       ((uint64_t)1 << 28)
+#define FITS_MAX        (1u << 22)              /* blocks times slots */
+#define COSTS_MAX       ((uint64_t)1 << 29)     /* items times slots */
 
 struct block_fit {
     struct order_walk w;
@@ -91,24 +91,26 @@ static void choose_slots(struct block_fit *f, int64_t *index)
     }
 }
 
+#define NEVER (INT64_C(1) << 40)
+
 /* What it costs to have a block in a slot, and not to leave it empty. */
-static long slot_cost(const struct block_fit *f, size_t b, size_t s, const int64_t *index)
+static int64_t slot_cost(const struct block_fit *f, size_t b, size_t s, const int64_t *index)
 {
     if (index[b] >= 0)
-        return index[b] == slot_index(f, s) ? 0 : INFINITE;
+        return index[b] == slot_index(f, s) ? 0 : NEVER;
     return f->cost[b * f->n_slots + s] - f->empty[s];
 }
 
 /* What it costs at least if no block minds another. */
-static long least_cost(const struct block_fit *f, const int64_t *index)
+static int64_t least_cost(const struct block_fit *f, const int64_t *index)
 {
-    long sum = 0;
+    int64_t sum = 0;
 
     for (size_t b = 0; b < f->n_blocks; b++) {
-        long best = INFINITE;
+        int64_t best = NEVER;
 
         for (size_t s = 0; s < f->n_slots; s++) {
-            long c = slot_cost(f, b, s, index);
+            int64_t c = slot_cost(f, b, s, index);
 
             best = c < best ? c : best;
         }
@@ -124,20 +126,21 @@ static bool choose_rising(const struct block_fit *f, int64_t *index)
 {
     size_t n = f->n_slots, row = n + 1, s = n;
     /* of the first b blocks in the first s slots */
-    long *sum = calloc((f->n_blocks + 1) * row, sizeof *sum);
-    long limit = least_cost(f, index) + RISING_DOUBT * (long)f->n_blocks;
+    int64_t *sum = calloc((f->n_blocks + 1) * row, sizeof *sum), all;
+    int64_t limit = least_cost(f, index) + RISING_DOUBT * (int64_t)f->n_blocks;
 
     if (!sum)
         return false;
     for (size_t b = 1; b <= f->n_blocks; b++) {
-        sum[b * row] = INFINITE;
+        sum[b * row] = NEVER;
         for (size_t k = 1; k <= n; k++) {
-            long here = sum[(b - 1) * row + k - 1] + slot_cost(f, b - 1, k - 1, index);
+            int64_t here = sum[(b - 1) * row + k - 1] + slot_cost(f, b - 1, k - 1, index);
 
             sum[b * row + k] = here < sum[b * row + k - 1] ? here : sum[b * row + k - 1];
         }
     }
-    if (sum[f->n_blocks * row + n] <= limit)
+    all = sum[f->n_blocks * row + n];
+    if (all < NEVER / 2 && all <= limit)
         for (size_t b = f->n_blocks; b > 0; b--, s--) {
             while (sum[b * row + s] == sum[b * row + s - 1])
                 s--;
@@ -158,7 +161,7 @@ bool align_blocks(struct rescue_guest *g, const struct print *print,
 
     f.n_slots = (size_t)((rescue_n_lost(g) + per - 1) / per);
     f.w.last_block = cluster / print_block_len(cluster) - 1;
-    if (n_blocks > BLOCKS_MAX || f.n_slots > BLOCKS_MAX * 8 || n > COSTS_MAX / (f.n_slots + 1))
+    if (n_blocks > FITS_MAX / (f.n_slots + 1) || n > COSTS_MAX / (f.n_slots + 1))
         return true;
     f.cost = calloc(n_blocks * f.n_slots + 1, sizeof *f.cost);
     f.empty = calloc(f.n_slots + 1, sizeof *f.empty);

@@ -191,7 +191,7 @@ static void misled(struct work *w)
 static void overwritten(struct work *w)
 {
     uint64_t bad = 0, used = w->scan->stats.active.l1_used, cl, overlaps = 0;
-    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits, guest_off;
+    uint64_t l1_cl = w->img->hdr.l1_table_offset >> w->geo->cluster_bits, guest_off = 0;
     struct place place;
     struct content content;
     struct map_cell cell;
@@ -225,7 +225,7 @@ static void overwritten(struct work *w)
         place = work_cluster_place(w, cl);
         cause_evidence(c, &place, proved ? "an older L1 table; by it guest 0x%llx lies over the "
                        "new one" : "an older L1 table",
-                       proved ? (unsigned long long)guest_off : 0);
+                       (unsigned long long)guest_off);
     }
     claim_all(w, c);
     if (resized)

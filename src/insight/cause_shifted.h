@@ -12,6 +12,7 @@ struct file_shift {
     uint64_t after;                 /* host byte: up to here all is where it should be */
     uint64_t at;                    /* where the bytes too many begin; UINT64_MAX: not known */
     bool zeros;                     /* they are zeros; else what comes before once more */
+    bool sized;                     /* the size of the file says the same */
     size_t found, used;             /* tables that lie there; entries in them */
 };
 

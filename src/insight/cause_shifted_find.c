@@ -21,6 +21,7 @@
 #define SOUND_ENOUGH 8                      /* tables in a row that are no chance */
 #define OTHERS_MAX  3                       /* ... that do not lie elsewhere */
 #define TABLES_MAX  64                      /* looked at, of those behind the point */
+#define FOUND_MANY  16                      /* tables that lie elsewhere and are no chance */
 #define USED_MIN    16                      /* entries of a table that prove it, alone */
 #define USED_SIZED  4                       /* ... where the size of the file says the same */
 #define REPEAT_MIN  64                      /* bytes that are no chance */
@@ -247,8 +248,10 @@ static bool find_shift(struct work *w, struct file_shift *s, const struct l2_tab
     size_t used;
 
     if (end && end < SHIFT_LONG && by &&
-        table_behind(w, t, by, &used) == A_TABLE && all_lie_there(w, s, t, by, USED_SIZED))
+        table_behind(w, t, by, &used) == A_TABLE && all_lie_there(w, s, t, by, USED_SIZED)) {
+        s->sized = true;
         return true;
+    }
     return find_by_votes(w, s, t);
 }
 
@@ -276,8 +279,8 @@ static const struct l2_table *table_astray(struct work *w)
 }
 
 /* Between which tables the place is from which on all lies elsewhere: goes from s->first down to
- * the first one that does, and to the last one that does not. */
-static void find_point(struct work *w, struct file_shift *s)
+ * the first one that does, and to the last one that does not. False: all do. */
+static bool find_point(struct work *w, struct file_shift *s)
 {
     const struct l2_table *last = NULL;
     uint64_t cs = w->geo->cluster_size, end;
@@ -324,6 +327,7 @@ static void find_point(struct work *w, struct file_shift *s)
     }
     if (last)
         s->after = u64_max(s->after, last->off + cs);
+    return last != NULL;
 }
 
 /* Looks for what is too much: bytes that come twice in a row, as where a download went on too
@@ -362,7 +366,9 @@ bool shift_find(struct work *w, struct file_shift *out)
     *out = (struct file_shift){ .at = UINT64_MAX };
     if (!t || w->geo->file_size > SHIFT_LONG || !find_shift(w, out, t))
         return false;
-    find_point(w, out);
+    /* Without a table in its place they may be no tables at all, but data in a row, say. */
+    if (!find_point(w, out) && !out->sized && out->found < FOUND_MANY)
+        return false;
     if (out->by >= REPEAT_MIN)
         find_inserted(w, out);
     return true;

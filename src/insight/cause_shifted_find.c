@@ -197,7 +197,7 @@ static size_t tables_near(struct work *w, const struct l2_table *t, uint64_t *at
     size_t n = 0;
 
     for (uint64_t off = t->off; bytes && off + cs <= end && n < NEAR_TABLES; off += NEAR_PART) {
-        size_t len = (size_t)u64_min(NEAR_PART + cs, end - off);
+        size_t len = (size_t)u64_min(NEAR_PART + cs - 1, end - off);   /* each place once */
 
         if (!work_searches(w, len) || !source_read(w->img->src, off, bytes, len, NULL))
             break;

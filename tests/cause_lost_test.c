@@ -311,6 +311,36 @@ static void flags_that_are_off_are_no_other_content_with_a_data_file(void **stat
     expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_NO);
 }
 
+/* Flips the flag of n entries, from k on. */
+static void flip_flags(struct builder *b, uint64_t k, uint64_t n)
+{
+    for (; n--; k++) {
+        uint64_t at = builder_l2_entry_off(b, k);
+
+        builder_poke(b, at, 8, builder_peek(b, at, 8) ^ OFLAG_COPIED);
+    }
+}
+
+/* QEMU copies a cluster without the flag; one with it that a snapshot shares it writes over. */
+static void flags_that_are_off_are_harmless_and_those_that_are_on_are_not(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    flip_flags(b, 0, 24);
+    expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_YES);
+    b = full();
+    builder_add_snapshot(b, "1", "a");
+    builder_map(b, 0);                      /* its own since; others are shared */
+    flip_flags(b, 0, 1);
+    expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_YES);
+    b = full();
+    builder_add_snapshot(b, "1", "a");
+    builder_map(b, 0);
+    flip_flags(b, 0, 2);
+    expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_NO);
+}
+
 static void a_table_that_the_l1_lost_is_lost_data_with_a_data_file(void **state)
 {
     struct builder *b = data_file();
@@ -478,6 +508,7 @@ int main(void)
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
         cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),
+        cmocka_unit_test(flags_that_are_off_are_harmless_and_those_that_are_on_are_not),
         cmocka_unit_test(a_table_that_the_l1_lost_is_lost_data_with_a_data_file),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data_with_a_data_file),
         cmocka_unit_test(an_empty_cluster_is_a_left_over_with_a_data_file),

@@ -197,21 +197,75 @@ static void wrong(struct work *w)
     cause_step(w, c, STEP_HANDS_OFF);
 }
 
+/* Is COPIED clear in all entries of a run? False also where they cannot be read. */
+static bool run_is_clear(struct work *w, const struct problem *p)
+{
+    size_t step = p->kind == PROBLEM_L2_COPIED ? 8 : w->geo->l2_entry_size;
+    uint8_t part[4096];
+    uint64_t off = p->place.file_off, len;
+
+    if (p->count == 1 || off == NO_ADDRESS)
+        return p->count == 1 && !(p->found & OFLAG_COPIED);
+    for (len = p->count * step; len; ) {
+        size_t n = (size_t)u64_min(len, sizeof part);
+
+        if (!work_reads(w, n) || !source_read(w->img->src, off, part, n, NULL))
+            return false;
+        for (size_t i = 0; i < n; i += step)
+            if (part[i] & 0x80)
+                return false;
+        off += n;
+        len -= n;
+    }
+    return true;
+}
+
+/* Is every flag that does not fit a clear one? It is where no cluster is shared: without snapshots,
+ * and with refcounts that are right. */
+static bool only_clear(struct work *w, uint64_t n)
+{
+    if (!w->img->snaps.n && problems_of_severity(w->ps, SEV_CORRUPTION) == n &&
+        !work_count(w, PROBLEM_REFCOUNT_HIGH) && !work_count(w, PROBLEM_DOUBLE_ALLOCATION) &&
+        !work_count(w, PROBLEM_OVERLAP))
+        return true;
+    for (size_t i = 0; i < w->ps->n; i++) {
+        const struct problem *p = &w->ps->list[i];
+
+        if (w->out->claim[i] || (p->kind != PROBLEM_L2_COPIED && p->kind != PROBLEM_DATA_COPIED))
+            continue;
+        if (p->count > n || !run_is_clear(w, p))
+            return false;
+        n -= p->count;
+    }
+    return !n;
+}
+
 static void flags(struct work *w)
 {
     uint64_t n = unclaimed(w, PROBLEM_L2_COPIED) + unclaimed(w, PROBLEM_DATA_COPIED);
+    bool clear = n && !w->geo->data_file && only_clear(w, n);
     struct cause *c;
     char a[TEXT_NUM];
 
     if (!n)
         return;
     c = cause_add(w, CAUSE_OF_COPIED_FLAGS, n >= 64 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
-    CLAIM(w, c, NULL, NULL, CLAIM_RISK, PROBLEM_L2_COPIED, PROBLEM_DATA_COPIED);
-    cause_text(w, c, "%s COPIED flag%s not fit the refcounts, which are right: %s.",
+    CLAIM(w, c, NULL, NULL, clear ? CLAIM_ONLY : CLAIM_RISK, PROBLEM_L2_COPIED,
+          PROBLEM_DATA_COPIED);
+    cause_text(w, c, "%s COPIED flag%s not fit the refcounts, which are right: %s.%s",
                text_group(a, n), n == 1 ? " does" : "s do",
                n >= 64 ? "a program that does not keep them wrote the image, or one that made or "
                          "deleted a snapshot was stopped"
-                       : "the entries were changed without them");
+                       : "the entries were changed without them",
+               clear ? " They are all clear: QEMU copies such clusters at the next write, which is "
+                       "slow but right." : "");
+    if (!c || !clear)
+        return;
+    c->weight = CAUSE_HARMLESS;
+    cause_step(w, c, "You may leave it as it is. To set the flags while no guest runs, on a copy "
+               "(cp --reflink=auto --sparse=always %s %s): qcheck plan copied -o flags.plan %s; "
+               "then qcheck apply flags.plan %s --in-place --undo flags.undo", buf_str(&w->name),
+               buf_str(&w->copy), buf_str(&w->name), buf_str(&w->copy));
 }
 
 void causes_refcounts(struct work *w)

@@ -197,8 +197,10 @@ static const struct cause_info table[N_CAUSES] = {
         "A program that does not keep the flag wrote the image, one that made or deleted a "
         "snapshot was stopped, or entries were changed by hand.",
         "The flag does not say whether the refcount is 1; the refcounts themselves are right.",
-        NULL,
-        "Reading is safe. A write may change clusters that snapshots share: mend a copy first."),
+        "Flags that are clear where the refcount is 1: writes copy the cluster first, which is "
+        "slow but right.",
+        "Reading is safe. Where the flag is set and the refcount is not 1, a write may change "
+        "clusters that snapshots share: mend a copy first."),
     ROW(SNAPSHOT_TABLE, "bad-snapshot", "The snapshot table is damaged",
         "The header names it wrongly, or an entry of it was changed.",
         "Entries break the rules of the format, or lead nowhere.", NULL,

@@ -85,13 +85,19 @@ static bool unclaimed_loss(const struct work *w)
     return false;
 }
 
+/* Flags that are not set make writes slower, and no more. */
+static bool slow_only(const struct cause *c)
+{
+    return c && c->kind == CAUSE_OF_COPIED_FLAGS && c->weight == CAUSE_HARMLESS;
+}
+
 /* Whatever QEMU counts as corruption keeps from writing, but for refcounts that it counts
- * anew itself. */
+ * anew itself, and flags that it need not find set. */
 static bool corrupt(const struct cause *c)
 {
     for (int k = 0; k < N_PROBLEMS; k++)
         if (c->explains[k] && problem_info((enum problem_kind)k)->severity == SEV_CORRUPTION)
-            return c->kind != CAUSE_OF_REFCOUNTS_BEHIND;
+            return c->kind != CAUSE_OF_REFCOUNTS_BEHIND && !slow_only(c);
     return false;
 }
 
@@ -298,9 +304,12 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
              (v->data_lost == ANSWER_YES || v->may_write == ANSWER_NO))
         lost_words(w, v, out);
     else if (bad && v->may_write == ANSWER_YES)
-        buf_puts(out, "Corrupt by refcounts, which are behind because the image was not closed "
-                 "in order. No guest data is lost; QEMU counts anew when it opens the image "
-                 "for writing.");
+        buf_puts(out, has(w, CAUSE_OF_REFCOUNTS_BEHIND)
+                 ? "Corrupt by refcounts, which are behind because the image was not closed "
+                   "in order. No guest data is lost; QEMU counts anew when it opens the image "
+                   "for writing."
+                 : "Corrupt by COPIED flags that are not set. No guest data is lost or in danger; "
+                   "writes are slower.");
     else if (v->may_write == ANSWER_NO)
         buf_printf(out, "%s: no guest data is known to be lost, but %s.",
                    bad ? "Corrupt" : "In danger",
@@ -443,7 +452,7 @@ static void steps(struct work *w, struct verdict *v)
     if (unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR))
         stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key 3",
               buf_str(&w->name));
-    if (bad && v->may_write == ANSWER_YES)
+    if (bad && v->may_write == ANSWER_YES && has(w, CAUSE_OF_REFCOUNTS_BEHIND))
         step(w, v, "Nothing needs to be done: QEMU counts the refcounts anew when a guest is "
                    "started");
 }

@@ -14,7 +14,7 @@
 #define NEAR_MAX    (UINT64_C(16) << 20)    /* bytes searched for tables */
 #define NEAR_PART   (1u << 20)              /* ... at once */
 #define NEAR_TABLES 8
-#define SPARSE_STEP 64                      /* entries; between what has too few to be a table */
+#define SPARSE_STEPS 8                      /* in a cluster with too few entries to be a table */
 #define LONGER_MAX  4                       /* times the size it has now */
 #define VOTERS      8192                    /* tables before and behind */
 #define VOTES_TRIED 8
@@ -180,7 +180,7 @@ static size_t tables_in(const struct geometry *geo, const uint8_t *bytes, size_t
         if (k < *next)
             continue;
         as = judge_table(geo, bytes + k, LONGER_MAX * geo->file_size, &used, &end);
-        *next = k + (as == NO_TABLE ? end : geo->l2_entry_size * SPARSE_STEP);
+        *next = k + (as == NO_TABLE ? end : (size_t)geo->cluster_size / SPARSE_STEPS);
         if (as == A_TABLE && used >= USED_MIN) {
             at[n++] = off + k;
             k += (size_t)geo->cluster_size - 1;

@@ -156,6 +156,8 @@ bool planner_backing(struct trial *t, const struct planner_options *opt,
         buf_puts(&title, ", format ");
     if (format && change.name != AREA_DROP)
         text_visible(&title, format, strlen(format));
+    if (change.name != AREA_DROP)
+        buf_putc(&title, '.');
     buf_puts(&cost, change.name == AREA_DROP
              ? "What this image does not hold itself reads as zeros from then on."
              : "What this image does not hold itself is read from that file; a wrong one gives "

@@ -181,7 +181,9 @@ static void answer(struct work *w, struct verdict *v)
               w->scan->partial || v->incomplete;
     v->may_write = loses || danger || perhaps || w->scan->refused.id ? ANSWER_NO
                    : has(w, CAUSE_OF_BASE_NOT_SEEN) || has(w, CAUSE_OF_UNFLUSHED) ||
-                     past_end(w) || in_doubt(w) ? ANSWER_PERHAPS : ANSWER_YES;
+                     past_end(w) || in_doubt(w) ||
+                     slow_only(cause_found(w, CAUSE_OF_COPIED_FLAGS)) ? ANSWER_PERHAPS
+                   : ANSWER_YES;
     v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
@@ -260,7 +262,9 @@ static void clean_words(const struct work *w, const struct verdict *v, struct bu
     bool warned = problems_of_severity(w->ps, SEV_WARNING) > 0;
 
     if (v->data_lost != ANSWER_NO)
-        buf_printf(out, "Data may be lost, though the refcounts are in order.%s%s",
+        buf_printf(out, "Data may be lost%s.%s%s",
+                   problems_of_severity(w->ps, SEV_CORRUPTION) ? ""
+                   : ", though the refcounts are in order",
                    has(w, CAUSE_OF_L2_PAGES) ? " " : "",
                    has(w, CAUSE_OF_L2_PAGES) ? cause_found(w, CAUSE_OF_L2_PAGES)->text : "");
     else if (below)
@@ -303,7 +307,7 @@ static void words(struct work *w, struct verdict *v, struct buf *out)
     else if (v->data_lost != ANSWER_NO &&
              (v->data_lost == ANSWER_YES || v->may_write == ANSWER_NO))
         lost_words(w, v, out);
-    else if (bad && v->may_write == ANSWER_YES)
+    else if (bad && v->may_write != ANSWER_NO && v->data_lost == ANSWER_NO)
         buf_puts(out, has(w, CAUSE_OF_REFCOUNTS_BEHIND)
                  ? "Corrupt by refcounts, which are behind because the image was not closed "
                    "in order. No guest data is lost; QEMU counts anew when it opens the image "
@@ -437,7 +441,7 @@ static void steps(struct work *w, struct verdict *v)
         for (size_t k = 0; k < w->out->list[i].n_steps; k++)
             if (v->may_write != ANSWER_NO || strcmp(w->out->list[i].step[k], STEP_HANDS_OFF))
                 step(w, v, w->out->list[i].step[k]);
-    if (bad && v->may_write != ANSWER_YES)
+    if (bad && v->may_write == ANSWER_NO)
         repair(w, v, true);
     else if (leaks && !bad)
         repair(w, v, false);
@@ -452,7 +456,7 @@ static void steps(struct work *w, struct verdict *v)
     if (unexplained(w, SEV_CORRUPTION) || unexplained(w, SEV_ERROR))
         stepf(w, v, "Look at the problems that no cause explains: qcheck %s, key 3",
               buf_str(&w->name));
-    if (bad && v->may_write == ANSWER_YES && has(w, CAUSE_OF_REFCOUNTS_BEHIND))
+    if (bad && v->may_write != ANSWER_NO && has(w, CAUSE_OF_REFCOUNTS_BEHIND))
         step(w, v, "Nothing needs to be done: QEMU counts the refcounts anew when a guest is "
                    "started");
 }

@@ -209,6 +209,8 @@ static void cut_short(struct work *w)
     cause_step(w, c, "Look for a longer copy of the file (at least %llu bytes): fetch it "
                "again, or copy it again %s", (unsigned long long)(w->geo->file_size + missing),
                older ? "after the machine is shut down" : "to storage that has room");
+    if ((tables || work_count(w, PROBLEM_TAIL_TRUNCATED)) && w->leaked.clusters)
+        cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, "Without one, read out what is left: qcheck export %s %s.raw (what is lost "
                "reads as zeros there)", buf_str(&w->name), buf_str(&w->name));
 }

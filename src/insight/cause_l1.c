@@ -3,6 +3,7 @@
 /* The active L1 table: overwritten, or empty while its tables still lie in the file. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -139,11 +140,15 @@ static void look_through(struct work *w, struct cause *c, const char *which, uin
     /* As many as the disk needs, if the cluster has room: QEMU opens no image with fewer. */
     unsigned long long n = u64_max(l1_entries_at(w, cl), u64_min(w->geo->l1_needed,
                                                                  w->geo->cluster_size / 8));
+    char size[40] = "";
 
     cause_step(w, c, "Look at the disk through %s L1 table: qcheck check --l1-offset=0x%llx "
                "--l1-size=%llu %s", which, off, n, buf_str(&w->name));
+    /* A table of fewer entries is of a time when the disk was no larger than it could map. */
+    if (n < w->geo->l1_needed)
+        snprintf(size, sizeof size, "size=%llu ", n * (unsigned long long)w->geo->l2_span);
     cause_step(w, c, "If few problems are left, let a plan write them into the header: "
-               "qcheck plan set l1_table_offset=0x%llx l1_size=%llu %s", off, n,
+               "qcheck plan set l1_table_offset=0x%llx l1_size=%llu %s%s", off, n, size,
                buf_str(&w->name));
 }
 

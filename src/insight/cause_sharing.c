@@ -204,6 +204,8 @@ static void twice(struct work *w)
                text_size(b, c ? spans_bytes(&c->lost) : 0));
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_DECIDES_NOTHING);
+    if (c && c->explains[PROBLEM_LEAKED] + c->explains[PROBLEM_REFCOUNT_HIGH])
+        cause_step(w, c, STEP_KEEP_LEAKS);
     cause_step(w, c, STEP_WHOSE, buf_str(&w->name));
 }
 

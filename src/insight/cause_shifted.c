@@ -68,8 +68,9 @@ static void tell_missing(struct work *w, struct cause *c, const struct file_shif
     cause_step(w, c, "Copy or download the file again, and compare sizes: it should have "
                "%llu bytes, and has %llu", size + n, size);
     cause_step(w, c, "If that cannot be had, fill the gap in a new file: { head -c %llu %s; "
-               "head -c %llu /dev/zero; tail -c +%llu %s; } > NEW.qcow2; then qcheck NEW.qcow2. "
-               "What lies between the two addresses may still be wrong there", after,
+               "head -c %llu /dev/zero; tail -c +%llu %s; } > NEW.qcow2; then read the disk out of "
+               "that. Do not go on with it: what lies between the two addresses may be wrong in "
+               "it, though qcheck calls it clean", after,
                buf_str(&w->name), n, after + 1, buf_str(&w->name));
 }
 
@@ -101,8 +102,9 @@ static void tell_inserted(struct work *w, struct cause *c, const struct file_shi
     cause_step(w, c, "If that cannot be had, leave %s out in a new file: { head -c %llu %s; "
                "tail -c +%llu %s; } > NEW.qcow2; then qcheck NEW.qcow2%s",
                known ? "them" : "as many", cut, buf_str(&w->name), cut + n + 1,
-               buf_str(&w->name), known ? "" : ". What lies between the two addresses may still "
-               "be wrong there");
+               buf_str(&w->name), known ? "" : ". Read the disk out of that, and do not go on "
+               "with it: what lies between the two addresses may be wrong, though qcheck calls it "
+               "clean");
 }
 
 static void shifted(struct work *w)

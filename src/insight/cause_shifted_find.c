@@ -9,6 +9,7 @@
 #include "insight/cause_shifted.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SHIFT_LONG  (UINT64_C(1) << 50)     /* bytes */
 #define NEAR_MAX    (UINT64_C(16) << 20)    /* bytes searched for tables */
@@ -25,6 +26,7 @@
 #define USED_MIN    16                      /* entries of a table that prove it, alone */
 #define USED_SIZED  4                       /* ... where the size of the file says the same */
 #define REPEAT_MIN  64                      /* bytes that are no chance */
+#define SECTOR      512
 #define REPEAT_PART (64u << 10)
 
 enum reads_as { NO_TABLE, EMPTY_TABLE, A_TABLE };
@@ -330,6 +332,18 @@ static bool find_point(struct work *w, struct file_shift *s)
     return last != NULL;
 }
 
+/* Bytes that are the same before and behind what is too much may be of either: a piece that begins
+ * with a sector is what somebody copied. */
+static void begin_with_sector(struct work *w, struct file_shift *s)
+{
+    size_t n = (size_t)(round_up(s->at, SECTOR) - s->at);
+    uint8_t a[SECTOR], b[SECTOR];
+
+    if (n && work_searches(w, 2 * n) && source_read(w->img->src, s->at, a, n, NULL) &&
+        source_read(w->img->src, s->at + (uint64_t)s->by, b, n, NULL) && !memcmp(a, b, n))
+        s->at += n;
+}
+
 /* Looks for what is too much: bytes that come twice in a row, as where a download went on too
  * early, or zeros. */
 static void find_inserted(struct work *w, struct file_shift *s)
@@ -357,6 +371,8 @@ static void find_inserted(struct work *w, struct file_shift *s)
     }
     free(a);
     free(b);
+    if (s->at != UINT64_MAX)
+        begin_with_sector(w, s);
 }
 
 bool shift_find(struct work *w, struct file_shift *out)

@@ -154,6 +154,13 @@ static bool in_doubt(const struct work *w)
     return (holes && holes->weight == CAUSE_LEAD) || (left && left->weight == CAUSE_LEAD);
 }
 
+/* QEMU reads the snapshot table when it opens an image, but not for a check. What lies past the end
+ * of the file it reads as zeros. */
+static bool snapshots_refused(const struct work *w)
+{
+    return w->img->snaps.end != SNAPSHOTS_COMPLETE && w->img->snaps.end != SNAPSHOTS_PAST_FILE;
+}
+
 static void answer(struct work *w, struct verdict *v)
 {
     bool loses = false, perhaps = false, danger = false;
@@ -184,7 +191,8 @@ static void answer(struct work *w, struct verdict *v)
                      past_end(w) || in_doubt(w) ||
                      slow_only(cause_found(w, CAUSE_OF_COPIED_FLAGS)) ? ANSWER_PERHAPS
                    : ANSWER_YES;
-    v->may_open = refused || has(w, CAUSE_OF_BASE_MISSING) || data_file_gone(w) ? ANSWER_NO
+    v->may_open = refused || snapshots_refused(w) || has(w, CAUSE_OF_BASE_MISSING) ||
+                  data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;
     verdict_told(w, v);

@@ -92,8 +92,18 @@ static bool settle_bits(struct plan *plan, struct trial *t, struct error *err)
 
     if (t->img->geo.version < 3)
         return true;
-    if (features & INCOMPAT_DIRTY && refcounts_right(t))
-        now &= ~INCOMPAT_DIRTY;
+    if (features & INCOMPAT_DIRTY && refcounts_right(t)) {
+        const char *doubt = planner_counts_doubtful(t);
+
+        if (doubt && doubt == cause_info(CAUSE_OF_UNFLUSHED)->title) {
+            buf_printf(&text, "The dirty bit stays: what was not written in time is not mended. "
+                       "%s.", doubt);
+            if (!left(plan, &text, err))
+                return false;
+        } else {
+            now &= ~INCOMPAT_DIRTY;
+        }
+    }
     if (features & INCOMPAT_CORRUPT && no_corruption(t))
         now &= ~INCOMPAT_CORRUPT;
     if (features & now & INCOMPAT_CORRUPT) {

@@ -171,7 +171,7 @@ static void model_make(struct model *m, const struct builder *b)
     m->n = div_up(b->len, m->cs);
     m->counted = calloc(m->n, sizeof *m->counted);
     m->stored = calloc(m->n, sizeof *m->stored);
-    m->active = calloc(m->n, 1);
+    m->active = calloc(m->n + 1, 1);    /* an entry may lead to the end */
     m->odd = calloc(m->n, 1);
     m->walked = calloc(m->n, 1);
     assert_true(m->counted && m->stored && m->active && m->odd && m->walked);

@@ -130,6 +130,28 @@ static void data_beside_an_empty_l1_may_be_lost(void **state)
     expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+/* The last four entries of a table among 32 are zeros. */
+static struct builder *tail_zeroed(uint64_t t)
+{
+    struct builder_options opt = BUILDER_DEFAULTS;
+    struct builder *b;
+
+    opt.size = 64 << 20;
+    b = builder_new(opt);
+    for (uint64_t k = 0; k < 32 * 24; k++)
+        fill(b, builder_map(b, k / 24 * 512 + k % 24), 4096, UINT64_C(0x6162636465666768));
+    fill(b, builder_l2_entry_off(b, t * 512 + 20), 32, 0);
+    return b;
+}
+
+/* A crash leaves what was taken last. */
+static void clusters_amid_the_file_are_not_what_a_crash_left(void **state)
+{
+    (void)state;
+    expect(tail_zeroed(5), CAUSE_OF_L2_PAGES, ANSWER_PERHAPS, ANSWER_PERHAPS);
+    expect(tail_zeroed(31), CAUSE_OF_LEFT_OVERS, ANSWER_NO, ANSWER_YES);
+}
+
 /* --- snapshots half deleted --- */
 
 /* Snapshots "a" and "b"; the disk has a table of its own since. The table of both stays at
@@ -291,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_missing_between_others_may_be_lost_data),
         cmocka_unit_test(an_entry_that_only_a_snapshot_still_has_may_be_lost_data),
         cmocka_unit_test(data_beside_an_empty_l1_may_be_lost),
+        cmocka_unit_test(clusters_amid_the_file_are_not_what_a_crash_left),
         cmocka_unit_test(what_a_deleted_snapshot_had_is_a_left_over),
         cmocka_unit_test(the_search_for_a_deleted_snapshot_ends),
         cmocka_unit_test(a_snapshot_that_the_header_does_not_name_may_be_lost),

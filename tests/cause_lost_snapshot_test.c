@@ -41,6 +41,22 @@ static void tables_that_a_snapshot_lost_are_not_harmless(void **state)
     expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
 }
 
+/* Nothing lacks an owner then, as the disk shares all; but refcounts tell. */
+static void a_snapshot_whose_l1_table_was_zeroed_is_not_harmless(void **state)
+{
+    struct builder *b = full();
+
+    (void)state;
+    builder_add_snapshot(b, "1", "a");
+    fill(b, snapshot_l1_entry(b, 0), 16, 0);
+    expect(b, CAUSE_OF_MAPPING_VANISHED, ANSWER_PERHAPS, ANSWER_NO);
+    b = builder_new(BUILDER_DEFAULTS);      /* of an empty disk it is so, and nothing is counted */
+    builder_add_snapshot(b, "1", "a");
+    for (uint64_t k = 0; k < 24; k++)
+        builder_map(b, k);
+    expect(b, NOTHING, ANSWER_NO, ANSWER_YES);
+}
+
 /* A disk with places that were never written. Its snapshot differs in a part of its data, or
  * in all. */
 static struct builder *with_snapshot_and_room(uint64_t differ)
@@ -131,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wiped_table_of_a_snapshot_is_not_harmless),
         cmocka_unit_test(tables_that_a_snapshot_lost_are_not_harmless),
+        cmocka_unit_test(a_snapshot_whose_l1_table_was_zeroed_is_not_harmless),
         cmocka_unit_test(tables_that_a_snapshot_lost_take_nothing_from_the_disk),
         cmocka_unit_test(a_copy_of_a_table_that_is_in_use_is_a_left_over),
         cmocka_unit_test(a_table_replaced_by_that_of_a_snapshot_is_not_harmless),

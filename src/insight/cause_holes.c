@@ -17,6 +17,7 @@
 #define EXCESS_MAX      256     /* of a refcount over what is found, that is no nonsense */
 #define CLOSE_MAX       4       /* streams that lie in no gap */
 #define SHUFFLED        16      /* streams that may be out of order */
+#define NEAR_END_MIN    64      /* clusters */
 #define SURE_MIN        3       /* clusters between neighbours that are no chance */
 
 /* Entries [first, end) of a table, all empty, and the orphans at cluster `at` that fit. */
@@ -301,6 +302,18 @@ static bool refcounts_in_doubt(const struct work *w)
            work_count(w, PROBLEM_REFCOUNT_OVERFLOW) >= IN_DOUBT_MIN;
 }
 
+/* Do the orphans lie well before the end of what is in use? What a crash leaves is what was taken
+ * last. */
+static bool amid_the_file(const struct work *w, const struct fits *f)
+{
+    uint64_t near = u64_max(UNDER_WAY_MAX >> w->geo->cluster_bits, NEAR_END_MIN);
+
+    for (uint64_t i = 0; i < u64_min(f->n, EVIDENCE_MAX); i++)
+        if (f->list[i].at + near < w->scan->stats.highest_used)
+            return true;
+    return false;
+}
+
 void causes_holes(struct work *w)
 {
     struct fits f = { 0 };
@@ -317,7 +330,8 @@ void causes_holes(struct work *w)
     if (!f.n && w->img->snaps.n)
         each_table(w, &f, look_across);
     spans_settle(&f.active);
-    if (f.between || f.before >= SURE_MIN || f.entries * w->geo->cluster_size > UNDER_WAY_MAX)
+    if (f.between || f.before >= SURE_MIN ||
+        f.entries * w->geo->cluster_size > UNDER_WAY_MAX || amid_the_file(w, &f))
         tell(w, &f);
     else
         w->beside += f.entries;

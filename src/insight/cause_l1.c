@@ -377,6 +377,55 @@ static bool snapshot_table_is_damaged(const struct work *w)
     return n > 0;
 }
 
+/* Does the L1 table of a snapshot hold nothing but zeros? */
+static bool l1_is_empty(struct work *w, const struct snapshot *s)
+{
+    uint64_t entry[PART];
+
+    for (uint64_t i = 0; i < s->l1_size; i += PART) {
+        size_t n = (size_t)u64_min(PART, s->l1_size - i);
+
+        if (!work_searches(w, sizeof entry) ||
+            !image_read_l1(w->img, s->l1_table_offset, i, n, entry, NULL) ||
+            !bytes_all_zero(entry, n * sizeof *entry))
+            return false;
+    }
+    return s->l1_size > 0;
+}
+
+/* A snapshot of which nothing is mapped, while clusters are counted more often than they are
+ * referred to: it was not taken of an empty disk, most likely. */
+static bool emptied_snapshot(struct work *w)
+{
+    const struct snapshots *snaps = &w->img->snaps;
+    struct buf name = BUF_INIT;
+    struct place place;
+    struct cause *c;
+    char a[TEXT_NUM];
+    uint64_t n;
+    size_t i = 0;
+
+    if (w->deleted || !work_count(w, PROBLEM_REFCOUNT_HIGH) || !work_unclaimed_orphans(w))
+        return false;
+    while (i < snaps->n && !l1_is_empty(w, &snaps->list[i]))
+        i++;
+    if (i == snaps->n)
+        return false;
+    c = cause_add(w, CAUSE_OF_MAPPING_VANISHED, CONFIDENCE_POSSIBLE);
+    place = work_cluster_place(w, snaps->list[i].l1_table_offset >> w->geo->cluster_bits);
+    text_visible(&name, snaps->list[i].name, (size_t)u64_min(snaps->list[i].name_size, 100));
+    cause_evidence(c, &place, "the L1 table of the snapshot '%s' is empty", buf_str(&name));
+    n = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
+    cause_text(w, c, "The mapping of the snapshot '%s' has vanished, perhaps: its L1 table is empty, "
+               "yet %s cluster%s counted more often than referred to.", buf_str(&name),
+               text_group(a, n), n == 1 ? " is" : "s are");
+    cause_step(w, c, STEP_HANDS_OFF);
+    cause_step(w, c, STEP_KEEP_LEAKS);
+    cause_step(w, c, STEP_OLDER_COPY);
+    buf_free(&name);
+    return true;
+}
+
 /* Tables in space that nobody owns, although nothing of the active disk is missing: those of
  * a snapshot whose entry, L1 table or part of it is gone. One that maps what has its owners is
  * left over from copying it. After the causes of L2 tables, whose data the leaks may be. */
@@ -388,9 +437,10 @@ void causes_lost_snapshot(struct work *w)
     struct cause *c;
     char a[TEXT_NUM];
 
-    if (!w->leaked.clusters || missing_tables(w->scan) || snapshot_table_is_damaged(w) ||
+    if (missing_tables(w->scan) || snapshot_table_is_damaged(w) ||
         cause_found(w, CAUSE_OF_L1_OVERWRITTEN) || cause_found(w, CAUSE_OF_LIVE_RESIZE) ||
-        cause_found(w, CAUSE_OF_MAPPING_VANISHED) || !unclaimed_leaks(w))
+        cause_found(w, CAUSE_OF_MAPPING_VANISHED) || emptied_snapshot(w) ||
+        !w->leaked.clusters || !unclaimed_leaks(w))
         return;
     f = &work_orphan_tables(w, CLASS_LEAKED)->l2;
     n = f->n;

@@ -311,6 +311,31 @@ static void flags_that_are_off_are_no_other_content_with_a_data_file(void **stat
     expect(b, CAUSE_OF_COPIED_FLAGS, ANSWER_NO, ANSWER_NO);
 }
 
+/* QEMU opens such images for a check only. */
+static void images_without_refcount_table_or_snapshots_are_not_opened(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct builder *b = full();
+        struct image *img;
+        struct scan_result *scan;
+        struct insight *x;
+
+        builder_add_snapshot(b, "1", "a");
+        if (k == 1)
+            builder_poke_field(b, "header", 0, "refcount_table_clusters", 0);
+        if (k == 2)
+            builder_poke(b, b->snapshots_off + 36, 4, 1 << 30);     /* extra data */
+        img = builder_open(b);
+        x = look(img, &scan);
+        assert_int_equal(x->verdict.may_open, k ? ANSWER_NO : ANSWER_YES);
+        insight_free(x);
+        scan_free(scan);
+        image_close(img);
+        builder_free(b);
+    }
+}
+
 /* Flips the flag of n entries, from k on. */
 static void flip_flags(struct builder *b, uint64_t k, uint64_t n)
 {
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test(an_l1_past_the_end_loses_the_disk),
         cmocka_unit_test(clusters_after_the_end_of_the_disk_are_not_clean),
         cmocka_unit_test(flags_that_are_off_are_no_other_content_with_a_data_file),
+        cmocka_unit_test(images_without_refcount_table_or_snapshots_are_not_opened),
         cmocka_unit_test(flags_that_are_off_are_harmless_and_those_that_are_on_are_not),
         cmocka_unit_test(a_table_that_the_l1_lost_is_lost_data_with_a_data_file),
         cmocka_unit_test(an_empty_l1_beside_tables_is_lost_data_with_a_data_file),

@@ -416,8 +416,8 @@ static bool emptied_snapshot(struct work *w)
     text_visible(&name, snaps->list[i].name, (size_t)u64_min(snaps->list[i].name_size, 100));
     cause_evidence(c, &place, "the L1 table of the snapshot '%s' is empty", buf_str(&name));
     n = CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED, PROBLEM_REFCOUNT_HIGH);
-    cause_text(w, c, "The mapping of the snapshot '%s' has vanished, perhaps: its L1 table is empty, "
-               "yet %s cluster%s counted more often than referred to.", buf_str(&name),
+    cause_text(w, c, "The mapping of the snapshot '%s' has vanished, perhaps: its L1 table is "
+               "empty, yet %s cluster%s counted more often than referred to.", buf_str(&name),
                text_group(a, n), n == 1 ? " is" : "s are");
     cause_step(w, c, STEP_HANDS_OFF);
     cause_step(w, c, STEP_KEEP_LEAKS);

@@ -154,10 +154,12 @@ static bool in_doubt(const struct work *w)
     return (holes && holes->weight == CAUSE_LEAD) || (left && left->weight == CAUSE_LEAD);
 }
 
-/* QEMU reads the snapshot table when it opens an image, but not for a check. What lies past the end
- * of the file it reads as zeros. */
-static bool snapshots_refused(const struct work *w)
+/* What QEMU opens for a check and for nothing else: an image without a refcount table, or with a
+ * snapshot table that cannot be read. What lies past the end of the file it reads as zeros. */
+static bool opens_for_check_only(const struct work *w)
 {
+    if (!w->img->hdr.refcount_table_clusters)
+        return true;
     return w->img->snaps.end != SNAPSHOTS_COMPLETE && w->img->snaps.end != SNAPSHOTS_PAST_FILE;
 }
 
@@ -191,7 +193,7 @@ static void answer(struct work *w, struct verdict *v)
                      past_end(w) || in_doubt(w) ||
                      slow_only(cause_found(w, CAUSE_OF_COPIED_FLAGS)) ? ANSWER_PERHAPS
                    : ANSWER_YES;
-    v->may_open = refused || snapshots_refused(w) || has(w, CAUSE_OF_BASE_MISSING) ||
+    v->may_open = refused || opens_for_check_only(w) || has(w, CAUSE_OF_BASE_MISSING) ||
                   data_file_gone(w) ? ANSWER_NO
                   : loses || perhaps || w->scan->partial || has(w, CAUSE_OF_IN_USE) ||
                     has(w, CAUSE_OF_BASE_NOT_SEEN) ? ANSWER_PERHAPS : ANSWER_YES;

@@ -281,10 +281,10 @@ static bool start(struct work *w, const struct scan_result *scan,
 static void look_for_causes(struct work *w)
 {
     static void (*const families[])(struct work *w) = {
-        work_list_bad, causes_shifted, causes_data, causes_streams, causes_deleted,
-        causes_astray, causes_l1, causes_header,
-        causes_l2, causes_lost_snapshot, causes_file, causes_chain, causes_sharing,
-        causes_entries, causes_holes, causes_refcounts, causes_lists, causes_space, causes_told,
+        work_list_bad, causes_storage, causes_chain, causes_shifted, causes_data,
+        causes_streams, causes_deleted, causes_astray, causes_l1, causes_header, causes_l2,
+        causes_lost_snapshot, causes_cut_short, causes_sharing, causes_entries, causes_holes,
+        causes_refcounts, causes_lists, causes_space,
     };
 
     if (work_count(w, PROBLEM_LEAKED))
@@ -292,11 +292,11 @@ static void look_for_causes(struct work *w)
     for (size_t i = 0; i < sizeof families / sizeof *families && !w->failed; i++) {
         if (w->opt->cancel && atomic_load(w->opt->cancel))
             return;
-        /* What is not where it should be tells nothing more. */
-        if (!cause_found(w, CAUSE_OF_SHIFTED) || families[i] == causes_chain ||
-            families[i] == causes_told)
-            families[i](w);
+        families[i](w);
+        if (cause_found(w, CAUSE_OF_SHIFTED))   /* what is elsewhere tells nothing more */
+            break;
     }
+    causes_told(w);
 }
 
 bool insight_find(const struct scan_result *scan, const struct insight_options *opt,

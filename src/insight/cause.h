@@ -137,8 +137,7 @@ struct cause {
 /* Does it lose ranges of the active layer, certainly or likely? */
 bool cause_loses(const struct cause *c);
 
-/* Clusters without an owner of which a table that is lost may have been the owner: they have
- * steps that keep them. */
+/* Does it advise to keep the clusters without an owner, as they may be the only copy of data? */
 bool cause_keeps_leaks(const struct cause *c);
 
 /* "An L2 table was wiped (likely): 32 KiB of the active disk". */

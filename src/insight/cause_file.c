@@ -167,7 +167,7 @@ static bool refcount_is_missing(const struct work *w, const struct problem *p, c
            image_stored_refcount(w->img, p->host_off >> w->geo->cluster_bits, &stored) != STORED_OK;
 }
 
-static void cut_short(struct work *w)
+void causes_cut_short(struct work *w)
 {
     struct tail t = tail_of(w);
     uint64_t end, missing, last;
@@ -215,9 +215,8 @@ static void cut_short(struct work *w)
                "reads as zeros there)", buf_str(&w->name), buf_str(&w->name));
 }
 
-void causes_file(struct work *w)
+void causes_storage(struct work *w)
 {
     in_use(w);
     unreadable(w);
-    cut_short(w);
 }

@@ -156,7 +156,7 @@ static void behind(struct work *w)
     /* What has a refcount and no owner was allocated and not yet mapped, unless it is much. */
     if (w->leaked.clusters && w->leaked.l2 + w->leaked.l1 == 0 && !work_many_orphans(w))
         n += CLAIM(w, c, NULL, NULL, CLAIM_ONLY, PROBLEM_LEAKED);
-    /* What QEMU does about it is added when the verdict is known (verdict.c). */
+    /* What QEMU does about it is added when the verdict is known (weigh_anew). */
     cause_text(w, c, "The image was not closed in order (dirty bit)%s%s%s", n ? "; " : "",
                n ? text_group(a, n) : "",
                n == 1 ? " refcount is behind, as is usual with lazy refcounts"

@@ -57,7 +57,7 @@ static void claim_all(struct work *w, struct cause *c)
 
 static void tell_missing(struct work *w, struct cause *c, const struct file_shift *s)
 {
-    unsigned long long n = shift_missing(s), after = s->after, size = w->geo->file_size;
+    unsigned long long n = shift_missing(s->by), after = s->after, size = w->geo->file_size;
     char a[TEXT_NUM];
 
     cause_text(w, c, "%s %s missing from the middle of the file, somewhere between 0x%llx and "

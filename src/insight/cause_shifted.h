@@ -16,10 +16,10 @@ struct file_shift {
     size_t found, used;             /* tables that lie there; entries in them */
 };
 
-/* How many bytes are missing, if any. */
-static inline uint64_t shift_missing(const struct file_shift *s)
+/* How many bytes are missing from a file of which a part lies `by` bytes further, if any. */
+static inline uint64_t shift_missing(int64_t by)
 {
-    return s->by < 0 ? (uint64_t)-s->by : 0;
+    return by < 0 ? (uint64_t)-by : 0;
 }
 
 /* Looks for tables that seem to be overwritten and are found a fixed number of bytes further on or

@@ -53,10 +53,7 @@ static enum reads_as judge_table(const struct geometry *geo, const uint8_t *byte
         if (!e.raw && !e.bitmap)
             continue;
         ++*used;
-        bad += l2_entry_invalid(geo, &e) ||
-               (l2_entry_has_host(&e) &&
-                (!e.host_off || e.host_off >= len ||
-                 (e.type != L2_COMPRESSED && e.host_off & (geo->cluster_size - 1))));
+        bad += !l2_entry_possible(geo, &e, len);
         if (bad > *used / 64) {
             *end = (size_t)(j + 1) * geo->l2_entry_size;
             return NO_TABLE;
@@ -80,12 +77,6 @@ static enum reads_as read_as_table(struct work *w, uint64_t off, uint64_t longer
     return judge_table(geo, w->scratch, geo->file_size + longer, used, &end);
 }
 
-/* By how much a file is shorter than it was. */
-static uint64_t longer(int64_t by)
-{
-    return by < 0 ? (uint64_t)-by : 0;
-}
-
 /* What lies `by` bytes further than the table. What has a place of its own there says nothing: the
  * copy of a table that a snapshot has, say. */
 static enum reads_as table_behind(struct work *w, const struct l2_table *t, int64_t by,
@@ -95,10 +86,10 @@ static enum reads_as table_behind(struct work *w, const struct l2_table *t, int6
     const struct l2_table *own;
 
     *used = 0;
-    if (by < 0 && t->off <= longer(by))
+    if (by < 0 && t->off <= shift_missing(by))
         return NO_TABLE;
     own = work_table_at(w, off);
-    return own && own->off == off ? EMPTY_TABLE : read_as_table(w, off, longer(by), used);
+    return own && own->off == off ? EMPTY_TABLE : read_as_table(w, off, shift_missing(by), used);
 }
 
 /* Do all tables from t on lie `by` bytes further, as far as they can be told from zeros? Of one
@@ -115,7 +106,7 @@ static bool all_lie_there(struct work *w, struct file_shift *s, const struct l2_
     for (size_t i = 0; i < n; i += step, t += step) {
         size_t used;
 
-        if (t->off & (w->geo->cluster_size - 1) || t->off > w->geo->file_size + longer(by))
+        if (t->off & (w->geo->cluster_size - 1) || t->off > w->geo->file_size + shift_missing(by))
             continue;
         switch (table_behind(w, t, by, &used)) {
         case A_TABLE:
@@ -304,7 +295,7 @@ static bool find_point(struct work *w, struct file_shift *s)
             others = 0;
         }
     }
-    end = s->first->off - u64_min(shift_missing(s), s->first->off);
+    end = s->first->off - u64_min(shift_missing(s->by), s->first->off);
     s->after = cs;
     for (uint64_t k = 0; k < w->img->reftable_n; k++) {
         uint64_t off = w->img->reftable[k] & REFTABLE_OFFSET_MASK;

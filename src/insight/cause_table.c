@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "insight/cause.h"
+#include "insight/cause_work.h"
 
 #define X(e, id, weight) static const char id_##e[] = id; enum { weight_##e = CAUSE_##weight };
 CAUSES(X)
@@ -296,7 +296,10 @@ bool cause_loses_mapping(enum cause_kind kind)
 
 bool cause_keeps_leaks(const struct cause *c)
 {
-    return c->kind == CAUSE_OF_LEFT_OVERS && c->n_steps;
+    for (size_t i = 0; i < c->n_steps; i++)
+        if (!strcmp(c->step[i], STEP_KEEP_LEAKS))
+            return true;
+    return false;
 }
 
 bool cause_loses(const struct cause *c)

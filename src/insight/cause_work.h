@@ -176,7 +176,12 @@ void causes_told(struct work *w);
 void verdict_told(const struct work *w, struct verdict *v);
 
 /* --- the families, in the order in which they claim; work_list_bad() comes before all --- */
-void causes_shifted(struct work *w);        /* cause_shifted.c: bytes that are missing, or too many */
+void causes_storage(struct work *w);        /* cause_file.c: in use, unreadable */
+void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
+/* cause_data_file.c, for the above; name: of the data file, for people */
+void causes_data_file(struct work *w, const char *name);
+/* cause_shifted.c: bytes that are missing, or too many; then none of the following is asked. */
+void causes_shifted(struct work *w);
 void causes_data(struct work *w);           /* cause_data.c: streams, LUKS, guest's start */
 void causes_streams(struct work *w);        /* cause_streams.c: streams that do not decode */
 void causes_deleted(struct work *w);        /* cause_deleted.c: a snapshot, half deleted */
@@ -185,10 +190,7 @@ void causes_l1(struct work *w);             /* cause_l1.c */
 void causes_header(struct work *w);         /* cause_header.c */
 void causes_l2(struct work *w);             /* cause_l2.c */
 void causes_lost_snapshot(struct work *w);  /* cause_l1.c */
-void causes_file(struct work *w);           /* cause_file.c: in use, unreadable, cut */
-void causes_chain(struct work *w);          /* cause_chain.c: base and data file */
-/* cause_data_file.c, for the above; name: of the data file, for people */
-void causes_data_file(struct work *w, const char *name);
+void causes_cut_short(struct work *w);      /* cause_file.c */
 void causes_sharing(struct work *w);        /* cause_sharing.c: two users of a cluster */
 void causes_entries(struct work *w);        /* cause_entries.c: single entries */
 void causes_holes(struct work *w);          /* cause_holes.c: orphans that fit empty entries */

@@ -21,33 +21,6 @@ static bool offset_fits(const struct geometry *geo, uint64_t off)
 }
 
 /* QEMU keeps guest data in a data file at the offset that the guest sees. */
-static bool data_offset_fits(const struct geometry *geo, uint64_t off)
-{
-    return geo->data_file ? !(off & (geo->cluster_size - 1)) && off < geo->size
-                          : offset_fits(geo, off);
-}
-
-/* Can this be an entry in use? */
-static bool l2_entry_fits(const struct geometry *geo, const struct l2_entry *e)
-{
-    uint64_t off = e->raw & ENTRY_OFFSET_MASK;
-
-    if (l2_entry_invalid(geo, e))
-        return false;
-    switch (e->type) {
-    case L2_COMPRESSED:
-        return compressed_off(geo, e->raw) >= geo->cluster_size / 2 &&
-               compressed_off(geo, e->raw) < geo->file_size &&
-               compressed_len(geo, e->raw) <= geo->cluster_size + 1024;
-    case L2_ZERO_PLAIN:
-        return e->raw == OFLAG_ZERO;
-    case L2_UNALLOCATED:
-        return !(e->raw & OFLAG_COPIED);
-    default:
-        return data_offset_fits(geo, off);
-    }
-}
-
 unsigned content_score_l2(const struct content_context *ctx, const uint8_t *bytes,
                           size_t len, size_t *used)
 {
@@ -63,7 +36,8 @@ unsigned content_score_l2(const struct content_context *ctx, const uint8_t *byte
         if (!e.raw && (step == 8 || !e.bitmap))
             continue;
         in_use++;
-        fit += l2_entry_fits(geo, &e);
+        /* A little after the end: tables of a file cut short, or not yet that long. */
+        fit += l2_entry_possible(geo, &e, geo->file_size + geo->cluster_size);
         plain += e.type == L2_NORMAL || e.type == L2_ZERO_ALLOC;
         repeated += plain && e.raw == before && (e.raw & ENTRY_OFFSET_MASK);
         before = e.raw;

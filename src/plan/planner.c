@@ -23,13 +23,6 @@ static bool loses_references(enum cause_kind kind)
            kind == CAUSE_OF_SNAPSHOT_TABLE;
 }
 
-/* Of two users of a cluster one had another, which looks leaked now. */
-static bool loses_a_cluster(const struct cause *c)
-{
-    return (c->kind == CAUSE_OF_TWO_WRITERS || c->kind == CAUSE_OF_TWICE_USED) &&
-           c->explains[PROBLEM_LEAKED] + c->explains[PROBLEM_REFCOUNT_HIGH] > 0;
-}
-
 static const char *doubt_by_cause(const struct trial *t)
 {
     const struct insight_options opt = { .name = "IMAGE" };
@@ -39,8 +32,7 @@ static const char *doubt_by_cause(const struct trial *t)
     if (!insight_find(t->scan, &opt, &x, NULL))
         return "the causes of the damage are not known";
     for (size_t i = 0; !why && i < x->n; i++)
-        if (loses_references(x->list[i].kind) || loses_a_cluster(&x->list[i]) ||
-            cause_keeps_leaks(&x->list[i]))
+        if (loses_references(x->list[i].kind) || cause_keeps_leaks(&x->list[i]))
             why = cause_info(x->list[i].kind)->title;
     insight_free(x);
     return why;

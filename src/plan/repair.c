@@ -83,6 +83,21 @@ static bool no_corruption(const struct trial *t)
         && !problems_of_severity(&t->scan->problems, SEV_ERROR);
 }
 
+/* Is this among the causes of what the image is now? */
+static bool has_cause(const struct trial *t, enum cause_kind kind)
+{
+    const struct insight_options opt = { .name = "IMAGE" };
+    struct insight *x;
+    bool has = false;
+
+    if (!insight_find(t->scan, &opt, &x, NULL))
+        return false;
+    for (size_t i = 0; i < x->n; i++)
+        has |= x->list[i].kind == kind;
+    insight_free(x);
+    return has;
+}
+
 static bool settle_bits(struct plan *plan, struct trial *t, struct error *err)
 {
     uint64_t features = t->img->hdr.incompatible_features, now = features;
@@ -93,15 +108,12 @@ static bool settle_bits(struct plan *plan, struct trial *t, struct error *err)
     if (t->img->geo.version < 3)
         return true;
     if (features & INCOMPAT_DIRTY && refcounts_right(t)) {
-        const char *doubt = planner_counts_doubtful(t);
-
-        if (doubt && doubt == cause_info(CAUSE_OF_UNFLUSHED)->title) {
-            buf_printf(&text, "The dirty bit stays: what was not written in time is not mended. "
-                       "%s.", doubt);
+        if (!has_cause(t, CAUSE_OF_UNFLUSHED)) {
+            now &= ~INCOMPAT_DIRTY;
+        } else {
+            buf_puts(&text, "The dirty bit stays: what was not written in time is not mended.");
             if (!left(plan, &text, err))
                 return false;
-        } else {
-            now &= ~INCOMPAT_DIRTY;
         }
     }
     if (features & INCOMPAT_CORRUPT && no_corruption(t))

@@ -52,3 +52,23 @@ bool l2_entry_invalid(const struct geometry *geo, const struct l2_entry *e)
         return false;
     return e->type == L2_UNALLOCATED ? allocated != 0 : (allocated & zero) != 0;
 }
+
+bool l2_entry_possible(const struct geometry *geo, const struct l2_entry *e, uint64_t len)
+{
+    uint64_t off = e->raw & ENTRY_OFFSET_MASK;
+
+    if (l2_entry_invalid(geo, e))
+        return false;
+    switch (e->type) {
+    case L2_COMPRESSED:
+        return e->host_off >= geo->cluster_size && e->host_off < len &&
+               e->host_len <= geo->cluster_size + 1024;
+    case L2_ZERO_PLAIN:
+        return e->raw == OFLAG_ZERO;
+    case L2_UNALLOCATED:
+        return !(e->raw & OFLAG_COPIED);
+    default:
+        return !(off & (geo->cluster_size - 1)) &&
+               (geo->data_file ? off < geo->size : off >= geo->cluster_size && off < len);
+    }
+}

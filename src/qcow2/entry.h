@@ -67,6 +67,10 @@ bool l2_entry_has_host(const struct l2_entry *e);
  * data, subclusters that contradict? */
 bool l2_entry_invalid(const struct geometry *geo, const struct l2_entry *e);
 
+/* May an entry be one in use, of a file of `len` bytes: in order by itself, and to a cluster behind
+ * the header, if to any? With a data file, to a cluster of that, which is as long as the disk. */
+bool l2_entry_possible(const struct geometry *geo, const struct l2_entry *e, uint64_t len);
+
 /* Stored refcount number j of the refcount block at `block` (a whole cluster). Widths
  * of 8 to 64 bits are big endian; narrower ones fill each byte from its lowest bits
  * up. */

@@ -91,7 +91,7 @@ uint64_t guest_reader_end(struct guest_reader *r)
         for (uint64_t j = geo->l2_entries; j-- > 0;) {
             if (!entry_at(r, geo_guest_off(geo, i, j), &e))
                 break;
-            if (e.raw && l2_entry_possible(geo, &e))
+            if (e.raw && l2_entry_possible(geo, &e, geo->file_size))
                 return geo_guest_off(geo, i, j + 1);
         }
     }
@@ -137,5 +137,5 @@ bool guest_reader_read(void *ctx, uint64_t guest_off, void *dst, size_t len)
     }
     if (geo->extended_l2 && e.bitmap != UINT32_MAX)
         return false;
-    return l2_entry_possible(geo, &e) && source_read(r->img->src, e.host_off + in, dst, len, NULL);
+    return l2_entry_possible(geo, &e, geo->file_size) && source_read(r->img->src, e.host_off + in, dst, len, NULL);
 }

@@ -54,7 +54,7 @@ static bool add_table(struct voting *v, uint64_t l2_off, size_t table, uint8_t *
         struct l2_entry e;
 
         l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
-        if (!e.raw || !l2_entry_possible(geo, &e)
+        if (!e.raw || !l2_entry_possible(geo, &e, geo->file_size)
             || (e.type != L2_NORMAL && e.type != L2_COMPRESSED))
             continue;
         if (!add_mapped(v, &e, table, i, err))

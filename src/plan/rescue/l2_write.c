@@ -92,7 +92,7 @@ static void clear_lost(struct l2_writing *x, const struct l2_window *win)
         struct l2_entry e;
 
         l2_decode(geo, p, &e);
-        if (cl >= rescue_clusters(x->w->g) ? win->all_lost || !l2_entry_possible(geo, &e)
+        if (cl >= rescue_clusters(x->w->g) ? win->all_lost || !l2_entry_possible(geo, &e, geo->file_size)
                                            : rescue_lost(x->w->g, cl) && !is_done(x, cl))
             memset(p, 0, geo->l2_entry_size);
     }

@@ -25,27 +25,6 @@ bool orphans_add(struct orphans *o, const struct orphan *one, struct error *err)
     return true;
 }
 
-bool l2_entry_possible(const struct geometry *geo, const struct l2_entry *e)
-{
-    uint64_t off = e->raw & ENTRY_OFFSET_MASK;
-
-    if (l2_entry_invalid(geo, e))
-        return false;
-    switch (e->type) {
-    case L2_COMPRESSED:
-        return compressed_off(geo, e->raw) >= geo->cluster_size
-            && compressed_off(geo, e->raw) < geo->file_size
-            && compressed_len(geo, e->raw) <= geo->cluster_size + 1024;
-    case L2_ZERO_PLAIN:
-        return e->raw == OFLAG_ZERO;
-    case L2_UNALLOCATED:
-        return !(e->raw & OFLAG_COPIED);
-    default:
-        return geo->data_file || (off >= geo->cluster_size && off < geo->file_size
-                                  && !(off & (geo->cluster_size - 1)));
-    }
-}
-
 bool table_fit_at(const struct image *img, uint64_t l2_off, uint8_t *bytes, struct table_fit *out)
 {
     const struct geometry *geo = &img->geo;
@@ -66,7 +45,7 @@ bool table_fit_at(const struct image *img, uint64_t l2_off, uint8_t *bytes, stru
         if (!e.raw && !e.bitmap)
             continue;
         out->used++;
-        out->fit += l2_entry_possible(geo, &e);
+        out->fit += l2_entry_possible(geo, &e, geo->file_size);
     }
     free(own);
     return true;
@@ -86,7 +65,7 @@ static bool begins_like_entries(const struct geometry *geo, const uint8_t *bytes
             continue;
         l2_decode(geo, bytes + i, &e);
         used++;
-        fit += l2_entry_possible(geo, &e);
+        fit += l2_entry_possible(geo, &e, geo->file_size);
     }
     return used && fit * 2 > used;
 }

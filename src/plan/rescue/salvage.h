@@ -69,8 +69,6 @@ struct table_fit {
 /* bytes: a cluster, of the table at l2_off; NULL reads it. False: it cannot be read. */
 bool table_fit_at(const struct image *img, uint64_t l2_off, uint8_t *bytes,
                 struct table_fit *out);
-/* May this entry be one in use? */
-bool l2_entry_possible(const struct geometry *geo, const struct l2_entry *e);
 /* Is it mostly an L2 table? */
 static inline bool table_fits(const struct table_fit *l)
 {

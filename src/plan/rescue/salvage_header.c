@@ -55,7 +55,7 @@ static bool mapped_is_zstd(const struct trial *t, bool *any)
             struct l2_entry e;
 
             l2_decode(geo, bytes + k * geo->l2_entry_size, &e);
-            if (e.type != L2_COMPRESSED || !l2_entry_possible(geo, &e))
+            if (e.type != L2_COMPRESSED || !l2_entry_possible(geo, &e, geo->file_size))
                 continue;
             n++;
             own += cluster_decompress(t->img, e.host_off, e.host_len, out, NULL);

@@ -111,7 +111,7 @@ bool l2_each_lost(const struct l2_work *w, struct l2_window *win, uint8_t *bytes
 
         if (i < geo->l2_entries) {
             l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
-            lost = win->all_lost || !l2_entry_possible(geo, &e) || (!e.raw && empty_too);
+            lost = win->all_lost || !l2_entry_possible(geo, &e, geo->file_size) || (!e.raw && empty_too);
         }
         if (!lost && n && !fn(ctx, win, i - n, n))
             return false;

@@ -106,7 +106,7 @@ static bool drop_copies(struct l1_work *w, struct error *err)
                 struct l2_entry e;
 
                 l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
-                if (!e.raw || e.type != L2_NORMAL || !l2_entry_possible(geo, &e))
+                if (!e.raw || e.type != L2_NORMAL || !l2_entry_possible(geo, &e, geo->file_size))
                     continue;
                 cl = geo_cluster_of(geo, e.host_off);
                 if (pass)
@@ -151,7 +151,7 @@ static bool weigh(const struct l1_work *w, struct lone *l, uint8_t *bytes)
         l2_decode(geo, bytes + i * geo->l2_entry_size, &e);
         l->used += e.raw != 0;
         l->copied += e.copied;
-        if (e.raw && e.type == L2_NORMAL && l2_entry_possible(geo, &e)) {
+        if (e.raw && e.type == L2_NORMAL && l2_entry_possible(geo, &e, geo->file_size)) {
             l->normal++;
             l->owned += has_owner(w, e.host_off, OWNER_KINDS);
         }

@@ -82,7 +82,7 @@ static bool take_entry(struct sharing *x, const struct l2_window *win, uint64_t 
     int shared;
 
     l2_decode(geo, x->from + i * geo->l2_entry_size, &e);
-    if (be64(to) || !e.raw || guest_off >= geo->size || !l2_entry_possible(geo, &e)
+    if (be64(to) || !e.raw || guest_off >= geo->size || !l2_entry_possible(geo, &e, geo->file_size)
         || (e.type != L2_NORMAL && e.type != L2_COMPRESSED))
         return true;
     shared = is_shared(x, e.type == L2_NORMAL ? e.host_off : compressed_off(geo, e.raw));

@@ -132,7 +132,7 @@ static void try_table(struct shape_trial *t, uint64_t off, struct image_shape *s
         l2_decode(geo, t->bytes + i * geo->l2_entry_size, &e);
         if (!e.raw && !e.bitmap)
             continue;
-        if (!l2_entry_possible(geo, &e))
+        if (!l2_entry_possible(geo, &e, geo->file_size))
             return;
         used++;
         if (e.type != L2_COMPRESSED || streams == DECODED_MAX)

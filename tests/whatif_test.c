@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "insight/cause_work.h"
 #include "plan/propose.h"
 #include "support/play.h"
 #include "support/screens.h"
@@ -39,11 +40,14 @@ static void screens_are_the_golden_ones(void **state)
 
 static void leaks_that_a_lost_table_may_have_had_are_not_freed(void **state)
 {
-    struct cause left = { .kind = CAUSE_OF_LEFT_OVERS };
+    char look[] = "Look at them", keep[] = STEP_KEEP_LEAKS, *steps[] = { look, keep };
+    struct cause left = { .kind = CAUSE_OF_LEFT_OVERS, .step = steps };
 
     (void)state;
     assert_string_equal(propose_for_cause(&left), "leaks");
-    left.n_steps = 1;                   /* to keep them */
+    left.n_steps = 1;
+    assert_string_equal(propose_for_cause(&left), "leaks");
+    left.n_steps = 2;
     assert_string_equal(propose_for_cause(&left), "rescue");
 }
 
